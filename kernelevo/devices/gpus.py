@@ -1,0 +1,85 @@
+"""The table of virtual GPUs: reads gpus.toml into frozen nouns. Figures and their sources are in that file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+from kernelevo.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One card. Rates are warp instructions per clock per SM, bandwidths GB/s, latencies cycles, sizes bytes."""
+
+    name: str
+    title: str
+    arch: str
+    sms: int
+    clock_mhz: int
+    dram_gbps: float
+    dram_efficiency: float
+    l2_gbps: float
+    l2_bytes: int
+    l1_bytes: int
+    shared_bytes_per_sm: int
+    shared_bytes_per_block: int
+    registers_per_sm: int
+    warps_per_sm: int
+    blocks_per_sm: int
+    launch_us: float
+    same_address_atomics_per_clock: float
+    atomic_sectors_per_clock: float
+    rates: Mapping[str, float]
+    latency: Mapping[str, int]
+
+    @property
+    def cycles_per_us(self) -> float:
+        return float(self.clock_mhz)
+
+    def properties(self) -> dict[str, int]:
+        """What a launch plan and a proposer may know of the device."""
+        return {
+            "sms": self.sms,
+            "warp": 32,
+            "threads_per_block": 1024,
+            "shared_bytes_per_block": self.shared_bytes_per_block,
+            "registers_per_sm": self.registers_per_sm,
+            "warps_per_sm": self.warps_per_sm,
+        }
+
+
+@dataclass(frozen=True)
+class ModelBands:
+    """How far the model may be trusted before it is calibrated: see [model] in gpus.toml."""
+
+    version: int
+    absolute_factor: float
+    comparison_band: float
+
+
+def names() -> tuple[str, ...]:
+    """Every GPU of the table."""
+    return tuple(name for name in _table() if name != "model")
+
+
+def bands() -> ModelBands:
+    return ModelBands(**_table()["model"])
+
+
+def gpu(name: str) -> Gpu:
+    """The GPU called `name` ("h100"); raises BadInput naming those there are."""
+    table = _table()
+    if name == "model" or name not in table:
+        raise BadInput(f"there is no virtual GPU {name!r}; choose one of {', '.join(names())}")
+    row = dict(table[name])
+    if base := row.pop("inherits", None):
+        row = {**table[base], **row}
+    return Gpu(name=name, **row)
+
+
+def _table() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(resources.files(__package__).joinpath("gpus.toml").read_text(encoding="utf-8"))

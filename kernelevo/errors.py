@@ -1,0 +1,58 @@
+"""Our own faults, as exceptions.
+
+A candidate's fault is a value (a `Status` in a `Verdict`); what is raised is never held against a candidate.
+
+    KernelevoError              everything below; carries the exit code of the command line
+      BadInput                  exit 2: what the user gave cannot be used (file, option, problem, plan of the start kernel)
+        NotInstalled            exit 2: a part that is not there (extra, native file, device), with the command to get it
+      Infrastructure            exit 3: this machine or this program failed, not the candidate
+        SandboxBroken           the wall or its worker died or answered nonsense
+        WallUnavailable         no layer of the wall can be built here, and --unsafe was not given
+        StoreConflict           another process holds the run, or its file is damaged
+      Interrupted               exit 130: the user stopped the run; what finished is kept
+
+A message is one sentence that says what, where, and what to do. To add one: subclass, give it a sentence here, and a row in
+tests/test_errors.py.
+"""
+
+from __future__ import annotations
+
+
+class KernelevoError(Exception):
+    """Base of all faults of ours."""
+
+    exit_code = 3
+
+
+class BadInput(KernelevoError):
+    """The user's input cannot be used; the message names what, where and what to do."""
+
+    exit_code = 2
+
+
+class NotInstalled(BadInput):
+    """A part is missing; the message holds the command that installs it."""
+
+
+class Infrastructure(KernelevoError):
+    """This machine or this program failed; never the candidate's doing."""
+
+    exit_code = 3
+
+
+class SandboxBroken(Infrastructure):
+    """The wall's worker died or answered outside its protocol."""
+
+
+class WallUnavailable(Infrastructure):
+    """This machine offers no layer that can hold untrusted code."""
+
+
+class StoreConflict(Infrastructure):
+    """The run's file is locked by another process, or damaged."""
+
+
+class Interrupted(KernelevoError):
+    """The user stopped the run; everything finished is in the store."""
+
+    exit_code = 130

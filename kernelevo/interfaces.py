@@ -1,0 +1,162 @@
+"""The joints. Each is a small Protocol; each has an implementation for tests (null or scripted) and one conformance suite.
+
+A part imports this file, `types`, `errors` and `settings` (and `kernelevo.kernel`, what a kernel file says); never another part.
+`run.py` joins them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from kernelevo.types import (
+    Attempt,
+    Budget,
+    BuildFailure,
+    BuildRequest,
+    Candidate,
+    How,
+    Image,
+    Job,
+    RunRecord,
+    RunReport,
+    Verdict,
+)
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class Wall(Protocol):
+    """Runs untrusted work in a jailed child. Suite: tests/conformance/wall.py.
+
+    `call` sends a request to a fresh child and returns its answer. A child that is killed by a limit, or dies, is an answer
+    (`WallAnswer.ended`); a wall that does not hold or a worker that breaks the protocol raises SandboxBroken.
+    """
+
+    def call(self, request: WallRequest, budget: Budget) -> WallAnswer: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class WallRequest:
+    """One errand for a jailed child: what to do ("compile" or "run"), its arguments, and blobs passed by shared memory."""
+
+    kind: str
+    head: bytes
+    blobs: tuple[bytes | memoryview, ...] = ()
+    answer_bytes: int = 1 << 20
+
+
+@dataclass(frozen=True)
+class WallAnswer:
+    """How the child ended: "done", "killed" (time, memory or CPU limit, see reason) or "died" (a crash of its own)."""
+
+    ended: str
+    reason: str
+    head: bytes
+    blobs: tuple[bytes, ...]
+
+
+class Compiler(Protocol):
+    """Candidate text -> Image, behind the wall. Suite: tests/conformance/compiler.py.
+
+    A text that the compiler refuses is a BuildFailure (a value). A missing compiler raises NotInstalled when it is made.
+    """
+
+    name: str
+    version: str
+
+    def build(self, request: BuildRequest, budget: Budget) -> Image | BuildFailure: ...
+
+
+class Device(Protocol):
+    """Runs built kernels. Suite: tests/conformance/device.py.
+
+    `run` executes the jobs of one image in order, each in fresh memory, and stops at the first that does not end well (its
+    report is the last one returned). Faults of the program are values; a lost device raises Infrastructure.
+    """
+
+    name: str
+    how: How
+    arch: str
+    properties: Mapping[str, int]
+    band: float
+    """Two times whose ratio is under 1 + band are not told apart (modelled: the model's own; measured: the noise)."""
+
+    def run(self, image: Image, jobs: Sequence[Job], budget: Budget) -> list[RunReport]: ...
+
+    def close(self) -> None: ...
+
+
+class Evaluator(Protocol):
+    """Judges one candidate. Its faults come back in the Verdict; ours are raised. Suite: tests/conformance/evaluator.py."""
+
+    def evaluate(self, candidate: Candidate, budget: Budget) -> Verdict: ...
+
+
+class Proposer(Protocol):
+    """Writes the next candidates from what was tried; never evaluates. Suite: tests/conformance/proposer.py.
+
+    `propose` returns at most `limit` candidates, none of which is in `tried` (ids); an empty list means nothing is left.
+    It must be a pure function of its arguments.
+    """
+
+    name: str
+
+    def propose(self, parent: Attempt, tried: frozenset[str], limit: int) -> list[Candidate]: ...
+
+
+class Store(Protocol):
+    """The append-only record of one run. Suite: tests/conformance/store.py.
+
+    What a method has returned from is durable: SIGKILL at any moment loses nothing of it. One writer at a time; a second one
+    raises StoreConflict.
+    """
+
+    def begin(self, run: RunRecord) -> None: ...
+
+    def propose(self, candidate: Candidate) -> None: ...
+
+    def conclude(self, verdict: Verdict) -> None: ...
+
+    def note(self, kind: str, payload: Mapping[str, Any]) -> None: ...
+
+    def run(self) -> RunRecord: ...
+
+    def candidates(self) -> list[Candidate]: ...
+
+    def attempts(self) -> list[Attempt]: ...
+
+    def notes(self, kind: str) -> list[Mapping[str, Any]]: ...
+
+    def close(self) -> None: ...
+
+
+class Executor(Protocol):
+    """Runs many evaluations. Suite: tests/conformance/executor.py.
+
+    Yields (item, answer) in the order in which they finish; an exception of `work` is raised to the consumer.
+    """
+
+    workers: int
+
+    def map(self, work: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[tuple[Item, Answer]]: ...
+
+    def close(self) -> None: ...
+
+
+class Listener(Protocol):
+    """Is told what happens while a run goes on (progress display, plain lines, nothing). It changes nothing."""
+
+    def started(self, run: RunRecord, total: int) -> None: ...
+
+    def concluded(self, attempt: Attempt, best: Attempt | None, evaluations: int) -> None: ...
+
+    def finished(self, best: Attempt | None) -> None: ...
+
+
+KernelFile = Path

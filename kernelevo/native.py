@@ -1,0 +1,36 @@
+"""Where the compiled files are: the wall's launcher and worker, and the virtual GPU's library.
+
+They are built by CMake and installed into `kernelevo/_native/`. An editable install keeps the Python files in the checkout and
+the native ones in site-packages, so the installed distribution is asked as well.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from pathlib import Path
+
+from kernelevo.errors import NotInstalled
+
+
+def path(name: str) -> Path:
+    """The installed native file called `name`; raises NotInstalled if it is in none of the known folders."""
+    tried = [folder / name for folder in _folders()]
+    for file in tried:
+        if file.exists():
+            return file
+    raise NotInstalled(
+        f"the native file {name} is not installed (looked at {', '.join(map(str, tried))}); "
+        "install a C++ compiler and run `pip install .` again"
+    )
+
+
+def _folders() -> list[Path]:
+    if override := os.environ.get("KERNELEVO_NATIVE"):
+        return [Path(override)]
+    folders = [Path(__file__).parent / "_native"]
+    try:
+        distribution = importlib.metadata.distribution("kernelevo")
+    except importlib.metadata.PackageNotFoundError:
+        return folders
+    return [*folders, Path(str(distribution.locate_file("kernelevo/_native")))]

@@ -1,0 +1,402 @@
+"""The nouns. Everything that passes between parts is one of these: frozen, and impossible to build wrong.
+
+Plans and problems (what a kernel file says) are nouns of `kernelevo.kernel`; these here are what the rest of the system sees.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+How = Literal["measured", "modelled"]
+
+
+class Status(StrEnum):
+    """What became of a candidate. Only PASSED has a score."""
+
+    PASSED = "passed"
+    WRONG = "wrong"
+    TRAPPED = "trapped"
+    RACE = "race"
+    TIMEOUT = "timeout"
+    BUILD_ERROR = "build_error"
+    RULE_BROKEN = "rule_broken"
+    UNSUPPORTED = "unsupported"
+    INFRA = "infra"
+
+    @property
+    def sentence(self) -> str:
+        return _STATUS_SENTENCES[self]
+
+    @property
+    def blames_candidate(self) -> bool:
+        """Whether the candidate did something wrong; INFRA and UNSUPPORTED are never held against it."""
+        return self not in (Status.PASSED, Status.INFRA, Status.UNSUPPORTED)
+
+
+_STATUS_SENTENCES = {
+    Status.PASSED: "Every check passed, and the figures are of the very calls that were checked.",
+    Status.WRONG: "It ran to its end, but an output differs from the reference by more than the tolerance.",
+    Status.TRAPPED: "It stopped at a fault: an access out of bounds, misaligned or uninitialised, a barrier error or a trap.",
+    Status.RACE: "Its outputs depend on the order in which threads ran.",
+    Status.TIMEOUT: "It did not end within its budget of instructions or time.",
+    Status.BUILD_ERROR: "The compiler refused it.",
+    Status.RULE_BROKEN: "Its text or its launch plan breaks a rule: a bad pragma, host code, a launch beyond the device's limits.",
+    Status.UNSUPPORTED: "This device cannot execute it; the candidate is not wrong, and gets no score.",
+    Status.INFRA: "We failed, not the candidate: nothing is learned from this verdict.",
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number with its unit, the device it belongs to, and whether it was measured or modelled."""
+
+    value: float
+    unit: str
+    device: str
+    how: How
+
+    def __post_init__(self) -> None:
+        if not self.value >= 0:
+            raise ValueError(f"a figure must be a non-negative number, not {self.value}")
+
+    def ratio(self, other: Figure) -> float:
+        """self / other; raises ValueError unless unit, device and how agree (modelled is never ranked against measured)."""
+        if (self.unit, self.device, self.how) != (other.unit, other.device, other.how):
+            raise ValueError(f"{self} cannot be compared with {other}")
+        return self.value / other.value
+
+    def __str__(self) -> str:
+        return f"{self.value:.4g} {self.unit} ({self.how}, {self.device})"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What one evaluation may use; a limit really kills."""
+
+    seconds: float
+    memory_bytes: int
+    warp_instructions: int
+
+    def __post_init__(self) -> None:
+        if min(self.seconds, self.memory_bytes, self.warp_instructions) <= 0:
+            raise ValueError(f"every budget is positive, but this is {self}")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Program text to be judged, and where it came from. Its id is the hash of what is judged, not of who wrote it."""
+
+    text: str
+    defines: Mapping[str, int] = field(default_factory=dict)
+    proposer: str = "user"
+    parent: str | None = None
+    moves: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        defines = ";".join(f"{name}={value}" for name, value in sorted(self.defines.items()))
+        return hashlib.sha256(f"{defines}\0{self.text}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class SourceLine:
+    """A position in a source file; line is 1-based, 0 where unknown."""
+
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a launch stopped: the fields of vgpu::Fault (sandbox/vgpu/machine.h), with `text` the source line's text."""
+
+    kind: str
+    message: str
+    kernel: str
+    function: str = ""
+    block: tuple[int, int, int] = (0, 0, 0)
+    thread: tuple[int, int, int] = (0, 0, 0)
+    space: str = ""
+    address: int = 0
+    bytes: int = 0
+    allocation: str = ""
+    offset: int = 0
+    source: SourceLine = SourceLine()
+    ptx_line: int = 0
+    instruction: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One message of a compiler, at a position of the user's file (1-based; 0 where the compiler gave none)."""
+
+    severity: Literal["error", "warning", "note"]
+    message: str
+    file: str = ""
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}:{self.column}: " if self.line else ""
+        return f"{where}{self.severity}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One kernel parameter as PTX declares it: type like "u64", "f32", "b8"; bytes is its size, offset its place in the block."""
+
+    type: str
+    offset: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class KernelImage:
+    """What the compiler says of one kernel. `name` is the symbol in the image; `spelled` how the plan writes it."""
+
+    name: str
+    spelled: str
+    parameters: tuple[Parameter, ...]
+    registers: int
+    spill_bytes: int
+    static_shared_bytes: int
+    local_bytes: int
+    max_threads: int
+
+
+@dataclass(frozen=True)
+class Image:
+    """Compiled device code: the PTX that the virtual GPU executes and the cubin for exactly `arch`, content-addressed."""
+
+    key: str
+    arch: str
+    ptx: str
+    cubin: bytes
+    kernels: tuple[KernelImage, ...]
+    compiler: str
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    def kernel(self, spelled: str) -> KernelImage:
+        """The kernel that the plan writes as `spelled`; raises KeyError with the names there are."""
+        for kernel in self.kernels:
+            if kernel.spelled == spelled:
+                return kernel
+        raise KeyError(f"no kernel {spelled}; there are {[kernel.spelled for kernel in self.kernels]}")
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """Candidate text on its way to a compiler. `names` are the kernels that the plan launches, as it spells them."""
+
+    text: str
+    file_name: str
+    names: tuple[str, ...]
+    arch: str
+    defines: Mapping[str, int] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
+    include_folders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BuildFailure:
+    """The compiler refused the text: the candidate's fault, so a value."""
+
+    diagnostics: tuple[Diagnostic, ...]
+
+
+Dim3 = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """Device memory of a job. With `data` it starts as these bytes; without, it is poisoned (uninitialised).
+
+    `skew` bytes are added to the 256-byte aligned start. `read_back` asks for its bytes after the launches.
+    """
+
+    name: str
+    bytes: int
+    data: bytes | memoryview | None = None
+    skew: int = 0
+    read_back: bool = False
+
+    def __post_init__(self) -> None:
+        if self.data is not None and len(self.data) != self.bytes:
+            raise ValueError(f"buffer {self.name} has {self.bytes} bytes but {len(self.data)} bytes of data")
+
+
+@dataclass(frozen=True)
+class BufferArgument:
+    """Passes the address of a buffer."""
+
+    buffer: str
+
+
+@dataclass(frozen=True)
+class ScalarArgument:
+    """Passes a number; it is converted to the type that the kernel declares."""
+
+    value: int | float
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One launch, all sizes resolved. `kernel` is the symbol in the image."""
+
+    kernel: str
+    grid: Dim3
+    block: Dim3
+    shared_bytes: int
+    arguments: tuple[BufferArgument | ScalarArgument, ...]
+    cooperative: bool = False
+    cluster: Dim3 = (1, 1, 1)
+
+
+@dataclass(frozen=True)
+class Clear:
+    """Sets every byte of a buffer to zero, as a timed step of the plan."""
+
+    buffer: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a plan on one case: buffers made, steps in order, buffers read back."""
+
+    buffers: tuple[Buffer, ...]
+    steps: tuple[Launch | Clear, ...]
+    poison: int
+    profile: bool
+    track_uninitialised: bool
+
+
+@dataclass(frozen=True)
+class LineCounts:
+    """Counts of one PTX instruction (vgpu::LineCounts)."""
+
+    source: SourceLine
+    ptx_line: int
+    instruction: str
+    warp_instructions: int
+    thread_instructions: int
+    requests: int
+    sectors: int
+    wavefronts: int
+    divergent: int
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one launch did. `counts` holds the exact integers of vgpu::Counts, classes as "warp.fp32" and the like.
+
+    `time` is the launch's time on the device, `limiter` what bounds it (modelled) or "" (measured).
+    """
+
+    kernel: str
+    counts: Mapping[str, int]
+    lines: tuple[LineCounts, ...] = ()
+    printed: str = ""
+    time: Figure | None = None
+    limiter: str = ""
+    occupancy: float | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What became of a Job. Without fault, `outputs` holds the bytes of every buffer to be read back.
+
+    `ended` says how: "done", "fault" (see `fault`), "budget" (instructions), "killed" (time or memory, see `reason`).
+    """
+
+    ended: Literal["done", "fault", "budget", "killed"]
+    outputs: Mapping[str, bytes]
+    steps: tuple[StepReport, ...]
+    fault: Fault | None = None
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.ended == "fault") != (self.fault is not None):
+            raise ValueError(f"a run that ended by {self.ended!r} with fault {self.fault}")
+
+    @property
+    def time(self) -> Figure | None:
+        """Sum over the steps; None unless every step has a time."""
+        times = [step.time for step in self.steps]
+        if not times or any(time is None for time in times):
+            return None
+        first = times[0]
+        return Figure(sum(time.value for time in times), first.unit, first.device, first.how)
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """One case of a passed candidate: its dimensions, its time, its counters (summed over the steps) and what bounds it."""
+
+    name: str
+    dims: Mapping[str, int]
+    time: Figure
+    counters: Mapping[str, int]
+    limiter: str
+    max_error_ratio: float
+    steps: tuple[StepReport, ...] = ()
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check that was made, and how it ended; `passed` has no default."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The judgement of one candidate on one device. `score` is a time: smaller is better; only a passed one has it."""
+
+    candidate: str
+    device: str
+    status: Status
+    feedback: str
+    score: Figure | None = None
+    cases: tuple[CaseResult, ...] = ()
+    checks: tuple[Check, ...] = ()
+    fault: Fault | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    image: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        if (self.status is Status.PASSED) != (self.score is not None):
+            raise ValueError(f"{self.status} with score {self.score}: a passed verdict has one, and no other")
+        if self.status is Status.PASSED and (not self.checks or not all(check.passed for check in self.checks)):
+            raise ValueError("a passed verdict names its checks, and all of them passed")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A candidate with its verdict: what proposers see of the past."""
+
+    candidate: Candidate
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The head of a run: what was asked, on what, with which versions and hashes. Written first, never changed."""
+
+    id: str
+    command: str
+    started: str
+    device: str
+    how: How
+    task: str
+    settings: Mapping[str, Any]
+    versions: Mapping[str, str]
+    hashes: Mapping[str, str]

@@ -1,0 +1,201 @@
+// A small model of a GPU's caches: which 32-byte sectors of a warp's request are found in L1, in L2 or in DRAM, and
+// how many sectors DRAM has to move. It changes nothing and only counts.
+//
+// Sizes come from Timing; the shape (128-byte lines of four sectors, L1 write-through without allocation, L2
+// write-back) is that of NVIDIA GPUs since Volta: Jia et al., "Dissecting the NVIDIA Volta GPU Architecture via
+// Microbenchmarking", https://arxiv.org/abs/1804.06826, and the memory chapter of Nsight Compute's guide,
+// https://docs.nvidia.com/nsight-compute/ProfilingGuide/#memory-tables.
+//
+// Simplifications, all on purpose:
+//   * Eight ways, least recently used, sets chosen by a hash; real associativity and policy are not published.
+//   * Blocks run one after the other. Each sees an empty L1 of its own share and an L2 that everyone shares: blocks
+//     that would run at the same time do not disturb each other, and prefetching does not exist.
+//   * One L2, no partitions, no set-aside, no compression. It holds its content from launch to launch.
+//   * A store never reads DRAM first, even when it writes only a part of a sector.
+//   * An atomic works in L2: it drops the sector from L1, counts as an L2 write, and fetches the sector if absent.
+//   * Cache operators (.ca .cg .cs .nc ...) are ignored.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "../machine.h"
+#include "coalesce.h"
+
+namespace vgpu {
+
+namespace detail {
+
+// Sectored set-associative tags. One entry is line << 8 | dirty sectors << 4 | valid sectors, and a set's eight entries
+// fill one line of the host's cache; they are kept in order of use.
+class SectorTags {
+ public:
+  static constexpr uint32_t kWays = 8;
+  static constexpr uint32_t kLineBytes = 128;
+  static constexpr uint32_t kPageShift = 5;     // lines in a page, log2: 4 KiB
+
+  explicit SectorTags(uint64_t bytes)
+      : sets_(uint32_t(std::max<uint64_t>(1, bytes / (kLineBytes * kWays)))), entries_(size_t(sets_) * kWays) {}
+
+  void clear() { std::fill(entries_.begin(), entries_.end(), 0); }
+
+  // Makes the line's entry the most recently used and returns it. When the line was absent the oldest entry makes room
+  // and is returned in `evicted` (0 otherwise).
+  uint64_t &touch(uint64_t line, uint64_t &evicted) {
+    uint64_t *set = set_of(line);
+    evicted = 0;
+    if (holds(set[0], line)) return set[0];
+    uint64_t carried = line << 8;
+    for (uint32_t way = 0; way < kWays; ++way) {
+      std::swap(carried, set[way]);
+      if (!holds(carried, line)) continue;
+      set[0] = carried;
+      return set[0];
+    }
+    evicted = carried;
+    return set[0];
+  }
+
+  // Forgets the line's sectors if it is present.
+  void drop(uint64_t line, uint64_t sectors) {
+    uint64_t *set = set_of(line);
+    for (uint32_t way = 0; way < kWays; ++way)
+      if (holds(set[way], line)) set[way] &= ~sectors;
+  }
+
+  // Marks the line clean if it is present.
+  void clean(uint64_t line) { drop(line, 0xf0); }
+
+ private:
+  static bool holds(uint64_t entry, uint64_t line) { return entry >> 8 == line; }
+  uint64_t *set_of(uint64_t line) {
+    // Fibonacci hashing of pages, so that power-of-two strides spread out; lines of one page go to neighbouring sets.
+    const uint64_t page = ((line >> kPageShift) * 0x9e3779b97f4a7c15ull) >> 32;
+    const uint64_t set = (page * sets_ >> 32) + (line & ((1u << kPageShift) - 1));
+    return &entries_[size_t(set < sets_ ? set : set % sets_) * kWays];
+  }
+
+  uint32_t sets_;
+  std::vector<uint64_t> entries_;
+};
+
+}  // namespace detail
+
+class CacheModel {
+ public:
+  // Sectors of one request by where they were found. A store's sectors count as found in L2, which absorbs them.
+  struct Hit {
+    uint32_t l1_hit = 0, l2_hit = 0, dram = 0;
+  };
+
+  explicit CacheModel(const Timing &timing) : l1_(timing.l1_bytes), l2_(timing.l2_bytes) {}
+
+  // Starts a launch: counts begin at zero, what the last launch left dirty has been written back, L2 keeps its content.
+  void begin_launch() {
+    for (const uint64_t line : written_lines_) l2_.clean(line);
+    written_lines_.clear();
+    l1_misses_ = l2_reads_ = l2_writes_ = dram_reads_ = dram_writes_ = dirty_ = 0;
+  }
+
+  // Starts a block, which may land on any SM: its L1 is empty.
+  void begin_block() { l1_.clear(); }
+
+  Hit load(const uint64_t *address, uint32_t mask, uint32_t bytes) {
+    return for_each_line(address, mask, bytes, [this](uint64_t line, uint32_t in) { return load_line(line, in); });
+  }
+  Hit store(const uint64_t *address, uint32_t mask, uint32_t bytes) {
+    return for_each_line(address, mask, bytes, [this](uint64_t line, uint32_t in) { return store_line(line, in); });
+  }
+  Hit atomic(const uint64_t *address, uint32_t mask, uint32_t bytes) {
+    return for_each_line(address, mask, bytes, [this](uint64_t line, uint32_t in) { return atomic_line(line, in); });
+  }
+
+  // Adds this launch's counts; sectors that are still dirty in L2 count as written to DRAM once.
+  void add_to(Counts &counts) const {
+    counts.l1_miss_sectors += l1_misses_;
+    counts.l2_read_sectors += l2_reads_;
+    counts.l2_write_sectors += l2_writes_;
+    counts.dram_read_sectors += dram_reads_;
+    counts.dram_write_sectors += dram_writes_ + dirty_;
+  }
+
+ private:
+  static uint32_t count(uint64_t sectors) { return uint32_t(__builtin_popcountll(sectors)); }
+
+  template <class Visit>
+  static Hit for_each_line(const uint64_t *address, uint32_t mask, uint32_t bytes, Visit visit) {
+    uint64_t sectors[kMaxSectors];
+    const uint32_t n = collect_sectors(address, mask, bytes, sectors);
+    Hit total;
+    for (uint32_t i = 0; i < n;) {
+      const uint64_t line = sectors[i] >> 2;
+      uint32_t in_line = 0;
+      for (; i < n && sectors[i] >> 2 == line; ++i) in_line |= 1u << (sectors[i] & 3);
+      const Hit hit = visit(line, in_line);
+      total.l1_hit += hit.l1_hit, total.l2_hit += hit.l2_hit, total.dram += hit.dram;
+    }
+    return total;
+  }
+
+  Hit load_line(uint64_t line, uint32_t sectors) {
+    uint64_t evicted;                                   // L1 holds no dirty data: nothing to write back
+    uint64_t &entry = l1_.touch(line, evicted);
+    const uint32_t missing = sectors & ~uint32_t(entry);
+    Hit hit;
+    hit.l1_hit = count(sectors) - count(missing);
+    if (!missing) return hit;
+    entry |= missing;
+    l1_misses_ += count(missing);
+    l2_reads_ += count(missing);
+    const uint32_t absent = fetch(line, missing, 0);
+    hit.l2_hit = count(missing) - absent;
+    hit.dram = absent;
+    return hit;
+  }
+
+  Hit store_line(uint64_t line, uint32_t sectors) {
+    l2_writes_ += count(sectors);
+    write(touch_l2(line), line, sectors);
+    return Hit{0, count(sectors), 0};
+  }
+
+  Hit atomic_line(uint64_t line, uint32_t sectors) {
+    l1_.drop(line, sectors);
+    l2_writes_ += count(sectors);
+    const uint32_t absent = fetch(line, sectors, sectors);
+    return Hit{0, count(sectors) - absent, absent};
+  }
+
+  // Brings sectors into L2, marks `dirty` ones as written and returns how many came from DRAM.
+  uint32_t fetch(uint64_t line, uint32_t sectors, uint32_t dirty) {
+    uint64_t &entry = touch_l2(line);
+    const uint32_t absent = count(sectors & ~uint32_t(entry));
+    dram_reads_ += absent;
+    entry |= sectors;
+    if (dirty) write(entry, line, dirty);
+    return absent;
+  }
+
+  uint64_t &touch_l2(uint64_t line) {
+    uint64_t evicted;
+    uint64_t &entry = l2_.touch(line, evicted);
+    const uint32_t lost = count(evicted >> 4 & 0xf);
+    dram_writes_ += lost;
+    dirty_ -= lost;
+    return entry;
+  }
+
+  void write(uint64_t &entry, uint64_t line, uint32_t sectors) {
+    if (!(entry & 0xf0)) written_lines_.push_back(line);
+    dirty_ += count(sectors & ~(entry >> 4));
+    entry |= sectors | sectors << 4;
+  }
+
+  detail::SectorTags l1_, l2_;
+  std::vector<uint64_t> written_lines_;                 // lines that became dirty in this launch, some evicted since
+  uint64_t l1_misses_ = 0, l2_reads_ = 0, l2_writes_ = 0, dram_reads_ = 0, dram_writes_ = 0, dirty_ = 0;
+};
+
+}  // namespace vgpu

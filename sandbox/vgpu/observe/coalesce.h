@@ -1,0 +1,198 @@
+// How many pieces the memory system splits one warp request into: 32-byte sectors of global memory, wavefronts of
+// shared memory. Pure functions of the lanes' addresses, as the CUDA guides describe them:
+// https://docs.nvidia.com/cuda/cuda-c-best-practices-guide/#coalesced-access-to-global-memory (32-byte transactions),
+// https://docs.nvidia.com/cuda/cuda-c-programming-guide/#shared-memory-5-x (32 banks of 4 bytes, one word a bank a
+// wavefront, lanes that read the same word served together).
+//
+// Limits: shared requests of 8 bytes a lane are split into half warps and of 16 bytes into quarter warps, always; the
+// cases in which hardware serves two halves at once are not modelled. Addresses of shared requests are naturally
+// aligned (a misaligned one is a fault and never gets here).
+//
+// Every function tries the shapes of well-written kernels first, because it runs once a memory instruction.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+namespace vgpu {
+
+constexpr uint32_t kLanes = 32;
+constexpr uint32_t kFullMask = 0xffffffffu;
+constexpr uint32_t kSectorShift = 5;            // 32 bytes
+constexpr uint32_t kMaxSectors = 2 * kLanes;    // at most 16 bytes a lane, which may straddle one sector boundary
+
+namespace detail {
+
+// True when each lane's number is the one before it plus the same stride. Compared in whole vectors against a running
+// expectation: reading lane - 1 would stall on the stores that have just written the numbers.
+template <class Number>
+inline bool is_strided(const Number *number) {
+  typedef Number Vector __attribute__((vector_size(32)));
+  constexpr uint32_t kWidth = sizeof(Vector) / sizeof(Number);
+  const Number stride = number[1] - number[0];
+  Vector expected, here, different = {};
+  for (uint32_t i = 0; i < kWidth; ++i) expected[i] = number[0] + i * stride;
+  for (uint32_t lane = 0; lane < kLanes; lane += kWidth) {
+    std::memcpy(&here, number + lane, sizeof here);
+    different |= here ^ expected;
+    expected += stride * kWidth;
+  }
+  Number any = 0;
+  for (uint32_t i = 0; i < kWidth; ++i) any |= different[i];
+  return any == 0;
+}
+
+// Copies the numbers so that inactive lanes repeat an active one and add nothing of their own. `mask` is not 0.
+template <class Number>
+inline void spread_active(const Number *number, uint32_t mask, Number *all) {
+  Number last = number[__builtin_ctz(mask)];
+  for (uint32_t lane = 0; lane < kLanes; ++lane) {
+    last = (mask >> lane & 1) ? number[lane] : last;
+    all[lane] = last;
+  }
+}
+
+// Sectors of 32 evenly spaced accesses; 0 when they may straddle with gaps in between, so that nothing simple holds.
+inline uint32_t count_strided_sectors(const uint64_t *address, uint32_t bytes) {
+  const int64_t step = int64_t(address[1] - address[0]);
+  const uint64_t first = step >= 0 ? address[0] : address[kLanes - 1];
+  const uint64_t last = step >= 0 ? address[kLanes - 1] : address[0];
+  const uint64_t stride = uint64_t(step >= 0 ? step : -step);
+  if (stride <= 32) return uint32_t(((last + bytes - 1) >> kSectorShift) - (first >> kSectorShift) + 1);
+  const bool aligned = (bytes & (bytes - 1)) == 0 && ((first | stride) & (bytes - 1)) == 0;
+  return aligned ? kLanes : 0;
+}
+
+// The sector of each lane relative to lane 0's, in 32 bits so that twice as many fit a vector. False when one does not
+// fit, or when an access straddles two sectors.
+inline bool make_relative(const uint64_t *address, uint32_t bytes, int32_t *sector) {
+  const uint64_t origin = address[0] >> kSectorShift;
+  uint64_t straddles = 0, far = 0;
+  for (uint32_t lane = 0; lane < kLanes; ++lane) {
+    const uint64_t distance = (address[lane] >> kSectorShift) - origin + (uint64_t(1) << 30);
+    straddles |= (address[lane] & 31) + bytes + 95;     // bit 7 is set when the sum is over 32
+    far |= distance;
+    sector[lane] = int32_t(uint32_t(distance));
+  }
+  return far >> 31 == 0 && !(straddles & 128);
+}
+
+// Changes of sector from lane to lane, plus one: that many are distinct when they only rise or only fall, else 0.
+inline uint32_t count_monotone(const int32_t *sector) {
+  int32_t changes = 0, falls = 0;
+  for (uint32_t lane = 1; lane < kLanes; ++lane) {
+    changes += sector[lane] != sector[lane - 1];
+    falls += sector[lane] < sector[lane - 1];
+  }
+  return falls == 0 || falls == changes ? uint32_t(changes) + 1 : 0;
+}
+
+// Distinct sectors that all lie within 64 of each other, in any order; 0 when they do not.
+inline uint32_t count_nearby(const int32_t *sector) {
+  int32_t low = sector[0], high = sector[0];
+  for (uint32_t lane = 1; lane < kLanes; ++lane) {
+    low = std::min(low, sector[lane]);
+    high = std::max(high, sector[lane]);
+  }
+  if (high - low >= 64) return 0;
+  uint64_t touched = 0;
+  for (uint32_t lane = 0; lane < kLanes; ++lane) touched |= uint64_t(1) << (sector[lane] - low);
+  return uint32_t(__builtin_popcountll(touched));
+}
+
+}  // namespace detail
+
+// Writes the distinct sectors (address / 32) that the active lanes touch to `sectors`, rising; returns how many.
+inline uint32_t collect_sectors(const uint64_t *address, uint32_t mask, uint32_t bytes, uint64_t sectors[kMaxSectors]) {
+  uint32_t n = 0;
+  bool sorted = true;
+  for (uint32_t rest = mask; rest; rest &= rest - 1) {
+    const uint64_t first = address[__builtin_ctz(rest)];
+    const uint64_t last = (first + bytes - 1) >> kSectorShift;
+    for (uint64_t sector = first >> kSectorShift; sector <= last; ++sector) {
+      if (n && sectors[n - 1] == sector) continue;
+      sorted &= n == 0 || sectors[n - 1] < sector;
+      sectors[n++] = sector;
+    }
+  }
+  if (sorted) return n;
+  std::sort(sectors, sectors + n);
+  return uint32_t(std::unique(sectors, sectors + n) - sectors);
+}
+
+// Distinct 32-byte sectors that the active lanes of one request touch. `address` has 32 entries, `bytes` is 1..16.
+inline uint32_t count_sectors(const uint64_t *address, uint32_t mask, uint32_t bytes) {
+  if (mask == 0) return 0;
+  uint64_t spread[kLanes];
+  const uint64_t *all = address;
+  if (mask != kFullMask) {
+    detail::spread_active(address, mask, spread);
+    all = spread;
+  } else if (detail::is_strided(address)) {
+    if (const uint32_t n = detail::count_strided_sectors(address, bytes)) return n;
+  }
+  int32_t relative[kLanes];
+  if (detail::make_relative(all, bytes, relative)) {
+    if (const uint32_t n = detail::count_nearby(relative)) return n;
+    if (const uint32_t n = detail::count_monotone(relative)) return n;
+  }
+  uint64_t sectors[kMaxSectors];
+  return collect_sectors(address, mask, bytes, sectors);
+}
+
+namespace detail {
+
+// `kBanks` lanes are served together, as many as their units fit side by side in the 128 bytes of a wavefront; a unit
+// is what one lane reads: a word, or 8 or 16 bytes. Returns the most distinct units that any bank is asked for.
+template <uint32_t kBanks>
+inline uint32_t count_conflicts(const uint32_t *unit) {
+  uint32_t owner[kBanks], shared_bank = 0;
+  for (uint32_t lane = 0; lane < kBanks; ++lane) owner[unit[lane] % kBanks] = unit[lane];
+  for (uint32_t lane = 0; lane < kBanks; ++lane) shared_bank |= owner[unit[lane] % kBanks] ^ unit[lane];
+  if (shared_bank == 0) return 1;
+
+  uint32_t distinct[kBanks];
+  std::copy(unit, unit + kBanks, distinct);
+  if (!std::is_sorted(distinct, distinct + kBanks)) std::sort(distinct, distinct + kBanks);
+  const uint32_t *end = std::unique(distinct, distinct + kBanks);
+  uint32_t depth[kBanks] = {}, most = 0;
+  for (const uint32_t *next = distinct; next < end; ++next) most = std::max(most, ++depth[*next % kBanks]);
+  return most;
+}
+
+template <uint32_t kBanks>
+inline uint32_t count_unit_wavefronts(const uint32_t *unit, uint32_t mask) {
+  if (mask == kFullMask && is_strided(unit)) {
+    const uint32_t stride = unit[1] - unit[0];
+    const uint32_t ways = (stride | kBanks) & (0 - (stride | kBanks));   // gcd(stride, banks): lanes on each bank
+    return stride == 0 ? kLanes / kBanks : kLanes / kBanks * ways;
+  }
+  uint32_t spread[kLanes], wavefronts = 0;
+  const uint32_t *group = unit;
+  for (uint32_t first = 0; first < kLanes; first += kBanks, group = unit + first) {
+    const uint32_t others = kFullMask >> (kLanes - kBanks) << first, active = mask & others;
+    if (active == 0) continue;
+    if (active != others) {
+      spread_active(unit, active, spread);
+      group = spread + first;
+    }
+    wavefronts += count_conflicts<kBanks>(group);
+  }
+  return wavefronts;
+}
+
+}  // namespace detail
+
+// Shared memory wavefronts that one request needs. `address` has 32 entries, `bytes` is 1, 2, 4, 8 or 16.
+inline uint32_t count_wavefronts(const uint32_t *address, uint32_t mask, uint32_t bytes) {
+  if (mask == 0) return 0;
+  const uint32_t shift = bytes <= 4 ? 2 : bytes == 8 ? 3 : 4;
+  uint32_t unit[kLanes];
+  for (uint32_t lane = 0; lane < kLanes; ++lane) unit[lane] = address[lane] >> shift;
+  if (shift == 2) return detail::count_unit_wavefronts<32>(unit, mask);
+  if (shift == 3) return detail::count_unit_wavefronts<16>(unit, mask);
+  return detail::count_unit_wavefronts<8>(unit, mask);
+}
+
+}  // namespace vgpu

@@ -1,0 +1,80 @@
+"""The star: types <- interfaces, errors, settings <- parts (never each other) <- run.py <- cli.py."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "kernelevo"
+FOUNDATION = {"types", "interfaces", "errors", "settings", "native"}
+PARTS = {
+    "compilers", "devices", "evaluators", "executors", "proposers", "stores", "sandbox", "virtual", "search", "archive", "report",
+    "progress", "doctor", "initialise",
+}  # fmt: skip
+MAY_USE = {
+    # A noun file may use only what stands before it.
+    "errors": set(),
+    "types": set(),
+    "interfaces": {"types", "errors"},
+    "settings": {"types", "errors"},
+    "native": {"errors"},
+    # What a kernel file says is knowledge, not a part: every part may read it.
+    "kernel": FOUNDATION,
+    # A search orders attempts: it is the one part that needs a data structure of its own.
+    "search": FOUNDATION | {"archive"},
+    "doctor": FOUNDATION | {"sandbox"},
+}
+JOINERS = {"run", "cli", "commands", "__init__", "__main__"}
+
+
+def part_of(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    stem = first.removesuffix(".py")
+    return next((part for part in sorted(PARTS, key=len, reverse=True) if stem == part or stem.startswith(part + "_")), stem)
+
+
+def imported_parts(path: Path) -> set[tuple[str, int]]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative imports hide the layer"
+            names = [node.module or ""]
+            if node.module == "kernelevo":
+                names = [f"kernelevo.{alias.name}" for alias in node.names]
+        for name in names:
+            pieces = name.split(".")
+            if pieces[0] == "kernelevo" and len(pieces) > 1:
+                found.add((part_of(PACKAGE / f"{pieces[1]}.py"), node.lineno))
+    return found
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*.py"))
+
+
+def test_there_are_modules_to_look_at() -> None:
+    names = {part_of(path) for path in modules()}
+    assert {"types", "interfaces", "errors", "kernel", "devices", "evaluators", "run", "cli"} <= names
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_imports_only_what_its_layer_allows(path: Path) -> None:
+    own = part_of(path)
+    if own in JOINERS:
+        return
+    allowed = MAY_USE.get(own, FOUNDATION | {"kernel"}) | {own}
+    broken = [f"line {line} imports {other}" for other, line in sorted(imported_parts(path)) if other not in allowed]
+    assert not broken, f"{path.relative_to(PACKAGE)} ({own}): {broken}"
+
+
+def test_the_rule_catches_a_part_that_imports_another(tmp_path: Path) -> None:
+    offender = PACKAGE / "devices" / "imaginary.py"
+    source = tmp_path / "imaginary.py"
+    source.write_text("from kernelevo.proposers import tune\nimport kernelevo.stores.sqlite\n")
+    assert {other for other, _ in imported_parts(source)} == {"proposers", "stores"}
+    assert part_of(offender) == "devices"
