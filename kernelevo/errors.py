@@ -3,16 +3,16 @@
 A candidate's fault is a value (a `Status` in a `Verdict`); what is raised is never held against a candidate.
 
     KernelevoError              everything below; carries the exit code of the command line
-      BadInput                  exit 2: what the user gave cannot be used (file, option, problem, plan of the start kernel)
-        NotInstalled            exit 2: a part that is not there (extra, native file, device), with the command to get it
+      BadInput                  exit 2: what the user gave cannot be used (file, option, problem, plan of the start)
+        NotInstalled            exit 2: a part that is not there (extra, native file, device), and how to get it
       Infrastructure            exit 3: this machine or this program failed, not the candidate
         SandboxBroken           the wall or its worker died or answered nonsense
         WallUnavailable         no layer of the wall can be built here, and --unsafe was not given
         StoreConflict           another process holds the run, or its file is damaged
       Interrupted               exit 130: the user stopped the run; what finished is kept
 
-A message is one sentence that says what, where, and what to do. To add one: subclass, give it a sentence here, and a row in
-tests/test_errors.py.
+A message is one sentence that says what, where, and what to do. To add one: subclass, give it a sentence here, and a
+row in tests/test_errors.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""The joints. Each is a small Protocol; each has an implementation for tests (null or scripted) and one conformance suite.
+"""The joints. Each is a small Protocol with a twin for tests (null or scripted) and one conformance suite.
 
-A part imports this file, `types`, `errors` and `settings` (and `kernelevo.kernel`, what a kernel file says); never another part.
+A part imports this file, `types`, `errors` and `settings` (and `kernelevo.kernel`, what a kernel file says), never
+another part.
 `run.py` joins them.
 """
 
@@ -32,8 +33,8 @@ Answer = TypeVar("Answer")
 class Wall(Protocol):
     """Runs untrusted work in a jailed child. Suite: tests/conformance/wall.py.
 
-    `call` sends a request to a fresh child and returns its answer. A child that is killed by a limit, or dies, is an answer
-    (`WallAnswer.ended`); a wall that does not hold or a worker that breaks the protocol raises SandboxBroken.
+    `call` sends a request to a fresh child and returns its answer. A child that is killed by a limit, or dies, is an
+    answer (`WallAnswer.ended`); a wall that does not hold or a worker that breaks the protocol raises SandboxBroken.
     """
 
     def call(self, request: WallRequest, budget: Budget) -> WallAnswer: ...
@@ -43,7 +44,7 @@ class Wall(Protocol):
 
 @dataclass(frozen=True)
 class WallRequest:
-    """One errand for a jailed child: what to do ("compile" or "run"), its arguments, and blobs passed by shared memory."""
+    """One errand for a jailed child: "compile" or "run", its arguments, and blobs passed by shared memory."""
 
     kind: str
     head: bytes
@@ -64,7 +65,8 @@ class WallAnswer:
 class Compiler(Protocol):
     """Candidate text -> Image, behind the wall. Suite: tests/conformance/compiler.py.
 
-    A text that the compiler refuses is a BuildFailure (a value). A missing compiler raises NotInstalled when it is made.
+    A text that the compiler refuses is a BuildFailure (a value). A missing compiler raises NotInstalled when it is
+    made.
     """
 
     name: str
@@ -76,8 +78,8 @@ class Compiler(Protocol):
 class Device(Protocol):
     """Runs built kernels. Suite: tests/conformance/device.py.
 
-    `run` executes the jobs of one image in order, each in fresh memory, and stops at the first that does not end well (its
-    report is the last one returned). Faults of the program are values; a lost device raises Infrastructure.
+    `run` executes the jobs of one image in order, each in fresh memory, and stops at the first that does not end well
+    (its report is the last one returned). Faults of the program are values; a lost device raises Infrastructure.
     """
 
     name: str
@@ -93,7 +95,7 @@ class Device(Protocol):
 
 
 class Evaluator(Protocol):
-    """Judges one candidate. Its faults come back in the Verdict; ours are raised. Suite: tests/conformance/evaluator.py."""
+    """Judges one candidate: its faults come back, ours are raised. Suite: tests/conformance/evaluator.py."""
 
     def evaluate(self, candidate: Candidate, budget: Budget) -> Verdict: ...
 
@@ -101,8 +103,8 @@ class Evaluator(Protocol):
 class Proposer(Protocol):
     """Writes the next candidates from what was tried; never evaluates. Suite: tests/conformance/proposer.py.
 
-    `propose` returns at most `limit` candidates, none of which is in `tried` (ids); an empty list means nothing is left.
-    It must be a pure function of its arguments.
+    `propose` returns at most `limit` candidates, none of which is in `tried` (ids); an empty list means nothing is
+    left. It must be a pure function of its arguments.
     """
 
     name: str
@@ -113,8 +115,8 @@ class Proposer(Protocol):
 class Store(Protocol):
     """The append-only record of one run. Suite: tests/conformance/store.py.
 
-    What a method has returned from is durable: SIGKILL at any moment loses nothing of it. One writer at a time; a second one
-    raises StoreConflict.
+    What a method has returned from is durable: SIGKILL at any moment loses nothing of it. One writer at a time; a
+    second one raises StoreConflict.
     """
 
     def begin(self, run: RunRecord) -> None: ...

@@ -1,7 +1,7 @@
 """Where the compiled files are: the wall's launcher and worker, and the virtual GPU's library.
 
-They are built by CMake and installed into `kernelevo/_native/`. An editable install keeps the Python files in the checkout and
-the native ones in site-packages, so the installed distribution is asked as well.
+They are built by CMake and installed into `kernelevo/_native/`. An editable install keeps the Python files in the
+checkout and the native ones in site-packages, so the installed distribution is asked as well.
 """
 
 from __future__ import annotations

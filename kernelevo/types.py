@@ -1,6 +1,6 @@
 """The nouns. Everything that passes between parts is one of these: frozen, and impossible to build wrong.
 
-Plans and problems (what a kernel file says) are nouns of `kernelevo.kernel`; these here are what the rest of the system sees.
+Plans and problems (what a kernel file says) are nouns of `kernelevo.kernel`; these are what all the rest sees.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class Status(StrEnum):
 _STATUS_SENTENCES = {
     Status.PASSED: "Every check passed, and the figures are of the very calls that were checked.",
     Status.WRONG: "It ran to its end, but an output differs from the reference by more than the tolerance.",
-    Status.TRAPPED: "It stopped at a fault: an access out of bounds, misaligned or uninitialised, a barrier error or a trap.",
+    Status.TRAPPED: "It stopped at a fault: an access out of bounds or misaligned, a value never written, a trap.",
     Status.RACE: "Its outputs depend on the order in which threads ran.",
     Status.TIMEOUT: "It did not end within its budget of instructions or time.",
     Status.BUILD_ERROR: "The compiler refused it.",
-    Status.RULE_BROKEN: "Its text or its launch plan breaks a rule: a bad pragma, host code, a launch beyond the device's limits.",
+    Status.RULE_BROKEN: "Its text or plan breaks a rule: a bad pragma, host code, a launch beyond the device's limits.",
     Status.UNSUPPORTED: "This device cannot execute it; the candidate is not wrong, and gets no score.",
     Status.INFRA: "We failed, not the candidate: nothing is learned from this verdict.",
 }
@@ -64,7 +64,7 @@ class Figure:
             raise ValueError(f"a figure must be a non-negative number, not {self.value}")
 
     def ratio(self, other: Figure) -> float:
-        """self / other; raises ValueError unless unit, device and how agree (modelled is never ranked against measured)."""
+        """self / other; raises ValueError unless unit, device and how agree: modelled never ranks against measured."""
         if (self.unit, self.device, self.how) != (other.unit, other.device, other.how):
             raise ValueError(f"{self} cannot be compared with {other}")
         return self.value / other.value
@@ -148,7 +148,7 @@ class Diagnostic:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One kernel parameter as PTX declares it: type like "u64", "f32", "b8"; bytes is its size, offset its place in the block."""
+    """One kernel parameter as PTX declares it: type like "u64", "f32", "b8"; size and place in the block in bytes."""
 
     type: str
     offset: int
@@ -171,7 +171,7 @@ class KernelImage:
 
 @dataclass(frozen=True)
 class Image:
-    """Compiled device code: the PTX that the virtual GPU executes and the cubin for exactly `arch`, content-addressed."""
+    """Compiled device code, content-addressed: PTX that the virtual GPU executes, and the cubin for exactly `arch`."""
 
     key: str
     arch: str
@@ -336,7 +336,7 @@ class RunReport:
 
 @dataclass(frozen=True)
 class CaseResult:
-    """One case of a passed candidate: its dimensions, its time, its counters (summed over the steps) and what bounds it."""
+    """One case of a passed candidate: dimensions, time, counters (summed over the steps) and what bounds it."""
 
     name: str
     dims: Mapping[str, int]

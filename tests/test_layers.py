@@ -10,7 +10,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "kernelevo"
 FOUNDATION = {"types", "interfaces", "errors", "settings", "native"}
 PARTS = {
-    "compilers", "devices", "evaluators", "executors", "proposers", "stores", "sandbox", "virtual", "search", "archive", "report",
+    "compilers", "devices", "evaluators", "executors", "proposers", "stores", "sandbox", "virtual", "search",
+    "archive", "report",
     "progress", "doctor", "initialise",
 }  # fmt: skip
 MAY_USE = {
@@ -32,7 +33,9 @@ JOINERS = {"run", "cli", "commands", "__init__", "__main__"}
 def part_of(path: Path) -> str:
     first = path.relative_to(PACKAGE).parts[0]
     stem = first.removesuffix(".py")
-    return next((part for part in sorted(PARTS, key=len, reverse=True) if stem == part or stem.startswith(part + "_")), stem)
+    return next(
+        (part for part in sorted(PARTS, key=len, reverse=True) if stem == part or stem.startswith(part + "_")), stem
+    )
 
 
 def imported_parts(path: Path) -> set[tuple[str, int]]:

@@ -1,4 +1,6 @@
-"""No file and no function runs away: sizes are signals for a second look, and the exceptions are listed with their reason."""
+"""No file and no function runs away: sizes are signals for a second look, and the exceptions are listed with their
+reason.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ LONG_FILES: dict[str, str] = {
 
 
 def python_files() -> list[Path]:
-    return sorted([*(ROOT / "kernelevo").rglob("*.py"), *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")])
+    return sorted(
+        [*(ROOT / "kernelevo").rglob("*.py"), *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]
+    )
 
 
 def native_files() -> list[Path]:
@@ -52,7 +56,9 @@ def swallowing_handlers(source: str) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "kernelevo").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "kernelevo").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_only_the_command_line_catches_everything(path: Path) -> None:
     allowed = path.name == "cli.py"
     found = swallowing_handlers(path.read_text(encoding="utf-8"))

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from kernelevo.types import Buffer, Budget, Candidate, Check, Fault, Figure, RunReport, Status, StepReport, Verdict
+from kernelevo.types import Budget, Buffer, Candidate, Check, Fault, Figure, RunReport, Status, StepReport, Verdict
 
 TIME = Figure(4.0, "us", "virtual:h100", "modelled")
 CHECKED = (Check("outputs", True, "all equal"),)

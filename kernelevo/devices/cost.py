@@ -1,15 +1,17 @@
 """Modelled time of one launch: a roofline per resource and a latency bound, fed by exact counts.
 
-    busiest SM     blocks_on_sm = ceil(blocks / SMs);  each resource r: blocks_on_sm * (count_r / blocks) / rate_r   cycles
-    latency        rounds = ceil(blocks_on_sm / resident blocks);  rounds * mean chain of a block   cycles
-    chip           L2 bytes / L2 bandwidth;  DRAM bytes / (DRAM bandwidth * efficiency);  atomics on one address
-    time           launch + max(all of these)
+    busiest SM   on_sm = ceil(blocks / SMs);  each resource r: on_sm * (count_r / blocks) / rate_r   cycles
+    latency      rounds = ceil(on_sm / resident blocks);  rounds * mean chain of a block   cycles
+    chip         L2 bytes / L2 bandwidth;  DRAM bytes / (DRAM bandwidth * efficiency);  atomics on one address
+    time         launch + max(all of these)
 
-The chain of a block is its longest warp through an in-order scoreboard without contention (the machine counts it). This is the
-family of GPUMech (Huang et al., MICRO 2014) and of Volkov's latency bound ("Understanding Latency Hiding on GPUs", 2016).
+The chain of a block is its longest warp through an in-order scoreboard without contention (the machine counts it).
+This is the family of GPUMech (Huang et al., MICRO 2014) and of Volkov's latency bound ("Understanding Latency Hiding
+on GPUs", 2016).
 
-What it does not know: PTX is not SASS (loads that ptxas merges are counted one by one), contention beyond the bounds, DVFS,
-partition camping, instruction cache. It names the bottleneck and orders clearly different kernels; its bands are in gpus.toml.
+What it does not know: PTX is not SASS (loads that ptxas merges are counted one by one), contention beyond the bounds,
+DVFS, partition camping, instruction cache. It names the bottleneck and orders clearly different kernels; its bands are
+in gpus.toml.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Occupancy: how many blocks of a launch one SM holds at once, and which resource decides it.
 
-The rules are those of NVIDIA's occupancy calculator: registers are given to warps in units of 256, shared memory to blocks in
-units of 128 bytes plus 1 KB that the system keeps per block (compute capability 8.0 and later; CUDA programming guide,
+The rules are those of NVIDIA's occupancy calculator: registers are given to warps in units of 256, shared memory to
+blocks in units of 128 bytes plus 1 KB that the system keeps per block (compute capability 8.0 and later; CUDA
+programming guide,
 "Compute capabilities").
 """
 
@@ -27,7 +28,8 @@ class Occupancy:
 
 
 def occupancy(gpu: Gpu, threads: int, registers: int, shared_bytes: int) -> Occupancy:
-    """For blocks of `threads` threads that use `registers` per thread and `shared_bytes` (static and dynamic) per block.
+    """For blocks of `threads` threads that use `registers` per thread and `shared_bytes` (static and dynamic) per
+    block.
 
     Raises ValueError when not even one block fits.
     """

@@ -40,7 +40,9 @@ def counts(**given_counts: int) -> dict[str, int]:
 
 def test_a_stream_of_memory_is_bound_by_dram_at_the_effective_bandwidth() -> None:
     sectors = 10**6
-    found = estimate(H100, counts(dram_read_sectors=sectors, l2_read_sectors=sectors, chain_cycles_sum=1000 * 1000), FULL)
+    found = estimate(
+        H100, counts(dram_read_sectors=sectors, l2_read_sectors=sectors, chain_cycles_sum=1000 * 1000), FULL
+    )
     assert found.limiter == "DRAM bandwidth"
     assert found.us - H100.launch_us == pytest.approx(32 * sectors / (3350e3 * 0.9))
 
@@ -52,7 +54,9 @@ def test_few_long_blocks_are_bound_by_latency() -> None:
 
 
 def test_atomics_on_one_address_are_served_one_after_the_other() -> None:
-    found = estimate(H100, counts(global_atomic_requests=1000, global_atomic_hottest=183_000, global_atomic_sectors=1000), FULL)
+    found = estimate(
+        H100, counts(global_atomic_requests=1000, global_atomic_hottest=183_000, global_atomic_sectors=1000), FULL
+    )
     assert found.limiter == "atomics"
     assert found.us - H100.launch_us == pytest.approx(100.0)
 

@@ -1,4 +1,6 @@
-"""Occupancy by the calculator's rules; the expected values are worked out by hand from the limits of compute capability 8.0 and 9.0."""
+"""Occupancy by the calculator's rules; the expected values are worked out by hand from the limits of compute
+capability 8.0 and 9.0.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,147 @@
+"""What this machine offers: native files, wall layers, compilers, devices; and what to do about what is missing.
+
+Every finding says whether the main job works without it. Nothing is installed, started or changed.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from kernelevo import native
+from kernelevo.errors import NotInstalled
+
+State = Literal["ok", "optional", "missing"]
+NATIVE_FILES = {
+    "kernelevo-jail": "the wall's launcher",
+    "kernelevo-worker": "the wall's worker (compiler and virtual GPU)",
+    "libkernelevo_vgpu.so": "the virtual GPU as a Python API",
+}
+HEADER_WHEELS = ("nvidia-cuda-nvrtc", "nvidia-cuda-runtime", "nvidia-cuda-cccl")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. "optional" is absent and not needed for the main job; "missing" is needed."""
+
+    name: str
+    state: State
+    detail: str
+    advice: str = ""
+
+
+def examine(layers: Mapping[str, Any]) -> list[Finding]:
+    """All findings, in the order in which a run needs them. `layers` is what `kernelevo-jail --probe` answered."""
+    return [
+        _python(),
+        *_native_files(),
+        *wall_findings(layers),
+        *_nvrtc(),
+        _nvcc(),
+        _virtual_devices(),
+        _cuda_device(),
+    ]
+
+
+def _python() -> Finding:
+    version = platform.python_version()
+    return Finding("python", "ok", f"{version} on {platform.system()} {platform.machine()}")
+
+
+def _native_files() -> list[Finding]:
+    findings = []
+    for name, purpose in NATIVE_FILES.items():
+        try:
+            findings.append(Finding(name, "ok", f"{purpose}: {native.path(name)}"))
+        except NotInstalled as error:
+            findings.append(Finding(name, "missing", purpose, str(error)))
+    return findings
+
+
+def wall_findings(layers: Mapping[str, Any]) -> list[Finding]:
+    """The wall's layers; at least one that isolates files (Landlock or namespaces) must be there."""
+    abi = int(layers["landlock_abi"])
+    namespaces = bool(layers["namespaces"])
+    isolates = abi > 0 or namespaces
+    advice = (
+        ""
+        if isolates
+        else "enable Landlock (Linux 5.13 or newer with lsm=landlock) or unprivileged user namespaces; "
+        "--unsafe runs candidates without them"
+    )
+    absent: State = "optional" if isolates else "missing"
+    return [
+        Finding(
+            "wall: Landlock",
+            "ok" if abi else absent,
+            f"ABI {abi}" if abi else "not offered by this kernel",
+            "" if abi else advice,
+        ),
+        Finding(
+            "wall: namespaces",
+            "ok" if namespaces else absent,
+            "user, pid, net, mount" if namespaces else "forbidden here",
+            advice,
+        ),
+        Finding(
+            "wall: seccomp",
+            "ok" if layers["seccomp"] else "missing",
+            "system call filter",
+            "" if layers["seccomp"] else "run on a kernel with seccomp filters",
+        ),
+    ]
+
+
+def _nvrtc() -> list[Finding]:
+    findings = []
+    for wheel in HEADER_WHEELS:
+        try:
+            findings.append(Finding(f"compiler: {wheel}", "ok", importlib.metadata.version(wheel)))
+        except importlib.metadata.PackageNotFoundError:
+            advice = "pip install 'cuda-toolkit[nvrtc,cccl,cudart]>=13.0,<14'"
+            findings.append(Finding(f"compiler: {wheel}", "missing", "wheel not installed", advice))
+    return findings
+
+
+def _nvcc() -> Finding:
+    found = shutil.which("nvcc")
+    if found is None:
+        return Finding("compiler: nvcc", "optional", "not on PATH", "not needed; --compiler nvcc uses it where it is")
+    answer = subprocess.run([found, "--version"], capture_output=True, text=True, check=False, timeout=20)
+    lines = [line.strip() for line in answer.stdout.splitlines() if "release" in line]
+    return Finding(
+        "compiler: nvcc", "ok", f"{lines[0] if lines else 'unknown version'} ({found}); used with --compiler nvcc"
+    )
+
+
+def _virtual_devices() -> Finding:
+    flags = _cpu_flags()
+    level = "AVX-512" if "avx512bw" in flags else "AVX2" if "avx2" in flags else "plain"
+    return Finding(
+        "devices: virtual", "ok", f"virtual:h100, virtual:h200, virtual:a100; {level} vectors; times are modelled"
+    )
+
+
+def _cpu_flags() -> set[str]:
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return set()
+    lines = [line for line in info.read_text(encoding="utf-8").splitlines() if line.startswith(("flags", "Features"))]
+    return set(lines[0].split(":", 1)[1].split()) if lines else set()
+
+
+def _cuda_device() -> Finding:
+    driver = Path("/proc/driver/nvidia/version")
+    if driver.exists():
+        return Finding(
+            "devices: cuda", "optional", "an NVIDIA driver is here, but this version measures on no card yet", ""
+        )
+    return Finding(
+        "devices: cuda", "optional", "no NVIDIA driver", "not needed: the virtual devices execute the compiled PTX"
+    )
