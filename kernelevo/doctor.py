@@ -23,7 +23,7 @@ NATIVE_FILES = {
     "kernelevo-worker": "the wall's worker (compiler and virtual GPU)",
     "libkernelevo_vgpu.so": "the virtual GPU as a Python API",
 }
-HEADER_WHEELS = ("nvidia-cuda-nvrtc", "nvidia-cuda-runtime", "nvidia-cuda-cccl")
+HEADER_WHEELS = ("nvidia-cuda-nvrtc", "nvidia-cuda-runtime", "nvidia-cuda-crt", "nvidia-cuda-cccl")
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,9 @@ class Finding:
     advice: str = ""
 
 
-def examine(layers: Mapping[str, Any]) -> list[Finding]:
-    """All findings, in the order in which a run needs them. `layers` is what `kernelevo-jail --probe` answered."""
+def examine(layers: Mapping[str, Any] | None) -> list[Finding]:
+    """All findings, in the order in which a run needs them. `layers` is what `kernelevo-jail --probe` answered, None where
+    the launcher is missing."""
     return [
         _python(),
         *_native_files(),
@@ -64,8 +65,10 @@ def _native_files() -> list[Finding]:
     return findings
 
 
-def wall_findings(layers: Mapping[str, Any]) -> list[Finding]:
+def wall_findings(layers: Mapping[str, Any] | None) -> list[Finding]:
     """The wall's layers; at least one that isolates files (Landlock or namespaces) must be there."""
+    if layers is None:
+        return [Finding("wall", "missing", "not probed: its launcher is not installed", "run `pip install .` again")]
     abi = int(layers["landlock_abi"])
     namespaces = bool(layers["namespaces"])
     isolates = abi > 0 or namespaces
@@ -104,7 +107,7 @@ def _nvrtc() -> list[Finding]:
         try:
             findings.append(Finding(f"compiler: {wheel}", "ok", importlib.metadata.version(wheel)))
         except importlib.metadata.PackageNotFoundError:
-            advice = "pip install 'cuda-toolkit[nvrtc,cccl,cudart]>=13.0,<14'"
+            advice = "pip install 'cuda-toolkit[nvrtc,cccl,cudart,crt]>=13.0,<14'"
             findings.append(Finding(f"compiler: {wheel}", "missing", "wheel not installed", advice))
     return findings
 

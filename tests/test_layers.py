@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "kernelevo"
-FOUNDATION = {"types", "interfaces", "errors", "settings", "native"}
+FOUNDATION = {"types", "interfaces", "errors", "settings", "native", "answer"}
 PARTS = {
     "compilers", "devices", "evaluators", "executors", "proposers", "stores", "sandbox", "virtual", "search",
     "archive", "report",
@@ -21,6 +21,8 @@ MAY_USE = {
     "interfaces": {"types", "errors"},
     "settings": {"types", "errors"},
     "native": {"errors"},
+    "answer": {"types"},
+    "archive": FOUNDATION,
     # What a kernel file says is knowledge, not a part: every part may read it.
     "kernel": FOUNDATION,
     # A search orders attempts: it is the one part that needs a data structure of its own.

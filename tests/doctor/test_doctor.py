@@ -34,6 +34,10 @@ def test_no_seccomp_is_a_missing_part() -> None:
     assert state({"landlock_abi": 7, "namespaces": True, "seccomp": False}, "wall: seccomp") == "missing"
 
 
+def test_a_wall_without_its_launcher_is_missing_and_not_guessed() -> None:
+    assert [finding.state for finding in doctor.wall_findings(None)] == ["missing"]
+
+
 def test_a_part_that_is_not_there_comes_with_advice(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     monkeypatch.setenv("KERNELEVO_NATIVE", str(tmp_path))
     findings = doctor.examine({"landlock_abi": 0, "namespaces": False, "seccomp": True})

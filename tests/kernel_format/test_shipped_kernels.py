@@ -1,0 +1,81 @@
+"""The problems in kernels/: they load, plan and problem agree, sizes suit an interpreter, and the naive starts are
+frozen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kernelevo.kernel.cuda_syntax import functions, parse_cuda
+from kernelevo.kernel.plan import LaunchLine, ZeroLine
+from kernelevo.kernel.pragmas import DEVICE_NAMES, read_plan
+from kernelevo.kernel.problem import Problem, load_problem, problem_path
+
+KERNELS = Path(__file__).parents[2] / "kernels"
+NAMES = ("layernorm", "matmul", "reduce_sum", "softmax", "transpose", "vector_add")
+
+
+def load(name: str) -> Problem:
+    return load_problem(problem_path(KERNELS / f"{name}.cu"))
+
+
+def test_six_problems_are_shipped() -> None:
+    assert tuple(sorted(path.stem for path in KERNELS.glob("*.cu"))) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_plan_and_problem_agree(name: str) -> None:
+    problem, text = load(name), (KERNELS / f"{name}.cu").read_text()
+    plan = read_plan(text, f"{name}.cu")
+    buffers = {tensor.name for tensor in problem.tensors}
+    integers = {*problem.dims, *plan.macros, *DEVICE_NAMES}
+    kernels = {function.name: function for function in functions(parse_cuda(text)) if function.side == "kernel"}
+    for step in plan.steps:
+        if isinstance(step, ZeroLine):
+            assert step.buffer in buffers
+            continue
+        assert all(size.names <= integers for size in (*step.grid, *step.block, step.shared))
+        assert len(step.arguments) == len(kernels[step.kernel].parameters)
+        for argument, parameter in zip(step.arguments, kernels[step.kernel].parameters, strict=True):
+            assert (argument.name in buffers) == parameter.is_pointer
+            assert argument.name in buffers | integers | {scalar.name for scalar in problem.scalars}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_case_is_covered_by_its_grid_and_small_enough(name: str) -> None:
+    problem, plan = load(name), read_plan((KERNELS / f"{name}.cu").read_text(), f"{name}.cu")
+    for case in (*problem.tests, *problem.benchmarks):
+        assert max(tensor.elements(case.dims) for tensor in problem.tensors) <= 1 << 22
+        for step in plan.steps:
+            if isinstance(step, LaunchLine):
+                values = {**case.dims, **plan.macros}
+                threads = np.prod([size.evaluate(values) for size in (*step.grid, *step.block)])
+                assert threads >= (1 if name == "reduce_sum" else problem.outputs[0].shape[0].evaluate(case.dims))
+
+
+def test_the_references_compute_what_they_are_named_for() -> None:
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(size=(5, 7)), rng.normal(size=(7, 3))
+    gamma, beta = rng.normal(size=7), rng.normal(size=7)
+    soft = load("softmax").expected({"x": x}, {"rows": 5, "cols": 7})["y"]
+    assert np.allclose(np.log(soft[:, 1:]) - np.log(soft[:, :-1]), np.diff(x, axis=1))
+    assert np.allclose(soft.sum(axis=1), 1)
+    norm = load("layernorm").expected({"x": x, "gamma": gamma, "beta": beta}, {"rows": 5, "cols": 7})["y"]
+    plain = (norm - beta) / gamma
+    assert np.allclose(plain.mean(axis=1), 0)
+    assert np.allclose(plain.var(axis=1), x.var(axis=1) / (x.var(axis=1) + np.float32(1e-5)))
+    product = load("matmul").expected({"a": x, "b": y}, {"m": 5, "k": 7, "n": 3})["c"]
+    assert np.allclose(product, [[sum(x[i, k] * y[k, j] for k in range(7)) for j in range(3)] for i in range(5)])
+    assert load("transpose").expected({"x": x}, {"rows": 5, "cols": 7})["y"][6, 2] == x[2, 6]
+    assert load("vector_add").expected({"a": gamma, "b": beta}, {"n": 7})["c"].tolist() == (gamma + beta).tolist()
+    assert np.isclose(load("reduce_sum").expected({"x": gamma}, {"n": 7})["out"][0], sum(gamma))
+
+
+def test_the_naive_starts_are_the_frozen_ones() -> None:
+    frozen = dict(reversed(line.split()) for line in (KERNELS / "SHA256SUMS").read_text().splitlines())
+    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in KERNELS.glob("*.cu")}
+    assert found == frozen
