@@ -1,0 +1,244 @@
+"""The evaluator of CUDA kernels: a list of passes, each of which the candidate must survive.
+
+    rules    its plan is read and fits the device on every case         RULE_BROKEN
+    build    it compiles, and its launches fit its kernels              BUILD_ERROR, RULE_BROKEN
+    run      every trial ends, inputs stay, outputs are right           TRAPPED, RACE, TIMEOUT, WRONG, UNSUPPORTED
+    profile  the timed runs among these become figures                  PASSED
+
+Seeds come from the operating system after the build. Expected values are computed in this process, after the run, and
+never leave it. Mode "search" runs every test case once under two poisons and each benchmark case once; "final" runs
+tests on more distributions and benchmarks under two poisons as well; the verdict's checks say which.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from kernelevo.evaluators import feedback, profile
+from kernelevo.evaluators.expected import Expected, expect
+from kernelevo.evaluators.jobs import draw_poisons
+from kernelevo.evaluators.oracle import Oracle, build_oracle
+from kernelevo.evaluators.parameters import check_launches
+from kernelevo.evaluators.rejection import Rejected, broken_rule
+from kernelevo.evaluators.running import Purse, Runner, TrialResult
+from kernelevo.evaluators.schedule import Schedule, schedule
+from kernelevo.evaluators.selftest import SelfTest, self_test
+from kernelevo.evaluators.trials import Drawn, Mode, distributions, draw, plan_trials
+from kernelevo.interfaces import Compiler, Device
+from kernelevo.kernel.plan import LaunchLine, Plan
+from kernelevo.kernel.pragmas import PlanError, read_plan
+from kernelevo.kernel.problem import Problem
+from kernelevo.types import Budget, BuildFailure, BuildRequest, Candidate, Check, Image, Status, Verdict
+
+SOURCE_BYTES_LIMIT = 256 << 10
+SHOWN_DIAGNOSTICS = 10
+
+
+def secret_generator() -> np.random.Generator:
+    """A generator whose seed nobody has seen."""
+    return np.random.Generator(np.random.SFC64(secrets.randbits(128)))
+
+
+def seeded_generator(seed: int) -> Callable[[], np.random.Generator]:
+    """For runs that must be repeatable: every evaluation draws the same inputs, which are then no secret to whoever
+    knows the seed.
+    """
+    return lambda: np.random.Generator(np.random.SFC64(seed))
+
+
+@dataclass
+class Dossier:
+    """What is known of one candidate so far; the passes fill it from top to bottom."""
+
+    candidate: Candidate
+    purse: Purse
+    checks: list[Check] = field(default_factory=list)
+    image: Image | None = None
+
+    def passed(self, check: str, detail: str) -> None:
+        self.checks.append(Check(check, True, detail))
+
+
+class KernelEvaluator:
+    """Judges candidates for one problem on one device; see the module. `generator` makes the random generator of one
+    evaluation.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        compiler: Compiler,
+        device: Device,
+        *,
+        mode: Mode,
+        options: tuple[str, ...] = (),
+        include_folders: tuple[str, ...] = (),
+        generator: Callable[[], np.random.Generator] = secret_generator,
+    ) -> None:
+        self.problem = problem
+        self.compiler = compiler
+        self.device = device
+        self.mode: Mode = mode
+        self.options = options
+        self.include_folders = include_folders
+        self._generator = generator
+        self._oracle: Oracle | None = None
+
+    def evaluate(self, candidate: Candidate, budget: Budget) -> Verdict:
+        """The verdict; raises Infrastructure for our faults, BadInput if the problem's reference or oracle fails."""
+        started = time.monotonic()
+        dossier = Dossier(candidate, Purse(budget))
+        try:
+            # What is written: the plan, on every case.
+            plan = self._read_rules(dossier)
+            schedules = self._schedule(plan, dossier)
+            # What is built. From here the candidate is an image; its text is not read again.
+            image = self._build(plan, dossier)
+            self._check_launches(plan, schedules, image, dossier)
+            # What it does. Seeds are drawn here, where the candidate can no longer change.
+            results = self._run_trials(schedules, image, budget, dossier)
+        except Rejected as fault:
+            return self._rejected(dossier, fault, time.monotonic() - started)
+        # What it costs: the figures of the very runs that were checked.
+        return self._passed(dossier, image, results, time.monotonic() - started)
+
+    def self_test(self) -> SelfTest:
+        """Whether this problem's check tells right from wrong outputs; to be reported once in a run."""
+        return self_test(self.problem, self._generator())
+
+    def _read_rules(self, dossier: Dossier) -> Plan:
+        text, defines = dossier.candidate.text, dossier.candidate.defines
+        size = len(text.encode())
+        if size > SOURCE_BYTES_LIMIT:
+            raise broken_rule(f"the source has {size} bytes, and at most {SOURCE_BYTES_LIMIT} are allowed")
+        if "\0" in text:
+            raise broken_rule("the source holds a NUL character; remove it")
+        try:
+            plan = read_plan(text, self._file_name, defines)
+        except PlanError as fault:
+            raise broken_rule(str(fault)) from None
+        untuned = sorted(set(defines) - {tune.macro for tune in plan.tunes})
+        if untuned:
+            raise broken_rule(f"macro {untuned[0]} is set but not tuned; add `#pragma kernelevo tune {untuned[0]} ...`")
+        return plan
+
+    def _schedule(self, plan: Plan, dossier: Dossier) -> dict[str, Schedule]:
+        cases = {case.name: case for case in (*self.problem.tests, *self.problem.benchmarks)}
+        schedules = {name: schedule(plan, self.problem, case, self.device.properties) for name, case in cases.items()}
+        dossier.passed("rules", f"the plan is within the limits of {self.device.name} on {len(schedules)} cases")
+        return schedules
+
+    def _build(self, plan: Plan, dossier: Dossier) -> Image:
+        candidate = dossier.candidate
+        names = tuple(dict.fromkeys(step.kernel for step in plan.steps if isinstance(step, LaunchLine)))
+        request = BuildRequest(
+            candidate.text,
+            self._file_name,
+            names,
+            self.device.arch,
+            candidate.defines,
+            self.options,
+            self.include_folders,
+        )
+        budget, started = dossier.purse.left(), time.monotonic()
+        image = self.compiler.build(request, budget)
+        dossier.purse.spend(started)
+        if isinstance(image, BuildFailure):
+            raise Rejected(Status.BUILD_ERROR, "build", _diagnosis(image), diagnostics=image.diagnostics)
+        dossier.image = image
+        return image
+
+    def _check_launches(self, plan: Plan, schedules: dict[str, Schedule], image: Image, dossier: Dossier) -> None:
+        for name, steps in schedules.items():
+            check_launches(plan, steps, image, name, self.device.properties)
+        dossier.passed("build", f"{image.compiler} for {image.arch}; every launch fits its kernel's parameters")
+
+    def _run_trials(
+        self, schedules: dict[str, Schedule], image: Image, budget: Budget, dossier: Dossier
+    ) -> list[TrialResult]:
+        rng = self._generator()
+        trials = plan_trials(self.problem, self.mode, rng)
+        runner = Runner(
+            self.problem, self.device, image, schedules, draw_poisons(rng), self._expectation(budget),
+            lambda trial: draw(self.problem, trial, rng), dossier.purse,
+        )  # fmt: skip
+        results = runner.run(trials)
+        dossier.checks += self._run_checks(results)
+        return results
+
+    def _expectation(self, budget: Budget) -> Callable[[Drawn], Expected]:
+        if self.problem.oracle is None:
+            return lambda drawn: expect(self.problem, drawn)
+        oracle = self._oracle or build_oracle(self.problem, self.compiler, self.device, budget)
+        self._oracle = oracle
+        return lambda drawn: oracle.expect(drawn, budget)
+
+    def _run_checks(self, results: list[TrialResult]) -> list[Check]:
+        tests = [result for result in results if not result.trial.timed]
+        timed = [result for result in results if result.trial.timed]
+        kinds = len({result.trial.index % distributions(self.problem) for result in tests})
+        worst = max(result.ratio for result in results)
+        trials = f"{len(tests)} tests of {kinds} distributions and {len(timed)} benchmark cases"
+        repeated = (
+            "tests and benchmark cases" if self.mode == "final" else "tests; benchmark cases ran under one (search)"
+        )
+        checks = [
+            Check("outputs", True, f"{trials}; {self._tolerance(worst)}"),
+            Check("inputs unchanged", True, f"byte for byte after each of {len(results)} trials"),
+            Check("uninitialised memory", True, f"outputs agree under two poisons: {repeated}"),
+            Check("timed calls", True, f"the outputs of all {len(timed)} timed calls were checked"),
+        ]
+        if self.problem.oracle is not None:
+            source = f"expected outputs come from the kernel {self.problem.oracle.name}, not from a reference"
+            checks.append(Check("oracle", True, source))
+        return checks
+
+    def _tolerance(self, worst: float) -> str:
+        declared = self.problem.tolerance
+        source = f"derived for {self.problem.compute_dtype}" if declared is None else f"declared: {declared.reason}"
+        return f"largest error {worst:.3g} of the tolerance ({source})"
+
+    def _rejected(self, dossier: Dossier, fault: Rejected, seconds: float) -> Verdict:
+        diagnostics = fault.diagnostics or (dossier.image.diagnostics if dossier.image else ())
+        return Verdict(
+            dossier.candidate.id, self.device.name, fault.status, fault.feedback, checks=(*dossier.checks, fault.check),
+            fault=fault.fault, diagnostics=diagnostics, image=_summary(dossier.image), seconds=seconds,
+        )  # fmt: skip
+
+    def _passed(self, dossier: Dossier, image: Image, results: list[TrialResult], seconds: float) -> Verdict:
+        cases = profile.case_results(results, self.device)
+        return Verdict(
+            dossier.candidate.id, self.device.name, Status.PASSED, feedback.passed(cases, image),
+            profile.score(results, cases), cases, tuple(dossier.checks), diagnostics=image.diagnostics,
+            image=_summary(image), seconds=seconds,
+        )  # fmt: skip
+
+    @property
+    def _file_name(self) -> str:
+        return f"{self.problem.name}.cu"
+
+
+def _diagnosis(failure: BuildFailure) -> str:
+    errors = [each for each in failure.diagnostics if each.severity == "error"] or list(failure.diagnostics)
+    shown = "\n".join(f"  {each}" for each in errors[:SHOWN_DIAGNOSTICS])
+    return f"the compiler refused it with {len(errors)} errors:\n{shown}"
+
+
+def _summary(image: Image | None) -> dict[str, Any]:
+    """What a verdict keeps of an image: sizes, not code."""
+    if image is None:
+        return {}
+    kernels = [
+        {
+            "name": kernel.spelled, "registers": kernel.registers, "spill_bytes": kernel.spill_bytes,
+            "static_shared_bytes": kernel.static_shared_bytes, "local_bytes": kernel.local_bytes,
+        }
+        for kernel in image.kernels
+    ]  # fmt: skip
+    return {"key": image.key, "arch": image.arch, "compiler": image.compiler, "kernels": kernels}

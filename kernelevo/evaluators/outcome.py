@@ -1,0 +1,51 @@
+"""What a device's report says of the candidate: nothing, or the status it earned and the words for it.
+
+    fault of kind unsupported         UNSUPPORTED: the device's lack, not the candidate's
+    fault of kind invalid_launch      RULE_BROKEN: beyond the device's limits
+    fault of kind race                RACE
+    fault of kind budget, "budget"    TIMEOUT: the instruction budget
+    "killed"                          TIMEOUT: a limit on time, memory or CPU; the reason is said
+    any other fault                   TRAPPED
+
+A kill for memory counts as TIMEOUT: the candidate outran its budget, as one that takes too long does.
+"""
+
+from __future__ import annotations
+
+from kernelevo.evaluators.rejection import Rejected
+from kernelevo.types import Fault, RunReport, Status
+
+_STATUSES = {
+    "unsupported": Status.UNSUPPORTED,
+    "invalid_launch": Status.RULE_BROKEN,
+    "race": Status.RACE,
+    "budget": Status.TIMEOUT,
+}
+
+
+def require_done(report: RunReport, case: str) -> None:
+    """Raises Rejected unless the run came to its end."""
+    if report.ended == "done":
+        return
+    if report.fault is not None:
+        status = _STATUSES.get(report.fault.kind, Status.TRAPPED)
+        raise Rejected(status, "run", describe(report.fault, case), report.fault)
+    limit = "its budget of instructions" if report.ended == "budget" else "its budget of time or memory"
+    reason = f" ({report.reason})" if report.reason else ""
+    raise Rejected(Status.TIMEOUT, "run", f"case {case}: the run was stopped at {limit}{reason}")
+
+
+def describe(fault: Fault, case: str) -> str:
+    """The fault in words: what, in which kernel, block and thread, at which source line, on which memory."""
+    lines = [f"case {case}: {fault.kind} in {fault.kernel}: {fault.message}"]
+    if fault.source.line:
+        lines.append(f"  at {fault.source.file}:{fault.source.line}{f': {fault.text.strip()}' if fault.text else ''}")
+    if fault.function and fault.function != fault.kernel:
+        lines.append(f"  in function {fault.function}")
+    lines.append(f"  block {fault.block}, thread {fault.thread}")
+    if fault.bytes:
+        whose = f", {fault.allocation} at offset {fault.offset}" if fault.allocation else ""
+        lines.append(f"  access of {fault.bytes} bytes in {fault.space or 'generic'} memory{whose}")
+    if fault.instruction:
+        lines.append(f"  instruction {fault.instruction}")
+    return "\n".join(lines)

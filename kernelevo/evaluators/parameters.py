@@ -1,0 +1,81 @@
+"""The launches of a schedule against what the compiler says of the kernels: parameters, static shared memory,
+registers.
+
+PTX does not tell int from unsigned nor a pointer from a 64-bit integer; what it does tell is checked: count, width,
+and that no pointer or fraction lands in a parameter that cannot hold it. By-value structs cannot be written in a
+plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kernelevo.evaluators.rejection import Rejected, broken_rule
+from kernelevo.evaluators.schedule import LaunchStep, Schedule
+from kernelevo.kernel.plan import LaunchLine, Plan
+from kernelevo.types import BufferArgument, Image, KernelImage, Parameter, ScalarArgument
+
+REGISTER_UNIT = 256
+"""Registers are given to warps in units of this many (NVIDIA's occupancy calculator)."""
+
+
+def check_launches(plan: Plan, schedule: Schedule, image: Image, case: str, properties: Mapping[str, int]) -> None:
+    """Raises Rejected (RULE_BROKEN), naming launch, argument, value and limit, if a launch of `case` does not fit its
+    kernel.
+    """
+    sources = {step.line: step for step in plan.steps if isinstance(step, LaunchLine)}
+    for step in schedule.steps:
+        if isinstance(step, LaunchStep):
+            kernel = image.kernel(step.kernel)
+            _check_arguments(step, kernel, sources[step.line], case)
+            _check_resources(step, kernel, case, properties)
+
+
+def _broken(step: LaunchStep, case: str, message: str) -> Rejected:
+    return broken_rule(f"line {step.line}, case {case}: {message}")
+
+
+def _check_arguments(step: LaunchStep, kernel: KernelImage, source: LaunchLine, case: str) -> None:
+    if len(step.arguments) != len(kernel.parameters):
+        declares = f"{step.kernel} declares {len(kernel.parameters)} parameters"
+        raise _broken(step, case, f"the launch passes {len(step.arguments)} arguments but {declares}")
+    for number, (argument, parameter) in enumerate(zip(step.arguments, kernel.parameters, strict=True), start=1):
+        complaint = _misfit(argument, parameter)
+        if complaint:
+            raise _broken(
+                step, case, f"argument {number} of {step.kernel} (`{source.arguments[number - 1]}`) {complaint}"
+            )
+
+
+def _misfit(argument: BufferArgument | ScalarArgument, parameter: Parameter) -> str:
+    """What is wrong with passing it there, or an empty string."""
+    kind, bits = parameter.type[0], 8 * parameter.bytes
+    if isinstance(argument, BufferArgument):
+        return (
+            ""
+            if kind in "ub" and bits == 64
+            else f"is a buffer, but the parameter is not a pointer (.{parameter.type})"
+        )
+    if parameter.type == "b8" and parameter.bytes > 1:
+        return f"is a number, but the parameter is a struct of {parameter.bytes} bytes; pass its fields one by one"
+    if kind == "f":
+        return ""
+    if argument.value != int(argument.value):
+        return f"is {argument.value}, but the parameter is an integer (.{parameter.type})"
+    if not -(2 ** (bits - 1)) <= argument.value < 2**bits:
+        return f"is {argument.value}, which does not fit in the parameter's {bits} bits"
+    return ""
+
+
+def _check_resources(step: LaunchStep, kernel: KernelImage, case: str, properties: Mapping[str, int]) -> None:
+    shared = kernel.static_shared_bytes + step.shared_bytes
+    per_warp = -(-kernel.registers * properties["warp"] // REGISTER_UNIT) * REGISTER_UNIT
+    registers = per_warp * -(-step.threads_per_block // properties["warp"])
+    limits = (
+        ("bytes of shared memory per block", shared, properties["shared_bytes_per_block"]),
+        ("registers per block", registers, properties["registers_per_sm"]),
+        ("threads per block", step.threads_per_block, kernel.max_threads or properties["threads_per_block"]),
+    )
+    for what, value, limit in limits:
+        if value > limit:
+            raise _broken(step, case, f"{step.kernel} needs {value} {what}, and at most {limit} are possible here")

@@ -1,0 +1,58 @@
+"""The timed runs of a passed candidate as figures: time, counters and limiter per case, and one score.
+
+The reports are those whose outputs were checked: the calls that are timed are the calls that are checked. The score
+is the geometric mean of the case times, weighted by the cases, in microseconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from kernelevo.errors import Infrastructure
+from kernelevo.evaluators.running import TrialResult
+from kernelevo.interfaces import Device
+from kernelevo.types import CaseResult, Figure, StepReport
+
+UNIT = "us"
+
+
+def case_results(results: Sequence[TrialResult], device: Device) -> tuple[CaseResult, ...]:
+    """One CaseResult per timed trial; raises Infrastructure if the device gave no usable time."""
+    return tuple(_case_result(result, device) for result in results if result.trial.timed)
+
+
+def score(results: Sequence[TrialResult], cases: Sequence[CaseResult]) -> Figure:
+    """The weighted geometric mean of the case times."""
+    weights = [result.trial.case.weight for result in results if result.trial.timed]
+    mean = sum(weight * math.log(case.time.value) for weight, case in zip(weights, cases, strict=True)) / sum(weights)
+    return Figure(math.exp(mean), UNIT, cases[0].time.device, cases[0].time.how)
+
+
+def _case_result(result: TrialResult, device: Device) -> CaseResult:
+    steps = result.report.steps
+    counters: Counter[str] = Counter()
+    for step in steps:
+        counters.update(step.counts)
+    case = result.trial.case
+    return CaseResult(case.name, case.dims, _time(result, device), dict(counters), _limiter(steps), result.ratio, steps)
+
+
+def _time(result: TrialResult, device: Device) -> Figure:
+    time = result.report.time
+    if (
+        time is not None
+        and (time.unit, time.device, time.how) == (UNIT, device.name, device.how)
+        and 0 < time.value < math.inf
+    ):
+        return time
+    wanted = f"a positive time in {UNIT}, {device.how} on {device.name}"
+    raise Infrastructure(
+        f"device {device.name} reported {time} for case {result.trial.case.name}, not {wanted}; report this"
+    )
+
+
+def _limiter(steps: Sequence[StepReport]) -> str:
+    """What bounds the step that takes longest."""
+    return max(steps, key=lambda step: step.time.value if step.time else 0.0).limiter

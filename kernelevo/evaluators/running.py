@@ -1,0 +1,191 @@
+"""Running the trials of an image and checking what comes out: the pass between build and profile.
+
+Each trial is a job or two: the same inputs under two poisons, so that an output that depends on memory nobody wrote
+differs. Jobs go to the device in batches, the first a small one, and the first failure ends it. What is checked of
+every run, timed ones too: it ended, its inputs are as they were, its outputs are right. Of two runs of one trial:
+their outputs agree.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kernelevo.errors import Infrastructure
+from kernelevo.evaluators.compare import Comparison, compare
+from kernelevo.evaluators.expected import Expected
+from kernelevo.evaluators.jobs import build_job, raw_bytes
+from kernelevo.evaluators.outcome import require_done
+from kernelevo.evaluators.rejection import Rejected
+from kernelevo.evaluators.schedule import Schedule
+from kernelevo.evaluators.trials import Drawn, Trial
+from kernelevo.interfaces import Device
+from kernelevo.kernel import dtypes
+from kernelevo.kernel.arguments import Tensor
+from kernelevo.kernel.problem import Problem
+from kernelevo.types import Budget, Image, Job, RunReport, Status
+
+Array = np.ndarray
+FIRST_BATCH = 3
+BATCH_BYTES = 1 << 26
+
+
+class Purse:
+    """One evaluation's budget of seconds, of which only the time that the candidate takes is spent."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._left = budget.seconds
+
+    def left(self) -> Budget:
+        """What remains; raises Rejected (TIMEOUT) when that is nothing."""
+        if self._left <= 0:
+            raise Rejected(Status.TIMEOUT, "run", f"all runs together took more than {self._budget.seconds:g} s")
+        return replace(self._budget, seconds=self._left)
+
+    def spend(self, started: float) -> None:
+        self._left -= time.monotonic() - started
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs trials of one image. `expect` gives a trial's expected outputs, and is called only after the trial ran."""
+
+    problem: Problem
+    device: Device
+    image: Image
+    schedules: Mapping[str, Schedule]
+    poisons: tuple[int, int]
+    expect: Callable[[Drawn], Expected]
+    draw: Callable[[Trial], Drawn]
+    purse: Purse
+
+    def run(self, trials: Sequence[Trial]) -> list[TrialResult]:
+        """Every trial, in order; raises Rejected at the first that is not right."""
+        return [result for batch in self._batches(trials) for result in self._run_batch(batch)]
+
+    def _batches(self, trials: Sequence[Trial]) -> Iterator[list[Trial]]:
+        batch: list[Trial] = []
+        size = 0
+        for number, trial in enumerate(trials):
+            needed = sum(tensor.nbytes(trial.case.dims) for tensor in self.problem.tensors)
+            if batch and (number == FIRST_BATCH or size + needed > BATCH_BYTES):
+                yield batch
+                batch, size = [], 0
+            batch.append(trial)
+            size += needed
+        if batch:
+            yield batch
+
+    def _run_batch(self, trials: Sequence[Trial]) -> Iterator[TrialResult]:
+        drawn = [self.draw(trial) for trial in trials]
+        reports = self._reports(drawn)
+        for each in drawn:
+            of_trial = [next(reports) for _ in range(1 + each.trial.repeat)]
+            yield self._check(each, of_trial)
+
+    def _reports(self, drawn: Sequence[Drawn]) -> Iterator[RunReport]:
+        """One report for each job, in order; a run that did not end well raises Rejected when its turn comes."""
+        runs = [(each, poison) for each in drawn for poison in range(1 + each.trial.repeat)]
+        jobs = [self._job(each, poison) for each, poison in runs]
+        budget, started = self.purse.left(), time.monotonic()
+        reports = self.device.run(self.image, jobs, budget)
+        self.purse.spend(started)
+        for (each, _), report in zip(runs, reports, strict=False):
+            require_done(report, each.name)
+            yield report
+        if len(reports) != len(jobs):
+            raise Infrastructure(
+                f"device {self.device.name} answered {len(reports)} of {len(jobs)} jobs; report this defect"
+            )
+
+    def _job(self, drawn: Drawn, poison: int) -> Job:
+        profile = drawn.trial.timed and poison == 0
+        return build_job(self.problem, drawn, self.schedules[drawn.name], self.image, self.poisons[poison], profile)
+
+    def _check(self, drawn: Drawn, reports: Sequence[RunReport]) -> TrialResult:
+        for report in reports:
+            self._require_inputs(drawn, report)
+        expected = self.expect(drawn)
+        comparisons = self._compare(drawn, reports[0], self.poisons[0], expected)
+        for other in reports[1:]:
+            self._require_same(drawn, reports[0], other, expected)
+        return TrialResult(drawn.trial, reports[0], max(each.ratio for each in comparisons))
+
+    def _require_inputs(self, drawn: Drawn, report: RunReport) -> None:
+        for tensor in self.problem.tensors:
+            if not tensor.is_output and not _same_bytes(
+                report.outputs[tensor.name], raw_bytes(drawn.inputs[tensor.name])
+            ):
+                message = (
+                    f"case {drawn.name}: the kernel changed its input {tensor.name}; write to outputs and temps only"
+                )
+                raise Rejected(Status.WRONG, "inputs unchanged", message)
+
+    def _compare(self, drawn: Drawn, report: RunReport, poison: int, expected: Expected) -> list[Comparison]:
+        comparisons = []
+        for output in self.problem.outputs:
+            got = self._output(drawn, output, report)
+            unwritten = None if output.is_input else poison_value(output, poison)
+            wanted, bound = expected.values[output.name], expected.bounds[output.name]
+            comparison = compare(output.name, got, wanted, bound, unwritten)
+            if not comparison.passed:
+                raise Rejected(Status.WRONG, "outputs", f"case {drawn.name}: {comparison.text}")
+            comparisons.append(comparison)
+        return comparisons
+
+    def _output(self, drawn: Drawn, output: Tensor, report: RunReport) -> Array:
+        stored = np.frombuffer(report.outputs[output.name], output.dtype.storage)
+        return as_numbers(stored.reshape(output.sizes(drawn.trial.case.dims)), output)
+
+    def _require_same(self, drawn: Drawn, first: RunReport, other: RunReport, expected: Expected) -> None:
+        """Both runs agree: in every byte where the device is deterministic, else within the tolerance."""
+        for output in self.problem.outputs:
+            if _same_bytes(first.outputs[output.name], other.outputs[output.name]):
+                continue
+            if self.device.how == "measured":
+                self._compare(drawn, other, self.poisons[1], expected)
+                continue
+            raise Rejected(Status.WRONG, "uninitialised memory", self._difference(drawn, output, first, other))
+
+    def _difference(self, drawn: Drawn, output: Tensor, first: RunReport, other: RunReport) -> str:
+        one, two = (np.frombuffer(report.outputs[output.name], np.uint8) for report in (first, other))
+        place = int((one != two).argmax()) // output.dtype.bytes
+        return (
+            f"case {drawn.name}: {output.name} depends on uninitialised memory: two runs on the same inputs differ "
+            f"from element {place} (in memory order) on; write every element of outputs, temps and shared memory "
+            f"before reading it"
+        )
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """A trial that was right: the report of its first run, and its largest error in units of the tolerance."""
+
+    trial: Trial
+    report: RunReport
+    ratio: float
+
+
+def as_numbers(stored: Array, tensor: Tensor) -> Array:
+    """Stored elements as numbers that can be compared: bf16 widened, everything else as it is."""
+    return dtypes.from_storage(stored, tensor.dtype) if tensor.dtype.name == "bf16" else stored
+
+
+def poison_value(tensor: Tensor, poison: int) -> Array:
+    """What an element of this tensor holds if nobody wrote it, as a 0-d array of numbers."""
+    stored = np.frombuffer(poison.to_bytes(4, "little") * 2, tensor.dtype.storage)[:1]
+    return as_numbers(stored, tensor).reshape(())
+
+
+def _same_bytes(one: bytes | memoryview, two: bytes | memoryview) -> bool:
+    left, right = np.frombuffer(one, np.uint8), np.frombuffer(two, np.uint8)
+    if left.size != right.size:
+        return False
+    whole = left.size // 8 * 8
+    return np.array_equal(left[:whole].view(np.uint64), right[:whole].view(np.uint64)) and np.array_equal(
+        left[whole:], right[whole:]
+    )

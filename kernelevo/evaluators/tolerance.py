@@ -1,0 +1,121 @@
+"""The tolerance of an output: how far an honest kernel at the declared precision may be from the float64 reference.
+
+It is derived, not typed. The reference is evaluated at the compute dtype in several styles (`summation`: orders of
+summation, and results moved by an ulp), which are so many honest implementations, and each is compared with the
+float64 result e. For element i of an output
+
+    local_i = max over styles of |style_i - e_i|
+    scale_i = max(local_i, max of local over the aligned run of NEIGHBOURS elements that holds i, median of local)
+    bound_i = SAFETY * scale_i  +  ULPS * ulp_compute(e_i)  +  1 * ulp_storage(e_i)  +  tiny_storage
+
+A run and the median keep a lucky zero error from becoming a zero bound; an ulp is 2 * epsilon * |e|. The ULPS cover
+what styles do not show. The storage term is there only where an output is stored more coarsely than it is computed, and
+is what one rounding to it may move. An output that every style gets exactly was not computed but copied or selected,
+and must be exact (but for a coarser storage). Integers are exact.
+
+A style that overflows where float64 does not has no say: the bound gets tighter by it, never laxer. SAFETY and ULPS
+leave a factor of several hundred to the next precision down for f32 (2^-24 against 2^-11), which the checker's
+self-test verifies for every problem. A problem may override all this with numbers and a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+
+from kernelevo.errors import BadInput
+from kernelevo.evaluators.styles import PRECISIONS, STYLES, Precision
+from kernelevo.evaluators.summation import Rounded
+from kernelevo.kernel.problem import Tolerance
+
+SAFETY = 8.0
+ULPS = 8.0
+NEIGHBOURS = 32
+LARGE = 1 << 18
+"""Outputs with more elements than this are judged by fewer orders: with so many neighbours two show the scale."""
+LARGE_STYLES = ("sequential", "jitter")
+
+Array = np.ndarray
+Evaluate = Callable[[Callable[[Array], Array]], Sequence[Array]]
+"""Runs the reference on its inputs, each float input first passed through the function given; returns the float
+outputs.
+"""
+
+
+def derive(evaluate: Evaluate, expected: Sequence[Array], compute: str, storage: Sequence[str]) -> list[Array | None]:
+    """Bounds (float64, the outputs' shapes; None: exactly) for the float outputs `expected` of a reference.
+
+    Raises BadInput if the reference computes in float64 whatever it is given. `compute` is the dtype name that the
+    kernel computes in, `storage` those that the outputs are stored as.
+    """
+    precision = PRECISIONS[compute]
+    scales = [np.zeros(output.shape) for output in expected]
+    for style in _styles(expected):
+        results = evaluate(partial(Rounded.of, style=STYLES[style](precision)))
+        for scale, result, wanted in zip(scales, results, expected, strict=True):
+            _raise_to(scale, result, wanted)
+    return [_bound(*each, precision) for each in zip(scales, expected, storage, strict=True)]
+
+
+def _bound(scale: Array, expected: Array, storage: str, precision: Precision) -> Array | None:
+    if scale.any():
+        return SAFETY * _smooth(scale) + roundings(expected, precision, ULPS, storage)
+    if not np.array_equal(precision.round(expected), expected, equal_nan=True):
+        raise BadInput(
+            "no tolerance can be derived, because the reference computes in float64 whatever its inputs are; "
+            "take out conversions such as np.asarray(x, float), or declare tolerance=Tolerance(...)"
+        )
+    coarser = storage in PRECISIONS and PRECISIONS[storage].bits < precision.bits
+    return roundings(expected, precision, 0.0, storage) if coarser else None
+
+
+def declared(expected: Array, tolerance: Tolerance) -> Array:
+    """The bound that a problem declares itself: absolute + relative * |expected|."""
+    return tolerance.absolute + tolerance.relative * np.abs(expected)
+
+
+def _styles(expected: Sequence[Array]) -> tuple[str, ...]:
+    return LARGE_STYLES if max(output.size for output in expected) > LARGE else tuple(STYLES)
+
+
+def _raise_to(scale: Array, result: Array, wanted: Array) -> None:
+    """scale = max(scale, |result - wanted|), leaving out what is not finite."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        error = np.subtract(result, wanted, dtype=np.float64)
+    np.abs(error, out=error)
+    if not np.isfinite(error.max(initial=0.0)):
+        error[~np.isfinite(error)] = 0.0
+    np.maximum(scale, error, out=scale)
+
+
+def _smooth(local: Array) -> Array:
+    """max(local, its run's maximum, its median), in the shape of `local`."""
+    flat = local.reshape(-1)
+    whole = flat.size - flat.size % NEIGHBOURS
+    out = np.empty_like(flat)
+    runs = flat[:whole].reshape(-1, NEIGHBOURS)
+    np.copyto(out[:whole].reshape(-1, NEIGHBOURS), runs.max(axis=1, keepdims=True) if whole else 0.0)
+    out[whole:] = flat[-NEIGHBOURS:].max(initial=0.0)
+    step = max(1, flat.size // LARGE)
+    np.maximum(out, np.median(flat[::step]) if flat.size else 0.0, out=out)
+    return out.reshape(local.shape)
+
+
+def roundings(expected: Array, precision: Precision, ulps: float, storage: str) -> Array:
+    """`ulps` of the compute dtype at |expected|, and one of a coarser storage dtype; zero where expected is not
+    finite.
+    """
+    held = PRECISIONS.get(storage, precision)
+    relative = 2 * precision.epsilon * ulps + (2 * held.epsilon if held.bits < precision.bits else 0.0)
+    magnitude = np.abs(expected)
+    if not np.isfinite(magnitude.max(initial=0.0)):
+        magnitude[~np.isfinite(magnitude)] = 0.0
+    magnitude *= relative
+    magnitude += _TINY[held.name]
+    return magnitude
+
+
+_TINY = {"f64": 2.0**-1022, "f32": 2.0**-126, "bf16": 2.0**-126, "f16": 2.0**-24}
+"""Below the smallest normal number a kernel may flush to zero (f16: the smallest subnormal, which GPUs keep)."""
