@@ -1,1 +1,1 @@
-"""What a kernel file and its problem say: plans, expressions, problems, tolerances. No part of the system, so every part may read it."""
+"""What a kernel file and its problem say: plans, expressions, problems. It is no part, so every part may read it."""

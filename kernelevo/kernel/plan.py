@@ -1,8 +1,8 @@
 """The launch plan: what `#pragma kernelevo` lines of a kernel file say. These are the nouns; `pragmas.py` reads them.
 
-A plan is declarative: no host code of a candidate ever runs. Steps happen in the order of their lines. A group is a run of
-guarded launches closed by the next unguarded one; the first launch of a group whose guard holds is taken, and a group whose
-guards all fail breaks a rule unless an unguarded launch closes it.
+A plan is declarative: no host code of a candidate ever runs. Steps happen in the order of their lines. A group is a run
+of guarded launches closed by the next unguarded one; the first launch of a group whose guard holds is taken, and a
+group whose guards all fail breaks a rule unless an unguarded launch closes it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ VERSION = 1
 class LaunchLine:
     """`launch kernel<<<grid, block, shared>>>(arguments) when(guard) cooperative cluster(x, y, z)`.
 
-    `kernel` is spelled as in C++ (`softmax`, `softmax<BLOCK>`); arguments are names of buffers, dimensions or scalars, or integer expressions.
+    `kernel` is spelled as in C++ (`softmax`, `softmax<BLOCK>`); arguments are names of buffers, dimensions or
+    scalars, or integer expressions.
     """
 
     kernel: str
@@ -54,7 +55,7 @@ class TempLine:
 
 @dataclass(frozen=True)
 class TuneLine:
-    """`tune BLOCK 64 128 256`: the values that the macro BLOCK may take; the file's own `#ifndef` default is the start."""
+    """`tune BLOCK 64 128 256`: the values that the macro may take; the file's own `#ifndef` default is the start."""
 
     macro: str
     values: tuple[int, ...]
