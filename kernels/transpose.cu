@@ -1,12 +1,18 @@
-// y = transpose of x, one element per thread.
+// y = transpose of x, one row of x per thread: the first parallel version that a course would write.
 
-#pragma kernelevo launch transpose<<<dim3(ceildiv(cols, 16), ceildiv(rows, 16)), dim3(16, 16)>>>(x, y, rows, cols)
+#ifndef BLOCK
+#define BLOCK 128
+#endif
+#pragma kernelevo tune BLOCK 32 64 128 256
+#pragma kernelevo launch transpose<<<ceildiv(rows, BLOCK), BLOCK>>>(x, y, rows, cols)
 
 extern "C" __global__ void transpose(const float* x, float* y, int rows, int cols)
 {
-    int col = blockIdx.x * blockDim.x + threadIdx.x;
-    int row = blockIdx.y * blockDim.y + threadIdx.y;
-    if (row < rows && col < cols) {
-        y[col * rows + row] = x[row * cols + col];
+    int row = blockIdx.x * blockDim.x + threadIdx.x;
+    if (row >= rows) {
+        return;
+    }
+    for (int i = 0; i < cols; i++) {
+        y[i * rows + row] = x[row * cols + i];
     }
 }

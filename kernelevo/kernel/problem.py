@@ -131,10 +131,10 @@ class Problem:
             )
         return case
 
-    def with_case(self, text: str) -> Problem:
+    def with_cases(self, texts: Sequence[str]) -> Problem:
         """The same problem, timed at the given sizes instead of its own benchmark cases; raises BadInput."""
         other = copy.copy(self)
-        other._set("benchmarks", (self.case(text),))
+        other._set("benchmarks", tuple(self.case(text) for text in texts))
         return other
 
     def located(self, path: Path) -> Problem:

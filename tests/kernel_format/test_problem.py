@@ -103,7 +103,7 @@ def test_default_tests_keep_the_constraints(constraint: str) -> None:
 
 def test_a_case_of_ones_own_takes_the_place_of_the_benchmarks() -> None:
     original = problem()
-    changed = original.with_case("cols=1000, rows=4096")
+    changed = original.with_cases(["cols=1000, rows=4096"])
     assert [case.name for case in changed.benchmarks] == ["rows=4096,cols=1000"]
     assert [case.name for case in original.benchmarks] == ["rows=8,cols=8"]
     assert changed.tests == original.tests
@@ -131,7 +131,7 @@ def test_a_case_that_cannot_be_used_is_refused(text: str, why: str) -> None:
 
 def test_a_case_outside_the_constraints_is_refused() -> None:
     with pytest.raises(BadInput, match="breaks the problem's constraint `cols % 4 == 0`"):
-        problem(constraints=["cols % 4 == 0"]).with_case("rows=1, cols=6")
+        problem(constraints=["cols % 4 == 0"]).with_cases(["rows=1, cols=6"])
 
 
 def test_draws_follow_declared_distributions() -> None:

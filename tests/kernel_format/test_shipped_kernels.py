@@ -53,7 +53,7 @@ def test_every_case_is_covered_by_its_grid_and_small_enough(name: str) -> None:
             if isinstance(step, LaunchLine):
                 values = {**case.dims, **plan.macros}
                 threads = np.prod([size.evaluate(values) for size in (*step.grid, *step.block)])
-                assert threads >= (1 if name == "reduce_sum" else problem.outputs[0].shape[0].evaluate(case.dims))
+                assert threads >= (1 if name == "reduce_sum" else problem.inputs[0].shape[0].evaluate(case.dims))
 
 
 def test_the_references_compute_what_they_are_named_for() -> None:
