@@ -1,0 +1,56 @@
+"""The answer of a run: the noun that a search comes to and a report shows. It is made from the store alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kernelevo.types import Attempt, Figure, RunRecord, Status
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came out of a run, or stands so far.
+
+    `start` and `best` are judged with full checks when `confirmed` is true, else by the search's own, lighter ones.
+    They are the same attempt when nothing faster was found. `band` is the device's: two times whose ratio is under 1
+    + band are not told apart.
+    """
+
+    run: RunRecord
+    start: Attempt
+    best: Attempt
+    confirmed: bool
+    band: float
+    evaluations: int
+    statuses: Mapping[str, int]
+    ended: str
+
+    def __post_init__(self) -> None:
+        for name, attempt in (("start", self.start), ("best", self.best)):
+            if attempt.verdict.status is not Status.PASSED:
+                raise ValueError(f"the {name} of an answer has passed, but this one is {attempt.verdict.status}")
+
+    @property
+    def improved(self) -> bool:
+        return self.best.candidate.id != self.start.candidate.id
+
+    @property
+    def start_time(self) -> Figure:
+        return _score(self.start)
+
+    @property
+    def best_time(self) -> Figure:
+        return _score(self.best)
+
+    @property
+    def speedup(self) -> float:
+        """Time of the start / time of the best; raises ValueError if they are not of one device."""
+        return self.start_time.ratio(self.best_time)
+
+
+def _score(attempt: Attempt) -> Figure:
+    score = attempt.verdict.score
+    if score is None:
+        raise ValueError(f"candidate {attempt.candidate.id} has no score: it is {attempt.verdict.status}")
+    return score

@@ -1,0 +1,77 @@
+"""`kernelevo check` and `kernelevo profile`: one kernel, judged for a person. They differ in what they show of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from kernelevo import run
+from kernelevo.commands import options as opt
+from kernelevo.report import verdict_json
+from kernelevo.report_table import open_console
+from kernelevo.report_verdict import print_profile, print_verdict
+from kernelevo.types import Verdict
+
+
+def check(
+    context: typer.Context,
+    kernel: opt.Kernel,
+    problem: opt.ProblemFile = None,
+    device: opt.DeviceName = None,
+    case: opt.Cases = None,
+    as_json: opt.AsJson = False,
+    seed: opt.Seed = None,
+    compiler: opt.CompilerName = "nvrtc",
+    include: opt.Includes = None,
+    define: opt.Defines = None,
+    standard: opt.Standard = None,
+    unsafe: opt.Unsafe = False,
+) -> None:
+    """Judge one kernel with all checks: is it right, and how fast?
+
+    Example: kernelevo check best/softmax.cu --problem kernels/softmax.problem.py
+
+    Exit code 0 if every check passed, 1 if one failed, 2 for bad input, 3 if this machine failed, 4 if the device
+    cannot tell.
+    """
+    _judge(context, kernel, as_json, lambda console, verdict, text: print_verdict(console, verdict))
+
+
+def profile(
+    context: typer.Context,
+    kernel: opt.Kernel,
+    problem: opt.ProblemFile = None,
+    device: opt.DeviceName = None,
+    case: opt.Cases = None,
+    as_json: opt.AsJson = False,
+    seed: opt.Seed = None,
+    compiler: opt.CompilerName = "nvrtc",
+    include: opt.Includes = None,
+    define: opt.Defines = None,
+    standard: opt.Standard = None,
+    unsafe: opt.Unsafe = False,
+) -> None:
+    """Show where a kernel's time goes: counters, what limits it, and its hottest source lines.
+
+    Example: kernelevo profile kernels/transpose.cu --case rows=1024,cols=1024
+
+    The kernel is checked as well; one that does not pass has no profile (exit code 1).
+    """
+    _judge(context, kernel, as_json, print_profile)
+
+
+def _judge(context: typer.Context, kernel: Path, as_json: bool, show: Callable[[Console, Verdict, str], None]) -> None:
+    state = opt.State.of(context)
+    request, why = opt.read_request(context, kernel)
+    task, verdict = run.judge(request, state.settings, state.joints, opt.announcer(as_json), why)
+    if as_json:
+        print(json.dumps(verdict_json(verdict)))
+    elif verdict.score is None:
+        print_verdict(open_console(state.settings.plain), verdict)
+    else:
+        show(open_console(state.settings.plain), verdict, task.text)
+    raise typer.Exit(opt.exit_code(verdict))

@@ -1,0 +1,54 @@
+"""`kernelevo optimize`: the main job."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kernelevo import run
+from kernelevo.commands import options as opt
+from kernelevo.commands.ending import finish
+from kernelevo.progress import open_progress
+from kernelevo.settings import Limits
+
+DEFAULT = Limits()
+
+
+def optimize(
+    context: typer.Context,
+    kernel: opt.Kernel,
+    problem: opt.ProblemFile = None,
+    device: opt.DeviceName = None,
+    evaluations: Annotated[int, typer.Option(help="At most so many evaluations.")] = DEFAULT.evaluations,
+    seconds: Annotated[float, typer.Option(help="At most about so many seconds of search.")] = DEFAULT.seconds,
+    patience: Annotated[
+        int, typer.Option(help="Stop after so many candidates that bring nothing better.")
+    ] = DEFAULT.patience,
+    workers: opt.Workers = None,
+    case: opt.Cases = None,
+    out: opt.Out = None,
+    as_json: opt.AsJson = False,
+    quiet: opt.Quiet = False,
+    seed: opt.Seed = None,
+    compiler: opt.CompilerName = "nvrtc",
+    include: opt.Includes = None,
+    define: opt.Defines = None,
+    standard: opt.Standard = None,
+    unsafe: opt.Unsafe = False,
+    runs: opt.Runs = None,
+) -> None:
+    """Search for a faster version of a kernel, and prove it.
+
+    Example: kernelevo optimize kernels/softmax.cu --case rows=4096,cols=1000 --seconds 30
+
+    The best kernel is written as a file that stands alone, with the differences and the reasons. Exit code 0 also if
+    nothing faster was found (it is said so), 1 if the start itself does not pass, 2 for bad input, 3 if this machine
+    failed, 4 if the device cannot tell, 130 if it was stopped.
+    """
+    state = opt.State.of(context)
+    request, why = opt.read_request(context, kernel)
+    limits = Limits(evaluations=evaluations, seconds=seconds, patience=patience)
+    with open_progress(quiet, state.settings.plain) as listener:
+        outcome = run.optimize(request, limits, state.settings, state.joints, listener, opt.announcer(as_json), why)
+    finish(outcome, out, as_json, state.settings.plain)

@@ -1,0 +1,135 @@
+"""Options that several commands share, and what they are turned into."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kernelevo.errors import BadInput
+from kernelevo.run import Joints
+from kernelevo.settings import Request, Settings, usable_cores
+from kernelevo.types import Status, Verdict
+
+Kernel = Annotated[
+    Path, typer.Argument(help="Kernel file (.cu); its problem file NAME.problem.py is beside it.", show_default=False)
+]
+ProblemFile = Annotated[Path | None, typer.Option("--problem", help="Problem file, if it is not beside the kernel.")]
+DeviceName = Annotated[
+    str | None, typer.Option("--device", help="Device to judge on: virtual:h100 (default), virtual:h200, virtual:a100.")
+]
+CompilerName = Annotated[str, typer.Option("--compiler", help="nvrtc (from its wheel) or nvcc (if it is installed).")]
+Cases = Annotated[
+    list[str] | None,
+    typer.Option("--case", help="Sizes to time instead of the problem's own, e.g. rows=4096,cols=1000."),
+]
+Includes = Annotated[
+    list[Path] | None, typer.Option("-I", "--include", help="Folder of headers that the kernel includes.")
+]
+Defines = Annotated[
+    list[str] | None, typer.Option("-D", "--define", help="Macro for the compiler: NAME or NAME=VALUE.")
+]
+Standard = Annotated[
+    str | None, typer.Option("--std", help="C++ standard for the compiler, e.g. c++17 (-std=c++17 is understood).")
+]
+Seed = Annotated[
+    int | None, typer.Option("--seed", help="Draw the same inputs each time (default: from the system's entropy).")
+]
+Workers = Annotated[int | None, typer.Option("--workers", help="Evaluations at a time (default: one per core).")]
+Unsafe = Annotated[
+    bool, typer.Option("--unsafe", help="Run even where no wall can be built. Only for kernels you wrote yourself.")
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress display.")]
+Runs = Annotated[
+    Path | None, typer.Option("--runs", help="Folder of recorded runs (default: runs, or KERNELEVO_RUNS).")
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Where the best kernel is written (default: best/NAME.cu).")]
+RunName = Annotated[str, typer.Argument(help="The run's id, a prefix of it, or `last`.", show_default=False)]
+
+
+@dataclass(frozen=True)
+class State:
+    """What every command finds in its context: the parts, and where things are."""
+
+    joints: Joints
+    settings: Settings
+
+    @classmethod
+    def of(cls, context: typer.Context) -> State:
+        """The state, with the folder of runs that this command line gives, if it does."""
+        state: State = context.find_root().obj
+        runs = context.params.get("runs")
+        return (
+            state
+            if runs is None
+            else dataclasses.replace(state, settings=dataclasses.replace(state.settings, runs=Path(runs)))
+        )
+
+
+def read_request(context: typer.Context, kernel: Path) -> tuple[Request, str]:
+    """What this command line asks of `kernel`, and why its device is the one it is; an option the command lacks has
+    its default.
+    """
+    given: dict[str, Any] = {name: value for name, value in context.params.items() if value is not None}
+    device, why = State.of(context).settings.choose_device(given.get("device"))
+    request = Request(
+        kernel=kernel,
+        problem=Path(given["problem"]) if "problem" in given else None,
+        device=device,
+        compiler=given.get("compiler", "nvrtc"),
+        cases=tuple(given.get("case", ())),
+        include_folders=tuple(map(str, given.get("include", ()))),
+        defines=read_defines(given.get("define", ())),
+        standard=given.get("standard"),
+        seed=given.get("seed"),
+        unsafe=given.get("unsafe", False),
+        workers=given.get("workers", usable_cores()),
+    )
+    return request, why
+
+
+def read_defines(words: Sequence[str]) -> dict[str, str]:
+    """-D words as name and value; raises BadInput on what is no macro name."""
+    defines = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise BadInput(f"-D {word}: {name!r} is no macro name; write -D NAME or -D NAME=VALUE")
+        defines[name] = value
+    return defines
+
+
+def exit_code(verdict: Verdict) -> int:
+    """0 passed, 1 the candidate failed, 3 we failed, 4 this device cannot tell."""
+    if verdict.status is Status.PASSED:
+        return 0
+    return {Status.INFRA: 3, Status.UNSUPPORTED: 4}.get(verdict.status, 1)
+
+
+def check_command(request: Request, file: Path, problem: Path) -> str:
+    """How a person judges `file` again, as it was judged here."""
+    words = ["kernelevo", "check", str(file), "--problem", str(problem), "--device", request.device]
+    if request.compiler != "nvrtc":
+        words += ["--compiler", request.compiler]
+    for case in request.cases:
+        words += ["--case", case.replace(" ", "")]
+    for folder in request.include_folders:
+        words += ["-I", folder]
+    for name, value in request.defines.items():
+        words += ["-D", f"{name}={value}" if value else name]
+    return shlex.join([*words, "--std", request.standard] if request.standard else words)
+
+
+def announcer(as_json: bool) -> Callable[[str], None]:
+    """Says one line: on standard output for a person, on standard error where that belongs to JSON."""
+    return lambda line: print(line, file=sys.stderr if as_json else sys.stdout, flush=True)

@@ -1,0 +1,38 @@
+"""`kernelevo resume`: go on with a run that was stopped, or with a finished one under a larger budget."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kernelevo import run
+from kernelevo.commands import options as opt
+from kernelevo.commands.ending import finish
+from kernelevo.progress import open_progress
+
+
+def resume(
+    context: typer.Context,
+    name: opt.RunName,
+    evaluations: Annotated[
+        int | None, typer.Option(help="New limit of evaluations, those already made included.")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Seconds of search from now on (default: as the run was begun).")
+    ] = None,
+    workers: opt.Workers = None,
+    out: opt.Out = None,
+    as_json: opt.AsJson = False,
+    quiet: opt.Quiet = False,
+    runs: opt.Runs = None,
+) -> None:
+    """Go on with a recorded run; nothing that was judged is judged again.
+
+    Example: kernelevo resume last --evaluations 200
+    """
+    state = opt.State.of(context)
+    changes = {"evaluations": evaluations, "seconds": seconds, "workers": workers}
+    with open_progress(quiet, state.settings.plain) as listener:
+        outcome = run.resume(name, changes, state.settings, state.joints, listener, opt.announcer(as_json))
+    finish(outcome, out, as_json, state.settings.plain)

@@ -1,0 +1,113 @@
+"""The device `virtual:NAME`: executes an image's PTX on the virtual GPU behind the wall, and models the time.
+
+Results, faults and counts are exact; times come from `cost.py` and are labelled `modelled`. Jobs of one call run in one
+jailed child, each in fresh device memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from kernelevo.devices import gpus
+from kernelevo.devices.cost import estimate
+from kernelevo.devices.gpus import Gpu
+from kernelevo.devices.occupancy import SHARED_RESERVED, Occupancy, occupancy
+from kernelevo.errors import BadInput
+from kernelevo.interfaces import Wall
+from kernelevo.types import Budget, Fault, Figure, How, Image, Job, KernelImage, Launch, RunReport, StepReport
+from kernelevo.wire.run import MachineLimits, run_reports, run_request
+
+PREFIX = "virtual:"
+LEAST_L1_BYTES = 4 << 10
+
+
+def open_virtual(name: str, wall: Wall) -> VirtualDevice:
+    """The device called `name`, like "virtual:h100"; raises BadInput naming those there are."""
+    if not name.startswith(PREFIX):
+        choices = ", ".join(PREFIX + each for each in gpus.names())
+        raise BadInput(f"there is no device {name!r}; choose one of {choices}")
+    return VirtualDevice(gpus.gpu(name.removeprefix(PREFIX)), wall)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """How one launch sits on an SM: its occupancy, and the bytes of L1 that are left for each of its blocks."""
+
+    occupancy: Occupancy
+    l1_bytes: int
+
+
+class VirtualDevice:
+    """Implements interfaces.Device. The wall belongs to the caller; a device must be used by one thread at a time."""
+
+    how: How = "modelled"
+
+    def __init__(self, gpu: Gpu, wall: Wall) -> None:
+        self.name = PREFIX + gpu.name
+        self.arch = gpu.arch
+        self.properties: Mapping[str, int] = gpu.properties()
+        self.band = gpus.bands().comparison_band
+        self._gpu = gpu
+        self._wall = wall
+
+    def run(self, image: Image, jobs: Sequence[Job], budget: Budget) -> list[RunReport]:
+        held = self._hold_all(image, jobs)
+        if isinstance(held, Fault):
+            return [RunReport("fault", {}, (), fault=held)]
+        gpu = self._gpu
+        limits = MachineLimits(1024, gpu.shared_bytes_per_block, gpu.sms, budget.memory_bytes)
+
+        def timing(launch: Launch) -> Mapping[str, int]:
+            return {**gpu.latency, "l1_bytes": held[launch].l1_bytes, "l2_bytes": gpu.l2_bytes}
+
+        request = run_request(image.ptx, jobs, limits, timing, budget.warp_instructions)
+        reports = run_reports(self._wall.call(request, budget), jobs)
+        return [self._timed(job, report, held) for job, report in zip(jobs, reports, strict=False)]
+
+    def close(self) -> None:
+        """The wall is the caller's; nothing else is held."""
+
+    def _hold_all(self, image: Image, jobs: Sequence[Job]) -> dict[Launch, _Held] | Fault:
+        """How every launch of the plan sits on an SM; a launch that can never run is a fault of the whole plan."""
+        kernels = {kernel.name: kernel for kernel in image.kernels}
+        held: dict[Launch, _Held] = {}
+        for launch in (step for job in jobs for step in job.steps if isinstance(step, Launch)):
+            try:
+                held[launch] = held.get(launch) or self._hold(kernels[launch.kernel], launch)
+            except ValueError as error:
+                return Fault("invalid_launch", str(error), launch.kernel)
+        return held
+
+    def _hold(self, kernel: KernelImage, launch: Launch) -> _Held:
+        threads = launch.block[0] * launch.block[1] * launch.block[2]
+        shared = kernel.static_shared_bytes + launch.shared_bytes
+        found = occupancy(self._gpu, threads, kernel.registers, shared)
+        left = self._gpu.l1_bytes - (shared + SHARED_RESERVED) * found.blocks_per_sm
+        return _Held(found, max(left // found.blocks_per_sm, LEAST_L1_BYTES))
+
+    def _timed(self, job: Job, report: RunReport, held: Mapping[Launch, _Held]) -> RunReport:
+        launches = [step for step in job.steps if isinstance(step, Launch)]
+        # A job that stopped at a fault has counts of an unfinished launch: nothing to model.
+        if report.ended != "done" or not job.profile:
+            return report
+        steps = tuple(
+            self._model(step, launch, held[launch]) for step, launch in zip(report.steps, launches, strict=True)
+        )
+        return replace(report, steps=steps)
+
+    def _model(self, step: StepReport, launch: Launch, held: _Held) -> StepReport:
+        modelled = estimate(self._gpu, step.counts, held.occupancy)
+        return replace(
+            step,
+            lines=tuple(line for line in step.lines if line.warp_instructions),
+            time=Figure(modelled.us, "us", self.name, self.how),
+            limiter=modelled.limiter,
+            occupancy=held.occupancy.share,
+            details={
+                "bounds_us": dict(modelled.bounds_us),
+                "occupancy_limiter": held.occupancy.limiter,
+                "grid": launch.grid,
+                "block": launch.block,
+            },
+        )

@@ -1,0 +1,122 @@
+"""What is shown while a run goes on, on standard error: a live line on a terminal, plain lines elsewhere, or nothing.
+
+These are Listeners: they see everything and change nothing. Each is a context manager, so that the terminal is left
+in order.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from kernelevo.types import Attempt, RunRecord, Status
+
+PLAIN_EVERY_SECONDS = 5.0
+"""A plain line at least this often while evaluations finish, so that a log shows life but is not flooded."""
+
+
+class SilentProgress:
+    """Says nothing."""
+
+    def started(self, run: RunRecord, total: int) -> None:
+        """Nothing is shown."""
+
+    def concluded(self, attempt: Attempt, best: Attempt | None, evaluations: int) -> None:
+        """Nothing is shown."""
+
+    def finished(self, best: Attempt | None) -> None:
+        """Nothing is shown."""
+
+    def __enter__(self) -> SilentProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to put in order."""
+
+
+class PlainProgress(SilentProgress):
+    """A line for each new best, and one now and then."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._began = self._last = clock()
+        self._best = ""
+        self._first: Attempt | None = None
+        self._total = 0
+
+    def started(self, run: RunRecord, total: int) -> None:
+        self._total = total
+        self._say(f"run {run.id}: {run.task} on {run.device} ({run.how}), at most {total} evaluations")
+
+    def concluded(self, attempt: Attempt, best: Attempt | None, evaluations: int) -> None:
+        self._first = self._first or (None if attempt.candidate.parent else attempt)
+        found = best.candidate.id if best else ""
+        if found == self._best and self._clock() - self._last < PLAIN_EVERY_SECONDS:
+            return
+        self._best = found
+        seconds = self._clock() - self._began
+        rate = f", {evaluations / seconds:.1f}/s" if seconds > 0 else ""
+        self._say(f"{evaluations}/{self._total} evaluations, {seconds:.0f} s{rate}: {best_clause(self._first, best)}")
+
+    def finished(self, best: Attempt | None) -> None:
+        self._say(f"ended: {best_clause(self._first, best)}")
+
+    def _say(self, line: str) -> None:
+        self._last = self._clock()
+        print(line, file=self._stream, flush=True)
+
+
+class LiveProgress(SilentProgress):
+    """One line that is redrawn: best so far, evaluations of the budget, time and rate."""
+
+    def __init__(self, console: Console) -> None:
+        columns = (
+            SpinnerColumn(), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(),
+            TextColumn("{task.fields[rate]}"), TextColumn("{task.description}", markup=False),
+        )  # fmt: skip
+        # Standard output stays what it is: it may be a file, and the report belongs there.
+        self._progress = Progress(
+            *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
+        )
+        self._task = self._progress.add_task("judging the start", total=None, rate="")
+        self._first: Attempt | None = None
+        self._began = time.monotonic()
+
+    def started(self, run: RunRecord, total: int) -> None:
+        self._progress.start()
+        self._progress.update(self._task, total=total)
+
+    def concluded(self, attempt: Attempt, best: Attempt | None, evaluations: int) -> None:
+        self._first = self._first or (None if attempt.candidate.parent else attempt)
+        rate = f"{evaluations / (time.monotonic() - self._began):.1f}/s"
+        self._progress.update(self._task, completed=evaluations, rate=rate, description=best_clause(self._first, best))
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+
+def best_clause(first: Attempt | None, best: Attempt | None) -> str:
+    """`best 12.3 us (4.1 times as fast), by MOVE`; `first` is the start, unknown to a resumed session."""
+    if best is None or best.verdict.score is None:
+        return "nothing has passed yet"
+    score = best.verdict.score
+    clause = f"best {score.value:.4g} {score.unit}"
+    if first is not None and first.verdict.status is Status.PASSED and first.verdict.score is not None:
+        clause += f" ({first.verdict.score.ratio(score):.2f} times as fast)"
+    return f"{clause}, by {best.candidate.moves[-1]}" if best.candidate.moves else clause
+
+
+def open_progress(quiet: bool, plain: bool) -> SilentProgress:
+    """The display that fits: silent if asked, live on a terminal, plain lines elsewhere."""
+    if quiet:
+        return SilentProgress()
+    console = Console(stderr=True)
+    if plain or not console.is_terminal:
+        return PlainProgress(sys.stderr)
+    return LiveProgress(console)

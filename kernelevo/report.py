@@ -1,0 +1,198 @@
+"""The report as data: what `--json` prints, and what the tables show. Every time stands beside its device and how it
+was got.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kernelevo.answer import Answer
+from kernelevo.errors import BadInput
+from kernelevo.types import Attempt, CaseResult, Figure, StepReport, Verdict
+
+_MICROSECONDS = {"ns": 1e-3, "us": 1.0, "ms": 1e3, "s": 1e6}
+
+COUNTERS: Mapping[str, tuple[str, ...]] = {
+    "warp instructions": ("warp_instructions",),
+    "global requests": ("global_load_requests", "global_store_requests", "global_atomic_requests"),
+    "global sectors": ("global_load_sectors", "global_store_sectors", "global_atomic_sectors"),
+    "DRAM sectors": ("dram_read_sectors", "dram_write_sectors"),
+    "local sectors": ("local_sectors",),
+    "shared wavefronts": ("shared_load_wavefronts", "shared_store_wavefronts", "shared_atomic_wavefronts"),
+    "divergent branches": ("divergent_branches",),
+    "barriers": ("barriers",),
+}
+"""What a person looks at first, and the device's counters that it is the sum of. A sector is 32 bytes."""
+
+
+def microseconds(figure: Figure) -> float:
+    if figure.unit not in _MICROSECONDS:
+        raise ValueError(f"{figure} is not a time")
+    return figure.value * _MICROSECONDS[figure.unit]
+
+
+def counters(of: CaseResult | StepReport) -> dict[str, int]:
+    """The counters that a person looks at; one that the device does not count is left out, never zero."""
+    counts = of.counters if isinstance(of, CaseResult) else of.counts
+    return {
+        label: sum(counts[name] for name in names)
+        for label, names in COUNTERS.items()
+        if all(n in counts for n in names)
+    }
+
+
+def summary(answer: Answer, best_path: Path | None) -> dict[str, Any]:
+    """The one object of `optimize --json`."""
+    return {
+        "run_id": answer.run.id,
+        "task": answer.run.task,
+        "device": answer.run.device,
+        "how": answer.run.how,
+        "baseline_us": microseconds(answer.start_time),
+        "best_us": microseconds(answer.best_time),
+        "speedup": answer.speedup,
+        "band": answer.band,
+        "improved": answer.improved,
+        "evaluations": answer.evaluations,
+        "statuses": dict(answer.statuses),
+        "ended": answer.ended,
+        "passed": answer.confirmed,
+        "checks": [check_json(check) for check in answer.best.verdict.checks],
+        "moves": list(answer.best.candidate.moves),
+        "best_path": None if best_path is None else str(best_path),
+        "notes": list(answer.run.settings.get("notes", ())),
+        "cases": [_case_pair(start, best) for start, best in case_pairs(answer)],
+    }
+
+
+def case_pairs(answer: Answer) -> list[tuple[CaseResult, CaseResult]]:
+    """The cases that start and best have both been timed on, in the problem's order."""
+    best = {case.name: case for case in answer.best.verdict.cases}
+    return [(case, best[case.name]) for case in answer.start.verdict.cases if case.name in best]
+
+
+def failed_start(attempt: Attempt, run_id: str) -> dict[str, Any]:
+    """The one object of `optimize --json` when the start itself did not pass."""
+    return {"run_id": run_id, "passed": False, "best_path": None, "start": verdict_json(attempt.verdict)}
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """One verdict, for `check`, `profile` and `eval`."""
+    score = verdict.score
+    fault = verdict.fault
+    return {
+        "candidate": verdict.candidate,
+        "device": verdict.device,
+        "how": score and score.how,
+        "status": verdict.status.value,
+        "passed": score is not None,
+        "sentence": verdict.status.sentence,
+        "feedback": verdict.feedback,
+        "score_us": score and microseconds(score),
+        "checks": [check_json(check) for check in verdict.checks],
+        "cases": [_case_json(case) for case in verdict.cases],
+        "fault": fault and fault_json(verdict),
+        "diagnostics": [str(diagnostic) for diagnostic in verdict.diagnostics],
+        "image": dict(verdict.image),
+        "seconds": verdict.seconds,
+    }
+
+
+def check_json(check: Any) -> dict[str, Any]:
+    return {"name": check.name, "passed": check.passed, "detail": check.detail}
+
+
+def fault_json(verdict: Verdict) -> dict[str, Any]:
+    fault = verdict.fault
+    if fault is None:
+        raise ValueError(f"the verdict on {verdict.candidate} has no fault to show")
+    return {
+        "kind": fault.kind, "message": fault.message, "kernel": fault.kernel, "block": fault.block,
+        "thread": fault.thread, "space": fault.space, "address": fault.address, "bytes": fault.bytes,
+        "allocation": fault.allocation, "offset": fault.offset, "file": fault.source.file, "line": fault.source.line,
+        "text": fault.text, "instruction": fault.instruction,
+    }  # fmt: skip
+
+
+def step_json(step: StepReport) -> dict[str, Any]:
+    return {
+        "kernel": step.kernel,
+        "time_us": step.time and microseconds(step.time),
+        "limiter": step.limiter,
+        "occupancy": step.occupancy,
+        "counters": counters(step),
+        "lines": [line_json(line) for line in step.lines],
+    }
+
+
+def line_json(line: Any) -> dict[str, Any]:
+    return {
+        "file": line.source.file, "line": line.source.line, "instruction": line.instruction,
+        "warp_instructions": line.warp_instructions, "requests": line.requests, "sectors": line.sectors,
+        "wavefronts": line.wavefronts, "divergent": line.divergent,
+    }  # fmt: skip
+
+
+def refuse_comparison(first: Answer, second: Answer) -> None:
+    """Raises BadInput unless both runs are of one task, on one device, by one way of timing."""
+    for what, one, other in (
+        ("task", first.run.task, second.run.task),
+        ("device", first.run.device, second.run.device),
+        ("way of timing", first.run.how, second.run.how),
+    ):
+        if one != other:
+            raise BadInput(
+                f"run {first.run.id} and run {second.run.id} differ in {what} ({one}, {other}), and such times "
+                "are never compared; choose two runs of the same"
+            )
+
+
+def _case_json(case: CaseResult) -> dict[str, Any]:
+    return {
+        "name": case.name,
+        "dims": dict(case.dims),
+        "time_us": microseconds(case.time),
+        "limiter": case.limiter,
+        "counters": counters(case),
+        "max_error_ratio": case.max_error_ratio,
+        "steps": [step_json(step) for step in case.steps],
+    }
+
+
+def _case_pair(start: CaseResult, best: CaseResult) -> dict[str, Any]:
+    return {
+        "name": start.name,
+        "dims": dict(start.dims),
+        "baseline_us": microseconds(start.time),
+        "best_us": microseconds(best.time),
+        "speedup": start.time.ratio(best.time),
+        "limiter": {"start": start.limiter, "best": best.limiter},
+        "counters": {"start": counters(start), "best": counters(best)},
+    }
+
+
+def answer_of(answer: Answer | None, name: str) -> Answer:
+    """The answer; raises BadInput if the run has none."""
+    if answer is None:
+        raise BadInput(f"run {name} has no best kernel: its start did not pass; `kernelevo runs show {name}` says why")
+    return answer
+
+
+def compared(first: Answer, second: Answer) -> float:
+    """Best time of the first run / best time of the second; raises BadInput unless such times may be compared."""
+    refuse_comparison(first, second)
+    return first.best_time.ratio(second.best_time)
+
+
+def moved_between(first: Attempt, second: Attempt) -> dict[str, dict[str, tuple[int, int]]]:
+    """Per case that both were timed on: the counters that differ, before and after."""
+    later = {case.name: counters(case) for case in second.verdict.cases}
+    found = {}
+    for case in first.verdict.cases:
+        before, after = counters(case), later.get(case.name, {})
+        found[case.name] = {
+            name: (before[name], after[name]) for name in before if name in after and before[name] != after[name]
+        }
+    return {name: moved for name, moved in found.items() if moved}

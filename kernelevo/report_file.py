@@ -1,0 +1,89 @@
+"""The kernel that is handed to the user: one file that stands alone, and the differences to the start.
+
+`settled` is done before the full checks, so that what they judge is what is written; only comment lines are added
+afterwards.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import errno
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from kernelevo.answer import Answer
+from kernelevo.errors import BadInput, Infrastructure
+from kernelevo.types import Candidate
+
+
+def settled(candidate: Candidate) -> Candidate:
+    """The same program with every macro's value written in its text; itself if no macro is set from outside."""
+    if not candidate.defines:
+        return candidate
+    text = candidate.text
+    for name, value in sorted(candidate.defines.items()):
+        text = _with_macro(text, name, value)
+    return Candidate(text, proposer=candidate.proposer, parent=candidate.id, moves=candidate.moves)
+
+
+def standing_alone(answer: Answer, version: str, check_command: str) -> str:
+    """The best kernel with a head of comments: where it comes from, how much faster it is, how to check it again."""
+    where = f"{answer.run.how} on {answer.run.device}"
+    times = f"{answer.start_time.value:.4g} -> {answer.best_time.value:.4g} {answer.best_time.unit}"
+    gain = f"the start itself: nothing faster was found ({where})"
+    if answer.improved:
+        gain = f"{answer.speedup:.2f} times as fast as the start: {times} ({where}, band {answer.band:.0%})"
+    head = [
+        f"{answer.run.task}: {gain}.",
+        f"Made by kernelevo {version}, run {answer.run.id}. Check it again:",
+        f"  {check_command}",
+    ]
+    head += [f"Changed: {move}" for move in answer.best.candidate.moves]
+    return "".join(f"// {_comment(line)}\n" for line in head) + answer.best.candidate.text
+
+
+def unified_diff(old: str, new: str, old_name: str, new_name: str) -> str:
+    lines = difflib.unified_diff(_lines(old), _lines(new), old_name, new_name)
+    return "".join(lines)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Writes the whole file or nothing; raises BadInput or Infrastructure in words."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written ({error.strerror}); give another place with --out") from error
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except OSError as error:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise Infrastructure(
+                f"no space left to write {path}; free some space, then `kernelevo resume last`"
+            ) from error
+        raise BadInput(f"{path} cannot be written ({error.strerror}); give another place with --out") from error
+
+
+def _with_macro(text: str, name: str, value: int) -> str:
+    """Replaces the default of `#define NAME ...`, or puts a definition first."""
+    pattern = re.compile(rf"^([ \t]*#[ \t]*define[ \t]+{re.escape(name)}[ \t]+)[^\n]*$", re.MULTILINE)
+    if pattern.search(text):
+        return pattern.sub(lambda match: f"{match[1]}{value}", text, count=1)
+    return f"#define {name} {value}\n{text}"
+
+
+def _comment(line: str) -> str:
+    """One line that stays one comment line: no line break, and no backslash at its end."""
+    return " ".join(line.split(" ")).replace("\n", " ").replace("\r", " ").rstrip("\\ ")
+
+
+def _lines(text: str) -> list[str]:
+    return [line if line.endswith("\n") else line + "\n" for line in text.splitlines(keepends=True)]

@@ -1,0 +1,101 @@
+"""The report for a person: tables and sentences on a rich console. Data and wording come from `report`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.syntax import Syntax
+from rich.table import Table
+
+from kernelevo.answer import Answer
+from kernelevo.report import case_pairs, counters, microseconds
+from kernelevo.types import CaseResult
+
+PLAIN_WIDTH = 120
+Justify = Literal["left", "right"]
+
+
+def open_console(plain: bool) -> Console:
+    """Standard output; a fixed width where it is no terminal, so that a log does not depend on who reads it."""
+    console = Console(highlight=False)
+    if plain or not console.is_terminal:
+        return Console(highlight=False, width=PLAIN_WIDTH, no_color=True, force_terminal=False)
+    return console
+
+
+def print_answer(console: Console, answer: Answer, best_path: Path | None, diff: str, check_command: str) -> None:
+    """The end of `optimize`: the finding, why, how sure, the difference, and where it is."""
+    console.print(headline(answer))
+    console.print(_case_table(answer))
+    console.print(_counter_table(answer))
+    console.print(assurance(answer))
+    for move in answer.best.candidate.moves:
+        console.print(f"  changed: {escape(move)}", soft_wrap=True)
+    if diff:
+        console.print(Syntax(diff, "diff", word_wrap=True) if console.is_terminal else escape(diff), soft_wrap=True)
+    if best_path is not None:
+        console.print(f"written to {escape(str(best_path))}; check it again: {escape(check_command)}", soft_wrap=True)
+
+
+def headline(answer: Answer) -> str:
+    where = f"{answer.run.how} on {answer.run.device}"
+    start, best = answer.start_time, answer.best_time
+    if not answer.improved:
+        return f"Nothing faster found: the start stays, at {start.value:.4g} {start.unit} ({where})."
+    gain = f"[bold]{answer.speedup:.2f} times as fast[/bold] as the start"
+    return f"{gain}: {start.value:.4g} -> {best.value:.4g} {best.unit} ({where}; band {answer.band:.0%})."
+
+
+def assurance(answer: Answer) -> str:
+    """What was checked, how many candidates ended how, and why the search ended."""
+    passed = len(answer.best.verdict.checks)
+    statuses = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in answer.statuses.items())
+    checks = f"All {passed} checks passed" if answer.confirmed else "Not yet judged with full checks"
+    return f"{checks}. {answer.evaluations} evaluations ({statuses}); the search ended: {answer.ended}."
+
+
+def _case_table(answer: Answer) -> Table:
+    title = f"{answer.run.how}, {answer.run.device}"
+    table = Table(title=f"time per case ({title})", title_justify="left", box=box.SIMPLE_HEAD)
+    for name in ("case", "start us", "best us", "times as fast", "limited by: start", "limited by: best"):
+        table.add_column(name, justify="right" if "us" in name or "fast" in name else "left")
+    for start, best in case_pairs(answer):
+        ratio = f"{start.time.ratio(best.time):.2f}"
+        times = (f"{microseconds(case.time):.4g}" for case in (start, best))
+        table.add_row(start.name, *times, ratio, start.limiter, best.limiter)
+    return table
+
+
+def _counter_table(answer: Answer) -> Table:
+    table = Table(title="what moved (exact counts)", title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("case")
+    table.add_column("counter")
+    for name in ("start", "best", "best / start"):
+        table.add_column(name, justify="right")
+    for start, best in case_pairs(answer):
+        for label, before, after in moved(start, best):
+            table.add_row(start.name, label, f"{before:,}", f"{after:,}", f"{after / before:.3f}" if before else "-")
+    return table
+
+
+def moved(start: CaseResult, best: CaseResult) -> list[tuple[str, int, int]]:
+    """Counters that both have; those that are zero in both say nothing and are left out."""
+    before, after = counters(start), counters(best)
+    return [(name, before[name], after[name]) for name in before if name in after and (before[name] or after[name])]
+
+
+def print_rows(console: Console, columns: Mapping[str, Justify], rows: Sequence[tuple[str, ...]]) -> None:
+    """A plain table; `columns` maps each heading to its alignment, and only the last one may take several lines."""
+    table = Table(box=box.SIMPLE_HEAD)
+    *narrow, last = columns
+    for name in narrow:
+        table.add_column(name, justify=columns[name], no_wrap=True)
+    table.add_column(last, justify=columns[last], overflow="fold")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    console.print(table)

@@ -1,0 +1,410 @@
+"""The one file that joins parts: which compiler, wall, device, evaluators, proposers, store and executor make a run.
+
+`Joints` names the three places where concrete parts are chosen; tests put scripted ones there. Adding a device, a
+proposer or an evaluator is one line in the functions at the end, and nothing else changes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import kernelevo
+from kernelevo.answer import Answer
+from kernelevo.archive import ENDED_NOTE, FINAL, SEARCH, Archive
+from kernelevo.errors import BadInput, Interrupted
+from kernelevo.executors.local import LocalExecutor, PerWorker
+from kernelevo.initialise import samples_folder
+from kernelevo.interfaces import Compiler, Device, Evaluator, Listener, Proposer
+from kernelevo.report_file import settled
+from kernelevo.search import Judges, Search
+from kernelevo.settings import Limits, Request, Settings
+from kernelevo.snapshots import snapshot
+from kernelevo.stores.folders import find_run, new_run_folder, run_folders
+from kernelevo.stores.sqlite import SqliteStore
+from kernelevo.types import Attempt, Budget, Candidate, How, RunRecord, Verdict
+
+if TYPE_CHECKING:
+    from kernelevo.sandbox import Sandbox
+
+EVALUATION = Budget(seconds=30.0, memory_bytes=4 << 30, warp_instructions=2_000_000_000)
+"""Of one candidate: about ten times what the slowest shipped start needs, so that a slow kernel ends and an endless
+one is killed.
+"""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A kernel file that is ready to be judged. `text` is device code and pragmas; `notes` say what was done to get
+    there.
+    """
+
+    kernel: Path
+    name: str
+    problem: Any
+    problem_path: Path
+    text: str
+    notes: tuple[str, ...]
+
+
+class Bench(Protocol):
+    """What one worker judges with: its own wall, compiler and device, and the two evaluators made of them."""
+
+    light: Evaluator
+    full: Evaluator
+    device: str
+    how: How
+    band: float
+    properties: Mapping[str, int]
+    versions: Mapping[str, str]
+    note: str
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Proposers:
+    """Who proposes, in the order in which they are asked, and by which harness."""
+
+    members: Sequence[Proposer]
+    note: str
+    harness: str = ""
+    """Hash of the harness's texts, kept in the run's record."""
+
+
+@dataclass(frozen=True)
+class Joints:
+    """Where concrete parts are chosen."""
+
+    open_task: Callable[[Request], Task]
+    open_bench: Callable[[Request, Task, Settings], Bench]
+    proposers: Callable[[Task, Bench, Settings], Proposers]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What `optimize` and `resume` came to: the answer, or the start's verdict if it did not pass."""
+
+    folder: Path
+    record: RunRecord
+    answer: Answer | None
+    start: Attempt
+
+
+Announce = Callable[[str], None]
+
+
+def optimize(
+    request: Request,
+    limits: Limits,
+    settings: Settings,
+    joints: Joints,
+    listener: Listener,
+    announce: Announce,
+    why: str = "",
+) -> Outcome:
+    """Searches for a faster kernel and records everything under a new folder of `settings.runs`."""
+    task = joints.open_task(request)
+    benches = PerWorker(lambda: joints.open_bench(request, task, settings))
+    try:
+        bench = benches.first()
+        notes = _introduce(bench, task, announce, why)
+        proposers = joints.proposers(task, bench, settings)
+        announce(proposers.note)
+        folder = new_run_folder(settings.runs)
+        with SqliteStore.create(folder) as store:
+            store.begin(_record(folder.name, request, limits, task, bench, [*notes, proposers.note], proposers.harness))
+            store.propose(Candidate(task.text))
+            return _search(store, limits, proposers, benches, request.workers, listener)
+    finally:
+        benches.close()
+
+
+def resume(
+    name: str, changes: Mapping[str, Any], settings: Settings, joints: Joints, listener: Listener, announce: Announce
+) -> Outcome:
+    """Goes on with a recorded run, on the same task and device; `changes` are limits or workers given anew."""
+    folder = find_run(settings.runs, name)
+    with SqliteStore.resume(folder) as store:
+        record = store.run()
+        request, limits = asked(record, changes)
+        task = joints.open_task(request)
+        _require_same(record, task)
+        benches = PerWorker(lambda: joints.open_bench(request, task, settings))
+        try:
+            bench = benches.first()
+            _introduce(bench, task, announce, f"as run {record.id} began on")
+            proposers = joints.proposers(task, bench, settings)
+            announce(proposers.note)
+            if not store.candidates():
+                store.propose(Candidate(task.text))
+            return _search(store, limits, proposers, benches, request.workers, listener)
+        finally:
+            benches.close()
+
+
+def judge(request: Request, settings: Settings, joints: Joints, announce: Announce, why: str) -> tuple[Task, Verdict]:
+    """One verdict on the request's kernel file, with full checks; nothing is recorded."""
+    task = joints.open_task(request)
+    bench = joints.open_bench(request, task, settings)
+    try:
+        _introduce(bench, task, announce, why)
+        return task, bench.full.evaluate(Candidate(task.text), EVALUATION)
+    finally:
+        bench.close()
+
+
+Tell = Callable[[Candidate, Verdict], None]
+
+
+def judge_many(
+    request: Request,
+    candidates: Sequence[Candidate],
+    settings: Settings,
+    joints: Joints,
+    tell: Tell,
+    announce: Announce,
+    why: str,
+) -> None:
+    """Full verdicts on many candidates of the request's problem, told in the order in which they are ready."""
+    task = joints.open_task(request)
+    benches = PerWorker(lambda: joints.open_bench(request, task, settings))
+    executor = LocalExecutor(request.workers)
+    try:
+        _introduce(benches.first(), task, announce, why)
+        for candidate, verdict in executor.map(lambda item: benches.get().full.evaluate(item, EVALUATION), candidates):
+            tell(candidate, verdict)
+    finally:
+        executor.close()
+        benches.close()
+
+
+def _introduce(bench: Bench, task: Task, announce: Announce, why: str) -> list[str]:
+    """Says on what, how and why, first of all: nothing is chosen in silence. Gives what was said of task and checks."""
+    announce(f"device {bench.device} ({bench.how}): {why}")
+    notes = [note for note in (*task.notes, bench.note) if note]
+    for note in notes:
+        announce(note)
+    return notes
+
+
+def recorded(settings: Settings, name: str) -> Outcome:
+    """What a run came to, or stands at, from its record alone."""
+    folder = find_run(settings.runs, name)
+    return read_outcome(folder)
+
+
+def read_outcome(folder: Path) -> Outcome:
+    with SqliteStore.read(folder) as store:
+        record = store.run()
+        archive = Archive.load(store, float(record.settings["band"]))
+        ended = store.notes(ENDED_NOTE)
+    return _outcome(folder, record, archive, str(ended[-1]["reason"]) if ended else "it was stopped")
+
+
+def all_runs(settings: Settings) -> list[Path]:
+    return run_folders(settings.runs)
+
+
+def asked(record: RunRecord, changes: Mapping[str, Any]) -> tuple[Request, Limits]:
+    """The request and limits a run was begun with, with some replaced."""
+    stored = dict(record.settings["request"])
+    limits = dict(record.settings["limits"])
+    given = {name: value for name, value in changes.items() if value is not None}
+    stored |= {name: given[name] for name in given if name in stored}
+    limits |= {name: given[name] for name in given if name in limits}
+    paths = {"kernel": Path(stored["kernel"]), "problem": Path(stored["problem"])}
+    sequences = {name: tuple(stored[name]) for name in ("cases", "include_folders")}
+    return Request(**{**stored, **paths, **sequences}), Limits(**limits)
+
+
+def _search(
+    store: SqliteStore,
+    limits: Limits,
+    proposers: Proposers,
+    benches: PerWorker[Bench],
+    workers: int,
+    listener: Listener,
+) -> Outcome:
+    archive = Archive.load(store, benches.first().band)
+    light, full = _WorkersOwn(lambda: benches.get().light), _WorkersOwn(lambda: benches.get().full)
+    judges = Judges(light, full, EVALUATION)
+    executor = LocalExecutor(workers)
+    search = Search(store, archive, judges, proposers.members, executor, limits, listener, settled)
+    try:
+        answer = search.run()
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"stopped after {len(store.attempts())} evaluations, all of them kept; "
+            f"go on with `kernelevo resume {store.folder.name}`"
+        ) from None
+    finally:
+        executor.close()
+    return _outcome(store.folder, store.run(), archive, answer.ended if answer else "the start did not pass")
+
+
+def _outcome(folder: Path, record: RunRecord, archive: Archive, ended: str) -> Outcome:
+    if not archive.candidates:
+        raise BadInput(f"run {record.id} was stopped before anything was judged; start a new one")
+    start = archive.verdict(FINAL, archive.start.id) or archive.verdict(SEARCH, archive.start.id)
+    if start is None:
+        raise BadInput(
+            f"run {record.id} was stopped before its start was judged; go on with `kernelevo resume {record.id}`"
+        )
+    return Outcome(folder, record, archive.answer(record, ended), start)
+
+
+@dataclass(frozen=True)
+class _WorkersOwn:
+    """An evaluator that is, in each worker, the worker's own."""
+
+    mine: Callable[[], Evaluator]
+
+    def evaluate(self, candidate: Candidate, budget: Budget) -> Verdict:
+        return self.mine().evaluate(candidate, budget)
+
+
+def _record(
+    run_id: str, request: Request, limits: Limits, task: Task, bench: Bench, notes: list[str], harness: str
+) -> RunRecord:
+    stored = dataclasses.asdict(request) | {"kernel": str(request.kernel), "problem": str(task.problem_path)}
+    return RunRecord(
+        id=run_id,
+        command=f"optimize {request.kernel}",
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        device=bench.device,
+        how=bench.how,
+        task=task.name,
+        settings={"request": stored, "limits": dataclasses.asdict(limits), "band": bench.band, "notes": notes},
+        versions={"kernelevo": kernelevo.__version__, "python": platform.python_version(), **bench.versions},
+        hashes={**_hashes(task), "harness": harness},
+    )
+
+
+def _hashes(task: Task) -> dict[str, str]:
+    problem = task.problem_path.read_bytes()
+    return {"kernel": _hash(task.text.encode()), "problem": _hash(problem)}
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _require_same(record: RunRecord, task: Task) -> None:
+    """Verdicts of another problem or another start must not be mixed with new ones."""
+    for what, value in _hashes(task).items():
+        if record.hashes[what] != value:
+            path = task.kernel if what == "kernel" else task.problem_path
+            raise BadInput(
+                f"{path} has changed since run {record.id} began; "
+                "restore it, or start a new run with `kernelevo optimize`"
+            )
+
+
+# Where concrete parts are chosen. They are imported when needed: a command that judges nothing loads none of them.
+
+
+def open_task(request: Request) -> Task:
+    """Reads the kernel and loads its problem, at the sizes asked for; raises BadInput."""
+    from kernelevo.kernel.problem import load_problem, problem_path
+    from kernelevo.kernel.source import read_kernel
+
+    path = request.problem or problem_path(request.kernel)
+    if request.kernel.is_file() and not path.is_file():
+        raise BadInput(
+            f"there is no problem file {path} for {request.kernel}; "
+            "give one with --problem, or write one with `kernelevo new`"
+        )
+    if not request.kernel.is_file():
+        raise BadInput(f"there is no kernel file {request.kernel}; check the path")
+    problem = load_problem(path)
+    if request.cases:
+        problem = problem.with_cases(request.cases)
+    text, notes = read_kernel(request.kernel, problem)
+    return Task(request.kernel, problem.name, problem, path, text, notes)
+
+
+class KernelBench:
+    """One worker's tools for CUDA kernels: a wall of its own, a compiler and a device behind it, and two evaluators."""
+
+    def __init__(self, request: Request, task: Task, settings: Settings) -> None:
+        copies = settings.cache / "include"
+        self.include_folders = tuple(str(snapshot(Path(folder), copies)) for folder in request.include_folders)
+        self.wall, self.compiler = _open_compiler(request, settings, self.include_folders)
+        self._device = _open_device(request.device, self.wall)
+        self.device, self.how, self.band = self._device.name, self._device.how, self._device.band
+        self.properties = self._device.properties
+        self.versions = {self.compiler.name: self.compiler.version}
+        self.light, self.full = self._evaluator(request, task, "search"), self._evaluator(request, task, "final")
+
+    @property
+    def note(self) -> str:
+        """Whether this problem's check tells right from wrong; costs a second, so it is asked once in a run."""
+        sentence: str = self.full.self_test().sentence
+        return sentence
+
+    def close(self) -> None:
+        self._device.close()
+        self.wall.close()
+
+    def _evaluator(self, request: Request, task: Task, mode: Literal["search", "final"]) -> Any:
+        from kernelevo.evaluators import kernels
+
+        generator = kernels.secret_generator if request.seed is None else kernels.seeded_generator(request.seed)
+        return kernels.KernelEvaluator(
+            task.problem, self.compiler, self._device, mode=mode, options=request.compiler_options,
+            include_folders=self.include_folders, generator=generator,
+        )  # fmt: skip
+
+
+def _open_compiler(request: Request, settings: Settings, include_folders: tuple[str, ...]) -> tuple[Sandbox, Compiler]:
+    from kernelevo.compilers.nvcc import NvccCompiler
+    from kernelevo.compilers.nvrtc import NvrtcCompiler
+    from kernelevo.compilers.toolkit import find_toolkit
+    from kernelevo.sandbox import Sandbox
+
+    toolkit = find_toolkit()
+    wall = Sandbox(toolkit.library, (*toolkit.read_only, *map(Path, include_folders)), request.unsafe)
+    cache = settings.cache / "builds"
+    if request.compiler == "nvrtc":
+        return wall, NvrtcCompiler(wall, toolkit, cache)
+    return wall, NvccCompiler(wall, cache)
+
+
+def _open_device(name: str, wall: Sandbox) -> Device:
+    from kernelevo.devices.virtual import open_virtual
+
+    try:
+        return open_virtual(name, wall)
+    except BadInput:
+        wall.close()
+        raise
+
+
+def kernel_proposers(task: Task, bench: Bench, settings: Settings) -> Proposers:
+    """Structure first, then its parameters; the rules' settings are those of the harness."""
+    from kernelevo.proposers.rules import RulesProposer, read_rule_settings
+    from kernelevo.proposers.tune import TuneProposer
+
+    folder, why = settings.choose_harness(samples_folder() / "harness")
+    file = folder / "rules.toml"
+    text = read_text(file)
+    rules = RulesProposer(task.problem, bench.properties, read_rule_settings(text, str(file)))
+    return Proposers([rules, TuneProposer()], f"rules of {file}: {why}", _hash(text.encode()))
+
+
+def read_text(file: Path) -> str:
+    """The text of a file of ours or the user's; raises BadInput."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{file} cannot be read ({error}); `kernelevo init` writes the default") from error
+
+
+REAL = Joints(open_task, KernelBench, kernel_proposers)

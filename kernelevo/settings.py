@@ -1,0 +1,130 @@
+"""Settings: what may be chosen, and the one file that reads the environment.
+
+`Settings` says where things are on this machine; `Limits` what a search may use; `Request` what the user asked of one
+kernel. All are frozen. Environment variables (all optional):
+
+    KERNELEVO_RUNS     folder of runs (default: runs)
+    KERNELEVO_CACHE    folder of compiled images (default: XDG_CACHE_HOME/kernelevo or ~/.cache/kernelevo)
+    KERNELEVO_DEVICE   device used when --device is not given (default: virtual:h100)
+    KERNELEVO_HARNESS  folder of the harness (default: harness, if it is there, else the one that is installed)
+    CI                 when set, progress is printed as plain lines even on a terminal
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kernelevo.errors import BadInput
+
+DEFAULT_DEVICE = "virtual:h100"
+HARNESS = Path("harness")
+COMPILERS = ("nvrtc", "nvcc")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things are on this machine, and how output is written."""
+
+    runs: Path
+    cache: Path
+    device: str | None
+    harness: Path | None
+    plain: bool
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Reads the variables named at the top of this file; an empty one counts as not set."""
+        given = {name: value for name, value in (os.environ if environment is None else environment).items() if value}
+        cache_home = Path(given.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+        return cls(
+            runs=Path(given.get("KERNELEVO_RUNS", "runs")),
+            cache=Path(given.get("KERNELEVO_CACHE", cache_home / "kernelevo")),
+            device=given.get("KERNELEVO_DEVICE"),
+            harness=Path(given["KERNELEVO_HARNESS"]) if "KERNELEVO_HARNESS" in given else None,
+            plain="CI" in given,
+        )
+
+    def choose_device(self, asked: str | None) -> tuple[str, str]:
+        """The device's name and why it is this one: nothing is chosen in silence."""
+        if asked:
+            return asked, "given by --device"
+        if self.device:
+            return self.device, "given by KERNELEVO_DEVICE"
+        return DEFAULT_DEVICE, "the default, needs no GPU; choose another with --device"
+
+    def choose_harness(self, installed: Path) -> tuple[Path, str]:
+        """The folder of the harness (rule settings and the like) and why it is this one."""
+        if self.harness is not None:
+            return self.harness, "given by KERNELEVO_HARNESS"
+        if HARNESS.is_dir():
+            return HARNESS, "in this folder"
+        return installed, "the installed default; `kernelevo init` makes a copy to change"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a search may use.
+
+    `evaluations` counts every judgement, `seconds` is wall time, `patience` the number of candidates in a row that
+    bring nothing better, `finalists` how many are judged again with full checks, `round` how many are proposed before
+    the next look at the archive (it does not depend on the number of workers, so that the search does not either).
+    """
+
+    evaluations: int = 80
+    seconds: float = 45.0
+    patience: int = 40
+    finalists: int = 3
+    round: int = 8
+
+    SMALLEST = 4
+    """Start and one change, each judged twice: in the search and with full checks."""
+
+    def __post_init__(self) -> None:
+        if self.evaluations < self.SMALLEST:
+            raise BadInput(
+                f"--evaluations {self.evaluations} is too few: the start and one change are each judged twice, "
+                f"so give at least {self.SMALLEST}"
+            )
+        if not self.seconds > 0:
+            raise BadInput(f"--seconds {self.seconds:g} leaves no time; give a positive number")
+        if min(self.patience, self.finalists, self.round) < 1:
+            raise BadInput(f"patience, finalists and round must be at least 1, but this is {self}")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked of one kernel file: the file, its problem, the device and what is passed on to the
+    compiler.
+    """
+
+    kernel: Path
+    problem: Path | None = None
+    device: str = DEFAULT_DEVICE
+    compiler: str = "nvrtc"
+    cases: tuple[str, ...] = ()
+    include_folders: tuple[str, ...] = ()
+    defines: Mapping[str, str] = field(default_factory=dict)
+    standard: str | None = None
+    seed: int | None = None
+    unsafe: bool = False
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise BadInput(f"--workers {self.workers} leaves nobody to work; give at least 1")
+        if self.compiler not in COMPILERS:
+            raise BadInput(f"there is no compiler {self.compiler!r}; choose one of {', '.join(COMPILERS)}")
+
+    @property
+    def compiler_options(self) -> tuple[str, ...]:
+        """The user's -D and -std, as the compiler takes them."""
+        defines = tuple(f"-D{name}={value}" if value else f"-D{name}" for name, value in self.defines.items())
+        return (*defines, f"-std={self.standard}") if self.standard else defines
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0))

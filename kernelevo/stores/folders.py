@@ -1,0 +1,60 @@
+"""Run ids and where runs lie: `RUNS/ID`.
+
+An id is eight characters of Crockford's base 32 (no i, l, o, u): six count seconds since 2024, so that ids sort by
+time, and two are random. A prefix that only one run has, or `last`, names a run too.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from pathlib import Path
+
+from kernelevo.errors import BadInput
+from kernelevo.stores.faults import translated
+from kernelevo.stores.sqlite import DATABASE
+
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+EPOCH = 1_704_067_200
+"""2024-01-01T00:00:00Z; six digits reach to the year 2058."""
+
+
+def new_run_id(now: float | None = None) -> str:
+    seconds = int(time.time() if now is None else now) - EPOCH
+    digits = [ALPHABET[seconds >> shift & 31] for shift in range(25, -1, -5)]
+    return "".join(digits) + "".join(secrets.choice(ALPHABET) for _ in range(2))
+
+
+def new_run_folder(runs: Path) -> Path:
+    """Makes an empty folder for a new run; raises BadInput if `runs` cannot be written."""
+    with translated(runs):
+        runs.mkdir(parents=True, exist_ok=True)
+    while (folder := runs / new_run_id()).exists():
+        continue
+    with translated(runs):
+        folder.mkdir()
+    return folder
+
+
+def run_folders(runs: Path) -> list[Path]:
+    """Folders of all runs, oldest first."""
+    if not runs.is_dir():
+        return []
+    return sorted(folder for folder in runs.iterdir() if (folder / DATABASE).exists())
+
+
+def find_run(runs: Path, name: str) -> Path:
+    """The folder of the run called `name`: its id, a prefix that no other run has, or `last`."""
+    folders = run_folders(runs)
+    if name == "last" and folders:
+        return folders[-1]
+    wanted = name.strip().lower()
+    found = [folder for folder in folders if wanted and folder.name.startswith(wanted)]
+    exact = [folder for folder in found if folder.name == wanted]
+    if len(exact or found) == 1:
+        return (exact or found)[0]
+    if found:
+        raise BadInput(
+            f"several runs in {runs} begin with {name!r}: {', '.join(folder.name for folder in found)}; type more of it"
+        )
+    raise BadInput(f"there is no run {name!r} in {runs}; `kernelevo runs list` shows those there are")

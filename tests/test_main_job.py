@@ -1,0 +1,78 @@
+"""The main job on the real parts: compiler, wall, virtual GPU, rules. Small budgets; nothing here is scripted."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from kernelevo.cli import main
+
+KERNELS = Path(__file__).parent.parent / "kernels"
+SMALL = ["--evaluations", "24", "--seconds", "60", "--json"]
+
+
+@pytest.fixture
+def kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's folder with the shipped kernels in it."""
+    shutil.copytree(KERNELS, tmp_path / "kernels")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "kernels"
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict]:
+    code = main(words)
+    captured = capsys.readouterr()
+    assert captured.out, f"exit code {code}: {captured.err}"
+    return code, json.loads(captured.out)
+
+
+def test_a_naive_softmax_becomes_clearly_faster_and_is_right(kernels: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, result = run(capsys, "optimize", "kernels/softmax.cu", "--case", "rows=1024,cols=512", *SMALL)
+    assert code == 0 and result["passed"] and result["improved"]
+    assert (result["device"], result["how"]) == ("virtual:h100", "modelled")
+    assert result["speedup"] > 2
+    counters = result["cases"][0]["counters"]
+    assert counters["best"]["global sectors"] < counters["start"]["global sectors"]
+    problem = ["--problem", "kernels/softmax.problem.py"]
+    code, verdict = run(capsys, "check", result["best_path"], *problem, "--case", "rows=1024,cols=512", "--json")
+    assert code == 0 and verdict["passed"]
+    assert verdict["score_us"] == pytest.approx(result["best_us"], rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "status"),
+    [
+        ("vector_add", "a[i] + b[i]", "a[i] - b[i]", "wrong"),
+        ("vector_add", "a[i] + b[i]", "a[i + n] + b[i]", "trapped"),
+        ("vector_add", "a[i] + b[i]", "a[i] + nothing[i]", "build_error"),
+    ],
+)
+def test_a_broken_kernel_fails_with_its_status(
+    kernels: Path, capsys: pytest.CaptureFixture[str], name: str, old: str, new: str, status: str
+) -> None:
+    file = kernels / f"{name}.cu"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    code, verdict = run(capsys, "check", str(file), "--json")
+    assert (code, verdict["status"], verdict["score_us"]) == (1, status, None)
+    assert f"{name}.cu:" in verdict["feedback"] or status == "wrong"
+
+
+@pytest.mark.parametrize("name", sorted(file.stem for file in KERNELS.glob("*.cu")))
+def test_every_shipped_start_passes_all_checks(kernels: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    code, verdict = run(capsys, "check", f"kernels/{name}.cu", "--json")
+    assert code == 0 and verdict["passed"] and all(check["passed"] for check in verdict["checks"])
+
+
+def test_a_profile_names_the_source_lines_where_the_traffic_is(
+    kernels: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, verdict = run(capsys, "profile", "kernels/transpose.cu", "--case", "rows=256,cols=256", "--json")
+    step = verdict["cases"][0]["steps"][0]
+    lines = (kernels / "transpose.cu").read_text().splitlines()
+    hot = max(step["lines"], key=lambda line: line["sectors"])
+    assert code == 0 and "[" in lines[hot["line"] - 1] and hot["sectors"] > hot["requests"]
