@@ -165,8 +165,8 @@ class KernelEvaluator:
         rng = self._generator()
         trials = plan_trials(self.problem, self.mode, rng)
         runner = Runner(
-            self.problem, self.device, image, schedules, draw_poisons(rng), self._expectation(budget),
-            lambda trial: draw(self.problem, trial, rng), dossier.purse,
+            self.problem, self.device, image, dossier.candidate.text, schedules, draw_poisons(rng),
+            self._expectation(budget), lambda trial: draw(self.problem, trial, rng), dossier.purse,
         )  # fmt: skip
         results = runner.run(trials)
         dossier.checks += self._run_checks(results)

@@ -12,6 +12,8 @@ A kill for memory counts as TIMEOUT: the candidate outran its budget, as one tha
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kernelevo.evaluators.rejection import Rejected
 from kernelevo.types import Fault, RunReport, Status
 
@@ -23,16 +25,25 @@ _STATUSES = {
 }
 
 
-def require_done(report: RunReport, case: str) -> None:
-    """Raises Rejected unless the run came to its end."""
+def require_done(report: RunReport, case: str, text: str = "", file_name: str = "") -> None:
+    """Raises Rejected unless the run came to its end; the fault then quotes its line of the candidate's text."""
     if report.ended == "done":
         return
     if report.fault is not None:
         status = _STATUSES.get(report.fault.kind, Status.TRAPPED)
-        raise Rejected(status, "run", describe(report.fault, case), report.fault)
+        fault = quote(report.fault, text, file_name)
+        raise Rejected(status, "run", describe(fault, case), fault)
     limit = "its budget of instructions" if report.ended == "budget" else "its budget of time or memory"
     reason = f" ({report.reason})" if report.reason else ""
     raise Rejected(Status.TIMEOUT, "run", f"case {case}: the run was stopped at {limit}{reason}")
+
+
+def quote(fault: Fault, text: str, file_name: str) -> Fault:
+    """The fault with the text of its source line, where that is a line of the candidate's own file."""
+    lines = text.splitlines()
+    if fault.source.file != file_name or not 0 < fault.source.line <= len(lines):
+        return fault
+    return replace(fault, text=lines[fault.source.line - 1])
 
 
 def describe(fault: Fault, case: str) -> str:

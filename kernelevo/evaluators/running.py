@@ -57,6 +57,8 @@ class Runner:
     problem: Problem
     device: Device
     image: Image
+    text: str
+    """The candidate's, only to be quoted where a fault happened."""
     schedules: Mapping[str, Schedule]
     poisons: tuple[int, int]
     expect: Callable[[Drawn], Expected]
@@ -95,7 +97,7 @@ class Runner:
         reports = self.device.run(self.image, jobs, budget)
         self.purse.spend(started)
         for (each, _), report in zip(runs, reports, strict=False):
-            require_done(report, each.name)
+            require_done(report, each.name, self.text, f"{self.problem.name}.cu")
             yield report
         if len(reports) != len(jobs):
             raise Infrastructure(

@@ -11,9 +11,10 @@ import pytest
 from evaluator.emulation import BUDGET, INTEGER, POINTER, FunctionCompiler, FunctionDevice, Stopped, Trap, candidate
 
 from kernelevo.evaluators.kernels import KernelEvaluator, seeded_generator
+from kernelevo.evaluators.outcome import quote
 from kernelevo.kernel.arguments import Input, Output
 from kernelevo.kernel.problem import Problem
-from kernelevo.types import Budget, Status, Verdict
+from kernelevo.types import Budget, Fault, SourceLine, Status, Verdict
 
 
 def reference(x):
@@ -297,3 +298,10 @@ def test_a_run_that_leaves_no_time_is_a_timeout() -> None:
     evaluator = KernelEvaluator(PROBLEM, compiler, FunctionDevice(KERNELS), mode="search")
     verdict = evaluator.evaluate(candidate("right"), Budget(1e-9, 1 << 30, 10**6))
     assert verdict.status is Status.TIMEOUT
+
+
+def test_a_fault_quotes_its_line_of_the_candidates_text() -> None:
+    fault = Fault("out_of_bounds", "too far", "scale", source=SourceLine("scale.cu", 2))
+    assert quote(fault, "first\nsecond\nthird", "scale.cu").text == "second"
+    assert quote(fault, "first", "scale.cu").text == ""
+    assert quote(fault, "first\nsecond", "cuda_fp16.h").text == ""
