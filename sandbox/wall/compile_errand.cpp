@@ -96,12 +96,14 @@ void answer_compile(const NvrtcApi &api, const Request &request, Answer &answer)
 }
 
 void warm_up(const NvrtcApi &api) {
-  const CompileRequest request{"__global__ void warm_up(float *x) { x[threadIdx.x] += 1; }", "warm_up.cu",
-                               {"--gpu-architecture=sm_80", "-lineinfo"}, {}};
+  const CompileRequest request{"__global__ void warm_up(float *x) { x[threadIdx.x] += 1; }",
+                               "warm_up.cu",
+                               {"--gpu-architecture=sm_80", "-lineinfo"},
+                               {}};
   const CompileResult result = Program(api, request).compile(request);
   if (result.result != NvrtcApi::kSuccess)
-    throw std::runtime_error(std::string("NVRTC cannot compile its first kernel: ") + api.error_text(result.result) + "\n" +
-                             result.log);
+    throw std::runtime_error(std::string("NVRTC cannot compile its first kernel: ") + api.error_text(result.result) +
+                             "\n" + result.log);
 }
 
 }  // namespace wall

@@ -17,7 +17,8 @@ struct CompileRequest {
 // Compiles the request and writes: NVRTC's result, its words, the log and the lowered names; blobs: PTX, cubin.
 void answer_compile(const NvrtcApi &, const Request &, Answer &);
 
-// Compiles a kernel of ours, so that children inherit the compiler's start-up work; throws std::runtime_error if it fails.
+// Compiles a kernel of ours, so that children inherit the compiler's start-up work; throws std::runtime_error if it
+// fails.
 void warm_up(const NvrtcApi &);
 
 }  // namespace wall

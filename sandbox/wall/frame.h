@@ -1,4 +1,5 @@
-// The two frames of one errand, mapped into the child: the request, which it can only read, and the answer it alone writes.
+// The two frames of one errand, mapped into the child: the request, which it can only read, and the answer it alone
+// writes.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
-// How requests and answers are laid out in shared memory; kernelevo/sandbox_wire.py is the other end.
+// How requests and answers are laid out in shared memory; kernelevo/wire is the other end.
 //
-// Everything is little-endian and length-prefixed. A frame is: FrameHeader, then blobs, a table of their places and a head.
-// Requests come from the trusted side: a malformed one is a defect of ours and throws ProtocolError. Answers are written by
-// untrusted processes: the Python end checks every length.
+// Everything is little-endian and length-prefixed. A frame is: FrameHeader, then blobs, a table of their places and a
+// head. Requests come from the trusted side: a malformed one is a defect of ours and throws ProtocolError. Answers
+// are written by untrusted processes: the Python end checks every length.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,331 @@
+"""The wall, seen from the judge: starts the jailed zygote and sends it errands, one fresh child each.
+
+A request travels in a sealed memfd, the answer comes back in a second one of fixed size, and what is read from it is
+treated as hostile (wire/frames.py). The wall-clock limit is kept here, memory and CPU limits by the kernel; a child
+that does not die when it is told to takes the whole zygote with it, and the next call starts a new one.
+
+A Sandbox must be used by one thread at a time. What the wall does and does not cover: docs/wall.md.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import math
+import mmap
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from kernelevo import native
+from kernelevo.errors import SandboxBroken, WallUnavailable
+from kernelevo.interfaces import WallAnswer, WallRequest
+from kernelevo.sandbox_command import REFUSED, run_command
+from kernelevo.types import Budget
+from kernelevo.wire.frames import Bytes, Frame, frame_layout, read_frame
+
+START_SECONDS = 30.0  # loading and warming the compiler takes 0.3 s; a machine at its limit may need long
+KILL_SECONDS = 5.0  # from SIGKILL to the kernel's having freed a child's memory
+_SAID_BYTES = 4096  # of the last words that a message quotes
+
+_ERRANDS = {"compile": 1, "run": 2}
+_START, _KILL = 1, 2
+_READY, _ENDED = 1, 2
+_ORDER = struct.Struct("<2I4Q")
+_EVENT = struct.Struct("<IiQ")
+_EXIT_PROTOCOL, _EXIT_FAILED, _EXIT_MEMORY, _EXIT_TOO_LARGE = 70, 71, 77, 78
+_SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+
+
+def layers() -> Mapping[str, Any]:
+    """What this machine offers: landlock_abi (int), namespaces, seccomp, root (bool). Raises NotInstalled,
+    SandboxBroken.
+    """
+    probe = subprocess.run([native.path("kernelevo-jail"), "--probe"], capture_output=True, env={}, check=False)
+    if probe.returncode != 0:
+        raise SandboxBroken(f"the wall's launcher cannot probe this machine: {_tail(probe.stderr)}")
+    found: Mapping[str, Any] = json.loads(probe.stdout)
+    return found
+
+
+class Sandbox:
+    """A jailed zygote. Implements interfaces.Wall for the errands "compile" (needs `nvrtc`), "run" and "command".
+
+    `nvrtc` is the compiler's library, `read_only` the folders that a child may read besides (the toolkit's headers,
+    include folders), `launcher_options` further words for kernelevo-jail (tests force modes with them). Raises
+    WallUnavailable where no wall can be built and `unsafe` was not given, NotInstalled, SandboxBroken.
+    """
+
+    def __init__(
+        self,
+        nvrtc: Path | None = None,
+        read_only: Sequence[Path] = (),
+        unsafe: bool = False,
+        launcher_options: Sequence[str] = (),
+    ) -> None:
+        self._launcher_options = (*launcher_options, *(["--unsafe"] if unsafe else []))
+        self._command = _launcher_command(nvrtc, read_only, self._launcher_options)
+        self._zygote: _Zygote | None = _Zygote(self._command)
+
+    def call(self, request: WallRequest, budget: Budget) -> WallAnswer:
+        """Runs one errand in a fresh child under the budget's seconds and memory. Raises SandboxBroken."""
+        if request.kind == "command":
+            return run_command(request, budget, self._launcher_options)
+        if self._zygote is None:
+            self._zygote = _Zygote(self._command)
+        try:
+            ending, frame = self._zygote.run(request, budget)
+        except BaseException:
+            # Whatever interrupted the conversation, it cannot be taken up again.
+            self.close()
+            raise
+        if ending.lost:
+            self.close()
+        return _answer(ending, frame, budget)
+
+    def close(self) -> None:
+        """Ends the zygote and its children; the next call would start a new one."""
+        if self._zygote is not None:
+            self._zygote.close()
+            self._zygote = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """How a child ended: its wait status, whether the wall-clock limit killed it, what it said, whether the zygote is
+    lost.
+    """
+
+    status: int
+    overtime: bool
+    said: str
+    lost: bool = False
+
+
+class _Zygote:
+    """The process behind the wall and the conversation with it."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._socket = ours
+            self._process, self._stderr = _spawn(command, theirs.fileno())
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.close()
+            raise
+
+    def _wait_until_ready(self) -> None:
+        event = self._event(time.monotonic() + START_SECONDS)
+        if event is None:
+            raise SandboxBroken(
+                f"the wall's worker was not ready within {START_SECONDS:.0f} s; is the machine overloaded?"
+            )
+        if event[0] != _READY:
+            raise SandboxBroken(f"the wall's worker began with event {event[0]}; rebuild the native part")
+
+    def run(self, request: WallRequest, budget: Budget) -> tuple[_Ending, Frame | None]:
+        """Sends one errand and waits for its end; the frame is there if the child says that it answered."""
+        deadline = time.monotonic() + budget.seconds
+        size, parts = frame_layout(request.head, request.blobs)
+        with _memory_file("request", size) as asked, _memory_file("answer", request.answer_bytes) as answered:
+            _fill(asked, parts)
+            fcntl.fcntl(asked, fcntl.F_ADD_SEALS, _SEALS | fcntl.F_SEAL_WRITE)
+            fcntl.fcntl(answered, fcntl.F_ADD_SEALS, _SEALS)
+            self._order(_START, request, size, budget, [asked.fileno(), answered.fileno()])
+            ending = self._wait_for_end(request, budget, deadline)
+            if ending.status != 0 or ending.overtime:
+                return ending, None
+            with (
+                mmap.mmap(answered.fileno(), request.answer_bytes, prot=mmap.PROT_READ) as memory,
+                memoryview(memory) as view,
+            ):
+                return ending, read_frame(view)
+
+    def _order(self, order: int, request: WallRequest, size: int, budget: Budget, files: Sequence[int]) -> None:
+        cpu_seconds = math.ceil(budget.seconds) + 1
+        words = (order, _ERRANDS[request.kind], size, request.answer_bytes, budget.memory_bytes, cpu_seconds)
+        try:
+            socket.send_fds(self._socket, [_ORDER.pack(*words)], files)
+        except OSError as error:
+            raise self._broken("cannot be reached") from error
+
+    def _wait_for_end(self, request: WallRequest, budget: Budget, deadline: float) -> _Ending:
+        event = self._event(deadline)
+        overtime = event is None
+        if event is None:
+            self._order(_KILL, request, 0, budget, [])
+            event = self._event(time.monotonic() + KILL_SECONDS)
+        if event is None:
+            return _Ending(status=signal.SIGKILL, overtime=True, said=self._said(), lost=True)
+        if event[0] != _ENDED:
+            raise self._broken(f"sent event {event[0]}")
+        return _Ending(status=event[1], overtime=overtime, said=self._said())
+
+    def _event(self, deadline: float) -> tuple[int, int, int] | None:
+        """The zygote's next packet, or None at the deadline; SandboxBroken where the zygote has died."""
+        waiting = select.poll()
+        waiting.register(self._socket, select.POLLIN)
+        if not waiting.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            return None
+        try:
+            packet = self._socket.recv(_EVENT.size + 1)
+        except ConnectionResetError as error:
+            # It died with an order unread.
+            raise self._died() from error
+        if not packet:
+            raise self._died()
+        if len(packet) != _EVENT.size:
+            raise self._broken("sent a packet of the wrong size")
+        words: tuple[int, int, int] = _EVENT.unpack(packet)
+        return words
+
+    def _died(self) -> SandboxBroken | WallUnavailable:
+        try:
+            code = self._process.wait(KILL_SECONDS)
+        except subprocess.TimeoutExpired:
+            return self._broken("closed its socket but does not end")
+        if code == REFUSED:
+            return WallUnavailable(self._said())
+        return self._broken(f"died with exit status {code}")
+
+    def _broken(self, what: str) -> SandboxBroken:
+        return SandboxBroken(f"the wall's worker {what}; its last words: {self._said() or 'none'}")
+
+    def _said(self) -> str:
+        """What came on standard error since the last call: read without waiting, and bounded by the pipe's own size."""
+        words = b""
+        while part := _read_available(self._stderr):
+            words = (words + part)[-_SAID_BYTES:]
+        return _tail(words)
+
+    def close(self) -> None:
+        """Kills the zygote and everything it started."""
+        self._socket.close()
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            # It ended by itself, and so did its group.
+            self._process.poll()
+        self._process.wait()
+        os.close(self._stderr)
+
+
+def _launcher_command(nvrtc: Path | None, read_only: Sequence[Path], launcher_options: Sequence[str]) -> list[str]:
+    readable = [*read_only, *([nvrtc.parent] if nvrtc else [])]
+    grants = [word for path in readable for word in ("--read", os.path.abspath(path))]
+    compiler = ["--nvrtc", os.path.abspath(nvrtc)] if nvrtc else []
+    launcher, worker = native.path("kernelevo-jail").resolve(), native.path("kernelevo-worker").resolve()
+    return [
+        str(launcher),
+        "--zygote",
+        *grants,
+        *launcher_options,
+        "--keep-fd",
+        "{control}",
+        "--",
+        str(worker),
+        *compiler,
+    ]
+
+
+def _spawn(command: Sequence[str], control: int) -> tuple[subprocess.Popen[bytes], int]:
+    """Starts the launcher in a session of its own, with an empty environment; its standard error can never block it."""
+    stderr, writable = os.pipe()
+    os.set_blocking(stderr, False)
+    os.set_blocking(writable, False)
+    words = [word.replace("{control}", str(control)) for word in command]
+    try:
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=writable,
+            pass_fds=[control],
+            env={},
+            start_new_session=True,
+        )
+    except OSError as error:
+        os.close(stderr)
+        raise SandboxBroken(f"the wall's launcher cannot be started ({error}); rebuild the native part") from error
+    finally:
+        os.close(writable)
+    return process, stderr
+
+
+def _memory_file(name: str, size: int) -> io.FileIO:
+    file = io.FileIO(os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), "r+")
+    file.truncate(size)
+    return file
+
+
+def _fill(file: io.FileIO, parts: Sequence[tuple[int, Bytes]]) -> None:
+    for offset, content in parts:
+        rest = memoryview(content).cast("B")
+        while len(rest):
+            written = os.pwrite(file.fileno(), rest, offset)
+            offset, rest = offset + written, rest[written:]
+
+
+def _answer(ending: _Ending, frame: Frame | None, budget: Budget) -> WallAnswer:
+    """What the child's end means. A memory limit shows as an exit of our own, or as a crash in code that cannot
+    handle it.
+    """
+    if ending.overtime:
+        return _no_answer("killed", f"it did not end within {budget.seconds:g} s")
+    if os.WIFSIGNALED(ending.status):
+        return _signalled(os.WTERMSIG(ending.status), budget, ending.said)
+    code = os.waitstatus_to_exitcode(ending.status)
+    if code == _EXIT_MEMORY:
+        return _no_answer("killed", f"it needs more than {budget.memory_bytes >> 20} MiB of memory")
+    if code == _EXIT_TOO_LARGE:
+        return _no_answer("killed", "its answer is larger than it may be")
+    if code in (_EXIT_PROTOCOL, _EXIT_FAILED):
+        raise SandboxBroken(f"a jailed child could not do its errand: {ending.said}")
+    if frame is None:
+        return _no_answer("died", f"it ended with exit status {code}")
+    return WallAnswer("done", "", *frame)
+
+
+def _signalled(number: int, budget: Budget, said: str) -> WallAnswer:
+    if number in (signal.SIGXCPU, signal.SIGKILL):
+        # Nobody but the kernel sends these here: the CPU limit, or the machine's own lack of memory.
+        return _no_answer("killed", f"it used more than {budget.seconds:g} s of CPU, or the machine ran out of memory")
+    name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+    return _no_answer("died", f"it crashed with {name}" + (f": {said}" if said else ""))
+
+
+def _no_answer(ended: str, reason: str) -> WallAnswer:
+    return WallAnswer(ended, reason, b"", ())
+
+
+def _read_available(file: int) -> bytes:
+    try:
+        return os.read(file, 1 << 16)
+    except BlockingIOError:
+        return b""
+
+
+def _tail(words: bytes) -> str:
+    """Hostile text made fit for one line of a message."""
+    text = words.decode(errors="replace").strip()
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

@@ -1,0 +1,288 @@
+"""The errand "run": jobs for the virtual GPU into a WallRequest, and its answer into RunReports.
+
+The other end is sandbox/wall/run_request.h and run_errand.cpp. The reports are JSON (sandbox/vgpu/report_json.h)
+written by a process that executed untrusted PTX: they are checked strictly, and a malformed one raises SandboxBroken.
+What a report *says* is the virtual GPU's word; its times are made from it by the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from kernelevo.errors import SandboxBroken
+from kernelevo.interfaces import WallAnswer, WallRequest
+from kernelevo.types import (
+    Buffer,
+    BufferArgument,
+    Clear,
+    Fault,
+    Job,
+    Launch,
+    LineCounts,
+    RunReport,
+    ScalarArgument,
+    SourceLine,
+    StepReport,
+)
+from kernelevo.wire.frames import ALIGNMENT
+from kernelevo.wire.heads import HeadReader, HeadWriter
+
+LATENCIES = (
+    "alu",
+    "fp64",
+    "special",
+    "shared",
+    "l1_hit",
+    "l2_hit",
+    "dram",
+    "atomic",
+    "shuffle",
+    "barrier",
+    "constant",
+    "matrix",
+)
+CACHES = ("l1_bytes", "l2_bytes")
+
+_NO_DATA = (1 << 64) - 1
+_BUFFER_TAG, _INTEGER_TAG, _REAL_TAG = 0, 1, 2
+_LAUNCH_TAG, _CLEAR_TAG = 0, 1
+_DONE, _FAULT, _OUT_OF_MEMORY = 0, 1, 2
+_REPORT_BYTES = (
+    8 << 20
+)  # per launch: its counts, what it printed (capped), and a line of the profile per PTX instruction
+
+
+@dataclass(frozen=True)
+class MachineLimits:
+    """The limits of the device that launches are checked against (vgpu::Limits); sizes in bytes."""
+
+    threads_per_block: int
+    shared_bytes_per_block: int
+    sms: int
+    memory_bytes: int
+
+
+Timing = Callable[[Launch], Mapping[str, int]]
+"""The latencies (cycles) and cache sizes (bytes) for a launch: every name of LATENCIES and CACHES."""
+
+
+def run_request(
+    ptx: str, jobs: Sequence[Job], limits: MachineLimits, timing: Timing, warp_instructions: int
+) -> WallRequest:
+    """Asks for the jobs to be run in order, each in fresh memory, under one budget of warp instructions for all
+    launches.
+    """
+    head = HeadWriter()
+    blobs: list[bytes | memoryview] = [ptx.encode(errors="replace")]
+    head.u32(limits.threads_per_block, limits.shared_bytes_per_block, limits.sms)
+    head.u64(limits.memory_bytes, warp_instructions)
+    head.u32(len(jobs))
+    for job in jobs:
+        _write_job(head, blobs, job, timing)
+    return WallRequest("run", head.bytes(), tuple(blobs), _answer_bytes(len(blobs[0]), jobs))
+
+
+def run_reports(answer: WallAnswer, jobs: Sequence[Job]) -> list[RunReport]:
+    """The reports of the jobs that were run; the last one is of the first job that did not end well. Raises
+    SandboxBroken.
+    """
+    if answer.ended == "died":
+        raise SandboxBroken(f"the virtual GPU crashed ({answer.reason}); report this kernel")
+    if answer.ended != "done":
+        return [RunReport("killed", {}, (), reason=answer.reason)]
+    head = HeadReader(answer.head)
+    complaints = head.text()
+    if complaints:
+        return [_unreadable(complaints)]
+    count = head.count()
+    if not 0 < count <= len(jobs):
+        raise SandboxBroken(f"the virtual GPU answered for {count} of {len(jobs)} jobs; report this kernel")
+    blobs = iter(answer.blobs)
+    reports = [_read_job(head, blobs, job) for job in jobs[:count]]
+    if any(report.ended != "done" for report in reports[:-1]) or (count < len(jobs) and reports[-1].ended == "done"):
+        raise SandboxBroken("the virtual GPU stopped at another job than it says; report this kernel")
+    return reports
+
+
+def _write_job(head: HeadWriter, blobs: list[bytes | memoryview], job: Job, timing: Timing) -> None:
+    head.u32(job.poison & 0xFFFFFFFF, job.profile, job.track_uninitialised, len(job.buffers))
+    places = {buffer.name: index for index, buffer in enumerate(job.buffers)}
+    for buffer in job.buffers:
+        _write_buffer(head, blobs, buffer)
+    head.u32(len(job.steps))
+    for step in job.steps:
+        if isinstance(step, Clear):
+            head.u32(_CLEAR_TAG, places[step.buffer])
+        else:
+            _write_launch(head, step, places, timing(step))
+
+
+def _write_buffer(head: HeadWriter, blobs: list[bytes | memoryview], buffer: Buffer) -> None:
+    head.text(buffer.name)
+    head.u64(buffer.bytes)
+    head.u32(buffer.skew, buffer.read_back)
+    head.u64(_NO_DATA if buffer.data is None else len(blobs))
+    if buffer.data is not None:
+        blobs.append(buffer.data)
+
+
+def _write_launch(head: HeadWriter, launch: Launch, places: Mapping[str, int], timing: Mapping[str, int]) -> None:
+    head.u32(_LAUNCH_TAG)
+    head.text(launch.kernel)
+    head.u32(*launch.grid, *launch.block, *launch.cluster, launch.shared_bytes, launch.cooperative)
+    head.u32(*(timing[name] for name in LATENCIES))
+    head.u64(*(timing[name] for name in CACHES))
+    head.u32(len(launch.arguments))
+    for argument in launch.arguments:
+        _write_argument(head, argument, places)
+
+
+def _write_argument(head: HeadWriter, argument: BufferArgument | ScalarArgument, places: Mapping[str, int]) -> None:
+    if isinstance(argument, BufferArgument):
+        head.u32(_BUFFER_TAG, places[argument.buffer])
+    elif isinstance(argument.value, int):
+        head.u32(_INTEGER_TAG)
+        head.i64(argument.value)
+    else:
+        head.u32(_REAL_TAG)
+        head.f64(argument.value)
+
+
+def _answer_bytes(ptx_bytes: int, jobs: Sequence[Job]) -> int:
+    """Room for everything that may come back; pages that are not written cost nothing."""
+    launches = sum(isinstance(step, Launch) for job in jobs for step in job.steps)
+    read_back = sum(buffer.bytes + 2 * ALIGNMENT for job in jobs for buffer in job.buffers if buffer.read_back)
+    return (1 << 20) + launches * (_REPORT_BYTES + 8 * ptx_bytes) + read_back
+
+
+def _unreadable(complaints: str) -> RunReport:
+    """PTX that the virtual GPU cannot read was made by a compiler, so the candidate is not to blame."""
+    first = _checked(_COMPLAINTS, complaints)[0]
+    fault = Fault(
+        "unsupported", f"line {first.ptx_line} of the PTX: {first.message}", kernel="", ptx_line=first.ptx_line
+    )
+    return RunReport("fault", {}, (), fault)
+
+
+def _read_job(head: HeadReader, blobs: Any, job: Job) -> RunReport:
+    ended = head.u32()
+    reports = [_checked(_REPORT, text) for text in head.texts()]
+    launches = [step for step in job.steps if isinstance(step, Launch)]
+    steps = tuple(_step(launch.kernel, report) for launch, report in zip(launches, reports, strict=False))
+    if ended == _OUT_OF_MEMORY:
+        return RunReport("killed", {}, (), reason="its buffers do not fit into the device's memory")
+    if ended == _FAULT and reports and reports[-1].faults:
+        fault = reports[-1].faults[0].fault()
+        if fault.kind == "budget":
+            return RunReport("budget", {}, steps, reason=fault.message)
+        return RunReport("fault", {}, steps, fault)
+    if ended != _DONE or len(reports) != len(launches) or any(report.faults for report in reports):
+        raise SandboxBroken("the virtual GPU contradicts itself about how a job ended; report this kernel")
+    return RunReport("done", {buffer.name: _output(blobs, buffer) for buffer in job.buffers if buffer.read_back}, steps)
+
+
+def _output(blobs: Any, buffer: Buffer) -> bytes:
+    content: bytes = next(blobs, b"")
+    if len(content) != buffer.bytes:
+        raise SandboxBroken(
+            f"buffer {buffer.name} came back with {len(content)} of {buffer.bytes} bytes; report this kernel"
+        )
+    return content
+
+
+def _step(kernel: str, report: _Report) -> StepReport:
+    return StepReport(kernel, report.counts.flat(), tuple(line.line_counts() for line in report.lines), report.printed)
+
+
+_Count = Annotated[int, Field(ge=0, lt=1 << 64)]
+_Point = tuple[_Count, _Count, _Count]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class _Source(_Strict):
+    file: str
+    line: _Count
+
+
+class _Fault(_Strict):
+    kind: str
+    message: str
+    kernel: str
+    function: str
+    block: _Point
+    thread: _Point
+    space: str
+    address: _Count
+    bytes: _Count
+    allocation: str
+    offset: int
+    source: _Source
+    ptx_line: _Count
+    instruction: str
+
+    def fault(self) -> Fault:
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return Fault(**{**fields, "source": SourceLine(self.source.file, self.source.line)})
+
+
+class _Counts(BaseModel):
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, _Count]
+    warp_by_class: dict[str, _Count]
+    thread_by_class: dict[str, _Count]
+    slots_by_class: dict[str, _Count]
+
+    def flat(self) -> dict[str, int]:
+        """The counts by name; those by class as "warp.fp32" and the like."""
+        flat = dict(self.__pydantic_extra__ or {})
+        for prefix in ("warp", "thread", "slots"):
+            flat.update({f"{prefix}.{name}": count for name, count in getattr(self, f"{prefix}_by_class").items()})
+        return flat
+
+
+class _Line(_Strict):
+    source: _Source
+    ptx_line: _Count
+    instruction: str
+    warp_instructions: _Count
+    thread_instructions: _Count
+    requests: _Count
+    sectors: _Count
+    wavefronts: _Count
+    divergent: _Count
+
+    def line_counts(self) -> LineCounts:
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return LineCounts(**{**fields, "source": SourceLine(self.source.file, self.source.line)})
+
+
+class _Report(_Strict):
+    faults: list[_Fault]
+    counts: _Counts
+    lines: list[_Line]
+    printed: str
+
+
+class _Complaint(_Strict):
+    ptx_line: _Count
+    message: str
+
+
+_REPORT: TypeAdapter[_Report] = TypeAdapter(_Report)
+_COMPLAINTS: TypeAdapter[list[_Complaint]] = TypeAdapter(Annotated[list[_Complaint], Field(min_length=1)])
+
+
+def _checked(adapter: TypeAdapter[Any], text: str) -> Any:
+    try:
+        # JSON has no tuples, so strictness about them would refuse every list; validate_json knows that.
+        return adapter.validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise SandboxBroken(f"the virtual GPU's report is malformed at {first['loc']}: {first['msg']}") from error

@@ -1,0 +1,21 @@
+// Which system calls are open on each side of the wall.
+#pragma once
+
+namespace wall {
+
+// For everything inside the jail: no network, no tracing, no new namespaces or mounts, no keys, no kernel modules.
+// The zygote must be able to kill its children, so `signals` says who may be signalled; its children may signal
+// themselves only.
+enum class Signals { own_process, children_too };
+void restrict_jail(Signals);
+
+// As restrict_jail(own_process); new processes and threads are handed to a supervisor, whose listener is returned.
+int restrict_supervised_jail();
+
+// For the child that compiles: computing, memory, and reading files (the jail decides which).
+void restrict_compile_child();
+
+// For the child that runs kernels: computing and memory.
+void restrict_run_child();
+
+}  // namespace wall
