@@ -1,0 +1,47 @@
+"""Proposes other values for the macros that a kernel file declares tunable.
+
+    #pragma kernelevo tune BLOCK 64 128 256
+
+The neighbours of a candidate are those that differ in one macro; the next value up or down comes first, since times
+mostly change smoothly along a list of values, and the far ends last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelevo.kernel.plan import TuneLine
+from kernelevo.kernel.pragmas import read_plan
+from kernelevo.types import Attempt, Candidate
+
+
+class TuneProposer:
+    """One change of one macro at a time."""
+
+    name = "tune"
+
+    def propose(self, parent: Attempt, tried: frozenset[str], limit: int) -> list[Candidate]:
+        """At most `limit` untried neighbours of the parent, nearest values first.
+
+        Raises PlanError if the parent's pragma lines cannot be read, which a parent that passed does not have.
+        """
+        candidate = parent.candidate
+        plan = read_plan(candidate.text, "candidate", candidate.defines)
+        moves = [move for tune in plan.tunes for move in _moves(tune, plan.macros[tune.macro])]
+        found: dict[str, Candidate] = {}
+        for _, macro, value in sorted(moves, key=lambda move: move[0]):
+            defines = {**candidate.defines, macro: value}
+            moved = (*candidate.moves, f"tune({macro}={value})")
+            fresh = Candidate(candidate.text, defines, self.name, candidate.id, moved)
+            if fresh.id not in tried:
+                found.setdefault(fresh.id, fresh)
+        return list(found.values())[:limit]
+
+
+def _moves(tune: TuneLine, now: int) -> Iterator[tuple[int, str, int]]:
+    """(distance along the sorted list of values, macro, value) for every value but the present one."""
+    values = sorted({*tune.values, now})
+    place = values.index(now)
+    for index, value in enumerate(values):
+        if index != place and value in tune.values:
+            yield abs(index - place), tune.macro, value

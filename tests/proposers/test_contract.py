@@ -1,0 +1,76 @@
+"""The conformance suite of the Proposer joint, on every implementation here."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from applying import passed, proposer
+from problems import all_problems, text_of
+
+from kernelevo.interfaces import Proposer
+from kernelevo.proposers.scripted import ScriptedProposer
+from kernelevo.proposers.tune import TuneProposer
+from kernelevo.types import Attempt, Candidate
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "conformance"))
+from proposer import ProposerContract
+
+TUNED = """\
+#ifndef BLOCK
+#define BLOCK 128
+#endif
+#ifndef ITEMS
+#define ITEMS 2
+#endif
+#pragma kernelevo tune BLOCK 32 64 128 512
+#pragma kernelevo tune ITEMS 1 2 4
+#pragma kernelevo launch fill<<<ceildiv(n, BLOCK), BLOCK>>>(y, n)
+"""
+
+
+class TestRules(ProposerContract):
+    @pytest.fixture
+    def proposer(self) -> Proposer:
+        return proposer(all_problems()["standardise"])
+
+    @pytest.fixture
+    def parent(self) -> Attempt:
+        return passed(Candidate(text_of("standardise"), moves=("start",)))
+
+
+class TestTune(ProposerContract):
+    @pytest.fixture
+    def proposer(self) -> Proposer:
+        return TuneProposer()
+
+    @pytest.fixture
+    def parent(self) -> Attempt:
+        return passed(Candidate(TUNED))
+
+
+class TestScripted(ProposerContract):
+    @pytest.fixture
+    def proposer(self, parent: Attempt) -> Proposer:
+        script = [Candidate("one", moves=("a",)), Candidate("two", moves=("b",)), Candidate("three", moves=("c",))]
+        return ScriptedProposer({parent.candidate.id: script})
+
+    @pytest.fixture
+    def parent(self) -> Attempt:
+        return passed(Candidate("start"))
+
+
+def test_tuning_goes_to_the_nearest_values_first() -> None:
+    found = TuneProposer().propose(passed(Candidate(TUNED)), frozenset(), 10)
+    assert [dict(one.defines) for one in found] == [
+        {"BLOCK": 64}, {"BLOCK": 512}, {"ITEMS": 1}, {"ITEMS": 4}, {"BLOCK": 32}]  # fmt: skip
+
+
+def test_tuning_starts_from_the_parents_own_values() -> None:
+    found = TuneProposer().propose(passed(Candidate(TUNED, {"BLOCK": 512, "ITEMS": 1})), frozenset(), 2)
+    assert [dict(one.defines) for one in found] == [{"BLOCK": 128, "ITEMS": 1}, {"BLOCK": 512, "ITEMS": 2}]
+
+
+def test_a_kernel_without_tunable_macros_has_no_neighbours() -> None:
+    assert TuneProposer().propose(passed(Candidate(text_of("axpy"))), frozenset(), 10) == []
