@@ -126,17 +126,39 @@ class CacheModel {
 
   template <class Visit>
   static Hit for_each_line(const uint64_t *address, uint32_t mask, uint32_t bytes, Visit visit) {
-    uint64_t sectors[kMaxSectors];
-    const uint32_t n = collect_sectors(address, mask, bytes, sectors);
     Hit total;
+    const auto add = [&](uint64_t line, uint32_t sectors) {
+      const Hit hit = visit(line, sectors);
+      total.l1_hit += hit.l1_hit, total.l2_hit += hit.l2_hit, total.dram += hit.dram;
+    };
+    const bool without_gaps = mask == kFullMask && address[1] - address[0] <= 32 && detail::is_strided<kLanes>(address);
+    if (without_gaps) {
+      visit_run(address[0] >> kSectorShift, (address[kLanes - 1] + bytes - 1) >> kSectorShift, add);
+    } else {
+      uint64_t sectors[kMaxSectors];
+      visit_list(sectors, collect_sectors(address, mask, bytes, sectors), add);
+    }
+    return total;
+  }
+
+  // Calls add(line, sectors of the line) for each line of the sectors first..last.
+  template <class Add>
+  static void visit_run(uint64_t first, uint64_t last, Add add) {
+    for (uint64_t line = first >> 2; line <= last >> 2; ++line) {
+      const uint32_t from = line == first >> 2 ? first & 3 : 0, to = line == last >> 2 ? last & 3 : 3;
+      add(line, 0xfu << from & 0xfu >> (3 - to));
+    }
+  }
+
+  // The same for a rising list of sectors.
+  template <class Add>
+  static void visit_list(const uint64_t *sectors, uint32_t n, Add add) {
     for (uint32_t i = 0; i < n;) {
       const uint64_t line = sectors[i] >> 2;
       uint32_t in_line = 0;
       for (; i < n && sectors[i] >> 2 == line; ++i) in_line |= 1u << (sectors[i] & 3);
-      const Hit hit = visit(line, in_line);
-      total.l1_hit += hit.l1_hit, total.l2_hit += hit.l2_hit, total.dram += hit.dram;
+      add(line, in_line);
     }
-    return total;
   }
 
   Hit load_line(uint64_t line, uint32_t sectors) {

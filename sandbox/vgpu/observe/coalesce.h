@@ -24,16 +24,18 @@ constexpr uint32_t kMaxSectors = 2 * kLanes;    // at most 16 bytes a lane, whic
 
 namespace detail {
 
-// True when each lane's number is the one before it plus the same stride. Compared in whole vectors against a running
-// expectation: reading lane - 1 would stall on the stores that have just written the numbers.
-template <class Number>
+// True when each of the first `kCount` lanes' numbers is the one before it plus the same stride. Compared in whole
+// vectors against a running expectation: reading lane - 1 would stall on the stores that have just written the numbers.
+template <uint32_t kCount, class Number>
 inline bool is_strided(const Number *number) {
   typedef Number Vector __attribute__((vector_size(32)));
   constexpr uint32_t kWidth = sizeof(Vector) / sizeof(Number);
+  static constexpr Number kSteps[8] = {0, 1, 2, 3, 4, 5, 6, 7};
   const Number stride = number[1] - number[0];
-  Vector expected, here, different = {};
-  for (uint32_t i = 0; i < kWidth; ++i) expected[i] = number[0] + i * stride;
-  for (uint32_t lane = 0; lane < kLanes; lane += kWidth) {
+  Vector steps, here, different = {};
+  std::memcpy(&steps, kSteps, sizeof steps);
+  Vector expected = steps * stride + number[0];
+  for (uint32_t lane = 0; lane < kCount; lane += kWidth) {
     std::memcpy(&here, number + lane, sizeof here);
     different |= here ^ expected;
     expected += stride * kWidth;
@@ -41,6 +43,14 @@ inline bool is_strided(const Number *number) {
   Number any = 0;
   for (uint32_t i = 0; i < kWidth; ++i) any |= different[i];
   return any == 0;
+}
+
+// True when both half warps are strided alike: the rows of a block that is 16 threads wide.
+template <class Number>
+inline bool is_strided_by_halves(const Number *number) {
+  constexpr uint32_t kHalf = kLanes / 2;
+  const bool alike = number[1] - number[0] == number[kHalf + 1] - number[kHalf];
+  return alike && is_strided<kHalf>(number) && is_strided<kHalf>(number + kHalf);
 }
 
 // Copies the numbers so that inactive lanes repeat an active one and add nothing of their own. `mask` is not 0.
@@ -62,6 +72,17 @@ inline uint32_t count_strided_sectors(const uint64_t *address, uint32_t bytes) {
   if (stride <= 32) return uint32_t(((last + bytes - 1) >> kSectorShift) - (first >> kSectorShift) + 1);
   const bool aligned = (bytes & (bytes - 1)) == 0 && ((first | stride) & (bytes - 1)) == 0;
   return aligned ? kLanes : 0;
+}
+
+// Sectors of two half warps that are strided alike, without gaps; 0 where there may be gaps.
+inline uint32_t count_half_warp_sectors(const uint64_t *address, uint32_t bytes) {
+  if (address[1] - address[0] > 32) return 0;           // a falling stride, too, is a huge unsigned number
+  const uint64_t first = address[0] >> kSectorShift, other_first = address[16] >> kSectorShift;
+  const uint64_t last = (address[15] + bytes - 1) >> kSectorShift;
+  const uint64_t other_last = (address[31] + bytes - 1) >> kSectorShift;
+  const uint64_t both_first = std::max(first, other_first), both_last = std::min(last, other_last);
+  const uint64_t shared = both_last >= both_first ? both_last - both_first + 1 : 0;
+  return uint32_t((last - first + 1) + (other_last - other_first + 1) - shared);
 }
 
 // The sector of each lane relative to lane 0's, in 32 bits so that twice as many fit a vector. False when one does not
@@ -129,8 +150,10 @@ inline uint32_t count_sectors(const uint64_t *address, uint32_t mask, uint32_t b
   if (mask != kFullMask) {
     detail::spread_active(address, mask, spread);
     all = spread;
-  } else if (detail::is_strided(address)) {
+  } else if (detail::is_strided<kLanes>(address)) {
     if (const uint32_t n = detail::count_strided_sectors(address, bytes)) return n;
+  } else if (detail::is_strided_by_halves(address)) {
+    if (const uint32_t n = detail::count_half_warp_sectors(address, bytes)) return n;
   }
   int32_t relative[kLanes];
   if (detail::make_relative(all, bytes, relative)) {
@@ -144,29 +167,48 @@ inline uint32_t count_sectors(const uint64_t *address, uint32_t mask, uint32_t b
 namespace detail {
 
 // `kBanks` lanes are served together, as many as their units fit side by side in the 128 bytes of a wavefront; a unit
-// is what one lane reads: a word, or 8 or 16 bytes. Returns the most distinct units that any bank is asked for.
+// is what one lane reads: a word, or 8 or 16 bytes. Serves them as the hardware does: in each round every bank gives
+// one unit to all lanes that want it; the lanes that are left go on to the next round.
 template <uint32_t kBanks>
 inline uint32_t count_conflicts(const uint32_t *unit) {
-  uint32_t owner[kBanks], shared_bank = 0;
-  for (uint32_t lane = 0; lane < kBanks; ++lane) owner[unit[lane] % kBanks] = unit[lane];
-  for (uint32_t lane = 0; lane < kBanks; ++lane) shared_bank |= owner[unit[lane] % kBanks] ^ unit[lane];
-  if (shared_bank == 0) return 1;
+  uint32_t waiting[kBanks], given[kBanks], rounds = 0;
+  std::copy(unit, unit + kBanks, waiting);
+  for (uint32_t left = kBanks, kept; left; left = kept, ++rounds) {
+    for (uint32_t i = 0; i < left; ++i) given[waiting[i] % kBanks] = waiting[i];
+    kept = 0;
+    for (uint32_t i = 0; i < left; ++i) {
+      const uint32_t wanted = waiting[i];
+      waiting[kept] = wanted;
+      kept += given[wanted % kBanks] != wanted;
+    }
+  }
+  return rounds;
+}
 
-  uint32_t distinct[kBanks];
-  std::copy(unit, unit + kBanks, distinct);
-  if (!std::is_sorted(distinct, distinct + kBanks)) std::sort(distinct, distinct + kBanks);
-  const uint32_t *end = std::unique(distinct, distinct + kBanks);
-  uint32_t depth[kBanks] = {}, most = 0;
-  for (const uint32_t *next = distinct; next < end; ++next) most = std::max(most, ++depth[*next % kBanks]);
-  return most;
+// Lanes of `lanes` on the fullest of `banks` banks, when they are `stride` units apart.
+inline uint32_t count_strided_conflicts(uint32_t stride, uint32_t lanes, uint32_t banks) {
+  if (stride == 0) return 1;
+  const uint32_t common = (stride | banks) & (0 - (stride | banks));   // greatest common divisor with a power of two
+  return std::max(1u, lanes * common / banks);
+}
+
+// Wavefronts of two half warps of words that are strided alike, in the cases that tiled kernels have; 0 in others.
+inline uint32_t count_half_warp_wavefronts(const uint32_t *word) {
+  const uint32_t stride = word[1] - word[0], apart = word[16] - word[0];
+  if (apart == 0) return count_strided_conflicts(stride, kLanes / 2, kLanes);
+  if (stride == 0) return apart % kLanes == 0 ? 2 : 1;
+  // Two dense runs: where they overlap they want the same words; else they fit only side by side.
+  if (stride == 1) return apart + 15 <= 30 || apart % kLanes == 16 ? 1 : 2;
+  return 0;
 }
 
 template <uint32_t kBanks>
 inline uint32_t count_unit_wavefronts(const uint32_t *unit, uint32_t mask) {
-  if (mask == kFullMask && is_strided(unit)) {
-    const uint32_t stride = unit[1] - unit[0];
-    const uint32_t ways = (stride | kBanks) & (0 - (stride | kBanks));   // gcd(stride, banks): lanes on each bank
-    return stride == 0 ? kLanes / kBanks : kLanes / kBanks * ways;
+  if (mask == kFullMask && is_strided<kLanes>(unit)) {
+    return kLanes / kBanks * count_strided_conflicts(unit[1] - unit[0], kBanks, kBanks);
+  }
+  if (kBanks == kLanes && mask == kFullMask && is_strided_by_halves(unit)) {
+    if (const uint32_t n = count_half_warp_wavefronts(unit)) return n;
   }
   uint32_t spread[kLanes], wavefronts = 0;
   const uint32_t *group = unit;

@@ -1,0 +1,456 @@
+"""The virtual GPU as a Python API: PTX in; results, faults and exact counts out. No GPU, no driver, no CUDA.
+
+    from kernelevo.virtual import Machine, Module
+
+    with Machine(Module(ptx), memory_bytes=1 << 28) as machine:
+        x = machine.array(numpy.arange(4096, dtype=numpy.float32))
+        y = machine.empty(4096, numpy.float32)
+        report = machine.launch("scale", grid=16, block=256, args=[x, y, 4096, 1.5], budget=10**7)
+        assert not report.faults
+        print(y.numpy(), report.counts["global_load_sectors"])
+
+A fault of the program (out of bounds, a divergent barrier, ...) is a value in the report; a mistake of the caller
+raises. It runs in this process, which is right for tests and for one's own kernels; text that nobody vouches for
+belongs behind the wall (kernelevo.evaluators). The library behind it is sandbox/vgpu/capi.h.
+
+Limits: a Machine must not be used by two threads at once. Cache operators are ignored; times are not modelled here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from types import MappingProxyType, TracebackType
+from typing import Any, NoReturn, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from kernelevo import native
+from kernelevo.errors import BadInput, Infrastructure
+from kernelevo.types import Dim3, Fault, LineCounts, Parameter, SourceLine
+
+LIBRARY = "libkernelevo_vgpu.so"
+
+_BAD_PTX, _BAD_CALL, _OUT_OF_MEMORY = 1, 2, 3  # vgpu_status in capi.h
+
+
+class PtxError(BadInput):
+    """The text is not PTX; `line` is the first line (1-based) that is wrong, `diagnostics` are all (line, message)."""
+
+    def __init__(self, diagnostics: Sequence[tuple[int, str]]):
+        self.diagnostics = tuple(diagnostics)
+        self.line = self.diagnostics[0][0]
+        super().__init__("; ".join(f"line {line} of the PTX: {message}" for line, message in self.diagnostics))
+
+
+class VirtualGpuDefect(Infrastructure):
+    """The virtual GPU contradicted itself: please report it, with the PTX."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What the PTX says of one entry. `max_threads` is .maxntid or .reqntid, zeros where not given; sizes in bytes."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    parameter_bytes: int
+    static_shared_bytes: int
+    local_bytes: int
+    max_threads: Dim3
+    instructions: int
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Latencies in cycles and cache sizes in bytes that the cache model and the scoreboard use (vgpu::Timing).
+
+    `l1_bytes` is the share of one block: divide an SM's by the blocks that are resident on it.
+    """
+
+    alu: int = 4
+    fp64: int = 8
+    special: int = 18
+    shared: int = 24
+    l1_hit: int = 34
+    l2_hit: int = 260
+    dram: int = 560
+    atomic: int = 300
+    shuffle: int = 24
+    barrier: int = 20
+    constant: int = 8
+    matrix: int = 33
+    l1_bytes: int = 128 << 10
+    l2_bytes: int = 50 << 20
+
+
+@dataclass(frozen=True)
+class LaunchReport:
+    """What one launch did. Empty `faults`: it ran to its end; otherwise the first one stopped it.
+
+    `counts` are the exact integers of vgpu::Counts, those by class as "warp.fp32", "thread.fp32" and "slots.fp32".
+    `json` is the text it was read from.
+    """
+
+    faults: tuple[Fault, ...]
+    counts: Mapping[str, int]
+    lines: tuple[LineCounts, ...]
+    printed: str
+    json: str
+
+    @classmethod
+    def from_json(cls, text: str) -> LaunchReport:
+        """Reads what sandbox/vgpu/report_json.h writes; raises KeyError or TypeError where a field is missing."""
+        data = json.loads(text)
+        return cls(
+            faults=tuple(_fault(item) for item in data["faults"]),
+            counts=MappingProxyType(_flat_counts(data["counts"])),
+            lines=tuple(_line_counts(item) for item in data["lines"]),
+            printed=data["printed"],
+            json=text,
+        )
+
+
+class Module:
+    """Parsed PTX. Raises PtxError when the text is not PTX.
+
+    An instruction that the virtual GPU does not know is no error here; reaching it is a fault of kind "unsupported".
+    """
+
+    def __init__(self, ptx: str):
+        library, text, data = _library(), ctypes.c_char_p(), ptx.encode()
+        self._handle = ctypes.c_void_p()
+        status = library.vgpu_module_load(data, len(data), ctypes.byref(self._handle), ctypes.byref(text))
+        _check(library, status, text)
+        self.kernels = tuple(_kernel(item) for item in json.loads(self._text(library.vgpu_module_kernels)))
+        self.target = self._text(library.vgpu_module_target)
+
+    def kernel(self, name: str) -> Kernel:
+        """The entry called `name`; raises BadInput with the names there are."""
+        for kernel in self.kernels:
+            if kernel.name == name:
+                return kernel
+        names = ", ".join(kernel.name for kernel in self.kernels) or "none"
+        raise BadInput(f"the module has no kernel {name!r}; its kernels are: {names}")
+
+    def _text(self, call: Any) -> str:
+        text = ctypes.c_char_p()
+        _check(_library(), call(self._handle, ctypes.byref(text)), text, answers=True)
+        return _take(_library(), text)
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None):
+            _library().vgpu_module_free(self._handle)
+
+
+class Array:
+    """Device memory with a shape and a dtype, made by Machine.array or Machine.empty; an argument of a launch."""
+
+    def __init__(self, machine: Machine, name: str, address: int, shape: tuple[int, ...], dtype: np.dtype[Any]):
+        self._machine, self.name, self.address = machine, name, address
+        self.shape, self.dtype = shape, dtype
+        self.nbytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+
+    def numpy(self) -> npt.NDArray[Any]:
+        """A copy of the content as it is now."""
+        out = np.empty(self.shape, self.dtype)
+        self._machine._call("vgpu_machine_read", self.address, out.ctypes.data, self.nbytes)
+        return out
+
+    def write(self, values: npt.ArrayLike) -> None:
+        """Replaces the content; raises BadInput when the shape differs."""
+        data = np.ascontiguousarray(values, self.dtype)
+        if data.shape != self.shape:
+            raise BadInput(f"array {self.name} has shape {self.shape}; it cannot take values of shape {data.shape}")
+        self._machine._call("vgpu_machine_write", self.address, data.ctypes.data, self.nbytes)
+
+    def poison(self) -> None:
+        """Fills it with the poison pattern and marks it uninitialised."""
+        self._machine._call("vgpu_machine_poison", self.address, self.nbytes)
+
+    def first_uninitialised(self) -> int:
+        """Offset of the first byte that nobody has written, or -1; exact if every launch had track_uninitialised."""
+        offset = ctypes.c_int64()
+        self._machine._call("vgpu_machine_first_uninitialised", self.address, self.nbytes, ctypes.byref(offset))
+        return offset.value
+
+
+Argument = Array | int | float | bytes | np.generic
+
+
+class Machine:
+    """One device memory, and launches of one module's kernels on it. Closing it, or its `with`, frees the memory.
+
+    `memory_bytes` is all that may be allocated; `poison` the 32-bit pattern that uninitialised memory and registers
+    read as (the default is a NaN as f32, and a huge number as an index).
+    """
+
+    def __init__(
+        self,
+        module: Module,
+        memory_bytes: int = 8 << 30,
+        *,
+        threads_per_block: int = 1024,
+        shared_bytes_per_block: int = 99 << 10,
+        sms: int = 108,
+        poison: int = 0x7FF7C0DE,
+    ):
+        self.module, self._arrays = module, 0
+        self._handle: ctypes.c_void_p | None = ctypes.c_void_p()
+        library, text = _library(), ctypes.c_char_p()
+        limits = _Limits(threads_per_block, shared_bytes_per_block, sms, memory_bytes)
+        status = library.vgpu_machine_create(
+            module._handle, ctypes.byref(limits), ctypes.byref(self._handle), ctypes.byref(text)
+        )
+        _check(library, status, text)
+        self._call("vgpu_machine_set_poison", poison)
+
+    def array(self, values: npt.ArrayLike, *, name: str = "", skew: int = 0) -> Array:
+        """Copies `values` to the device. Its address is 256-byte aligned plus `skew` bytes."""
+        data = np.asarray(values)
+        array = self.empty(data.shape, data.dtype, name=name, skew=skew)
+        array.write(data)
+        return array
+
+    def empty(
+        self, shape: int | tuple[int, ...], dtype: npt.DTypeLike = np.float32, *, name: str = "", skew: int = 0
+    ) -> Array:
+        """Uninitialised device memory: it reads as the poison pattern. Raises BadInput beyond `memory_bytes`."""
+        kind, shape = np.dtype(dtype), (shape,) if isinstance(shape, int) else tuple(shape)
+        name = name or f"array{self._arrays}"
+        self._arrays += 1
+        array = Array(self, name, 0, shape, kind)
+        address = ctypes.c_uint64()
+        self._call("vgpu_machine_allocate", name.encode(), array.nbytes, skew, ctypes.byref(address))
+        array.address = address.value
+        return array
+
+    def launch(
+        self,
+        kernel: str,
+        *,
+        grid: int | Sequence[int],
+        block: int | Sequence[int],
+        args: Sequence[Argument],
+        budget: int,
+        shared_bytes: int = 0,
+        cooperative: bool = False,
+        counters: bool = True,
+        lines: bool = False,
+        caches: bool = False,
+        scoreboard: bool = False,
+        track_uninitialised: bool = False,
+        timing: Timing | None = None,
+    ) -> LaunchReport:
+        """Runs one launch to its end, its first fault, or until `budget` warp instructions have run.
+
+        `args` are packed by the types that the kernel declares: an Array passes its address, bytes a struct by value.
+        Raises BadInput for an unknown kernel or arguments that do not fit.
+        """
+        declared = self.module.kernel(kernel)
+        params = pack_arguments(declared, args)
+        request = _Launch(
+            kernel.encode(), _dim3(grid), _dim3(block), shared_bytes, int(cooperative), params, len(params)
+        )
+        options = _Options(
+            counters, lines, caches, scoreboard, track_uninitialised, ctypes.pointer(_timing_struct(timing or Timing()))
+        )
+        text = ctypes.c_char_p()
+        self._call("vgpu_machine_launch", ctypes.byref(request), ctypes.byref(options), budget, text=text)
+        return LaunchReport.from_json(_take(_library(), text))
+
+    def close(self) -> None:
+        """Frees the device memory; the machine and its arrays cannot be used afterwards."""
+        if self._handle:
+            _library().vgpu_machine_free(self._handle)
+        self._handle = None
+
+    def _call(self, name: str, *args: Any, text: ctypes.c_char_p | None = None) -> None:
+        if self._handle is None:
+            raise BadInput("the machine is closed; make a new one")
+        library, message = _library(), ctypes.c_char_p() if text is None else text
+        status = getattr(library, name)(self._handle, *args, ctypes.byref(message))
+        _check(library, status, message, answers=text is not None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None):
+            self.close()
+
+
+def pack_arguments(kernel: Kernel, args: Sequence[Argument]) -> bytes:
+    """The parameter block of a launch, little-endian; raises BadInput naming the argument that does not fit."""
+    if len(args) != len(kernel.parameters):
+        types = ", ".join(parameter.type for parameter in kernel.parameters)
+        raise BadInput(f"kernel {kernel.name} takes {len(kernel.parameters)} arguments ({types}), not {len(args)}")
+    block = bytearray(kernel.parameter_bytes)
+    for index, (parameter, value) in enumerate(zip(kernel.parameters, args, strict=True)):
+        try:
+            data = _pack(parameter, value)
+        except (struct.error, OverflowError, TypeError) as exc:
+            raise BadInput(
+                f"argument {index} of {kernel.name} is {value!r}, which does not fit .{parameter.type} "
+                f"of {parameter.bytes} bytes"
+            ) from exc
+        block[parameter.offset : parameter.offset + parameter.bytes] = data
+    return bytes(block)
+
+
+def _pack(parameter: Parameter, value: Argument) -> bytes:
+    if isinstance(value, Array):
+        return value.address.to_bytes(parameter.bytes, "little")
+    if isinstance(value, np.generic) and (parameter.type[0] == "b" or value.dtype.kind == "V"):
+        value = value.tobytes()
+    if isinstance(value, bytes):
+        if len(value) != parameter.bytes:
+            raise TypeError(f"{len(value)} bytes")
+        return value
+    if parameter.type in ("f32", "f64"):
+        return struct.pack("<f" if parameter.bytes == 4 else "<d", value)
+    if isinstance(value, float | np.floating):
+        raise TypeError("a fraction for an integer parameter")
+    # Unsigned and untyped parameters take negative numbers as their two's complement, as C does.
+    number = int(value)
+    return number.to_bytes(parameter.bytes, "little", signed=number < 0 or parameter.type[0] == "s")
+
+
+class _Limits(ctypes.Structure):
+    _fields_ = [
+        ("threads_per_block", ctypes.c_uint32),
+        ("shared_bytes_per_block", ctypes.c_uint32),
+        ("sms", ctypes.c_uint32),
+        ("memory_bytes", ctypes.c_uint64),
+    ]
+
+
+class _Timing(ctypes.Structure):
+    _fields_ = [
+        (field.name, ctypes.c_uint64 if field.name.endswith("_bytes") else ctypes.c_uint32) for field in fields(Timing)
+    ]
+
+
+class _Launch(ctypes.Structure):
+    _fields_ = [
+        ("kernel", ctypes.c_char_p),
+        ("grid", ctypes.c_uint32 * 3),
+        ("block", ctypes.c_uint32 * 3),
+        ("dynamic_shared_bytes", ctypes.c_uint32),
+        ("cooperative", ctypes.c_uint32),
+        ("params", ctypes.c_char_p),
+        ("param_bytes", ctypes.c_size_t),
+    ]
+
+
+class _Options(ctypes.Structure):
+    _fields_ = [
+        ("counters", ctypes.c_uint32),
+        ("lines", ctypes.c_uint32),
+        ("caches", ctypes.c_uint32),
+        ("scoreboard", ctypes.c_uint32),
+        ("track_uninitialised", ctypes.c_uint32),
+        ("timing", ctypes.POINTER(_Timing)),
+    ]
+
+
+@functools.cache
+def _library() -> ctypes.CDLL:
+    library = ctypes.CDLL(str(native.path(LIBRARY)))
+    pointer, text, number = ctypes.c_void_p, ctypes.POINTER(ctypes.c_char_p), ctypes.c_uint64
+    signatures = {
+        "vgpu_module_load": (ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(pointer), text),
+        "vgpu_module_kernels": (pointer, text),
+        "vgpu_module_target": (pointer, text),
+        "vgpu_machine_create": (pointer, ctypes.POINTER(_Limits), ctypes.POINTER(pointer), text),
+        "vgpu_machine_allocate": (pointer, ctypes.c_char_p, number, ctypes.c_uint32, ctypes.POINTER(number), text),
+        "vgpu_machine_write": (pointer, number, pointer, number, text),
+        "vgpu_machine_read": (pointer, number, pointer, number, text),
+        "vgpu_machine_poison": (pointer, number, number, text),
+        "vgpu_machine_set_poison": (pointer, ctypes.c_uint32, text),
+        "vgpu_machine_first_uninitialised": (pointer, number, number, ctypes.POINTER(ctypes.c_int64), text),
+        "vgpu_machine_launch": (pointer, ctypes.POINTER(_Launch), ctypes.POINTER(_Options), number, text),
+    }
+    for name, arguments in signatures.items():
+        function = getattr(library, name)
+        function.argtypes, function.restype = arguments, ctypes.c_int
+    for name in ("vgpu_free_text", "vgpu_module_free", "vgpu_machine_free"):
+        function = getattr(library, name)
+        function.argtypes, function.restype = (pointer,), None
+    return library
+
+
+def _take(library: ctypes.CDLL, text: ctypes.c_char_p) -> str:
+    value = (text.value or b"").decode()
+    library.vgpu_free_text(text)
+    return value
+
+
+def _check(library: ctypes.CDLL, status: int, text: ctypes.c_char_p, *, answers: bool = False) -> None:
+    if status != 0:
+        _raise(status, _take(library, text))
+    if not answers:
+        library.vgpu_free_text(text)
+
+
+def _raise(status: int, message: str) -> NoReturn:
+    if status == _BAD_PTX:
+        raise PtxError([(item["ptx_line"], item["message"]) for item in json.loads(message)])
+    if status in (_BAD_CALL, _OUT_OF_MEMORY):
+        raise BadInput(message)
+    raise VirtualGpuDefect(message)
+
+
+def _dim3(size: int | Sequence[int]) -> Any:
+    given = (size,) if isinstance(size, int) else tuple(size)
+    if not 1 <= len(given) <= 3 or min(given) < 0 or max(given) >= 2**32:
+        raise BadInput(f"a grid or block is one to three numbers from 0 to 2**32 - 1, not {size!r}")
+    return (ctypes.c_uint32 * 3)(*given, *([1] * (3 - len(given))))
+
+
+def _timing_struct(timing: Timing) -> _Timing:
+    return _Timing(*(getattr(timing, field.name) for field in fields(Timing)))
+
+
+def _kernel(data: Mapping[str, Any]) -> Kernel:
+    return Kernel(
+        name=data["name"],
+        parameters=tuple(Parameter(item["type"], item["offset"], item["size"]) for item in data["params"]),
+        parameter_bytes=data["param_bytes"],
+        static_shared_bytes=data["static_shared_bytes"],
+        local_bytes=data["local_bytes"],
+        max_threads=_triple(data["max_threads"]),
+        instructions=data["instructions"],
+    )
+
+
+def _triple(values: Sequence[int]) -> Dim3:
+    x, y, z = values
+    return x, y, z
+
+
+def _fault(data: Mapping[str, Any]) -> Fault:
+    block, thread = _triple(data["block"]), _triple(data["thread"])
+    return Fault(**{**data, "block": block, "thread": thread, "source": SourceLine(**data["source"])})
+
+
+def _line_counts(data: Mapping[str, Any]) -> LineCounts:
+    return LineCounts(**{**data, "source": SourceLine(**data["source"])})
+
+
+def _flat_counts(data: Mapping[str, Any]) -> dict[str, int]:
+    flat: dict[str, int] = {}
+    for name, value in data.items():
+        if isinstance(value, dict):
+            prefix = name.removesuffix("_by_class")
+            flat.update({f"{prefix}.{kind}": number for kind, number in value.items()})
+        else:
+            flat[name] = value
+    return flat

@@ -1,0 +1,232 @@
+// Handlers of warp-level matrix operations and of asynchronous copies.
+//
+// mma accumulates in f32, one fused multiply-add for each k in rising order; tensor cores sum in another order and with
+// other intermediate roundings, so results agree with hardware within a tolerance, not bit for bit. cp.async copies at once:
+// a missing wait is not found here. Fragment layouts:
+// https://docs.nvidia.com/cuda/parallel-thread-execution/#warp-level-matrix-instructions
+#include "access.h"
+#include "half.h"
+#include "table.h"
+
+namespace vgpu {
+namespace {
+
+constexpr u32 kRows = 16, kColumns = 8;
+
+// Registers of an operand list: program.extra from op->target on, in the order d, a, b, c.
+const u32 *registers_of(const Warp &w, const Op *op) { return w.run->program->extra.data() + op->target; }
+
+struct Tile {
+  f32 a[kRows][16], b[16][kColumns], d[kRows][kColumns];
+};
+
+template <class H>
+void read_half_operands(const Warp &w, const u32 *a, const u32 *b, u32 k, Tile &tile) {
+  for (u32 i = 0; i < k / 4; ++i) {
+    const u32 *lanes = lanes_at<u32>(w, a[i]);
+    for (u32 lane = 0; lane < kWarpSize; ++lane) {
+      const u32 row = lane / 4 + (i & 1) * 8, column = lane % 4 * 2 + (i >> 1) * 8;
+      tile.a[row][column] = H::widen(low_half(lanes[lane]));
+      tile.a[row][column + 1] = H::widen(high_half(lanes[lane]));
+    }
+  }
+  for (u32 i = 0; i < k / 8; ++i) {
+    const u32 *lanes = lanes_at<u32>(w, b[i]);
+    for (u32 lane = 0; lane < kWarpSize; ++lane) {
+      const u32 row = lane % 4 * 2 + i * 8;
+      tile.b[row][lane / 4] = H::widen(low_half(lanes[lane]));
+      tile.b[row + 1][lane / 4] = H::widen(high_half(lanes[lane]));
+    }
+  }
+}
+
+// tf32 operands use the upper 19 bits of each register.
+void read_tf32_operands(const Warp &w, const u32 *a, const u32 *b, u32 k, Tile &tile) {
+  for (u32 i = 0; i < k / 2; ++i) {
+    const u32 *lanes = lanes_at<u32>(w, a[i]);
+    for (u32 lane = 0; lane < kWarpSize; ++lane) {
+      tile.a[lane / 4 + (i & 1) * 8][lane % 4 + (i >> 1) * 4] = bits_as<f32>(lanes[lane] & 0xffffe000);
+    }
+  }
+  for (u32 i = 0; i < k / 4; ++i) {
+    const u32 *lanes = lanes_at<u32>(w, b[i]);
+    for (u32 lane = 0; lane < kWarpSize; ++lane) tile.b[lane % 4 + i * 4][lane / 4] = bits_as<f32>(lanes[lane] & 0xffffe000);
+  }
+}
+
+void read_f32_accumulators(const Warp &w, const u32 *c, Tile &tile) {
+  for (u32 i = 0; i < 4; ++i) {
+    const f32 *lanes = lanes_at<f32>(w, c[i]);
+    for (u32 lane = 0; lane < kWarpSize; ++lane) tile.d[lane / 4 + (i >> 1) * 8][lane % 4 * 2 + (i & 1)] = lanes[lane];
+  }
+}
+void write_f32_accumulators(const Warp &w, const u32 *d, const Tile &tile) {
+  for (u32 i = 0; i < 4; ++i) {
+    f32 *lanes = lanes_at<f32>(w, d[i]);
+    for (u32 lane = 0; lane < kWarpSize; ++lane) {
+      lanes[lane] = canon(tile.d[lane / 4 + (i >> 1) * 8][lane % 4 * 2 + (i & 1)]);
+    }
+  }
+}
+
+void read_f16_accumulators(const Warp &w, const u32 *c, Tile &tile) {
+  for (u32 i = 0; i < 2; ++i) {
+    const u32 *lanes = lanes_at<u32>(w, c[i]);
+    for (u32 lane = 0; lane < kWarpSize; ++lane) {
+      f32 *pair = &tile.d[lane / 4 + i * 8][lane % 4 * 2];
+      pair[0] = f16_to_f32(low_half(lanes[lane]));
+      pair[1] = f16_to_f32(high_half(lanes[lane]));
+    }
+  }
+}
+void write_f16_accumulators(const Warp &w, const u32 *d, const Tile &tile) {
+  for (u32 i = 0; i < 2; ++i) {
+    u32 *lanes = lanes_at<u32>(w, d[i]);
+    for (u32 lane = 0; lane < kWarpSize; ++lane) {
+      const f32 *pair = &tile.d[lane / 4 + i * 8][lane % 4 * 2];
+      lanes[lane] = pack_halves(f32_to_f16(pair[0]), f32_to_f16(pair[1]));
+    }
+  }
+}
+
+void multiply(Tile &tile, u32 k) {
+  for (u32 row = 0; row < kRows; ++row) {
+    for (u32 i = 0; i < k; ++i) {
+      const f32 a = tile.a[row][i];
+      for (u32 column = 0; column < kColumns; ++column) tile.d[row][column] = fused(a, tile.b[i][column], tile.d[row][column]);
+    }
+  }
+}
+
+enum class Input : uint8_t { f16, bf16, tf32 };
+
+void read_operands(const Warp &w, const u32 *a, const u32 *b, u32 k, Input input, Tile &tile) {
+  if (input == Input::f16) read_half_operands<F16>(w, a, b, k, tile);
+  else if (input == Input::bf16) read_half_operands<Bf16>(w, a, b, k, tile);
+  else read_tf32_operands(w, a, b, k, tile);
+}
+
+// Every lane of the warp must take part.
+bool whole_warp(Warp &w, const Op *op) {
+  if (w.mask == kAllLanes) return true;
+  stop_at(w, op, FaultKind::absent_lane, first_lane(w.mask));
+  return false;
+}
+
+template <Input input, u32 k, bool wide>
+const Op *mma(Warp &w, const Op *op) {
+  if (!whole_warp(w, op)) return nullptr;
+  constexpr u32 accumulators = wide ? 4 : 2, a_registers = input == Input::tf32 ? k / 2 : k / 4;
+  constexpr u32 b_registers = a_registers / 2;
+  const u32 *d = registers_of(w, op), *a = d + accumulators, *b = a + a_registers, *c = b + b_registers;
+  Tile tile;
+  read_operands(w, a, b, k, input, tile);
+  if (wide) read_f32_accumulators(w, c, tile);
+  else read_f16_accumulators(w, c, tile);
+  multiply(tile, k);
+  if (wide) write_f32_accumulators(w, d, tile);
+  else write_f16_accumulators(w, d, tile);
+  return op + 1;
+}
+
+// --- ldmatrix ----------------------------------------------------------------------------------------------------------
+
+// Lane 8 j + r holds the address of row r of matrix j; rows are 8 halves. op->kind: transposed.
+template <class W>
+const Op *ldmatrix(Warp &w, const Op *op) {
+  if (!whole_warp(w, op) || !W::known_address(w, op, Space::shared, op->a, op->offset)) return nullptr;
+  Lanes64 address;
+  gather_addresses(w, op, address);
+  Request request;
+  w.mask = op->n == 4 ? kAllLanes : (1u << (8 * op->n)) - 1;
+  const bool good = prepare_request<Space::shared>(w, op, address, 16, false, request);
+  if (good) W::shared(w, op, Access::load, request);
+  w.mask = kAllLanes;
+  if (!good) return nullptr;
+  u32 loaded[4][kWarpSize];
+  for (u32 matrix = 0; matrix < op->n; ++matrix) {
+    u16 cell[8][8];
+    for (u32 row = 0; row < 8; ++row) std::memcpy(cell[row], w.run->shared + address.at[matrix * 8 + row], 16);
+    for (u32 lane = 0; lane < kWarpSize; ++lane) {
+      const u32 row = lane / 4, column = lane % 4 * 2;
+      loaded[matrix][lane] = op->kind ? pack_halves(cell[column][row], cell[column + 1][row])
+                                      : pack_halves(cell[row][column], cell[row][column + 1]);
+    }
+  }
+  for (u32 matrix = 0; matrix < op->n; ++matrix) std::memcpy(w.frame + op->v[matrix], loaded[matrix], sizeof loaded[matrix]);
+  return op + 1;
+}
+
+// --- cp.async ----------------------------------------------------------------------------------------------------------
+
+// Bytes each lane reads; the rest of its op->bytes is filled with zeros.
+u32 source_bytes(const Warp &w, const Op *op, u32 lane) {
+  if (op->c == kNone) return op->bytes;
+  const u32 asked = lanes_at<u32>(w, op->c)[lane];
+  return asked < op->bytes ? asked : op->bytes;
+}
+
+template <class W>
+bool read_sources(Warp &w, const Op *op, Lanes64 &source) {
+  const u32 all = w.mask;
+  w.mask = all & lanes_where([&](u32 i) { return source_bytes(w, op, i) != 0; });
+  bool good = true;
+  if (w.mask) {
+    Request request;
+    good = prepare_request<Space::global>(w, op, source, op->bytes, false, request);
+    if (good) W::global(w, op, Access::load, request);
+  }
+  w.mask = all;
+  return good;
+}
+
+template <class W>
+const Op *cp_async(Warp &w, const Op *op) {
+  const s64 source_offset = s32(op->v[3]);
+  if (!W::known_address(w, op, Space::shared, op->a, op->offset)) return nullptr;
+  if (!W::known_address(w, op, Space::global, op->b, source_offset)) return nullptr;
+  Lanes64 target, source;
+  gather_addresses(w, op, target);
+  const u64 *from = lanes_at<u64>(w, op->b);
+  for (u32 i = 0; i < kWarpSize; ++i) source.at[i] = from[i] + u64(source_offset);
+  Request request;
+  if (!prepare_request<Space::shared>(w, op, target, op->bytes, true, request)) return nullptr;
+  W::copied(w, op, request);
+  if (!read_sources<W>(w, op, source)) return nullptr;
+  for (u32 rest = w.mask; rest; rest &= rest - 1) {
+    const u32 lane = first_lane(rest), bytes = source_bytes(w, op, lane);
+    char *to = w.run->shared + target.at[lane];
+    if (bytes) std::memcpy(to, w.run->bias + source.at[lane], bytes);
+    std::memset(to + bytes, 0, op->bytes - bytes);
+    W::copied_lane(w, target.at[lane], source.at[lane], bytes, op->bytes);
+  }
+  return op + 1;
+}
+
+const Op *nothing(Warp &, const Op *op) { return op + 1; }
+
+template <class W>
+void add_watched(Handler *row) {
+  row[form_ldmatrix] = ldmatrix<W>;
+  row[form_cp_async] = cp_async<W>;
+}
+
+}  // namespace
+
+void add_matrix(HandlerTable &table) {
+  add_watched<WatchNothing>(table[size_t(Watch::nothing)]);
+  add_watched<WatchCounters>(table[size_t(Watch::counters)]);
+  add_watched<WatchTiming>(table[size_t(Watch::timing)]);
+  add_watched<WatchTracking>(table[size_t(Watch::tracking)]);
+  set_all(table, form_cp_async_commit, nothing);
+  set_all(table, form_cp_async_wait, nothing);
+  set_all(table, form_mma_f32_f16, mma<Input::f16, 16, true>);
+  set_all(table, form_mma_f32_bf16, mma<Input::bf16, 16, true>);
+  set_all(table, form_mma_f16_f16, mma<Input::f16, 16, false>);
+  set_all(table, form_mma_k8_f32_f16, mma<Input::f16, 8, true>);
+  set_all(table, form_mma_k8_f32_bf16, mma<Input::bf16, 8, true>);
+  set_all(table, form_mma_f32_tf32, mma<Input::tf32, 8, true>);
+  set_all(table, form_mma_k4_f32_tf32, mma<Input::tf32, 4, true>);
+}
+
+}  // namespace vgpu

@@ -1,0 +1,158 @@
+// Handlers of operations that look across the lanes of a warp: shfl, vote, match, redux, activemask, elect.
+// A lane that the member mask names and that has not exited must be executing the instruction; otherwise: absent_lane.
+#include "compare.h"
+#include "table.h"
+
+namespace vgpu {
+namespace {
+
+// op->kind of shfl, vote and redux, in the order of their tokens.
+enum : uint8_t { kUp, kDown, kBfly, kIdx };
+enum : uint8_t { kAll, kAny, kUni };
+enum : uint8_t { kAdd, kMin, kMax, kAnd, kOr, kXor };
+
+// The member mask of each lane. Lanes of different groups may execute one instruction together, each with its own mask.
+struct Members {
+  const u32 *mask;
+  u32 all;                                     // lanes that execute
+  u32 of(u32 lane) const { return mask[lane] & all; }
+};
+
+// False, with the fault recorded, where a lane's mask leaves it out or names a live lane that is elsewhere.
+bool all_present(Warp &w, const Op *op, u32 members_slot) {
+  const u32 *members = lanes_at<u32>(w, members_slot);
+  for (u32 rest = w.mask; rest; rest &= rest - 1) {
+    const u32 lane = first_lane(rest);
+    if (!(members[lane] & w.live & ~w.mask) && in_mask(members[lane], lane)) continue;
+    stop_at(w, op, FaultKind::absent_lane, lane);
+    return false;
+  }
+  return true;
+}
+Members members_of(const Warp &w, u32 slot) { return {lanes_at<u32>(w, slot), w.mask}; }
+
+// https://docs.nvidia.com/cuda/parallel-thread-execution/#data-movement-and-conversion-instructions-shfl-sync
+const Op *shfl_b32(Warp &w, const Op *op) {
+  if (!all_present(w, op, op->v[1])) return nullptr;
+  u32 source[kWarpSize], value[kWarpSize], in_range = 0;
+  const u32 *a = lanes_at<u32>(w, op->a), *b = lanes_at<u32>(w, op->b), *c = lanes_at<u32>(w, op->c);
+  for (u32 i = 0; i < kWarpSize; ++i) {
+    const s32 lane = s32(i), segment = c[i] >> 8 & 31, clamp = c[i] & 31, shift = b[i] & 31;
+    const s32 most = (lane & segment) | (clamp & ~segment), least = lane & segment;
+    const s32 up = lane - shift, down = lane + shift, across = lane ^ shift, indexed = least | (shift & ~segment);
+    const s32 j = op->kind == kUp ? up : op->kind == kDown ? down : op->kind == kBfly ? across : indexed;
+    const bool ok = op->kind == kUp ? j >= most : j <= most;
+    source[i] = u32(ok ? j : lane) & 31;
+    in_range |= u32(ok) << i;
+  }
+  const u32 poison = w.run->poison;
+  for (u32 i = 0; i < kWarpSize; ++i) value[i] = in_mask(w.mask, source[i]) ? a[source[i]] : poison;
+  write_lanes<u32>(w, op->d, [&](u32 i) { return value[i]; });
+  if (op->flags & kHasD2) write_predicate(w, op->v[0], in_range);
+  return op + 1;
+}
+
+u32 voted(const Warp &w, const Op *op) {
+  return w.mask & (predicate_at(w, op->a) ^ (op->flags & kNegate ? kAllLanes : 0));
+}
+const Op *vote_pred(Warp &w, const Op *op) {
+  if (!all_present(w, op, op->b)) return nullptr;
+  const Members members = members_of(w, op->b);
+  const u32 yes = voted(w, op);
+  write_predicate(w, op->d, lanes_where([&](u32 i) {
+    const u32 group = members.of(i), agreed = yes & group;
+    return op->kind == kAll ? agreed == group : op->kind == kAny ? agreed != 0 : agreed == 0 || agreed == group;
+  }));
+  return op + 1;
+}
+const Op *vote_ballot(Warp &w, const Op *op) {
+  if (!all_present(w, op, op->b)) return nullptr;
+  const Members members = members_of(w, op->b);
+  const u32 yes = voted(w, op);
+  write_lanes<u32>(w, op->d, [=](u32 i) { return yes & members.of(i); });
+  return op + 1;
+}
+
+template <class T>
+u32 lanes_equal(const T *a, T value) { return lanes_where([&](u32 j) { return a[j] == value; }); }
+
+template <class T>
+const Op *match_any(Warp &w, const Op *op) {
+  if (!all_present(w, op, op->b)) return nullptr;
+  const Members members = members_of(w, op->b);
+  const T *a = lanes_at<T>(w, op->a);
+  u32 same[kWarpSize];
+  for (u32 i = 0; i < kWarpSize; ++i) same[i] = members.of(i) & lanes_equal(a, a[i]);
+  write_lanes<u32>(w, op->d, [&](u32 i) { return same[i]; });
+  return op + 1;
+}
+template <class T>
+const Op *match_all(Warp &w, const Op *op) {
+  if (!all_present(w, op, op->b)) return nullptr;
+  const Members members = members_of(w, op->b);
+  const T *a = lanes_at<T>(w, op->a);
+  u32 agreed[kWarpSize];
+  for (u32 i = 0; i < kWarpSize; ++i) agreed[i] = (members.of(i) & ~lanes_equal(a, a[i])) ? 0 : members.of(i);
+  write_lanes<u32>(w, op->d, [&](u32 i) { return agreed[i]; });
+  if (op->flags & kHasD2) write_predicate(w, op->v[0], lanes_where([&](u32 i) { return agreed[i] != 0; }));
+  return op + 1;
+}
+const Op *match_any_b32(Warp &w, const Op *op) { return match_any<u32>(w, op); }
+const Op *match_any_b64(Warp &w, const Op *op) { return match_any<u64>(w, op); }
+const Op *match_all_b32(Warp &w, const Op *op) { return match_all<u32>(w, op); }
+const Op *match_all_b64(Warp &w, const Op *op) { return match_all<u64>(w, op); }
+
+const Op *activemask(Warp &w, const Op *op) {
+  const u32 mask = w.mask;
+  write_lanes<u32>(w, op->d, [=](u32) { return mask; });
+  return op + 1;
+}
+const Op *elect_sync(Warp &w, const Op *op) {
+  if (!all_present(w, op, op->b)) return nullptr;
+  const Members members = members_of(w, op->b);
+  const auto leader = [=](u32 lane) { return members.of(lane) ? first_lane(members.of(lane)) : 0; };
+  write_lanes<u32>(w, op->d, leader);
+  if (op->flags & kHasD2) write_predicate(w, op->v[0], lanes_where([&](u32 i) { return leader(i) == i; }));
+  return op + 1;
+}
+
+template <class T>
+T reduced(T x, T y, uint8_t how) {
+  switch (how) {
+    case kAdd: return T(u32(x) + u32(y));
+    case kMin: return x < y ? x : y;
+    case kMax: return x > y ? x : y;
+    case kAnd: return x & y;
+    case kOr: return x | y;
+    default: return x ^ y;
+  }
+}
+template <class T>
+const Op *redux(Warp &w, const Op *op) {
+  if (!all_present(w, op, op->b)) return nullptr;
+  const Members members = members_of(w, op->b);
+  const T *a = lanes_at<T>(w, op->a);
+  T result[kWarpSize] = {};
+  for (u32 left = w.mask; left;) {
+    const u32 leader = first_lane(left), group = members.of(leader);
+    T sum = a[first_lane(group)];
+    for (u32 rest = group & (group - 1); rest; rest &= rest - 1) sum = reduced(sum, a[first_lane(rest)], op->kind);
+    for (u32 rest = group; rest; rest &= rest - 1) result[first_lane(rest)] = sum;
+    left &= ~group;
+  }
+  write_lanes<T>(w, op->d, [&](u32 i) { return result[i]; });
+  return op + 1;
+}
+const Op *redux_u32(Warp &w, const Op *op) { return redux<u32>(w, op); }
+const Op *redux_s32(Warp &w, const Op *op) { return redux<s32>(w, op); }
+
+}  // namespace
+
+void add_warp_operations(HandlerTable &table) {
+#define ACROSS(name) set_all(table, form_##name, name);
+  ACROSS(shfl_b32) ACROSS(vote_pred) ACROSS(vote_ballot) ACROSS(match_any_b32) ACROSS(match_any_b64)
+  ACROSS(match_all_b32) ACROSS(match_all_b64) ACROSS(activemask) ACROSS(elect_sync) ACROSS(redux_u32) ACROSS(redux_s32)
+#undef ACROSS
+}
+
+}  // namespace vgpu

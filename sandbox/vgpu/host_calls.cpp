@@ -1,0 +1,179 @@
+#include "host_calls.h"
+
+#include <cstdio>
+#include <cstring>
+#include <new>
+
+#include "lower/calls.h"
+
+namespace vgpu {
+
+namespace {
+
+HostState &state_of(Run &run) { return *static_cast<HostState *>(run.host); }
+
+// Argument number `index` of the call in one lane.
+uint64_t argument(const Run &run, const Warp &w, const Op *op, size_t index, uint32_t lane) {
+  const Copy &copy = run.program->calls[op->v[0]].arguments.at(index);
+  const auto word = [&](uint32_t i) {
+    return reinterpret_cast<const uint32_t *>(w.frame + copy.from + i * 128)[lane];
+  };
+  return copy.words == 1 ? word(0) : word(0) | uint64_t(word(1)) << 32;
+}
+
+void set_result(const Run &run, const Warp &w, const Op *op, uint32_t lane, uint64_t value) {
+  for (const Copy &copy : run.program->calls[op->v[0]].returns) {
+    for (uint32_t i = 0; i < copy.words; ++i) {
+      reinterpret_cast<uint32_t *>(w.frame + copy.from + i * 128)[lane] = uint32_t(value >> (32 * i));
+      if (w.known) w.known[(w.frame + copy.from + i * 128 - w.frames) / 4] |= 1u << lane;
+    }
+  }
+}
+
+// Host address of a generic address in one thread, or null where the range is not readable.
+const char *readable(const Run &run, const Warp &w, uint32_t lane, uint64_t address, uint64_t bytes) {
+  if (address - kLocalWindow < kWindowBytes) {
+    const uint64_t offset = address - kLocalWindow;
+    const bool inside = offset + bytes <= run.local_stride;
+    return inside ? run.local + (w.first_thread + lane) * run.local_stride + offset : nullptr;
+  }
+  if (address - kSharedWindow < kWindowBytes) {
+    const uint64_t offset = address - kSharedWindow;
+    return offset + bytes <= run.shared_bytes ? run.shared + offset : nullptr;
+  }
+  const HostState &state = *static_cast<const HostState *>(run.host);
+  return state.arena.find(address, bytes) ? state.arena.host(address) : nullptr;
+}
+
+std::string text_at(const Run &run, const Warp &w, uint32_t lane, uint64_t address) {
+  std::string text;
+  for (const char *c; text.size() < 4096 && (c = readable(run, w, lane, address + text.size(), 1)) && *c;) text += *c;
+  return text;
+}
+
+// The values behind a format: each is aligned to its own size.
+class Values {
+ public:
+  Values(const Run &run, const Warp &w, uint32_t lane, uint64_t address) : run_(run), w_(w), lane_(lane), address_(address) {}
+  uint64_t next(uint32_t bytes) {
+    at_ = (at_ + bytes - 1) / bytes * bytes;
+    uint64_t value = 0;
+    if (const char *from = readable(run_, w_, lane_, address_ + at_, bytes)) std::memcpy(&value, from, bytes);
+    at_ += bytes;
+    return value;
+  }
+
+ private:
+  const Run &run_;
+  const Warp &w_;
+  uint32_t lane_;
+  uint64_t address_, at_ = 0;
+};
+
+// One conversion of a format, such as %-8.3f, with its value.
+std::string convert(const Run &run, const Warp &w, uint32_t lane, const std::string &conversion, Values &values) {
+  const char kind = conversion.back();
+  std::string flags = conversion.substr(0, conversion.size() - 1);
+  const bool is_long = flags.find('l') != std::string::npos;
+  while (!flags.empty() && std::strchr("lhzjt", flags.back())) flags.pop_back();
+  char out[512];
+  out[0] = '\0';
+  if (std::strchr("feEgGaA", kind)) {
+    double value;
+    const uint64_t bits = values.next(8);
+    std::memcpy(&value, &bits, 8);
+    std::snprintf(out, sizeof out, (flags + kind).c_str(), value);
+  } else if (kind == 's') {
+    std::snprintf(out, sizeof out, (flags + kind).c_str(), text_at(run, w, lane, values.next(8)).c_str());
+  } else if (kind == 'p') {
+    std::snprintf(out, sizeof out, "0x%llx", static_cast<unsigned long long>(values.next(8)));
+  } else if (kind == 'c') {
+    std::snprintf(out, sizeof out, (flags + kind).c_str(), static_cast<int>(values.next(4)));
+  } else if (std::strchr("diuoxX", kind)) {
+    const uint64_t raw = values.next(is_long ? 8 : 4);
+    const bool negative = kind == 'd' || kind == 'i';
+    const long long value = negative && !is_long ? static_cast<int32_t>(raw) : static_cast<long long>(raw);
+    std::snprintf(out, sizeof out, (flags + "ll" + kind).c_str(), value);
+  }
+  return out;
+}
+
+std::string format(const Run &run, const Warp &w, uint32_t lane, const std::string &text, Values &values) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    const size_t end = text.find_first_not_of("-+ #0123456789.lhzjt", i + 1);
+    if (end == std::string::npos) break;
+    if (text[end] == '%') out += '%';
+    else out += convert(run, w, lane, text.substr(i, end - i + 1), values);
+    i = end;
+  }
+  return out;
+}
+
+void print(Run &run, Warp &w, const Op *op, uint32_t lane) {
+  std::string &printed = state_of(run).printed;
+  const std::string text = text_at(run, w, lane, argument(run, w, op, 0, lane));
+  Values values(run, w, lane, argument(run, w, op, 1, lane));
+  if (printed.size() < kPrintedCap) printed += format(run, w, lane, text, values);
+  if (printed.size() > kPrintedCap) printed.resize(kPrintedCap);
+  set_result(run, w, op, lane, 0);
+}
+
+bool fail_assertion(Run &run, Warp &w, const Op *op, uint32_t lane) {
+  HostState &state = state_of(run);
+  const std::string line = std::to_string(uint32_t(argument(run, w, op, 2, lane)));
+  state.assertion = text_at(run, w, lane, argument(run, w, op, 1, lane)) + ":" + line + ": " +
+                    text_at(run, w, lane, argument(run, w, op, 3, lane)) + ": assertion `" +
+                    text_at(run, w, lane, argument(run, w, op, 0, lane)) + "` failed";
+  run.stop = {true, FaultKind::trap, op, w.id, lane, Space::generic, 0, 0, state.assertion.c_str()};
+  return false;
+}
+
+// Device heap blocks are ordinary allocations with guard bands; they last until the machine ends. Null when memory is gone.
+void allocate(Run &run, Warp &w, const Op *op, uint32_t lane) {
+  Arena &arena = state_of(run).arena;
+  uint64_t address = 0;
+  try {
+    address = arena.allocate("device heap", argument(run, w, op, 0, lane), 0);
+  } catch (const std::bad_alloc &) {
+    address = 0;   // as malloc in device code reports it
+  }
+  run.extents = arena.extents().data();
+  run.extent_count = uint32_t(arena.extents().size());
+  set_result(run, w, op, lane, address);
+}
+
+}  // namespace
+
+uint32_t ask_caches(Run &run, Access access, const uint64_t *address, uint32_t mask, uint32_t bytes) {
+  CacheModel &caches = *state_of(run).caches;
+  const Timing &t = state_of(run).timing;
+  if (access == Access::store) {
+    caches.store(address, mask, bytes);
+    return t.alu;
+  }
+  if (access == Access::atomic) return caches.atomic(address, mask, bytes).dram ? t.atomic + t.dram - t.l2_hit : t.atomic;
+  const CacheModel::Hit hit = caches.load(address, mask, bytes);
+  return hit.dram ? t.dram : hit.l2_hit ? t.l2_hit : t.l1_hit;
+}
+
+void tally_update(Run &run, uint64_t address, uint64_t updates) { state_of(run).tally.add(address, updates); }
+
+bool call_host_function(Run &run, Warp &w, const Op *op) {
+  for (uint32_t rest = w.mask; rest; rest &= rest - 1) {
+    const uint32_t lane = uint32_t(__builtin_ctz(rest));
+    switch (HostFunction(op->kind)) {
+      case HostFunction::vprintf: print(run, w, op, lane); break;
+      case HostFunction::assertfail: return fail_assertion(run, w, op, lane);
+      case HostFunction::malloc: allocate(run, w, op, lane); break;
+      case HostFunction::free: break;
+    }
+  }
+  return true;
+}
+
+}  // namespace vgpu

@@ -1,0 +1,29 @@
+// Functions of the host that device code may call: vprintf, __assertfail, malloc, free.
+// https://docs.nvidia.com/cuda/cuda-c-programming-guide/#formatted-output
+#pragma once
+
+#include <string>
+
+#include "exec/run.h"
+#include "memory/address_tally.h"
+#include "memory/arena.h"
+#include "observe/cache.h"
+
+namespace vgpu {
+
+struct HostState {
+  Arena &arena;
+  std::string printed;
+  std::string assertion;           // text behind Stop::note
+  AddressTally tally;              // of atomic updates
+  CacheModel *caches;              // null where nobody asked for it
+  const Timing &timing;
+};
+
+constexpr size_t kPrintedCap = 1 << 16;
+
+bool call_host_function(Run &, Warp &, const Op *);
+uint32_t ask_caches(Run &, Access, const uint64_t *address, uint32_t mask, uint32_t bytes);
+void tally_update(Run &, uint64_t address, uint64_t updates);
+
+}  // namespace vgpu

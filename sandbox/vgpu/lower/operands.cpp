@@ -1,0 +1,312 @@
+#include "operands.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "../isa/isa.h"
+
+namespace vgpu {
+
+uint32_t SharedLayout::place(const ptx::Variable &variable, bool &dynamic) {
+  dynamic = variable.unsized;
+  if (dynamic) {
+    dynamic_align_ = std::max(dynamic_align_, variable.align);
+    return 0;
+  }
+  const auto known = offset_.find(&variable);
+  if (known != offset_.end()) return known->second;
+  uint32_t &end = program_.static_shared_bytes;
+  end = (end + variable.align - 1) / variable.align * variable.align;
+  const uint32_t offset = end;
+  offset_[&variable] = offset;
+  program_.shared.push_back({std::string(variable.name), offset, uint32_t(variable.bytes)});
+  end += uint32_t(variable.bytes);
+  return offset;
+}
+
+void SharedLayout::finish() {
+  program_.dynamic_shared_offset = (program_.static_shared_bytes + dynamic_align_ - 1) / dynamic_align_ * dynamic_align_;
+}
+
+namespace {
+
+struct SpecialRow { std::string_view name; Special what; };
+constexpr SpecialRow kSpecials[] = {
+    {"%tid.x", Special::tid_x}, {"%tid.y", Special::tid_y}, {"%tid.z", Special::tid_z},
+    {"%ntid.x", Special::ntid_x}, {"%ntid.y", Special::ntid_y}, {"%ntid.z", Special::ntid_z},
+    {"%ctaid.x", Special::ctaid_x}, {"%ctaid.y", Special::ctaid_y}, {"%ctaid.z", Special::ctaid_z},
+    {"%nctaid.x", Special::nctaid_x}, {"%nctaid.y", Special::nctaid_y}, {"%nctaid.z", Special::nctaid_z},
+    {"%laneid", Special::laneid}, {"%warpid", Special::warpid}, {"%nwarpid", Special::nwarpid},
+    {"%smid", Special::smid}, {"%nsmid", Special::nsmid}, {"%gridid", Special::gridid},
+    {"%lanemask_eq", Special::lanemask_eq}, {"%lanemask_le", Special::lanemask_le}, {"%lanemask_lt", Special::lanemask_lt},
+    {"%lanemask_ge", Special::lanemask_ge}, {"%lanemask_gt", Special::lanemask_gt},
+    {"%dynamic_smem_size", Special::dynamic_smem_size}, {"%total_smem_size", Special::total_smem_size},
+    {"%aggr_smem_size", Special::total_smem_size},
+    {"%cluster_ctarank", Special::zero}, {"%cluster_ctaid.x", Special::zero}, {"%cluster_ctaid.y", Special::zero},
+    {"%cluster_ctaid.z", Special::zero}, {"%cluster_nctarank", Special::one}, {"%cluster_nctaid.x", Special::one},
+    {"%cluster_nctaid.y", Special::one}, {"%cluster_nctaid.z", Special::one}, {"%is_explicit_cluster", Special::zero},
+};
+
+uint8_t bytes_of_kind(char kind) { return kind == 'p' ? 1 : kind == 'w' ? 4 : 8; }
+
+[[noreturn]] void refuse(const std::string &message) { throw UnsupportedForm{message}; }
+
+uint32_t special_register(const Scope &scope, std::string_view name, char kind) {
+  for (const SpecialRow &row : kSpecials) {
+    if (row.name == name) return scope.function.preload(row.what, bytes_of_kind(kind), 0);
+  }
+  if (name.substr(0, 7) == "%envreg") return scope.function.preload(Special::zero, bytes_of_kind(kind), 0);
+  if (name == "WARP_SZ") return scope.function.preload(Special::constant, bytes_of_kind(kind), 32);
+  refuse("the special register " + std::string(name) + " is not executed");
+}
+
+uint32_t shared_address(const Scope &scope, const ptx::Variable &variable, int64_t addend, char kind) {
+  bool dynamic = false;
+  const uint64_t offset = scope.shared.place(variable, dynamic) + uint64_t(addend);
+  return scope.function.preload(dynamic ? Special::dynamic_shared : Special::constant, bytes_of_kind(kind), offset);
+}
+
+// Offset of an entry's parameter in its parameter block.
+uint32_t param_offset(const Scope &scope, uint32_t variable) {
+  uint32_t at = 0;
+  for (const uint32_t index : scope.function.tree->params) {
+    const ptx::Variable &param = scope.function.tree->variables[index];
+    at = (at + param.align - 1) / param.align * param.align;
+    if (index == variable) return at;
+    at += uint32_t(param.bytes);
+  }
+  refuse("the address of a parameter inside a device function is not executed");
+}
+
+uint32_t variable_address(const Scope &scope, uint32_t index, int64_t addend, char kind) {
+  const ptx::Variable &variable = scope.function.tree->variables[index];
+  if (variable.space == Space::shared) return shared_address(scope, variable, addend, kind);
+  if (variable.space == Space::local) {
+    const uint64_t offset = scope.function.local_offset.at(index) + uint64_t(addend);
+    return scope.function.preload(Special::local_base, bytes_of_kind(kind), offset);
+  }
+  if (!scope.entry) refuse("the address of a parameter inside a device function is not executed");
+  const uint64_t address = kParamAddress + param_offset(scope, index) + uint64_t(addend);
+  return scope.function.preload(Special::constant, bytes_of_kind(kind), address);
+}
+
+uint32_t symbol_address(const Scope &scope, const ptx::Operand &operand, char kind) {
+  if (operand.variable >= 0) return variable_address(scope, uint32_t(operand.variable), operand.value, kind);
+  const auto function = scope.image.function.find(operand.symbol);
+  if (function != scope.image.function.end()) scope.function.addressed.push_back(function->second);
+  const auto known = scope.image.address.find(operand.symbol);
+  if (known != scope.image.address.end()) {
+    return scope.function.preload(Special::constant, bytes_of_kind(kind), known->second + uint64_t(operand.value));
+  }
+  for (const ptx::Variable &variable : scope.module.variables) {
+    if (variable.name == operand.symbol) return shared_address(scope, variable, operand.value, kind);
+  }
+  return special_register(scope, operand.symbol, kind);
+}
+
+uint64_t immediate_bits(const ptx::Operand &operand, char kind) {
+  if (operand.kind == ptx::Operand::Kind::f32 && kind == 'x') {
+    const uint32_t bits = uint32_t(operand.value);
+    float value;
+    std::memcpy(&value, &bits, 4);
+    const double wide = value;
+    uint64_t out;
+    std::memcpy(&out, &wide, 8);
+    return out;
+  }
+  if (operand.kind == ptx::Operand::Kind::f64 && kind == 'w') {
+    double value;
+    std::memcpy(&value, &operand.value, 8);
+    const float narrow = float(value);
+    uint32_t out;
+    std::memcpy(&out, &narrow, 4);
+    return out;
+  }
+  return kind == 'w' ? uint32_t(operand.value) : uint64_t(operand.value);
+}
+
+Draft conversion(uint16_t form, uint32_t to, uint32_t from, const Draft &near) {
+  Draft draft;
+  draft.op.form = form;
+  draft.source = near.source;
+  draft.guard = near.guard;
+  draft.guard_negate = near.guard_negate;
+  draft.references = {{field_d, true, to}, {field_a, false, from}};
+  return draft;
+}
+
+uint32_t read_register(const Scope &scope, uint32_t reg, char kind, Draft &draft, std::vector<Draft> &before) {
+  const char have = scope.function.registers[reg].kind;
+  if (have == kind) return reg;
+  if (have != 'x' || kind != 'w') refuse("an operand has another width than the instruction");
+  const uint32_t narrow = scope.function.make_register('w');
+  before.push_back(conversion(form_cvt_u32_u64, narrow, reg, draft));
+  return narrow;
+}
+
+// Results may be narrower than their register (ld, cvt): they are extended as their type says.
+uint32_t write_register(const Scope &scope, const ptx::Operand &operand, char kind, Draft &draft, std::vector<Draft> &after) {
+  if (operand.kind == ptx::Operand::Kind::sink) return scope.function.make_register(kind);
+  if (operand.kind != ptx::Operand::Kind::reg) refuse("a result must be a register");
+  const uint32_t reg = uint32_t(operand.reg);
+  const char have = scope.function.registers[reg].kind;
+  if (have == kind) return reg;
+  if (have != 'x' || kind != 'w') refuse("a result has another width than its register");
+  const std::string_view opcode = draft.source->opcode;
+  const size_t type_at = draft.source->opcode.substr(0, 4) == "cvt." ? opcode.rfind('.', opcode.rfind('.') - 1) : opcode.rfind('.');
+  const bool is_signed = type_at != std::string_view::npos && opcode[type_at + 1] == 's';
+  const uint32_t narrow = scope.function.make_register('w');
+  after.push_back(conversion(is_signed ? form_cvt_u64_s32 : form_cvt_u64_u32, reg, narrow, draft));
+  return narrow;
+}
+
+// --- signatures ------------------------------------------------------------------------------------------------------
+
+struct Want { uint8_t field; char kind; bool optional; char whole; };
+struct Wanted { Want first; Want second; bool pair; };
+
+Want read_want(std::string_view text) {
+  const size_t colon = text.find(':');
+  const std::string_view field = text.substr(0, colon);
+  Want want{field_d, text[colon + 1], text.back() == '?', field[0]};
+  if (field == "a") want.field = field_a;
+  if (field == "b") want.field = field_b;
+  if (field == "c") want.field = field_c;
+  if (field.size() == 2 && field[0] == 'v') want.field = uint8_t(field_v0 + (field[1] - '0'));
+  if (field == "v") want.field = field_v0;
+  if (field.size() == 2 || field.size() == 5) want.whole = ' ';
+  return want;
+}
+
+std::vector<Wanted> read_signature(std::string_view text) {
+  std::vector<Wanted> all;
+  while (!text.empty()) {
+    const size_t space = text.find(' ');
+    std::string_view one = text.substr(0, space);
+    text = space == std::string_view::npos ? std::string_view() : text.substr(space + 1);
+    if (one == "m") one = "a:m";
+    const size_t bar = one.find('|');
+    Wanted wanted{read_want(one.substr(0, bar)), {}, bar != std::string_view::npos};
+    if (wanted.pair) wanted.second = read_want(one.substr(bar + 1));
+    all.push_back(wanted);
+  }
+  return all;
+}
+
+class Binder {
+ public:
+  Binder(const Scope &scope, Draft &draft, std::vector<Draft> &before, std::vector<Draft> &after)
+      : scope_(scope), draft_(draft), before_(before), after_(after) {}
+
+  void bind(const Wanted &wanted, const ptx::Operand &operand) {
+    using Kind = ptx::Operand::Kind;
+    if (wanted.pair && operand.kind == Kind::pair) {
+      one(wanted.first, operand.parts[0]);
+      one(wanted.second, operand.parts[1]);
+      draft_.op.flags |= kHasD2;
+    } else if (wanted.first.whole == '_') {
+      return;
+    } else if (operand.kind == Kind::vector || wanted.first.whole == 'v' || wanted.first.whole == 'e') {
+      many(wanted.first, operand);
+    } else {
+      one(wanted.first, operand);
+    }
+  }
+
+ private:
+  void many(Want want, const ptx::Operand &operand) {
+    if (want.whole != 'v' && want.whole != 'e') refuse("a vector operand is not executed here");
+    const bool vector = operand.kind == ptx::Operand::Kind::vector;
+    const size_t count = vector ? operand.parts.size() : 1;
+    if (want.whole == 'v' && count > 4) refuse("vectors of more than four elements are not executed");
+    if (want.whole == 'v') draft_.op.n = uint8_t(count);
+    for (size_t i = 0; i < count; ++i) {
+      want.field = uint8_t(want.whole == 'v' ? field_v0 + i : field_extra + draft_.extra.size());
+      if (want.whole == 'e') draft_.extra.push_back(0);
+      one(want, vector ? operand.parts[i] : operand);
+    }
+  }
+
+  void one(const Want &want, const ptx::Operand &operand) {
+    const char kind = want.kind;
+    if (kind == 'm' || kind == 'g') return memory(want, operand);
+    if (kind == 'i') {
+      draft_.op.bytes = uint8_t(operand.value);
+    } else if (kind == 'W' || kind == 'X' || kind == 'P') {
+      const char narrow = kind == 'W' ? 'w' : kind == 'X' ? 'x' : 'p';
+      draft_.references.push_back({want.field, true, write_register(scope_, operand, narrow, draft_, after_)});
+    } else {
+      if (operand.negate) draft_.op.flags |= kNegate;
+      draft_.references.push_back({want.field, false, read_operand(scope_, operand, kind, draft_, before_)});
+    }
+  }
+
+  void memory(const Want &want, const ptx::Operand &operand) {
+    if (operand.kind != ptx::Operand::Kind::memory || !operand.parts.empty()) refuse("an address of this shape is not executed");
+    const bool second = want.kind == 'g';
+    uint32_t base;
+    if (operand.reg >= 0) {
+      base = uint32_t(operand.reg);
+    } else if (!operand.symbol.empty()) {
+      ptx::Operand symbol = operand;
+      symbol.value = 0;
+      base = symbol_address(scope_, symbol, 'x');
+    } else {
+      base = scope_.function.preload(Special::constant, 8, 0);
+    }
+    const bool narrow = scope_.function.registers[base].kind == 'w';
+    if (second) {
+      if (narrow) refuse("a 32-bit global address is not executed");
+      draft_.op.v[3] = uint32_t(operand.value);
+    } else {
+      draft_.op.offset = operand.value;
+      if (narrow) draft_.op.flags |= kAddress32;
+    }
+    draft_.references.push_back({uint8_t(second ? field_b : field_a), false, base});
+  }
+
+  const Scope &scope_;
+  Draft &draft_;
+  std::vector<Draft> &before_, &after_;
+};
+
+void mark_absent(Draft &draft, const Want &want) {
+  if (want.field == field_b) draft.op.b = kNone;
+  if (want.field == field_c) draft.op.c = kNone;
+}
+
+}  // namespace
+
+uint32_t read_operand(const Scope &scope, const ptx::Operand &operand, char kind, Draft &draft, std::vector<Draft> &before) {
+  using Kind = ptx::Operand::Kind;
+  switch (operand.kind) {
+    case Kind::reg: return read_register(scope, uint32_t(operand.reg), kind, draft, before);
+    case Kind::symbol: return symbol_address(scope, operand, kind);
+    case Kind::integer: case Kind::f32: case Kind::f64:
+      if (kind == 'p') return scope.function.preload(Special::predicate, 1, operand.value ? kNone : 0);
+      return scope.function.preload(Special::constant, bytes_of_kind(kind), immediate_bits(operand, kind));
+    default: refuse("an operand of this shape is not executed");
+  }
+}
+
+void bind_operands(const Scope &scope, const std::vector<ptx::Operand> &operands, const char *signature, Draft &draft,
+                   std::vector<Draft> &before, std::vector<Draft> &after) {
+  const std::vector<Wanted> wanted = read_signature(signature);
+  const bool hinted = draft.source && draft.source->opcode.find("cache_hint") != std::string_view::npos;
+  const size_t count = operands.size() - (hinted ? 1 : 0);      // the last operand is the cache policy
+  size_t required = 0, at = 0;
+  for (const Wanted &each : wanted) required += !each.first.optional;
+  Binder binder(scope, draft, before, after);
+  for (const Wanted &each : wanted) {
+    if (each.first.optional && count - at <= required) {
+      mark_absent(draft, each.first);
+      continue;
+    }
+    if (at >= count) refuse("an operand is missing");
+    required -= !each.first.optional;
+    binder.bind(each, operands[at++]);
+  }
+  if (at < count) refuse("there are more operands than this form has");
+}
+
+}  // namespace vgpu

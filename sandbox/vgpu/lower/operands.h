@@ -1,0 +1,49 @@
+// Binds the operands of one instruction to the fields of an Op, as the form's signature says.
+//
+// A signature lists, in the order of the text, `field:kind`. Kinds: W X P are results of 4 and 8 bytes and predicates, w x p
+// the same as sources, m is a memory address (a and offset), g a second one (b and v3), i an immediate (Op::bytes).
+// `d:W|v0:P` may be a pair; `?` marks what may be absent; field v takes a vector or a single register (v0..v3), field e
+// appends to `extra`, field _ reads nothing.
+#pragma once
+
+#include <string>
+
+#include "draft.h"
+#include "image.h"
+
+namespace vgpu {
+
+// What an operand may refer to outside the function.
+struct Scope {
+  const ptx::Module &module;
+  const Image &image;
+  DraftFunction &function;
+  class SharedLayout &shared;
+  bool entry;
+};
+
+// Shared variables of one kernel, placed as they are met.
+class SharedLayout {
+ public:
+  explicit SharedLayout(Program &program) : program_(program) {}
+  // Offset of a sized variable; for the unsized one 0, and `dynamic` becomes true.
+  uint32_t place(const ptx::Variable &, bool &dynamic);
+  void finish();
+
+ private:
+  Program &program_;
+  std::unordered_map<const ptx::Variable *, uint32_t> offset_;
+  uint32_t dynamic_align_ = 16;
+};
+
+// The virtual register that holds an operand's value. Throws UnsupportedForm where it cannot be read as `kind`.
+uint32_t read_operand(const Scope &, const ptx::Operand &, char kind, Draft &, std::vector<Draft> &before);
+
+// Fills `draft` from `operands`; conversions of width go to `before` and `after`. Throws UnsupportedForm.
+void bind_operands(const Scope &, const std::vector<ptx::Operand> &operands, const char *signature, Draft &draft,
+                   std::vector<Draft> &before, std::vector<Draft> &after);
+
+// Thrown inside lowering only: this instruction is not executed. It becomes an `unsupported` operation.
+struct UnsupportedForm { std::string message; };
+
+}  // namespace vgpu

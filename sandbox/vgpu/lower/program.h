@@ -1,0 +1,106 @@
+// A kernel after lowering: a flat array of decoded 64-byte operations, ready to be executed.
+//
+// Every register lives in a slot of the warp's frame: 32 lanes of 4 bytes (128 B) or of 8 bytes (256 B); a predicate is
+// one 32-bit lane mask. Operand fields are byte offsets from the frame's start. Constants and special registers are slots
+// too, filled before the kernel starts.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "../machine.h"
+
+namespace vgpu {
+
+struct Warp;
+struct Op;
+using Handler = const Op *(*)(Warp &, const Op *);
+
+constexpr uint32_t kNone = 0xffffffffu;
+
+// Flags of an operation.
+enum : uint16_t {
+  kFtz = 1, kSat = 2, kRelu = 4, kNan = 8, kXorSign = 16,
+  kAddress32 = 32,      // the address register is a 32-bit one
+  kNegate = 64,         // the guard or the predicate operand is negated
+  kSetsCarry = 128, kUsesCarry = 256,
+  kVolatile = 512,
+  kHasD2 = 1024,        // there is a second (predicate) destination, v[0]
+  kAligned = 2048,
+  kGuarded = 4096,      // behind a `guard` operation: threads are counted there
+  kGuardsMemory = 8192, // a guard of a memory operation
+  kIntegral = 16384,    // cvt .rni .rzi .rmi .rpi to a floating type
+  kWasBranch = 32768,   // a return that the text wrote as a branch to a return
+};
+
+enum class Rounding : uint8_t { rn, rz, rm, rp, rna };
+enum class Compare : uint8_t { eq, ne, lt, le, gt, ge, equ, neu, ltu, leu, gtu, geu, num, nan };
+enum class Combine : uint8_t { none, and_, or_, xor_ };
+
+struct alignas(64) Op {
+  Handler run = nullptr;
+  uint32_t d = 0, a = 0, b = 0, c = 0;
+  uint32_t v[4] = {0, 0, 0, 0};
+  int64_t offset = 0;           // byte offset of an address, or an immediate
+  uint32_t target = kNone;      // branch target; length of a block; index into Program::extra
+  uint32_t reconverge = kNone;
+  uint16_t form = 0;            // row of the isa table
+  uint16_t flags = 0;
+  uint8_t kind = 0;             // Compare, atomic operation, shuffle mode, ... as the form says
+  uint8_t n = 1;                // elements of a vector access
+  uint8_t bytes = 0;            // bytes per element of a memory access
+  uint8_t round = 0;            // Rounding; Combine of a setp
+};
+static_assert(sizeof(Op) == 64, "an operation is one cache line");
+
+// What a slot holds before the first instruction.
+enum class Special : uint8_t {
+  constant, tid_x, tid_y, tid_z, ntid_x, ntid_y, ntid_z, ctaid_x, ctaid_y, ctaid_z, nctaid_x, nctaid_y, nctaid_z,
+  laneid, warpid, nwarpid, smid, nsmid, gridid, lanemask_eq, lanemask_le, lanemask_lt, lanemask_ge, lanemask_gt,
+  dynamic_smem_size, total_smem_size, zero, one, local_base, predicate, dynamic_shared,
+};
+struct Preload { Special what; uint8_t bytes; uint32_t offset; uint64_t value; };
+
+struct Copy { uint32_t from, to, words; };   // frame offsets in the caller and the callee; 128-byte words
+struct CallSite { uint32_t caller; std::vector<Copy> arguments, returns; };
+
+struct Stretch { uint32_t offset, bytes; };
+
+struct FunctionCode {
+  std::string name;
+  uint32_t entry = 0, end = 0;               // operations
+  uint32_t frame_bytes = 0, local_bytes = 0;
+  std::vector<Preload> preloads;
+  std::vector<Stretch> poisoned;             // slots that may be read before they are written
+  uint32_t address = 0;                      // low half of the function's address
+};
+
+// Where an operation came from, and what it reads and writes (slot numbers for scoreboards and tracking).
+struct Origin {
+  uint32_t ptx_line = 0, file = 0, line = 0, function = 0;
+  std::string_view text;
+  uint32_t first_operand = 0;
+  uint16_t sources = 0, destinations = 0;
+};
+
+struct SharedVariable { std::string name; uint32_t offset, bytes; };
+
+struct Program {
+  KernelInfo info;
+  std::vector<Op> ops;
+  std::vector<Origin> origins;               // one for each operation
+  std::vector<uint32_t> operands;            // frame offsets: sources then destinations of each operation
+  std::vector<uint32_t> units;               // the same operands, numbered densely in each function
+  uint32_t unit_count = 0;
+  std::vector<uint32_t> extra;
+  std::vector<FunctionCode> functions;       // functions[0] is the entry
+  std::vector<CallSite> calls;
+  std::vector<std::string> notes;            // messages of unsupported operations, names of host calls
+  std::vector<SharedVariable> shared;
+  uint32_t static_shared_bytes = 0, dynamic_shared_offset = 0;
+  bool has_calls = false;
+};
+
+}  // namespace vgpu

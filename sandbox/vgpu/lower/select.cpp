@@ -1,0 +1,261 @@
+#include "select.h"
+
+#include "../isa/isa.h"
+#include "calls.h"
+#include "frame_params.h"
+#include "modifiers.h"
+
+namespace vgpu {
+
+namespace {
+
+using Kind = ptx::Operand::Kind;
+
+Draft begin(const ptx::Instruction &instruction) {
+  Draft draft;
+  draft.source = &instruction;
+  draft.guard = instruction.guard;
+  draft.guard_negate = instruction.guard_negate;
+  return draft;
+}
+
+void emit(const Selection &s, std::vector<Draft> &&drafts) {
+  for (Draft &each : drafts) s.scope.function.drafts.push_back(std::move(each));
+}
+
+// Binds `operands` to the row's signature and emits the result.
+void emit_bound(const Selection &s, uint16_t form, const std::vector<ptx::Operand> &operands, Draft draft) {
+  std::vector<Draft> before, after;
+  draft.op.form = form;
+  bind_operands(s.scope, operands, form_row(form).signature, draft, before, after);
+  before.push_back(std::move(draft));
+  for (Draft &each : after) before.push_back(std::move(each));
+  emit(s, std::move(before));
+}
+
+// --- control flow ----------------------------------------------------------------------------------------------------
+
+uint32_t find_label(const ptx::Function &function, uint32_t scope, std::string_view name) {
+  for (;;) {
+    for (const ptx::Label &label : function.labels) {
+      if (label.scope == scope && label.name == name) return label.instruction;
+    }
+    if (scope == 0) break;
+    scope = function.scope_parent[scope];
+  }
+  for (const ptx::Label &label : function.labels) {
+    if (label.name == name) return label.instruction;
+  }
+  throw UnsupportedForm{"the label " + std::string(name) + " is not in this function"};
+}
+
+bool is_return(const ptx::Function &function, uint32_t instruction) {
+  if (instruction >= function.body.size()) return true;
+  const ptx::Instruction &target = function.body[instruction];
+  return target.guard < 0 && (target.opcode == "ret" || target.opcode == "ret.uni");
+}
+
+// The guard of a branch or return is its condition, not a mask around it.
+void take_condition(Draft &draft) {
+  if (draft.guard < 0) return;
+  draft.references.push_back({field_a, false, uint32_t(draft.guard)});
+  if (draft.guard_negate) draft.op.flags |= kNegate;
+  draft.guard = -1;
+}
+
+void select_branch(const Selection &s, const ptx::Instruction &instruction) {
+  Draft draft = begin(instruction);
+  const bool conditional = instruction.guard >= 0;
+  if (instruction.operands.empty() || instruction.operands[0].kind != Kind::symbol) {
+    throw UnsupportedForm{"a branch needs a label"};
+  }
+  const ptx::Function &tree = *s.scope.function.tree;
+  const uint32_t target = find_label(tree, instruction.scope, instruction.operands[0].symbol);
+  take_condition(draft);
+  if (is_return(tree, target)) {
+    draft.op.form = conditional ? form_ret_if : form_ret;
+    draft.op.flags |= kWasBranch;
+  } else {
+    draft.op.form = conditional ? form_bra_if : form_bra;
+    draft.targets.push_back(target);
+  }
+  emit(s, {draft});
+}
+
+void select_leave(const Selection &s, const ptx::Instruction &instruction, bool exits) {
+  Draft draft = begin(instruction);
+  const bool conditional = instruction.guard >= 0;
+  take_condition(draft);
+  draft.op.form = exits ? (conditional ? form_exit_if : form_exit) : (conditional ? form_ret_if : form_ret);
+  emit(s, {draft});
+}
+
+void select_table_branch(const Selection &s, const ptx::Instruction &instruction) {
+  Draft draft = begin(instruction);
+  draft.op.form = form_brx_idx;
+  const ptx::Function &tree = *s.scope.function.tree;
+  for (const ptx::BranchTable &table : tree.tables) {
+    if (instruction.operands.size() < 2 || table.name != instruction.operands[1].symbol) continue;
+    for (const std::string_view name : table.targets) draft.targets.push_back(find_label(tree, instruction.scope, name));
+  }
+  if (draft.targets.empty()) throw UnsupportedForm{"the branch table is not in this function"};
+  std::vector<Draft> before;
+  draft.references.push_back({field_a, false, read_operand(s.scope, instruction.operands[0], 'w', draft, before)});
+  emit(s, std::move(before));
+  emit(s, {draft});
+}
+
+// --- data movement -----------------------------------------------------------------------------------------------------
+
+void select_move(const Selection &s, const ptx::Instruction &instruction) {
+  const bool packs = instruction.operands.size() == 2 && instruction.operands[1].kind == Kind::vector;
+  const bool unpacks = instruction.operands.size() == 2 && instruction.operands[0].kind == Kind::vector;
+  const std::string_view source = instruction.operands.size() == 2 ? instruction.operands[1].symbol : std::string_view();
+  const std::string_view type = token_at(instruction.opcode, 1);
+  const std::string width(type.substr(1));
+  uint16_t form;
+  std::vector<ptx::Operand> operands = instruction.operands;
+  if (packs || unpacks) {
+    const std::vector<ptx::Operand> &parts = instruction.operands[packs ? 1 : 0].parts;
+    form = s.forms.find((packs ? "pack.b" : "unpack.b") + width + "." + std::to_string(parts.size()));
+    operands = packs ? std::vector<ptx::Operand>{instruction.operands[0]} : std::vector<ptx::Operand>{};
+    operands.insert(operands.end(), parts.begin(), parts.end());
+    if (unpacks) operands.push_back(instruction.operands[1]);
+  } else if (source.substr(0, 6) == "%clock" || source.substr(0, 11) == "%globaltime") {
+    form = s.forms.find("read.clock.b" + width);
+    operands.pop_back();
+  } else {
+    form = s.forms.find(instruction.opcode);
+  }
+  if (form == form_count) throw UnsupportedForm{"this move is not executed"};
+  emit_bound(s, form, operands, begin(instruction));
+}
+
+// Parameters of the kernel are read at a fixed offset of the parameter block, or through their address.
+void select_entry_param(const Selection &s, const ptx::Instruction &instruction) {
+  ptx::Operand address = instruction.operands[1];
+  if (address.reg >= 0) {
+    const size_t at = instruction.opcode.find(".param");
+    const std::string opcode = "ld.const" + std::string(instruction.opcode.substr(instruction.opcode.find('.', at + 1)));
+    const uint16_t form = s.forms.find(opcode);
+    if (form == form_count) throw UnsupportedForm{"this load of a parameter is not executed"};
+    return emit_bound(s, form, instruction.operands, begin(instruction));
+  }
+  const uint16_t form = s.forms.find(instruction.opcode);
+  if (form == form_count || address.variable < 0) throw UnsupportedForm{"this load of a parameter is not executed"};
+  uint32_t offset = 0, end = 0;
+  for (const uint32_t index : s.scope.function.tree->params) {
+    const ptx::Variable &param = s.scope.function.tree->variables[index];
+    end = (end + param.align - 1) / param.align * param.align;
+    if (index == uint32_t(address.variable)) offset = end;
+    end += uint32_t(param.bytes);
+  }
+  const int64_t at = offset + address.value;
+  if (at < 0 || at + 16 > int64_t(kParamBytes)) throw UnsupportedForm{"the offset is outside the kernel's parameters"};
+  std::vector<Draft> before, after;
+  Draft draft = begin(instruction);
+  draft.op.form = form;
+  bind_operands(s.scope, {instruction.operands[0]}, std::string(form_row(form).signature).substr(0, 3).c_str(), draft, before, after);
+  draft.op.offset = at;
+  emit(s, {draft});
+  emit(s, std::move(after));
+}
+
+bool select_param(const Selection &s, const ptx::Instruction &instruction) {
+  const std::string_view base = token_at(instruction.opcode, 0), space = token_at(instruction.opcode, 1);
+  if ((base != "ld" && base != "st") || space.substr(0, 5) != "param") return false;
+  const ptx::Operand &address = instruction.operands.at(base == "ld" ? 1 : 0);
+  const ptx::Function &tree = *s.scope.function.tree;
+  bool of_kernel = address.variable < 0;
+  for (const uint32_t index : tree.params) of_kernel |= tree.entry && int32_t(index) == address.variable;
+  if (of_kernel && base == "ld") select_entry_param(s, instruction);
+  else emit(s, frame_param_access(s.scope, s.forms, instruction));
+  return true;
+}
+
+// --- everything else ---------------------------------------------------------------------------------------------------
+
+bool is_access(std::string_view base) {
+  return base == "ld" || base == "st" || base == "ldu" || base == "atom" || base == "red" || base == "ldmatrix";
+}
+uint32_t element_bytes(std::string_view opcode) {
+  return ptx::bytes_of(ptx::type_of(opcode.substr(opcode.rfind('.') + 1)));
+}
+
+void select_plain(const Selection &s, const ptx::Instruction &instruction) {
+  const uint16_t form = s.forms.find(instruction.opcode);
+  if (form == form_count) throw UnsupportedForm{"this instruction is not executed by the virtual GPU"};
+  Draft draft = begin(instruction);
+  decode_modifiers(instruction.opcode, draft.op);
+  if (is_access(token_at(instruction.opcode, 0))) draft.op.bytes = uint8_t(element_bytes(instruction.opcode));
+  std::vector<ptx::Operand> operands = instruction.operands;
+  if (form == form_lop3_b32) {
+    if (operands.size() != 5) throw UnsupportedForm{"lop3 needs a table"};
+    draft.op.offset = operands.back().value;
+    operands.pop_back();
+  }
+  emit_bound(s, form, operands, draft);
+}
+
+// A guarded operation that may switch warps is jumped over instead of masked.
+bool must_branch_around(const ptx::Instruction &instruction) {
+  const std::string_view base = token_at(instruction.opcode, 0);
+  return instruction.guard >= 0 && (base == "call" || base == "bar" || base == "barrier" || base == "trap" || base == "brx");
+}
+
+void select_guarded(const Selection &s, const ptx::Instruction &instruction);
+
+void select_any(const Selection &s, const ptx::Instruction &instruction) {
+  const std::string_view base = token_at(instruction.opcode, 0);
+  if (must_branch_around(instruction)) return select_guarded(s, instruction);
+  if (instruction.opcode == "bra" || instruction.opcode == "bra.uni") return select_branch(s, instruction);
+  if (base == "ret" || base == "exit") return select_leave(s, instruction, base == "exit");
+  if (base == "brx") return select_table_branch(s, instruction);
+  if (base == "call") return select_call(s, instruction);
+  if (base == "mov") return select_move(s, instruction);
+  if (!select_param(s, instruction)) select_plain(s, instruction);
+}
+
+void select_guarded(const Selection &s, const ptx::Instruction &instruction) {
+  const uint32_t here = uint32_t(&instruction - s.scope.function.tree->body.data());
+  Draft around = begin(instruction);
+  around.op.form = form_bra_if;
+  around.guard_negate = !around.guard_negate;
+  take_condition(around);
+  around.targets.push_back(here + 1);
+  emit(s, {around});
+  const size_t first = s.scope.function.drafts.size();
+  ptx::Instruction bare = instruction;
+  bare.guard = -1;
+  select_any(s, bare);
+  for (size_t i = first; i < s.scope.function.drafts.size(); ++i) {
+    s.scope.function.drafts[i].source = &instruction;
+  }
+}
+
+}  // namespace
+
+void select_instruction(const Selection &s, const ptx::Instruction &instruction) {
+  const size_t before = s.scope.function.drafts.size();
+  try {
+    select_any(s, instruction);
+  } catch (const UnsupportedForm &refused) {
+    s.scope.function.drafts.resize(before);
+    Draft draft = begin(instruction);
+    draft.guard = -1;
+    draft.op.form = form_unsupported;
+    draft.op.offset = int64_t(s.program.notes.size());
+    s.program.notes.push_back(refused.message);
+    if (instruction.guard >= 0) {
+      Draft around = begin(instruction);
+      around.op.form = form_bra_if;
+      around.guard_negate = !around.guard_negate;
+      take_condition(around);
+      around.targets.push_back(uint32_t(&instruction - s.scope.function.tree->body.data()) + 1);
+      emit(s, {around});
+    }
+    emit(s, {draft});
+  }
+}
+
+}  // namespace vgpu
