@@ -1,4 +1,4 @@
-"""Naive starts and device tables are what they were before any rule was tuned: a faster answer must not come from a slower
+"""Naive starts and device tables are as they were before any rule was tuned: no faster answer comes from a slower
 start or a kinder table.
 
 To change one on purpose, say why in the changelog, and let `python tests/test_frozen.py` print the new hashes.

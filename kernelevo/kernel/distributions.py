@@ -50,7 +50,8 @@ class Distribution:
 
 def normal(mean: float = 0.0, std: float = 1.0) -> Distribution:
     """Normally distributed numbers."""
-    return Distribution(f"normal({mean:g},{std:g})", lambda rng, shape, dtype, dims: _bell(rng, mean, std, shape, dtype))
+    name = f"normal({mean:g},{std:g})"
+    return Distribution(name, lambda rng, shape, dtype, dims: _bell(rng, mean, std, shape, dtype))
 
 
 def uniform(low: float = -1.0, high: float = 1.0) -> Distribution:
