@@ -37,7 +37,7 @@ class Finding:
 
 
 def examine(layers: Mapping[str, Any] | None) -> list[Finding]:
-    """All findings, in the order in which a run needs them. `layers` is what the launcher's --probe answered, None where
+    """All findings, in the order in which a run needs them. `layers` is what the launcher's probe answered, None where
     the launcher is missing."""
     return [
         _python(),

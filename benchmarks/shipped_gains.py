@@ -1,0 +1,60 @@
+"""Modelled gains on the shipped kernels: `kernelevo optimize` on each, as a user would run it, and a table of what came out.
+
+    python benchmarks/shipped_gains.py [--device virtual:h100] [--seconds 45] [--write]
+
+`--write` records the table as benchmarks/results/shipped_gains-DEVICE.json. Gains are of modelled time, stated with the
+counts that moved; they are claims about the model, not about a card.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+KEPT = ("baseline_us", "best_us", "speedup", "evaluations", "passed", "moves", "cases")
+
+
+def main() -> int:
+    options = read_options()
+    rows = {kernel.stem: optimise(kernel, options) for kernel in sorted((ROOT / "kernels").glob("*.cu"))}
+    for name, row in rows.items():
+        print(
+            f"{name:12} {row['baseline_us']:9.2f} -> {row['best_us']:8.2f} us modelled, {row['speedup']:7.2f} times, "
+            f"{row['evaluations']:3} evaluations in {row['seconds']:.0f} s: {' + '.join(row['moves']) or 'nothing faster'}"
+        )
+    if options.write:
+        target = ROOT / "benchmarks" / "results" / f"shipped_gains-{options.device.replace(':', '_')}.json"
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(json.dumps({"device": options.device, "how": "modelled", "kernels": rows}, indent=1) + "\n")
+    return 0 if all(row["passed"] for row in rows.values()) else 1
+
+
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="virtual:h100")
+    parser.add_argument("--seconds", type=float, default=45.0, help="search time per kernel")
+    parser.add_argument("--write", action="store_true", help="record the table under benchmarks/results/")
+    return parser.parse_args()
+
+
+def optimise(kernel: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """One `kernelevo optimize --json`; raises CalledProcessError where it fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = [sys.executable, "-m", "kernelevo", "optimize", str(kernel), "--json", "--quiet"]
+        words += ["--device", options.device, "--seconds", str(options.seconds), "--out", str(Path(folder) / "best.cu")]
+        started = time.monotonic()
+        done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=folder)
+        seconds = time.monotonic() - started
+    answer = json.loads(done.stdout)
+    return {**{name: answer[name] for name in KEPT}, "seconds": round(seconds, 1)}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
