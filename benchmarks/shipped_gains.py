@@ -1,4 +1,4 @@
-"""Modelled gains on the shipped kernels: `kernelevo optimize` on each, as a user would run it, and a table of what came out.
+"""Modelled gains on the shipped kernels: `kernelevo optimize` on each, as a user would run it, and a table.
 
     python benchmarks/shipped_gains.py [--device virtual:h100] [--seconds 45] [--write]
 
@@ -25,10 +25,9 @@ def main() -> int:
     options = read_options()
     rows = {kernel.stem: optimise(kernel, options) for kernel in sorted((ROOT / "kernels").glob("*.cu"))}
     for name, row in rows.items():
-        print(
-            f"{name:12} {row['baseline_us']:9.2f} -> {row['best_us']:8.2f} us modelled, {row['speedup']:7.2f} times, "
-            f"{row['evaluations']:3} evaluations in {row['seconds']:.0f} s: {' + '.join(row['moves']) or 'nothing faster'}"
-        )
+        moves = " + ".join(row["moves"]) or "nothing faster"
+        gain = f"{row['baseline_us']:9.2f} -> {row['best_us']:8.2f} us modelled, {row['speedup']:7.2f} times"
+        print(f"{name:12} {gain}, {row['evaluations']:3} evaluations in {row['seconds']:.0f} s: {moves}")
     if options.write:
         target = ROOT / "benchmarks" / "results" / f"shipped_gains-{options.device.replace(':', '_')}.json"
         target.parent.mkdir(exist_ok=True)
