@@ -54,7 +54,8 @@ std::string text_at(const Run &run, const Warp &w, uint32_t lane, uint64_t addre
 // The values behind a format: each is aligned to its own size.
 class Values {
  public:
-  Values(const Run &run, const Warp &w, uint32_t lane, uint64_t address) : run_(run), w_(w), lane_(lane), address_(address) {}
+  Values(const Run &run, const Warp &w, uint32_t lane, uint64_t address)
+      : run_(run), w_(w), lane_(lane), address_(address) {}
   uint64_t next(uint32_t bytes) {
     at_ = (at_ + bytes - 1) / bytes * bytes;
     uint64_t value = 0;
@@ -133,7 +134,8 @@ bool fail_assertion(Run &run, Warp &w, const Op *op, uint32_t lane) {
   return false;
 }
 
-// Device heap blocks are ordinary allocations with guard bands; they last until the machine ends. Null when memory is gone.
+// Device heap blocks are ordinary allocations with guard bands; they last until the machine ends. Null when memory is
+// gone.
 void allocate(Run &run, Warp &w, const Op *op, uint32_t lane) {
   Arena &arena = state_of(run).arena;
   uint64_t address = 0;
@@ -156,7 +158,8 @@ uint32_t ask_caches(Run &run, Access access, const uint64_t *address, uint32_t m
     caches.store(address, mask, bytes);
     return t.alu;
   }
-  if (access == Access::atomic) return caches.atomic(address, mask, bytes).dram ? t.atomic + t.dram - t.l2_hit : t.atomic;
+  if (access == Access::atomic)
+    return caches.atomic(address, mask, bytes).dram ? t.atomic + t.dram - t.l2_hit : t.atomic;
   const CacheModel::Hit hit = caches.load(address, mask, bytes);
   return hit.dram ? t.dram : hit.l2_hit ? t.l2_hit : t.l1_hit;
 }

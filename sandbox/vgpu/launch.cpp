@@ -15,7 +15,7 @@ namespace vgpu {
 namespace {
 
 constexpr uint32_t kWarp = 32;
-constexpr uint64_t kCallFrames = 256;                 // frames of the deepest recursion, if functions are called at all
+constexpr uint64_t kCallFrameBytes = 512 << 10;  // at least, for a warp's nested calls, if functions are called at all
 constexpr uint64_t kCallLocalBytes = 16384;
 
 Watch watch_for(const Options &options) {
@@ -49,7 +49,8 @@ std::vector<uint32_t> latencies_of(const Timing &t) {
 
 class Launcher {
  public:
-  Launcher(const LaunchContext &context, const Program &program, const Launch &launch, const Options &options, Budget budget);
+  Launcher(const LaunchContext &context, const Program &program, const Launch &launch, const Options &options,
+           Budget budget);
   LaunchReport run();
 
  private:
@@ -83,9 +84,16 @@ class Launcher {
   uint32_t stop_lanes_ = 0;
 };
 
-Launcher::Launcher(const LaunchContext &context, const Program &program, const Launch &launch, const Options &options, Budget budget)
-    : context_(context), program_(program), launch_(launch), options_(options), executor_(best_executor()),
-      watch_(watch_for(options)), host_{context.arena, "", "", {}, context.caches, options.timing}, counts_(program.ops.size()),
+Launcher::Launcher(const LaunchContext &context, const Program &program, const Launch &launch, const Options &options,
+                   Budget budget)
+    : context_(context),
+      program_(program),
+      launch_(launch),
+      options_(options),
+      executor_(best_executor()),
+      watch_(watch_for(options)),
+      host_{context.arena, "", "", {}, context.caches, options.timing},
+      counts_(program.ops.size()),
       latencies_(latencies_of(options.timing)) {
   run_.program = &program;
   run_.counts = counts_.data();
@@ -118,9 +126,10 @@ void Launcher::bind_operations() {
 }
 
 void Launcher::make_warps() {
-  uint64_t frame_bytes = program_.functions[0].frame_bytes, local_bytes = program_.functions[0].local_bytes, largest = 0;
-  for (const FunctionCode &code : program_.functions) largest = std::max<uint64_t>(largest, code.frame_bytes);
-  if (program_.has_calls) frame_bytes += kCallFrames * largest, local_bytes += kCallLocalBytes;
+  uint64_t frame_bytes = program_.functions[0].frame_bytes, local_bytes = program_.functions[0].local_bytes,
+           callees = 0;
+  for (const FunctionCode &code : program_.functions) callees += code.frame_bytes;
+  if (program_.has_calls) frame_bytes += std::max(callees, kCallFrameBytes), local_bytes += kCallLocalBytes;
   frame_bytes = (frame_bytes + 127) / 128 * 128;
   run_.local_stride = (local_bytes + 15) / 16 * 16;
   run_.shared_bytes = launch_.dynamic_shared_bytes ? program_.dynamic_shared_offset + launch_.dynamic_shared_bytes
@@ -163,12 +172,14 @@ void Launcher::poison_words(char *memory, uint64_t bytes) const {
 
 void Launcher::start_block(uint64_t number) {
   const Dim3 &grid = launch_.grid;
-  run_.block_index = {uint32_t(number % grid.x), uint32_t(number / grid.x % grid.y), uint32_t(number / grid.x / grid.y)};
+  run_.block_index = {uint32_t(number % grid.x), uint32_t(number / grid.x % grid.y),
+                      uint32_t(number / grid.x / grid.y)};
   run_.block_number = uint32_t(number);
   poison_words(run_.shared, run_.shared_bytes);
   if (run_.known_shared) std::memset(run_.known_shared, 0, run_.shared_bytes / 8 + 1);
   const uint32_t local = program_.functions[0].local_bytes;
-  for (uint32_t thread = 0; local && thread < run_.threads; ++thread) poison_words(run_.local + thread * run_.local_stride, local);
+  for (uint32_t thread = 0; local && thread < run_.threads; ++thread)
+    poison_words(run_.local + thread * run_.local_stride, local);
   if (run_.known_local) std::memset(run_.known_local, 0, run_.local_stride * run_.warps * kWarp / 8);
   for (Barrier &barrier : run_.barriers) barrier = Barrier{};
   for (Warp &w : warps_) {
@@ -303,20 +314,25 @@ std::string check_launch(const Program &program, const Launch &launch, const Lim
   const uint64_t threads = block.count();
   if (threads == 0 || grid.count() == 0) return "a block and a grid need at least one thread in every dimension";
   if (block.x > 1024 || block.y > 1024 || block.z > 64 || threads > limits.threads_per_block) {
-    return "a block of " + std::to_string(threads) + " threads is larger than the device's limit of " + std::to_string(limits.threads_per_block);
+    return "a block of " + std::to_string(threads) + " threads is larger than the device's limit of " +
+           std::to_string(limits.threads_per_block);
   }
-  if (grid.x > 0x7fffffff || grid.y > 65535 || grid.z > 65535) return "the grid is larger than the device's limit of 2147483647 x 65535 x 65535 blocks";
+  if (grid.x > 0x7fffffff || grid.y > 65535 || grid.z > 65535)
+    return "the grid is larger than the device's limit of 2147483647 x 65535 x 65535 blocks";
   if (most.count() != 0 && threads > most.count()) {
-    return "a block of " + std::to_string(threads) + " threads is larger than the " + std::to_string(most.count()) + " that the kernel was compiled for";
+    return "a block of " + std::to_string(threads) + " threads is larger than the " + std::to_string(most.count()) +
+           " that the kernel was compiled for";
   }
   const uint64_t shared = uint64_t(program.dynamic_shared_offset) + launch.dynamic_shared_bytes;
   if (shared > limits.shared_bytes_per_block) {
-    return std::to_string(shared) + " bytes of shared memory a block are more than the device's " + std::to_string(limits.shared_bytes_per_block);
+    return std::to_string(shared) + " bytes of shared memory a block are more than the device's " +
+           std::to_string(limits.shared_bytes_per_block);
   }
   return {};
 }
 
-LaunchReport run_launch(const LaunchContext &context, const Program &program, const Launch &launch, const Options &options, Budget budget) {
+LaunchReport run_launch(const LaunchContext &context, const Program &program, const Launch &launch,
+                        const Options &options, Budget budget) {
   const std::string problem = check_launch(program, launch, context.limits);
   if (problem.empty()) return Launcher(context, program, launch, options, budget).run();
   LaunchReport report;

@@ -27,7 +27,9 @@ std::shared_ptr<const Module> Module::load(std::string_view ptx, std::vector<Dia
 
 struct Machine::State {
   State(std::shared_ptr<const LoadedModule> loaded, const Limits &given)
-      : module(std::move(loaded)), limits(given), arena(module->image.end - kGlobalBase + kGuardBand, given.memory_bytes) {}
+      : module(std::move(loaded)),
+        limits(given),
+        arena(module->image.end - kGlobalBase + kGuardBand, given.memory_bytes) {}
 
   void place_variables();
   void write_relocations(const Placed &);

@@ -4,8 +4,8 @@
 // no clock and no randomness: the same module, the same memory and the same launch give the same results and the same
 // integer counts on every machine. It is not thread-safe; use one Machine per thread.
 //
-// Faults of the program are values (LaunchReport::faults). Errors of the caller (an unknown kernel, a parameter block of
-// the wrong size) throw std::invalid_argument. A defect of ours throws std::logic_error.
+// Faults of the program are values (LaunchReport::faults). Errors of the caller (an unknown kernel, a parameter block
+// of the wrong size) throw std::invalid_argument. A defect of ours throws std::logic_error.
 #pragma once
 
 #include <cstdint>
@@ -83,7 +83,7 @@ struct Counts {
   uint64_t global_store_requests = 0, global_store_sectors = 0;
   uint64_t global_atomic_requests = 0, global_atomic_sectors = 0;
   uint64_t global_atomic_lanes = 0;                               // lanes that updated
-  uint64_t global_atomic_hottest = 0;                             // most updates of any one address, over the whole launch
+  uint64_t global_atomic_hottest = 0;                             // most updates of any one address in the launch
   uint64_t global_load_bytes = 0, global_store_bytes = 0;         // bytes the lanes asked for
   uint64_t local_requests = 0, local_sectors = 0;
   uint64_t shared_load_requests = 0, shared_load_wavefronts = 0;
@@ -113,7 +113,8 @@ struct LaunchReport {
   std::string printed;            // output of printf, capped
 };
 
-struct ParamInfo { uint32_t offset, size, align; std::string type; };   // type: "u64", "f32", "b8" (by-value struct) ...
+// type: "u64", "f32", "b8" (by-value struct) ...
+struct ParamInfo { uint32_t offset, size, align; std::string type; };
 struct KernelInfo {
   std::string name;
   std::vector<ParamInfo> params;
@@ -136,8 +137,8 @@ class Module {
 
 // Latencies in cycles and cache sizes for the scoreboard and the cache model; filled from a GPU table by the caller.
 struct Timing {
-  uint32_t alu = 4, fp64 = 8, special = 18, shared = 24, l1_hit = 34, l2_hit = 260, dram = 560, atomic = 300, shuffle = 24,
-           barrier = 20, constant = 8, matrix = 33;
+  uint32_t alu = 4, fp64 = 8, special = 18, shared = 24, l1_hit = 34, l2_hit = 260, dram = 560, atomic = 300,
+           shuffle = 24, barrier = 20, constant = 8, matrix = 33;
   uint64_t l1_bytes = 128 << 10;  // per SM; divided by the caller among resident blocks
   uint64_t l2_bytes = 50 << 20;
 };
@@ -187,8 +188,8 @@ class Machine {
   void poison(uint64_t address, uint64_t bytes);
   // The pattern uninitialised global, shared and local memory and registers read as. Set it before allocating.
   void set_poison(uint32_t pattern);
-  // Any byte of [address, address+bytes) still uninitialised (only with Options::track_uninitialised launches): first offset,
-  // or -1.
+  // The first byte of [address, address + bytes) still uninitialised, as an offset, or -1 (only with launches under
+  // Options::track_uninitialised).
   int64_t first_uninitialised(uint64_t address, uint64_t bytes) const;
 
   // Runs one launch to its end, to its first fault, or to the end of its budget.

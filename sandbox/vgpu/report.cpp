@@ -14,6 +14,17 @@ std::string hexadecimal(uint64_t value) {
   return text;
 }
 
+// An instruction may span lines of the text; in a report it is one line.
+std::string one_line(std::string_view text) {
+  std::string line;
+  for (const char c : text) {
+    const bool space = c == ' ' || c == '\t' || c == '\n' || c == '\r';
+    if (!space) line += c;
+    else if (!line.empty() && line.back() != ' ') line += ' ';
+  }
+  return line;
+}
+
 SourceLine source_of(const LoadedModule &module, const Origin &origin) {
   const auto file = module.tree->files.find(origin.file);
   return {file == module.tree->files.end() ? std::string() : file->second, origin.line};
@@ -50,7 +61,8 @@ uint64_t bytes_of_allocation(const LaunchContext &context, const Run &run, const
 }
 
 std::string access_words(const LaunchContext &context, const Run &run, const Fault &fault) {
-  const std::string size = std::to_string(fault.bytes) + " bytes of " + name_of(fault.space) + " memory at " + hexadecimal(fault.address);
+  const std::string size =
+      std::to_string(fault.bytes) + " bytes of " + name_of(fault.space) + " memory at " + hexadecimal(fault.address);
   const std::string place = fault.allocation.empty() ? std::string("; nothing is allocated")
       : ": byte " + std::to_string(fault.offset) + " of '" + fault.allocation + "', which has " +
             std::to_string(bytes_of_allocation(context, run, fault)) + " bytes";
@@ -91,25 +103,34 @@ void add_memory(const Op &op, Class cls, const OpCounts &own, uint64_t threads, 
   const uint64_t bytes = threads * op.n * op.bytes;
   switch (cls) {
     case Class::global_load:
-      counts.global_load_requests += own.requests, counts.global_load_sectors += own.pieces, counts.global_load_bytes += bytes;
+      counts.global_load_requests += own.requests, counts.global_load_sectors += own.pieces,
+          counts.global_load_bytes += bytes;
       break;
     case Class::global_store:
-      counts.global_store_requests += own.requests, counts.global_store_sectors += own.pieces, counts.global_store_bytes += bytes;
+      counts.global_store_requests += own.requests, counts.global_store_sectors += own.pieces,
+          counts.global_store_bytes += bytes;
       break;
     case Class::global_atomic:
       counts.global_atomic_requests += own.requests, counts.global_atomic_sectors += own.pieces;
       counts.global_atomic_lanes += threads;
       break;
     case Class::async_copy:
-      counts.global_load_requests += own.requests, counts.global_load_sectors += own.pieces, counts.global_load_bytes += threads * op.bytes;
+      counts.global_load_requests += own.requests, counts.global_load_sectors += own.pieces,
+          counts.global_load_bytes += threads * op.bytes;
       counts.shared_store_requests += own.requests, counts.shared_store_wavefronts += own.wavefronts;
       break;
     case Class::local_load: case Class::local_store:
       counts.local_requests += own.requests, counts.local_sectors += own.pieces;
       break;
-    case Class::shared_load: counts.shared_load_requests += own.requests, counts.shared_load_wavefronts += own.pieces; break;
-    case Class::shared_store: counts.shared_store_requests += own.requests, counts.shared_store_wavefronts += own.pieces; break;
-    case Class::shared_atomic: counts.shared_atomic_requests += own.requests, counts.shared_atomic_wavefronts += own.pieces; break;
+    case Class::shared_load:
+      counts.shared_load_requests += own.requests, counts.shared_load_wavefronts += own.pieces;
+      break;
+    case Class::shared_store:
+      counts.shared_store_requests += own.requests, counts.shared_store_wavefronts += own.pieces;
+      break;
+    case Class::shared_atomic:
+      counts.shared_atomic_requests += own.requests, counts.shared_atomic_wavefronts += own.pieces;
+      break;
     default: break;
   }
 }
@@ -128,12 +149,13 @@ void add_operation(const Op &op, uint64_t executed, uint64_t threads, const OpCo
   add_memory(op, form.cls, own, threads, counts);
 }
 
-LineCounts line_of(const LoadedModule &module, const Program &program, size_t i, uint64_t executed, uint64_t threads, const OpCounts &own) {
+LineCounts line_of(const LoadedModule &module, const Program &program, size_t i, uint64_t executed, uint64_t threads,
+                   const OpCounts &own) {
   const Origin &origin = program.origins[i];
   LineCounts line;
   line.source = source_of(module, origin);
   line.ptx_line = origin.ptx_line;
-  line.instruction = std::string(origin.text);
+  line.instruction = one_line(origin.text);
   line.warp_instructions = executed;
   line.thread_instructions = threads;
   line.requests = own.requests;
@@ -151,7 +173,7 @@ Fault describe_fault(const LaunchContext &context, const Run &run) {
   const Origin &origin = run.program->origins[index];
   Fault fault{run.stop.kind, "", run.program->info.name, run.program->functions[origin.function].name, run.block_index,
               {0, 0, 0}, run.stop.space, run.stop.address, run.stop.bytes, "", 0, source_of(context.module, origin),
-              origin.ptx_line, std::string(origin.text)};
+              origin.ptx_line, one_line(origin.text)};
   const uint32_t thread = run.stop.warp * 32 + run.stop.lane;
   fault.thread = {thread % run.block.x, thread / run.block.x % run.block.y, thread / run.block.x / run.block.y};
   if (fault.bytes && fault.kind != FaultKind::uninitialised_address) locate(context, run, fault);
@@ -160,8 +182,8 @@ Fault describe_fault(const LaunchContext &context, const Run &run) {
 }
 
 // Operations of a block that a fault cut short were counted when the block was entered; they are taken back.
-void add_counts(const Program &program, const Run &run, const std::vector<OpCounts> &all, uint32_t stop_lanes, LaunchReport &report,
-                bool lines, const LoadedModule &module) {
+void add_counts(const Program &program, const Run &run, const std::vector<OpCounts> &all, uint32_t stop_lanes,
+                LaunchReport &report, bool lines, const LoadedModule &module) {
   const bool cut = run.stop.stopped && run.stop.kind != FaultKind::budget;
   const size_t stop_at = cut ? static_cast<size_t>(run.stop.op - run.ops) : program.ops.size();
   bool behind_stop = false;

@@ -24,7 +24,8 @@ inline void fill_inactive(Lanes64 &address, u32 mask) {
   for (u32 i = 0; i < kWarpSize; ++i) address.at[i] = in_mask(mask, i) ? address.at[i] : first;
 }
 
-// What one pass over the 32 addresses tells. Only additions and bit operations, so that every build makes vectors of it.
+// What one pass over the 32 addresses tells. Only additions and bit operations, so that every build makes vectors of
+// it.
 struct Shape {
   u64 low_bits = 0;         // of any address: alignment
   u64 differ = 0;           // 0: all lanes agree
@@ -92,7 +93,8 @@ inline bool check_extents(Warp &w, const Op *op, const Lanes64 &address, u32 byt
 inline bool check_window(Warp &w, const Op *op, Space space, const Lanes64 &address, u32 bytes, u64 size) {
   for (u32 rest = w.mask; rest; rest &= rest - 1) {
     const u64 at = address.at[first_lane(rest)];
-    if (at + bytes > size || at + bytes < at) return fault(w, op, FaultKind::out_of_bounds, space, first_lane(rest), at, bytes);
+    if (at + bytes > size || at + bytes < at)
+      return fault(w, op, FaultKind::out_of_bounds, space, first_lane(rest), at, bytes);
   }
   return true;
 }
@@ -140,8 +142,10 @@ inline const Op *split_by_space(Warp &w, const Op *op, const Lanes64 &address, P
   const u32 shared = all & lanes_where([&](u32 i) { return address.at[i] - kSharedWindow < kWindowBytes; });
   const u32 local = all & lanes_where([&](u32 i) { return address.at[i] - kLocalWindow < kWindowBytes; });
   const Op *next = op + 1;
-  const struct { u32 mask; u64 base; Space space; } parts[] = {
-      {all & ~shared & ~local, 0, Space::global}, {shared, kSharedWindow, Space::shared}, {local, kLocalWindow, Space::local}};
+  const struct { u32 mask; u64 base; Space space;
+  } parts[] = {{all & ~shared & ~local, 0, Space::global},
+               {shared, kSharedWindow, Space::shared},
+               {local, kLocalWindow, Space::local}};
   for (const auto &each : parts) {
     if (!each.mask || !next) continue;
     Lanes64 moved;

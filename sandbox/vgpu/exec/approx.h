@@ -91,7 +91,9 @@ inline f32 div_approx(f32 a, f32 b) {
 
 // The upper 32 bits of the result; the lower 32 bits are zero.
 inline f64 gross_rcp(f64 x) { return bits_as<f64>(bits_as<u64>(canon(1.0 / x)) & 0xffffffff00000000); }
-inline f64 gross_rsqrt(f64 x) { return bits_as<f64>(bits_as<u64>(canon(1.0 / __builtin_sqrt(x))) & 0xffffffff00000000); }
+inline f64 gross_rsqrt(f64 x) {
+  return bits_as<f64>(bits_as<u64>(canon(1.0 / __builtin_sqrt(x))) & 0xffffffff00000000);
+}
 inline f64 flush_f64(f64 x) {
   const u64 bits = bits_as<u64>(x);
   return bits_as<f64>((bits & 0x7ff0000000000000) ? bits : (bits & 0x8000000000000000));

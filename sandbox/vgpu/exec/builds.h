@@ -1,5 +1,5 @@
-// The builds of the interpreter. Each is compiled with the namespace renamed (-Dvgpu=vgpu_v3), so that no inline function
-// of one build is ever linked into another; that is why they meet here as plain pointers (to vgpu::Executor).
+// The builds of the interpreter. Each is compiled with the namespace renamed (-Dvgpu=vgpu_v3), so that no inline
+// function of one build is ever linked into another; that is why they meet here as plain pointers (to vgpu::Executor).
 #pragma once
 
 extern "C" {

@@ -43,7 +43,10 @@ template <>
 inline f32 ReadLane<f32>::operator()(u32 i) const { return flush_if(Slot<f32>::get(slot, i), ftz); }
 
 inline u32 combine(u32 result, u32 with, Combine how) {
-  return how == Combine::and_ ? result & with : how == Combine::or_ ? result | with : how == Combine::xor_ ? result ^ with : result;
+  return how == Combine::and_   ? result & with
+         : how == Combine::or_  ? result | with
+         : how == Combine::xor_ ? result ^ with
+                                : result;
 }
 
 template <class T>

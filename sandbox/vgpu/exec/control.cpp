@@ -109,7 +109,8 @@ const Op *brx_idx(Warp &w, const Op *op) {
   const u32 *index = lanes_at<u32>(w, op->a);
   const u32 chosen = index[first_lane(w.mask)];
   const u32 same = w.mask & lanes_where([&](u32 i) { return index[i] == chosen; });
-  if (chosen >= op->v[0]) return stop_at(w, op, FaultKind::trap, first_lane(w.mask), "the index is beyond the branch table");
+  if (chosen >= op->v[0])
+    return stop_at(w, op, FaultKind::trap, first_lane(w.mask), "the index is beyond the branch table");
   const u32 target = w.run->program->extra[op->v[1] + chosen];
   if (same == w.mask) return w.run->ops + target;
   w.run->counts[op - w.run->ops].divergent += 1;
@@ -140,6 +141,9 @@ void poison_local(const Warp &w, u32 bytes) {
 
 const Op *enter_function(Warp &w, const Op *op, const FunctionCode &callee) {
   const CallSite &site = w.run->program->calls[op->v[0]];
+  if (site.words != callee.signature_words) {
+    return stop_at(w, op, FaultKind::trap, first_lane(w.mask), "the call does not fit the function's parameters");
+  }
   const FunctionCode &caller = w.run->program->functions[site.caller];
   char *frame = w.frame + caller.frame_bytes;
   const u32 local_base = w.local_base + caller.local_bytes;
@@ -227,9 +231,11 @@ const Op *bar_red_pred(Warp &w, const Op *op) {
 const Op *bar_red_popc(Warp &w, const Op *op) { return bar_red_pred(w, op); }
 
 const Op *bar_warp_sync(Warp &w, const Op *op) {
-  const u32 members = lanes_at<u32>(w, op->a)[first_lane(w.mask)];
-  const u32 absent = members & w.live & ~w.mask;
-  if (absent) return stop_at(w, op, FaultKind::absent_lane, first_lane(w.mask));
+  const u32 *members = lanes_at<u32>(w, op->a);
+  for (u32 rest = w.mask; rest; rest &= rest - 1) {
+    const u32 absent = members[first_lane(rest)] & w.live & ~w.mask;
+    if (absent) return stop_at(w, op, FaultKind::absent_lane, first_lane(rest));
+  }
   return op + 1;
 }
 

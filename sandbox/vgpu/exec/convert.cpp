@@ -31,7 +31,8 @@ I to_integer(T x) {
   return I(x);
 }
 
-// A directed rounding to half precision: the nearest one, or its neighbour towards the asked side. `x` may be rounded to odd.
+// A directed rounding to half precision: the nearest one, or its neighbour towards the asked side. `x` may be rounded
+// to odd.
 template <class H>
 u16 direct_half(f32 x, Rounding mode) {
   const u16 nearest = H::narrow(x);
@@ -51,11 +52,14 @@ u16 truncate_bf16(f32 x) { return direct_half<Bf16>(x, Rounding::rz); }
 // 10 bits of fraction are kept: to nearest with ties away (rna), to even (rn), or cut (rz).
 u32 to_tf32(u32 x, uint8_t mode) {
   if ((x & 0x7fffffff) >= 0x7f800000) return x & 0x7fffff ? 0x7fffffff : x;
-  const u32 half = Rounding(mode) == Rounding::rna ? 0x1000 : Rounding(mode) == Rounding::rn ? 0xfff + (x >> 13 & 1) : 0;
+  const u32 half = Rounding(mode) == Rounding::rna  ? 0x1000
+                   : Rounding(mode) == Rounding::rn ? 0xfff + (x >> 13 & 1)
+                                                    : 0;
   return (x + half) & 0xffffe000;
 }
 
-// --- any type to any type, lane by lane --------------------------------------------------------------------------------
+// --- any type to any type, lane by lane
+// --------------------------------------------------------------------------------
 
 // op->kind is the destination, op->n the source: 0-7 integers u8 s8 u16 s16 u32 s32 u64 s64, then f16 bf16 f32 f64.
 enum : uint8_t { kU64 = 6, kS64 = 7, kF16 = 8, kBf16 = 9, kF32 = 10, kF64 = 11 };
@@ -128,8 +132,10 @@ u64 convert(u64 raw, const Op *op) {
     if (!is_floating(op->kind)) return integer_result(value, op->n & 1, op);
     if (op->kind != kF64) return float_result(integer_to_odd(value, op->n & 1), op);
     const f64 odd = op->n & 1 ? f64(s64(value)) : f64(value);
-    return Rounding(op->round) == Rounding::rn ? bits_as<u64>(odd) : bits_as<u64>(fma_round(
-        f64(op->n & 1 ? f64(s64(value) >> 32) : f64(value >> 32)), 0x1p32, f64(value & 0xffffffff), Rounding(op->round)));
+    return Rounding(op->round) == Rounding::rn
+               ? bits_as<u64>(odd)
+               : bits_as<u64>(fma_round(f64(op->n & 1 ? f64(s64(value) >> 32) : f64(value >> 32)), 0x1p32,
+                                        f64(value & 0xffffffff), Rounding(op->round)));
   }
   f64 x = widen_float(raw, op->n);
   if ((op->flags & kFtz) && op->n == kF32) x = flush(f32(x));
@@ -151,7 +157,8 @@ const Op *cvt_any_wx(Warp &w, const Op *op) { return convert_lanes<u32, u64>(w, 
 const Op *cvt_any_xw(Warp &w, const Op *op) { return convert_lanes<u64, u32>(w, op); }
 const Op *cvt_any_xx(Warp &w, const Op *op) { return convert_lanes<u64, u64>(w, op); }
 
-// --- packing -----------------------------------------------------------------------------------------------------------
+// --- packing
+// -----------------------------------------------------------------------------------------------------------
 
 template <class Whole, u32 parts>
 const Op *unpack(Warp &w, const Op *op) {

@@ -38,7 +38,8 @@ template <class H>
 const Op *set_half2(Warp &w, const Op *op) {
   const Combine how = Combine(op->round);
   const u32 with = how == Combine::none ? 0 : read_predicate(w, op);
-  const u32 low = combine(compared_half<H>(w, op, 0), with, how), high = combine(compared_half<H>(w, op, 16), with, how);
+  const u32 low = combine(compared_half<H>(w, op, 0), with, how),
+            high = combine(compared_half<H>(w, op, 16), with, how);
   const u32 value = u32(op->offset) & 0xffff;
   write_lanes<u32>(w, op->d, [=](u32 i) {
     return (in_mask(low, i) ? value : 0) | (in_mask(high, i) ? value << 16 : 0);

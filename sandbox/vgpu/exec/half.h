@@ -61,7 +61,8 @@ inline f32 narrow_odd(f64 x) {
   const f32 nearest = static_cast<f32>(x);
   const u32 bits = bits_as<u32>(nearest);
   const f64 back = nearest;
-  if (x - x == 0 && back - back != 0) return bits_as<f32>(x > 0 ? 0x7f7fffffu : 0xff7fffffu);   // beyond f32, not beyond x
+  if (x - x == 0 && back - back != 0)
+    return bits_as<f32>(x > 0 ? 0x7f7fffffu : 0xff7fffffu);  // beyond f32, not beyond x
   if (back == x || x != x || (bits & 1) || back - back != 0) return nearest;
   return bits_as<f32>((back < x) == (x > 0) ? bits + 1 : bits - 1);
 }

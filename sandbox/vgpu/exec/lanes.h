@@ -1,5 +1,5 @@
-// How a handler visits the 32 lanes of a warp: typed views of frame slots and loops the compiler turns into vector code.
-// Writes touch active lanes only; a full mask takes the path without a select.
+// How a handler visits the 32 lanes of a warp: typed views of frame slots and loops the compiler turns into vector
+// code. Writes touch active lanes only; a full mask takes the path without a select.
 #pragma once
 
 #include "numeric.h"

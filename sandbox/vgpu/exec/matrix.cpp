@@ -1,8 +1,8 @@
 // Handlers of warp-level matrix operations and of asynchronous copies.
 //
 // mma accumulates in f32, one fused multiply-add for each k in rising order; tensor cores sum in another order and with
-// other intermediate roundings, so results agree with hardware within a tolerance, not bit for bit. cp.async copies at once:
-// a missing wait is not found here. Fragment layouts:
+// other intermediate roundings, so results agree with hardware within a tolerance, not bit for bit. cp.async copies at
+// once: a missing wait is not found here. Fragment layouts:
 // https://docs.nvidia.com/cuda/parallel-thread-execution/#warp-level-matrix-instructions
 #include "access.h"
 #include "half.h"
@@ -50,7 +50,8 @@ void read_tf32_operands(const Warp &w, const u32 *a, const u32 *b, u32 k, Tile &
   }
   for (u32 i = 0; i < k / 4; ++i) {
     const u32 *lanes = lanes_at<u32>(w, b[i]);
-    for (u32 lane = 0; lane < kWarpSize; ++lane) tile.b[lane % 4 + i * 4][lane / 4] = bits_as<f32>(lanes[lane] & 0xffffe000);
+    for (u32 lane = 0; lane < kWarpSize; ++lane)
+      tile.b[lane % 4 + i * 4][lane / 4] = bits_as<f32>(lanes[lane] & 0xffffe000);
   }
 }
 
@@ -93,7 +94,8 @@ void multiply(Tile &tile, u32 k) {
   for (u32 row = 0; row < kRows; ++row) {
     for (u32 i = 0; i < k; ++i) {
       const f32 a = tile.a[row][i];
-      for (u32 column = 0; column < kColumns; ++column) tile.d[row][column] = fused(a, tile.b[i][column], tile.d[row][column]);
+      for (u32 column = 0; column < kColumns; ++column)
+        tile.d[row][column] = fused(a, tile.b[i][column], tile.d[row][column]);
     }
   }
 }
@@ -129,7 +131,8 @@ const Op *mma(Warp &w, const Op *op) {
   return op + 1;
 }
 
-// --- ldmatrix ----------------------------------------------------------------------------------------------------------
+// --- ldmatrix
+// ----------------------------------------------------------------------------------------------------------
 
 // Lane 8 j + r holds the address of row r of matrix j; rows are 8 halves. op->kind: transposed.
 template <class W>
@@ -153,11 +156,13 @@ const Op *ldmatrix(Warp &w, const Op *op) {
                                       : pack_halves(cell[row][column], cell[row][column + 1]);
     }
   }
-  for (u32 matrix = 0; matrix < op->n; ++matrix) std::memcpy(w.frame + op->v[matrix], loaded[matrix], sizeof loaded[matrix]);
+  for (u32 matrix = 0; matrix < op->n; ++matrix)
+    std::memcpy(w.frame + op->v[matrix], loaded[matrix], sizeof loaded[matrix]);
   return op + 1;
 }
 
-// --- cp.async ----------------------------------------------------------------------------------------------------------
+// --- cp.async
+// ----------------------------------------------------------------------------------------------------------
 
 // Bytes each lane reads; the rest of its op->bytes is filled with zeros.
 u32 source_bytes(const Warp &w, const Op *op, u32 lane) {

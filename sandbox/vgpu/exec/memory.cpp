@@ -1,4 +1,5 @@
-// Handlers of loads and stores in every state space. https://docs.nvidia.com/cuda/parallel-thread-execution/#state-spaces
+// Handlers of loads and stores in every state space.
+// https://docs.nvidia.com/cuda/parallel-thread-execution/#state-spaces
 #include "access.h"
 #include "table.h"
 
@@ -13,6 +14,10 @@ void read_element(const Warp &w, u32 slot, const char *base, const Request &r, u
     write_lanes<T>(w, slot, [=](u32) { return value; });
   } else if (r.pattern == Pattern::strided && r.bytes == sizeof(T) && sizeof(T) >= 4) {
     std::memcpy(d, base + r.address[0], kWarpSize * sizeof(T));
+  } else if (r.pattern == Pattern::strided) {
+    const char *from = base + r.address[0] + skip;
+    const u32 step = r.bytes;
+    for (u32 i = 0; i < kWarpSize; ++i) Slot<T>::put(d, i, *reinterpret_cast<const T *>(from + i * step));
   } else {
     const u64 *address = r.address;
     write_lanes<T>(w, slot, [=](u32 i) { return *reinterpret_cast<const T *>(base + address[i] + skip); });

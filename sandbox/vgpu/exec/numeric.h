@@ -1,9 +1,10 @@
-// Scalar arithmetic in the words of the PTX manual, written so that a loop over 32 lanes becomes vector code and so that
-// every build (baseline, AVX2, AVX-512, NEON) gives the same bits: no contraction, no host math library beyond
+// Scalar arithmetic in the words of the PTX manual, written so that a loop over 32 lanes becomes vector code and so
+// that every build (baseline, AVX2, AVX-512, NEON) gives the same bits: no contraction, no host math library beyond
 // correctly rounded operations, one canonical NaN per type.
 //
-// f32 results that are NaN are 0x7fffffff (https://docs.nvidia.com/cuda/parallel-thread-execution/#floating-point-instructions).
-// Directed rounding and fused operations go through double precision with the exact error of the sum (Knuth's TwoSum).
+// f32 results that are NaN are 0x7fffffff
+// (https://docs.nvidia.com/cuda/parallel-thread-execution/#floating-point-instructions). Directed rounding and fused
+// operations go through double precision with the exact error of the sum (Knuth's TwoSum).
 #pragma once
 
 #include <cmath>
@@ -109,7 +110,8 @@ inline f32 mul_round(f32 a, f32 b, Rounding mode) {
   return round_sum({product, 0.0}, mode, false);
 }
 
-// The correctly rounded fused operation. Without an FMA unit it is built from double precision; both give the same bits.
+// The correctly rounded fused operation. Without an FMA unit it is built from double precision; both give the same
+// bits.
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
 inline f32 fused(f32 a, f32 b, f32 c) { return __builtin_fmaf(a, b, c); }
 #else
@@ -129,7 +131,8 @@ f64 div_round(f64 a, f64 b, Rounding);
 f64 sqrt_round(f64 a, Rounding);
 f32 narrow_round(f64 a, Rounding);
 
-// --- minimum and maximum: NaN loses (unless .NaN), -0 < +0 -------------------------------------------------------------
+// --- minimum and maximum: NaN loses (unless .NaN), -0 < +0
+// -------------------------------------------------------------
 
 template <class T>
 inline T min_of(T a, T b) {
@@ -160,7 +163,8 @@ inline T max_any(T a, T b, const Op *op) {
   return negative ? -most : most;
 }
 
-// --- integers ----------------------------------------------------------------------------------------------------------
+// --- integers
+// ----------------------------------------------------------------------------------------------------------
 
 template <class T>
 inline T divide(T a, T b) {

@@ -1,5 +1,5 @@
-// What watches a launch. The interpreter states facts (this warp loaded from these addresses); a Watch decides what becomes
-// of them. Each is a set of empty or small static functions, so that what is switched off costs nothing.
+// What watches a launch. The interpreter states facts (this warp loaded from these addresses); a Watch decides what
+// becomes of them. Each is a set of empty or small static functions, so that what is switched off costs nothing.
 #pragma once
 
 #include "../observe/coalesce.h"
@@ -71,8 +71,9 @@ struct WatchCounters : WatchNothing {
   static void copied(Warp &w, const Op *op, const Request &r) { counts_of(w, op).wavefronts += wavefronts_of(r); }
   // Local memory is interleaved, so that lanes at one offset are neighbours (4-byte words of 32 threads in a row).
   static void interleave(const Warp &w, const Request &r, u64 *address) {
+    const u64 warp_start = u64(w.id) * (w.run->local_stride * kWarpSize);
     for (u32 i = 0; i < kWarpSize; ++i) {
-      address[i] = (r.address[i] >> 2) * (4 * kWarpSize) + i * 4 + (r.address[i] & 3) + u64(w.id) * (w.run->local_stride * kWarpSize);
+      address[i] = warp_start + (r.address[i] >> 2) * (4 * kWarpSize) + i * 4 + (r.address[i] & 3);
     }
   }
   static void local(Warp &w, const Op *op, Access, const Request &r) {

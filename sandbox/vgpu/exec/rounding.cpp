@@ -31,7 +31,9 @@ T rounded(Rounding mode, T x, T y, F operation) {
 
 }  // namespace
 
-f32 div_round(f32 a, f32 b, Rounding mode) { return mode == Rounding::rn ? a / b : rounded(mode, a, b, [](volatile f32 &x, volatile f32 &y) { return x / y; }); }
+f32 div_round(f32 a, f32 b, Rounding mode) {
+  return mode == Rounding::rn ? a / b : rounded(mode, a, b, [](volatile f32 &x, volatile f32 &y) { return x / y; });
+}
 f32 sqrt_round(f32 a, Rounding mode) {
   return rounded(mode, a, a, [](volatile f32 &x, volatile f32 &) { return f32(__builtin_sqrtf(x)); });
 }
@@ -45,7 +47,9 @@ f64 fma_round(f64 a, f64 b, f64 c, Rounding mode) {
   volatile f64 third = c;
   return rounded(mode, a, b, [&](volatile f64 &x, volatile f64 &y) { return f64(__builtin_fma(x, y, third)); });
 }
-f64 div_round(f64 a, f64 b, Rounding mode) { return mode == Rounding::rn ? a / b : rounded(mode, a, b, [](volatile f64 &x, volatile f64 &y) { return x / y; }); }
+f64 div_round(f64 a, f64 b, Rounding mode) {
+  return mode == Rounding::rn ? a / b : rounded(mode, a, b, [](volatile f64 &x, volatile f64 &y) { return x / y; });
+}
 f64 sqrt_round(f64 a, Rounding mode) {
   return rounded(mode, a, a, [](volatile f64 &x, volatile f64 &) { return f64(__builtin_sqrt(x)); });
 }

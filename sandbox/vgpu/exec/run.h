@@ -1,9 +1,9 @@
-// The state of a running launch, shared by the interpreter and the machine around it: Run (one launch), Warp (one warp),
-// Entry (a pending path of a divergent warp, or a pending return). Plain structs: the interpreter is compiled several times
-// for different instruction sets, and these are all that crosses between it and the rest.
+// The state of a running launch, shared by the interpreter and the machine around it: Run (one launch), Warp (one
+// warp), Entry (a pending path of a divergent warp, or a pending return). Plain structs: the interpreter is compiled
+// several times for different instruction sets, and these are all that crosses between it and the rest.
 //
-// Divergence follows the classic stack of immediate post-dominators: lanes that took the other side of a branch wait on the
-// stack until the running lanes reach the reconvergence point.
+// Divergence follows the classic stack of immediate post-dominators: lanes that took the other side of a branch wait on
+// the stack until the running lanes reach the reconvergence point.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Turns rows of a .def file into handler functions and table entries. A translation unit defines the macros of the rows it
-// implements by including this header, then includes its .def file twice (DEFINE, then TABLE).
+// Turns rows of a .def file into handler functions and table entries. A translation unit defines the macros of the rows
+// it implements by including this header, then includes its .def file twice (DEFINE, then TABLE).
 #pragma once
 
 #include "../isa/isa.h"
@@ -30,8 +30,10 @@ inline void set_all(HandlerTable &table, uint16_t form, Handler handler) {
   const Op *name(Warp &w, const Op *op) { return map1<D, A>(w, op, [=](A a) { return (__VA_ARGS__); }); }
 #define DEFINE_LANES2(name, p, c, s, r, D, A, B, ...) \
   const Op *name(Warp &w, const Op *op) { return map2<D, A, B>(w, op, [=](A a, B b) { return (__VA_ARGS__); }); }
-#define DEFINE_LANES3(name, p, cl, s, r, D, A, B, C, ...) \
-  const Op *name(Warp &w, const Op *op) { return map3<D, A, B, C>(w, op, [=](A a, B b, C c) { return (__VA_ARGS__); }); }
+#define DEFINE_LANES3(name, p, cl, s, r, D, A, B, C, ...)                         \
+  const Op *name(Warp &w, const Op *op) {                                         \
+    return map3<D, A, B, C>(w, op, [=](A a, B b, C c) { return (__VA_ARGS__); }); \
+  }
 #define DEFINE_LANES4(name, p, cl, s, r, D, A, B, C, E, ...)                                           \
   const Op *name(Warp &w, const Op *op) {                                                              \
     return map4<D, A, B, C, E>(w, op, [=](A a, B b, C c, E e) { return (__VA_ARGS__); });              \

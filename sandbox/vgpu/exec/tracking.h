@@ -1,6 +1,6 @@
-// Tracks which registers and which bytes of memory hold a value that the program or the host wrote. An uninitialised value
-// that becomes an address, or decides a branch or the predicate of a memory operation, stops the launch; elsewhere it only
-// spreads. A register is known per lane; memory per byte.
+// Tracks which registers and which bytes of memory hold a value that the program or the host wrote. An uninitialised
+// value that becomes an address, or decides a branch or the predicate of a memory operation, stops the launch;
+// elsewhere it only spreads. A register is known per lane; memory per byte.
 #pragma once
 
 #include "observers.h"

@@ -21,30 +21,43 @@ struct Members {
 // False, with the fault recorded, where a lane's mask leaves it out or names a live lane that is elsewhere.
 bool all_present(Warp &w, const Op *op, u32 members_slot) {
   const u32 *members = lanes_at<u32>(w, members_slot);
-  for (u32 rest = w.mask; rest; rest &= rest - 1) {
-    const u32 lane = first_lane(rest);
-    if (!(members[lane] & w.live & ~w.mask) && in_mask(members[lane], lane)) continue;
-    stop_at(w, op, FaultKind::absent_lane, lane);
-    return false;
-  }
-  return true;
+  const u32 elsewhere = w.live & ~w.mask;
+  const u32 wrong =
+      w.mask & lanes_where([&](u32 i) { return ((members[i] & elsewhere) != 0) | !in_mask(members[i], i); });
+  if (!wrong) return true;
+  stop_at(w, op, FaultKind::absent_lane, first_lane(wrong));
+  return false;
 }
 Members members_of(const Warp &w, u32 slot) { return {lanes_at<u32>(w, slot), w.mask}; }
 
+// The lane that each lane reads, and the mask of those for which it is in range; the others read themselves.
 // https://docs.nvidia.com/cuda/parallel-thread-execution/#data-movement-and-conversion-instructions-shfl-sync
-const Op *shfl_b32(Warp &w, const Op *op) {
-  if (!all_present(w, op, op->v[1])) return nullptr;
-  u32 source[kWarpSize], value[kWarpSize], in_range = 0;
-  const u32 *a = lanes_at<u32>(w, op->a), *b = lanes_at<u32>(w, op->b), *c = lanes_at<u32>(w, op->c);
+template <class Find>
+u32 find_sources(const Warp &w, const Op *op, u32 *source, Find find) {
+  const u32 *b = lanes_at<u32>(w, op->b), *c = lanes_at<u32>(w, op->c);
+  const bool up = op->kind == kUp;
+  u32 in_range = 0;
   for (u32 i = 0; i < kWarpSize; ++i) {
     const s32 lane = s32(i), segment = c[i] >> 8 & 31, clamp = c[i] & 31, shift = b[i] & 31;
-    const s32 most = (lane & segment) | (clamp & ~segment), least = lane & segment;
-    const s32 up = lane - shift, down = lane + shift, across = lane ^ shift, indexed = least | (shift & ~segment);
-    const s32 j = op->kind == kUp ? up : op->kind == kDown ? down : op->kind == kBfly ? across : indexed;
-    const bool ok = op->kind == kUp ? j >= most : j <= most;
-    source[i] = u32(ok ? j : lane) & 31;
+    const s32 most = (lane & segment) | (clamp & ~segment), found = find(lane, segment, shift);
+    const bool ok = up ? found >= most : found <= most;
+    source[i] = u32(ok ? found : lane) & 31;
     in_range |= u32(ok) << i;
   }
+  return in_range;
+}
+
+const Op *shfl_b32(Warp &w, const Op *op) {
+  if (!all_present(w, op, op->v[1])) return nullptr;
+  u32 source[kWarpSize], value[kWarpSize];
+  const u32 in_range =
+      op->kind == kUp     ? find_sources(w, op, source, [](s32 lane, s32, s32 shift) { return lane - shift; })
+      : op->kind == kDown ? find_sources(w, op, source, [](s32 lane, s32, s32 shift) { return lane + shift; })
+      : op->kind == kBfly ? find_sources(w, op, source, [](s32 lane, s32, s32 shift) { return lane ^ shift; })
+                          : find_sources(w, op, source, [](s32 lane, s32 segment, s32 shift) {
+                              return (lane & segment) | (shift & ~segment);
+                            });
+  const u32 *a = lanes_at<u32>(w, op->a);
   const u32 poison = w.run->poison;
   for (u32 i = 0; i < kWarpSize; ++i) value[i] = in_mask(w.mask, source[i]) ? a[source[i]] : poison;
   write_lanes<u32>(w, op->d, [&](u32 i) { return value[i]; });

@@ -1,9 +1,9 @@
-// Fuzzes the virtual GPU with mutated PTX: whatever text comes, it is refused with diagnostics or runs within its budget.
+// Fuzzes the virtual GPU with mutated PTX: whatever comes, it is refused with diagnostics or runs within its budget.
 //
 //   fuzz_ptx SECONDS SEED FILE.ptx...     exit 0: nothing found; a crash or a sanitizer report is a finding
 //
-// Built with -fsanitize=address,undefined by scripts/native-sanitizers. Each input starts from a fresh Module and Machine, so
-// that a finding is reproduced from its text alone; the text being tried is kept in fuzz_last.ptx.
+// Built with -fsanitize=address,undefined by scripts/native-sanitizers. Each input starts from a fresh Module and
+// Machine, so that a finding is reproduced from its text alone; the text being tried is kept in fuzz_last.ptx.
 // Mutations: bytes and lines removed, doubled, swapped or replaced by pieces of other lines, and numbers made extreme.
 
 #include <chrono>
@@ -40,8 +40,9 @@ std::vector<std::string> split_lines(const std::string &text) {
 uint64_t below(Random &random, uint64_t bound) { return bound ? random() % bound : 0; }
 
 std::string extreme_number(Random &random) {
-  static const char *const numbers[] = {"0", "-1", "31", "32", "63", "64", "255", "2147483647", "-2147483648", "4294967295",
-                                        "9223372036854775807", "18446744073709551615", "0x7fffffffffffffff", "0f7F800000"};
+  static const char *const numbers[] = {
+      "0",          "-1",         "31", "32", "63", "64", "255", "2147483647", "-2147483648",
+      "4294967295", "0f7F800000", "9223372036854775807", "18446744073709551615", "0x7fffffffffffffff"};
   return numbers[below(random, sizeof numbers / sizeof *numbers)];
 }
 

@@ -50,10 +50,12 @@ constexpr Form kForms[] = {
   {#name, pattern, Class::cls, slots, section, kSignature<D, A, B, C, E>.text},
 #define PLAIN(name, pattern, cls, slots, section, signature) {#name, pattern, Class::cls, slots, section, signature},
 #define WATCHED(name, pattern, cls, slots, section, signature) {#name, pattern, Class::cls, slots, section, signature},
-#define LOAD(name, pattern, cls, slots, section, signature, ...) {#name, pattern, Class::cls, slots, section, signature},
+#define LOAD(name, pattern, cls, slots, section, signature, ...) \
+  {#name, pattern, Class::cls, slots, section, signature},
 #define STORE(name, pattern, cls, slots, section, signature, ...) \
   {#name, pattern, Class::cls, slots, section, signature},
-#define ATOM(name, pattern, cls, slots, section, signature, ...) {#name, pattern, Class::cls, slots, section, signature},
+#define ATOM(name, pattern, cls, slots, section, signature, ...) \
+  {#name, pattern, Class::cls, slots, section, signature},
 #include "all.def"
 };
 static_assert(sizeof kForms / sizeof kForms[0] == form_count, "one row per form");

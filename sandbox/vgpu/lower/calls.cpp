@@ -57,7 +57,7 @@ Parsed parse_call(const ptx::Instruction &instruction) {
 
 // The callee's frame begins with its results, then its parameters, each on words of their own.
 uint32_t add_site(const Selection &s, const Parsed &parsed) {
-  CallSite site{s.scope.function.index, {}, {}};
+  CallSite site{s.scope.function.index, 0, {}, {}};
   uint32_t at = 0;
   const auto add = [&](const std::vector<uint32_t> &variables, std::vector<Copy> &copies) {
     for (const uint32_t index : variables) {
@@ -68,18 +68,33 @@ uint32_t add_site(const Selection &s, const Parsed &parsed) {
   };
   add(parsed.results, site.returns);
   add(parsed.arguments, site.arguments);
+  site.words = at;
   s.program.calls.push_back(std::move(site));
   s.program.has_calls = true;
   return uint32_t(s.program.calls.size() - 1);
 }
 
-bool find_host_function(std::string_view name, HostFunction &function) {
-  constexpr std::pair<std::string_view, HostFunction> known[] = {
-      {"vprintf", HostFunction::vprintf}, {"__assertfail", HostFunction::assertfail},
-      {"malloc", HostFunction::malloc}, {"free", HostFunction::free}};
-  for (const auto &each : known) {
-    if (each.first != name) continue;
-    function = each.second;
+// The host functions with the words of each parameter and of the result, in the order of HostFunction.
+struct HostRow { std::string_view name; HostFunction function; std::string_view parameters; uint32_t result; };
+constexpr HostRow kHostRows[] = {
+    {"vprintf", HostFunction::vprintf, "22", 1},
+    {"__assertfail", HostFunction::assertfail, "22122", 0},
+    {"malloc", HostFunction::malloc, "2", 2},
+    {"free", HostFunction::free, "2", 0},
+};
+
+void require_signature(const HostRow &row, const CallSite &site) {
+  std::string words;
+  for (const Copy &each : site.arguments) words += std::to_string(each.words);
+  const bool result =
+      row.result == 0 ? site.returns.empty() : site.returns.size() == 1 && site.returns[0].words == row.result;
+  if (words != row.parameters || !result) throw UnsupportedForm{"the call does not fit the function it names"};
+}
+
+bool find_host_function(std::string_view name, HostRow &row) {
+  for (const HostRow &each : kHostRows) {
+    if (each.name != name) continue;
+    row = each;
     return true;
   }
   return false;
@@ -108,14 +123,15 @@ void select_call(const Selection &s, const ptx::Instruction &instruction) {
   }
   const auto found = s.scope.image.function.find(parsed.target->symbol);
   if (found == s.scope.image.function.end()) throw UnsupportedForm{"the called function is not declared"};
-  HostFunction host;
+  HostRow host{};
   if (s.scope.module.functions[found->second].defined) {
     Draft draft = call_draft(s, instruction, form_call, parsed);
     draft.op.target = s.calls.reach(found->second);
     function.drafts.push_back(std::move(draft));
   } else if (find_host_function(parsed.target->symbol, host)) {
     Draft draft = call_draft(s, instruction, form_call_host, parsed);
-    draft.op.kind = uint8_t(host);
+    require_signature(host, s.program.calls.back());
+    draft.op.kind = uint8_t(host.function);
     function.drafts.push_back(std::move(draft));
   } else {
     throw UnsupportedForm{"the external function " + std::string(parsed.target->symbol) + " is not executed"};

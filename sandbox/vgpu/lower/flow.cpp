@@ -2,8 +2,9 @@
 // (https://www.cs.tufts.edu/~nr/cs257/archive/keith-cooper/dom14.pdf), on the reversed graph.
 //
 // A lane that returns early never comes to a meeting point, so an early return must not stop the others from meeting.
-// Two passes: with every return as an exit, then, for blocks that this leaves without a meeting point, with only the last
-// return of the text as the exit. Any choice is functionally right, because lanes that returned are not waited for.
+// Two passes: with every return as an exit, then, for blocks that this leaves without a meeting point, with only the
+// last return of the text as the exit. Any choice is functionally right, because lanes that returned are not waited
+// for.
 #include "flow.h"
 
 #include <algorithm>

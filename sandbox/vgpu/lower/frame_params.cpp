@@ -36,12 +36,14 @@ uint32_t result_register(const ParamAccess &access, const ptx::Operand &value) {
   return uint32_t(value.reg);
 }
 
-void load_one(const ParamAccess &access, uint32_t word, uint32_t byte, const ptx::Operand &value, std::vector<Draft> &out) {
+void load_one(const ParamAccess &access, uint32_t word, uint32_t byte, const ptx::Operand &value,
+              std::vector<Draft> &out) {
   DraftFunction &function = access.scope.function;
   const uint32_t d = result_register(access, value), from = function.word(word);
   if (access.bytes == 8) {
     const uint32_t high = function.word(word + 1);
-    out.push_back(operation(access.instruction, form_pack_2x32, {{field_d, true, d}, {field_a, false, from}, {field_b, false, high}}));
+    out.push_back(operation(access.instruction, form_pack_2x32,
+                            {{field_d, true, d}, {field_a, false, from}, {field_b, false, high}}));
   } else if (access.bytes == 4) {
     out.push_back(operation(access.instruction, form_mov_b32, {{field_d, true, d}, {field_a, false, from}}));
   } else {
@@ -51,18 +53,22 @@ void load_one(const ParamAccess &access, uint32_t word, uint32_t byte, const ptx
   }
 }
 
-void store_one(const ParamAccess &access, uint32_t word, uint32_t byte, const ptx::Operand &value, std::vector<Draft> &out) {
+void store_one(const ParamAccess &access, uint32_t word, uint32_t byte, const ptx::Operand &value,
+               std::vector<Draft> &out) {
   DraftFunction &function = access.scope.function;
   Draft near = operation(access.instruction, form_mov_b32, {});
-  const uint32_t from = read_operand(access.scope, value, access.bytes == 8 ? 'x' : 'w', near, out), to = function.word(word);
+  const uint32_t from = read_operand(access.scope, value, access.bytes == 8 ? 'x' : 'w', near, out),
+                 to = function.word(word);
   if (access.bytes == 8) {
     const uint32_t high = function.word(word + 1);
-    out.push_back(operation(access.instruction, form_unpack_2x32, {{field_d, true, to}, {field_v0, true, high}, {field_a, false, from}}));
+    out.push_back(operation(access.instruction, form_unpack_2x32,
+                            {{field_d, true, to}, {field_v0, true, high}, {field_a, false, from}}));
   } else if (access.bytes == 4) {
     out.push_back(operation(access.instruction, form_mov_b32, {{field_d, true, to}, {field_a, false, from}}));
   } else {
     const uint16_t form = access.forms.find("frame_store." + std::string(access.type));
-    out.push_back(operation(access.instruction, form, {{field_d, true, to}, {field_a, false, to}, {field_b, false, from}}));
+    out.push_back(
+        operation(access.instruction, form, {{field_d, true, to}, {field_a, false, to}, {field_b, false, from}}));
     out.back().op.offset = byte * 8;
   }
 }
@@ -73,9 +79,11 @@ std::vector<Draft> frame_param_access(const Scope &scope, FormFinder &forms, con
   const bool loads = instruction.opcode[0] == 'l';
   const std::string_view type = instruction.opcode.substr(instruction.opcode.rfind('.') + 1);
   const ParamAccess access{scope, forms, instruction, type, ptx::bytes_of(ptx::type_of(type))};
-  if (instruction.operands.size() != 2 || access.bytes == 0 || access.bytes > 8) throw UnsupportedForm{"this parameter access is not executed"};
+  if (instruction.operands.size() != 2 || access.bytes == 0 || access.bytes > 8)
+    throw UnsupportedForm{"this parameter access is not executed"};
   const ptx::Operand &address = instruction.operands[loads ? 1 : 0], &value = instruction.operands[loads ? 0 : 1];
-  if (address.variable < 0 || address.reg >= 0) throw UnsupportedForm{"a parameter of a function is reached by its name only"};
+  if (address.variable < 0 || address.reg >= 0)
+    throw UnsupportedForm{"a parameter of a function is reached by its name only"};
   const ptx::Variable &variable = scope.function.tree->variables[size_t(address.variable)];
   const bool vector = value.kind == ptx::Operand::Kind::vector;
   const size_t count = vector ? value.parts.size() : 1;

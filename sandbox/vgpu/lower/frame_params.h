@@ -1,5 +1,5 @@
-// .param variables inside functions: arguments and results of calls. They are words of the frame, one 4-byte lane each, so
-// `ld.param` and `st.param` become moves, packs and byte extractions.
+// .param variables inside functions: arguments and results of calls. They are words of the frame, one 4-byte lane each,
+// so `ld.param` and `st.param` become moves, packs and byte extractions.
 #pragma once
 
 #include "../isa/isa.h"

@@ -12,7 +12,7 @@
 namespace vgpu {
 
 constexpr uint64_t kGuardBand = 512;                          // between allocations: no access may reach across
-constexpr uint64_t kParamAddress = kGlobalBase + 4096;        // the kernel's parameters, for code that takes their address
+constexpr uint64_t kParamAddress = kGlobalBase + 4096;  // the kernel's parameters, for code that takes their address
 constexpr uint64_t kParamBytes = 32768;
 constexpr uint64_t kFirstVariable = kParamAddress + kParamBytes + kGuardBand;
 

@@ -30,7 +30,8 @@ DraftFunction begin_function(const ptx::Function &tree, uint32_t index) {
   }
   for (uint32_t i = 0; i < tree.variables.size(); ++i) {
     const ptx::Variable &variable = tree.variables[i];
-    const bool signature = std::count(tree.params.begin(), tree.params.end(), i) || std::count(tree.returns.begin(), tree.returns.end(), i);
+    const bool signature = std::count(tree.params.begin(), tree.params.end(), i) ||
+                           std::count(tree.returns.begin(), tree.returns.end(), i);
     if (variable.space == Space::param && !signature) add_words(i);
     if (variable.space != Space::local) continue;
     draft.local_bytes = (draft.local_bytes + variable.align - 1) / variable.align * variable.align;
@@ -43,7 +44,8 @@ DraftFunction begin_function(const ptx::Function &tree, uint32_t index) {
 // Writes one function's drafts as decoded operations: block heads, guards, operands.
 class Writer {
  public:
-  Writer(Program &program, const DraftFunction &function, const Flow &flow) : program_(program), function_(function), flow_(flow) {}
+  Writer(Program &program, const DraftFunction &function, const Flow &flow)
+      : program_(program), function_(function), flow_(flow) {}
 
   void write() {
     head_.resize(flow_.blocks.size());
@@ -186,6 +188,8 @@ void lower_function(Program &program, SharedLayout &shared, FormFinder &forms, C
   // From here every register has a life time; next it gets a place.
   FunctionCode code;
   code.name = std::string(tree.name);
+  for (const uint32_t each : tree.returns) code.signature_words += words_of(tree.variables[each]);
+  for (const uint32_t each : tree.params) code.signature_words += words_of(tree.variables[each]);
   code.address = uint32_t(function_address(calls.reached()[index]));
   assign_slots(function, flow, code);
   code.entry = uint32_t(program.ops.size());
@@ -199,8 +203,8 @@ KernelInfo describe(const ptx::Function &tree) {
   info.name = std::string(tree.name);
   info.max_threads = tree.max_threads;
   info.instructions = uint32_t(tree.body.size());
-  constexpr const char *names[] = {"", "pred", "b8", "b16", "b32", "b64", "b128", "u8", "u16", "u32", "u64", "s8", "s16",
-                                   "s32", "s64", "f16", "f16x2", "bf16", "bf16x2", "f32", "f64", "tf32"};
+  constexpr const char *names[] = {"",   "pred", "b8",  "b16", "b32", "b64",   "b128", "u8",     "u16", "u32", "u64",
+                                   "s8", "s16",  "s32", "s64", "f16", "f16x2", "bf16", "bf16x2", "f32", "f64", "tf32"};
   for (const uint32_t index : tree.params) {
     const ptx::Variable &param = tree.variables[index];
     info.param_bytes = (info.param_bytes + param.align - 1) / param.align * param.align;

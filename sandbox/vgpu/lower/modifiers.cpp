@@ -34,9 +34,9 @@ constexpr FlagToken kFlagTokens[] = {
 
 struct RoundToken { std::string_view token; Rounding round; bool integral; };
 constexpr RoundToken kRoundTokens[] = {
-    {"rn", Rounding::rn, false}, {"rz", Rounding::rz, false}, {"rm", Rounding::rm, false}, {"rp", Rounding::rp, false},
-    {"rna", Rounding::rna, false}, {"rni", Rounding::rn, true}, {"rzi", Rounding::rz, true}, {"rmi", Rounding::rm, true},
-    {"rpi", Rounding::rp, true},
+    {"rn", Rounding::rn, false}, {"rz", Rounding::rz, false},   {"rm", Rounding::rm, false},
+    {"rp", Rounding::rp, false}, {"rna", Rounding::rna, false}, {"rni", Rounding::rn, true},
+    {"rzi", Rounding::rz, true}, {"rmi", Rounding::rm, true},   {"rpi", Rounding::rp, true},
 };
 
 constexpr std::string_view kCompare[] = {"eq", "ne", "lt", "le", "gt", "ge", "equ", "neu", "ltu", "leu", "gtu", "geu",

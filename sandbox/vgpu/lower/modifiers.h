@@ -1,5 +1,5 @@
-// Reads the modifiers of an opcode into an Op: rounding, .ftz and the like, comparison, and `kind`, whose meaning depends on
-// the instruction (atomic operation, shuffle mode, ...).
+// Reads the modifiers of an opcode into an Op: rounding, .ftz and the like, comparison, and `kind`, whose meaning
+// depends on the instruction (atomic operation, shuffle mode, ...).
 #pragma once
 
 #include <string_view>

@@ -25,26 +25,49 @@ uint32_t SharedLayout::place(const ptx::Variable &variable, bool &dynamic) {
 }
 
 void SharedLayout::finish() {
-  program_.dynamic_shared_offset = (program_.static_shared_bytes + dynamic_align_ - 1) / dynamic_align_ * dynamic_align_;
+  program_.dynamic_shared_offset =
+      (program_.static_shared_bytes + dynamic_align_ - 1) / dynamic_align_ * dynamic_align_;
 }
 
 namespace {
 
 struct SpecialRow { std::string_view name; Special what; };
 constexpr SpecialRow kSpecials[] = {
-    {"%tid.x", Special::tid_x}, {"%tid.y", Special::tid_y}, {"%tid.z", Special::tid_z},
-    {"%ntid.x", Special::ntid_x}, {"%ntid.y", Special::ntid_y}, {"%ntid.z", Special::ntid_z},
-    {"%ctaid.x", Special::ctaid_x}, {"%ctaid.y", Special::ctaid_y}, {"%ctaid.z", Special::ctaid_z},
-    {"%nctaid.x", Special::nctaid_x}, {"%nctaid.y", Special::nctaid_y}, {"%nctaid.z", Special::nctaid_z},
-    {"%laneid", Special::laneid}, {"%warpid", Special::warpid}, {"%nwarpid", Special::nwarpid},
-    {"%smid", Special::smid}, {"%nsmid", Special::nsmid}, {"%gridid", Special::gridid},
-    {"%lanemask_eq", Special::lanemask_eq}, {"%lanemask_le", Special::lanemask_le}, {"%lanemask_lt", Special::lanemask_lt},
-    {"%lanemask_ge", Special::lanemask_ge}, {"%lanemask_gt", Special::lanemask_gt},
-    {"%dynamic_smem_size", Special::dynamic_smem_size}, {"%total_smem_size", Special::total_smem_size},
+    {"%tid.x", Special::tid_x},
+    {"%tid.y", Special::tid_y},
+    {"%tid.z", Special::tid_z},
+    {"%ntid.x", Special::ntid_x},
+    {"%ntid.y", Special::ntid_y},
+    {"%ntid.z", Special::ntid_z},
+    {"%ctaid.x", Special::ctaid_x},
+    {"%ctaid.y", Special::ctaid_y},
+    {"%ctaid.z", Special::ctaid_z},
+    {"%nctaid.x", Special::nctaid_x},
+    {"%nctaid.y", Special::nctaid_y},
+    {"%nctaid.z", Special::nctaid_z},
+    {"%laneid", Special::laneid},
+    {"%warpid", Special::warpid},
+    {"%nwarpid", Special::nwarpid},
+    {"%smid", Special::smid},
+    {"%nsmid", Special::nsmid},
+    {"%gridid", Special::gridid},
+    {"%lanemask_eq", Special::lanemask_eq},
+    {"%lanemask_le", Special::lanemask_le},
+    {"%lanemask_lt", Special::lanemask_lt},
+    {"%lanemask_ge", Special::lanemask_ge},
+    {"%lanemask_gt", Special::lanemask_gt},
+    {"%dynamic_smem_size", Special::dynamic_smem_size},
+    {"%total_smem_size", Special::total_smem_size},
     {"%aggr_smem_size", Special::total_smem_size},
-    {"%cluster_ctarank", Special::zero}, {"%cluster_ctaid.x", Special::zero}, {"%cluster_ctaid.y", Special::zero},
-    {"%cluster_ctaid.z", Special::zero}, {"%cluster_nctarank", Special::one}, {"%cluster_nctaid.x", Special::one},
-    {"%cluster_nctaid.y", Special::one}, {"%cluster_nctaid.z", Special::one}, {"%is_explicit_cluster", Special::zero},
+    {"%cluster_ctarank", Special::zero},
+    {"%cluster_ctaid.x", Special::zero},
+    {"%cluster_ctaid.y", Special::zero},
+    {"%cluster_ctaid.z", Special::zero},
+    {"%cluster_nctarank", Special::one},
+    {"%cluster_nctaid.x", Special::one},
+    {"%cluster_nctaid.y", Special::one},
+    {"%cluster_nctaid.z", Special::one},
+    {"%is_explicit_cluster", Special::zero},
 };
 
 uint8_t bytes_of_kind(char kind) { return kind == 'p' ? 1 : kind == 'w' ? 4 : 8; }
@@ -145,7 +168,8 @@ uint32_t read_register(const Scope &scope, uint32_t reg, char kind, Draft &draft
 }
 
 // Results may be narrower than their register (ld, cvt): they are extended as their type says.
-uint32_t write_register(const Scope &scope, const ptx::Operand &operand, char kind, Draft &draft, std::vector<Draft> &after) {
+uint32_t write_register(const Scope &scope, const ptx::Operand &operand, char kind, Draft &draft,
+                        std::vector<Draft> &after) {
   if (operand.kind == ptx::Operand::Kind::sink) return scope.function.make_register(kind);
   if (operand.kind != ptx::Operand::Kind::reg) refuse("a result must be a register");
   const uint32_t reg = uint32_t(operand.reg);
@@ -153,7 +177,8 @@ uint32_t write_register(const Scope &scope, const ptx::Operand &operand, char ki
   if (have == kind) return reg;
   if (have != 'x' || kind != 'w') refuse("a result has another width than its register");
   const std::string_view opcode = draft.source->opcode;
-  const size_t type_at = draft.source->opcode.substr(0, 4) == "cvt." ? opcode.rfind('.', opcode.rfind('.') - 1) : opcode.rfind('.');
+  const size_t type_at =
+      draft.source->opcode.substr(0, 4) == "cvt." ? opcode.rfind('.', opcode.rfind('.') - 1) : opcode.rfind('.');
   const bool is_signed = type_at != std::string_view::npos && opcode[type_at + 1] == 's';
   const uint32_t narrow = scope.function.make_register('w');
   after.push_back(conversion(is_signed ? form_cvt_u64_s32 : form_cvt_u64_u32, reg, narrow, draft));
@@ -162,19 +187,20 @@ uint32_t write_register(const Scope &scope, const ptx::Operand &operand, char ki
 
 // --- signatures ------------------------------------------------------------------------------------------------------
 
-struct Want { uint8_t field; char kind; bool optional; char whole; };
+struct Want { uint8_t field; char kind; bool optional; char whole; uint8_t length; };
 struct Wanted { Want first; Want second; bool pair; };
 
 Want read_want(std::string_view text) {
   const size_t colon = text.find(':');
   const std::string_view field = text.substr(0, colon);
-  Want want{field_d, text[colon + 1], text.back() == '?', field[0]};
+  Want want{field_d, text[colon + 1], text.back() == '?', field[0], 0};
   if (field == "a") want.field = field_a;
   if (field == "b") want.field = field_b;
   if (field == "c") want.field = field_c;
   if (field.size() == 2 && field[0] == 'v') want.field = uint8_t(field_v0 + (field[1] - '0'));
   if (field == "v") want.field = field_v0;
-  if (field.size() == 2 || field.size() == 5) want.whole = ' ';
+  if (field[0] == 'e') want.length = uint8_t(field[1] - '0');
+  else if (field.size() == 2 || field.size() == 5) want.whole = ' ';
   return want;
 }
 
@@ -219,6 +245,7 @@ class Binder {
     const bool vector = operand.kind == ptx::Operand::Kind::vector;
     const size_t count = vector ? operand.parts.size() : 1;
     if (want.whole == 'v' && count > 4) refuse("vectors of more than four elements are not executed");
+    if (want.length && want.length != count) refuse("a matrix operand has another number of registers");
     if (want.whole == 'v') draft_.op.n = uint8_t(count);
     for (size_t i = 0; i < count; ++i) {
       want.field = uint8_t(want.whole == 'v' ? field_v0 + i : field_extra + draft_.extra.size());
@@ -231,6 +258,8 @@ class Binder {
     const char kind = want.kind;
     if (kind == 'm' || kind == 'g') return memory(want, operand);
     if (kind == 'i') {
+      const bool size = operand.value == 4 || operand.value == 8 || operand.value == 16;
+      if (operand.kind != ptx::Operand::Kind::integer || !size) refuse("an asynchronous copy has 4, 8 or 16 bytes");
       draft_.op.bytes = uint8_t(operand.value);
     } else if (kind == 'W' || kind == 'X' || kind == 'P') {
       const char narrow = kind == 'W' ? 'w' : kind == 'X' ? 'x' : 'p';
@@ -242,7 +271,8 @@ class Binder {
   }
 
   void memory(const Want &want, const ptx::Operand &operand) {
-    if (operand.kind != ptx::Operand::Kind::memory || !operand.parts.empty()) refuse("an address of this shape is not executed");
+    if (operand.kind != ptx::Operand::Kind::memory || !operand.parts.empty())
+      refuse("an address of this shape is not executed");
     const bool second = want.kind == 'g';
     uint32_t base;
     if (operand.reg >= 0) {
@@ -277,7 +307,8 @@ void mark_absent(Draft &draft, const Want &want) {
 
 }  // namespace
 
-uint32_t read_operand(const Scope &scope, const ptx::Operand &operand, char kind, Draft &draft, std::vector<Draft> &before) {
+uint32_t read_operand(const Scope &scope, const ptx::Operand &operand, char kind, Draft &draft,
+                      std::vector<Draft> &before) {
   using Kind = ptx::Operand::Kind;
   switch (operand.kind) {
     case Kind::reg: return read_register(scope, uint32_t(operand.reg), kind, draft, before);

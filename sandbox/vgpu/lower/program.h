@@ -1,8 +1,8 @@
 // A kernel after lowering: a flat array of decoded 64-byte operations, ready to be executed.
 //
 // Every register lives in a slot of the warp's frame: 32 lanes of 4 bytes (128 B) or of 8 bytes (256 B); a predicate is
-// one 32-bit lane mask. Operand fields are byte offsets from the frame's start. Constants and special registers are slots
-// too, filled before the kernel starts.
+// one 32-bit lane mask. Operand fields are byte offsets from the frame's start. Constants and special registers are
+// slots too, filled before the kernel starts.
 #pragma once
 
 #include <cstdint>
@@ -64,7 +64,7 @@ enum class Special : uint8_t {
 struct Preload { Special what; uint8_t bytes; uint32_t offset; uint64_t value; };
 
 struct Copy { uint32_t from, to, words; };   // frame offsets in the caller and the callee; 128-byte words
-struct CallSite { uint32_t caller; std::vector<Copy> arguments, returns; };
+struct CallSite { uint32_t caller, words; std::vector<Copy> arguments, returns; };
 
 struct Stretch { uint32_t offset, bytes; };
 
@@ -75,6 +75,7 @@ struct FunctionCode {
   std::vector<Preload> preloads;
   std::vector<Stretch> poisoned;             // slots that may be read before they are written
   uint32_t address = 0;                      // low half of the function's address
+  uint32_t signature_words = 0;              // of its results and parameters
 };
 
 // Where an operation came from, and what it reads and writes (slot numbers for scoreboards and tracking).

@@ -96,7 +96,8 @@ void select_table_branch(const Selection &s, const ptx::Instruction &instruction
   const ptx::Function &tree = *s.scope.function.tree;
   for (const ptx::BranchTable &table : tree.tables) {
     if (instruction.operands.size() < 2 || table.name != instruction.operands[1].symbol) continue;
-    for (const std::string_view name : table.targets) draft.targets.push_back(find_label(tree, instruction.scope, name));
+    for (const std::string_view name : table.targets)
+      draft.targets.push_back(find_label(tree, instruction.scope, name));
   }
   if (draft.targets.empty()) throw UnsupportedForm{"the branch table is not in this function"};
   std::vector<Draft> before;
@@ -105,12 +106,14 @@ void select_table_branch(const Selection &s, const ptx::Instruction &instruction
   emit(s, {draft});
 }
 
-// --- data movement -----------------------------------------------------------------------------------------------------
+// --- data movement
+// -----------------------------------------------------------------------------------------------------
 
 void select_move(const Selection &s, const ptx::Instruction &instruction) {
   const bool packs = instruction.operands.size() == 2 && instruction.operands[1].kind == Kind::vector;
   const bool unpacks = instruction.operands.size() == 2 && instruction.operands[0].kind == Kind::vector;
-  const std::string_view source = instruction.operands.size() == 2 ? instruction.operands[1].symbol : std::string_view();
+  const std::string_view source =
+      instruction.operands.size() == 2 ? instruction.operands[1].symbol : std::string_view();
   const std::string_view type = token_at(instruction.opcode, 1);
   const std::string width(type.substr(1));
   uint16_t form;
@@ -131,12 +134,38 @@ void select_move(const Selection &s, const ptx::Instruction &instruction) {
   emit_bound(s, form, operands, begin(instruction));
 }
 
+// --- memory
+// ------------------------------------------------------------------------------------------------------------
+
+bool is_access(std::string_view base) {
+  return base == "ld" || base == "st" || base == "ldu" || base == "atom" || base == "red" || base == "ldmatrix";
+}
+uint32_t element_bytes(std::string_view opcode) {
+  return ptx::bytes_of(ptx::type_of(opcode.substr(opcode.rfind('.') + 1)));
+}
+
+// The number of registers in a vector operand must be what the opcode says, and an access has at most 16 bytes.
+void require_vector(std::string_view opcode, const std::vector<Draft> &drafts) {
+  const std::string_view base = token_at(opcode, 0);
+  if (!is_access(base)) return;
+  const bool matrix = base == "ldmatrix";
+  const uint32_t named = has_token(opcode, matrix ? "x4" : "v4") ? 4 : has_token(opcode, matrix ? "x2" : "v2") ? 2 : 1;
+  for (size_t i = drafts.size(); i-- > 0;) {
+    if (drafts[i].op.bytes == 0) continue;             // a conversion behind the access
+    if (drafts[i].op.n != named) throw UnsupportedForm{"the vector operand has another length than the opcode says"};
+    if (drafts[i].op.n * drafts[i].op.bytes > 16)
+      throw UnsupportedForm{"an access of more than 16 bytes is not executed"};
+    return;
+  }
+}
+
 // Parameters of the kernel are read at a fixed offset of the parameter block, or through their address.
 void select_entry_param(const Selection &s, const ptx::Instruction &instruction) {
   ptx::Operand address = instruction.operands[1];
   if (address.reg >= 0) {
     const size_t at = instruction.opcode.find(".param");
-    const std::string opcode = "ld.const" + std::string(instruction.opcode.substr(instruction.opcode.find('.', at + 1)));
+    const std::string opcode =
+        "ld.const" + std::string(instruction.opcode.substr(instruction.opcode.find('.', at + 1)));
     const uint16_t form = s.forms.find(opcode);
     if (form == form_count) throw UnsupportedForm{"this load of a parameter is not executed"};
     return emit_bound(s, form, instruction.operands, begin(instruction));
@@ -151,12 +180,16 @@ void select_entry_param(const Selection &s, const ptx::Instruction &instruction)
     end += uint32_t(param.bytes);
   }
   const int64_t at = offset + address.value;
-  if (at < 0 || at + 16 > int64_t(kParamBytes)) throw UnsupportedForm{"the offset is outside the kernel's parameters"};
   std::vector<Draft> before, after;
   Draft draft = begin(instruction);
   draft.op.form = form;
-  bind_operands(s.scope, {instruction.operands[0]}, std::string(form_row(form).signature).substr(0, 3).c_str(), draft, before, after);
+  bind_operands(s.scope, {instruction.operands[0]}, std::string(form_row(form).signature).substr(0, 3).c_str(), draft,
+                before, after);
   draft.op.offset = at;
+  draft.op.bytes = uint8_t(element_bytes(instruction.opcode));
+  if (at < 0 || at + draft.op.n * draft.op.bytes > end) {
+    throw UnsupportedForm{"the offset is outside the kernel's parameters"};
+  }
   emit(s, {draft});
   emit(s, std::move(after));
 }
@@ -164,7 +197,8 @@ void select_entry_param(const Selection &s, const ptx::Instruction &instruction)
 bool select_param(const Selection &s, const ptx::Instruction &instruction) {
   const std::string_view base = token_at(instruction.opcode, 0), space = token_at(instruction.opcode, 1);
   if ((base != "ld" && base != "st") || space.substr(0, 5) != "param") return false;
-  const ptx::Operand &address = instruction.operands.at(base == "ld" ? 1 : 0);
+  if (instruction.operands.size() != 2) throw UnsupportedForm{"an access needs a register and an address"};
+  const ptx::Operand &address = instruction.operands[base == "ld" ? 1 : 0];
   const ptx::Function &tree = *s.scope.function.tree;
   bool of_kernel = address.variable < 0;
   for (const uint32_t index : tree.params) of_kernel |= tree.entry && int32_t(index) == address.variable;
@@ -173,14 +207,8 @@ bool select_param(const Selection &s, const ptx::Instruction &instruction) {
   return true;
 }
 
-// --- everything else ---------------------------------------------------------------------------------------------------
-
-bool is_access(std::string_view base) {
-  return base == "ld" || base == "st" || base == "ldu" || base == "atom" || base == "red" || base == "ldmatrix";
-}
-uint32_t element_bytes(std::string_view opcode) {
-  return ptx::bytes_of(ptx::type_of(opcode.substr(opcode.rfind('.') + 1)));
-}
+// --- everything else
+// ---------------------------------------------------------------------------------------------------
 
 void select_plain(const Selection &s, const ptx::Instruction &instruction) {
   const uint16_t form = s.forms.find(instruction.opcode);
@@ -195,12 +223,14 @@ void select_plain(const Selection &s, const ptx::Instruction &instruction) {
     operands.pop_back();
   }
   emit_bound(s, form, operands, draft);
+  require_vector(instruction.opcode, s.scope.function.drafts);
 }
 
 // A guarded operation that may switch warps is jumped over instead of masked.
 bool must_branch_around(const ptx::Instruction &instruction) {
   const std::string_view base = token_at(instruction.opcode, 0);
-  return instruction.guard >= 0 && (base == "call" || base == "bar" || base == "barrier" || base == "trap" || base == "brx");
+  return instruction.guard >= 0 &&
+         (base == "call" || base == "bar" || base == "barrier" || base == "trap" || base == "brx");
 }
 
 void select_guarded(const Selection &s, const ptx::Instruction &instruction);

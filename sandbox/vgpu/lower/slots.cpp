@@ -22,7 +22,8 @@ class Lives {
     std::vector<Life> lives;
     for (uint32_t reg = 0; reg < start_.size(); ++reg) {
       const VirtualRegister &each = function.registers[reg];
-      if (start_[reg] != kNone && each.home == Home::slot && each.kind == kind) lives.push_back({reg, start_[reg], end_[reg]});
+      if (start_[reg] != kNone && each.home == Home::slot && each.kind == kind)
+        lives.push_back({reg, start_[reg], end_[reg]});
     }
     std::sort(lives.begin(), lives.end(), [](const Life &x, const Life &y) {
       return std::tie(x.start, x.reg) < std::tie(y.start, y.reg);
@@ -38,7 +39,8 @@ Lives find_lives(const DraftFunction &function, const Flow &flow, const std::vec
   Lives lives(function.registers.size());
   const auto extend_all = [&](const std::vector<uint64_t> &bits, uint32_t time) {
     for (uint32_t word = 0; word < bits.size(); ++word) {
-      for (uint64_t rest = bits[word]; rest; rest &= rest - 1) lives.extend(word * 64 + uint32_t(__builtin_ctzll(rest)), time);
+      for (uint64_t rest = bits[word]; rest; rest &= rest - 1)
+        lives.extend(word * 64 + uint32_t(__builtin_ctzll(rest)), time);
     }
   };
   for (size_t b = 0; b < flow.blocks.size(); ++b) {

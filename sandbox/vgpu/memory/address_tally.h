@@ -7,12 +7,14 @@
 
 namespace vgpu {
 
-// Open addressing with linear probing; grows at half load. Address 0 is never allocated and marks a free cell.
+// Open addressing with linear probing; grows at half load. Address 0 is never allocated and marks a free cell. Beyond
+// kMaxAddresses distinct addresses new ones are not counted: no address of so many is hot.
 class AddressTally {
  public:
   void add(uint64_t address, uint64_t updates) {
-    if (used_ * 2 >= cells_.size()) grow();
+    if (used_ * 2 >= cells_.size() && used_ < kMaxAddresses) grow();
     Cell &cell = find(address);
+    if (cell.address == 0 && used_ >= kMaxAddresses) return;
     used_ += cell.address == 0;
     cell.address = address;
     cell.updates += updates;
@@ -21,6 +23,7 @@ class AddressTally {
   uint64_t most() const { return most_; }
 
  private:
+  static constexpr uint64_t kMaxAddresses = 1 << 21;
   struct Cell { uint64_t address = 0, updates = 0; };
 
   Cell &find(uint64_t address) {

@@ -1,8 +1,8 @@
-// Device memory: one reservation of address space, allocations with guard bands, and (for tracking) one bit for each byte
-// that says whether it was written.
+// Device memory: one reservation of address space, allocations with guard bands, and (for tracking) one bit for each
+// byte that says whether it was written.
 //
-// Pages cost nothing until they are touched. An address of the device is kGlobalBase plus an offset into the reservation,
-// whatever the host chose, so addresses are the same on every machine.
+// Pages cost nothing until they are touched. An address of the device is kGlobalBase plus an offset into the
+// reservation, whatever the host chose, so addresses are the same on every machine.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +38,8 @@ class Arena {
   // `limit` bytes may be allocated with allocate(), beyond `overhead` bytes at fixed addresses.
   Arena(uint64_t overhead, uint64_t limit);
 
-  // `address` is kGlobalBase + offset, at or behind every earlier allocation. Throws std::bad_alloc beyond the reservation.
+  // `address` is kGlobalBase + offset, at or behind every earlier allocation. Throws std::bad_alloc beyond the
+  // reservation.
   void allocate_at(const std::string &name, uint64_t address, uint64_t bytes, bool writable);
   uint64_t allocate(const std::string &name, uint64_t bytes, uint32_t skew);
 

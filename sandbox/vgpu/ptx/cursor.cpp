@@ -1,5 +1,6 @@
 #include "cursor.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cstdlib>
 #include <cstring>
@@ -22,7 +23,7 @@ void Cursor::skip_space() {
       while (at_ < text_.size() && text_[at_] != '\n') ++at_;
     } else if (c == '/' && raw(1) == '*') {
       for (at_ += 2; at_ < text_.size() && !(text_[at_] == '*' && raw(1) == '/'); ++at_) line_ += text_[at_] == '\n';
-      at_ += 2;
+      at_ = std::min(at_ + 2, text_.size());
     } else {
       return;
     }
@@ -88,6 +89,7 @@ bool Cursor::integer(int64_t &value) {
     base = mark == 'x' || mark == 'X' ? 16 : mark == 'b' || mark == 'B' ? 2 : std::isdigit(mark) ? 8 : 10;
     at += base == 16 || base == 2 ? 2 : base == 8 ? 1 : 0;
   }
+  const size_t first_digit = at;
   uint64_t magnitude = 0;
   for (; at < text_.size(); ++at) {
     const char c = text_[at];
@@ -95,6 +97,7 @@ bool Cursor::integer(int64_t &value) {
     if (digit >= static_cast<int>(base)) break;
     magnitude = magnitude * base + static_cast<uint32_t>(digit);
   }
+  if (at == first_digit && base != 8) return false;
   if (at < text_.size() && (text_[at] == 'U' || text_[at] == 'u')) ++at;
   value = static_cast<int64_t>(negative ? 0 - magnitude : magnitude);
   at_ = at;
@@ -113,8 +116,9 @@ bool Cursor::real(int64_t &bits, bool &is_f64) {
     const std::string hex(text_.substr(at + 2, digits));
     const uint64_t sign = negative ? (is_f64 ? uint64_t(1) << 63 : uint64_t(1) << 31) : 0;
     bits = static_cast<int64_t>(std::strtoull(hex.c_str(), nullptr, 16) ^ sign);
+    if (hex.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos || hex.size() != digits) return false;
     at_ = at + 2 + digits;
-    return hex.size() == digits;
+    return true;
   }
   size_t end = at;
   while (end < text_.size() && std::isdigit(static_cast<unsigned char>(text_[end]))) ++end;

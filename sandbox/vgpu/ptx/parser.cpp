@@ -1,58 +1,12 @@
+// Module scope: directives, functions and their parameters, variables and initialisers.
 #include "parser.h"
 
 #include <algorithm>
 #include <cstring>
 
-#include "cursor.h"
-#include "scopes.h"
+#include "parser_state.h"
 
 namespace vgpu::ptx {
-
-namespace {
-
-constexpr size_t kMaxDiagnostics = 50;
-
-struct Position { uint32_t file = 0, line = 0; };
-
-class Parser {
- public:
-  Parser(Module &module, std::vector<Diagnostic> &diagnostics)
-      : module_(module), diagnostics_(diagnostics), in_(module.text) {}
-  void run();
-
- private:
-  void directive();
-  void linkage_then(std::string_view word);
-  void function(bool entry);
-  void parameters(Function &, std::vector<uint32_t> &indices, char open, char close);
-  void function_attributes(Function &);
-  void body(Function &);
-  void statement(Function &);
-  void body_directive(Function &, uint32_t line);
-  void instruction(Function &);
-  void register_declaration(Function &);
-  void label(Function &, std::string_view name);
-  Variable declare(Space, bool with_name = true);
-  void dimensions(Variable &);
-  void initialiser(Variable &);
-  void initial_value(Variable &, uint64_t &offset);
-  bool operand(Function &, Operand &);
-  bool operand_list(Function &, Operand &, char close, Operand::Kind);
-  bool memory_operand(Function &, Operand &);
-  void name_operand(Function &, Operand &, std::string_view name);
-  void location();
-  void file_directive();
-  Function &function_named(std::string_view name);
-  void error(const std::string &message);
-  void expect(char c, const char *where);
-
-  Module &module_;
-  std::vector<Diagnostic> &diagnostics_;
-  Cursor in_;
-  Scopes scopes_;
-  Position position_;
-  std::vector<uint32_t> open_;               // stack of open scopes
-};
 
 void Parser::error(const std::string &message) {
   if (diagnostics_.size() < kMaxDiagnostics) diagnostics_.push_back({in_.line(), message});
@@ -78,7 +32,8 @@ void Parser::directive() {
   if (word == ".version") return in_.skip_line();
   if (word == ".address_size") {
     int64_t bits = 0;
-    if (!in_.integer(bits) || bits != 64) error("only .address_size 64 is executed; compile for a 64-bit address space");
+    if (!in_.integer(bits) || bits != 64)
+      error("only .address_size 64 is executed; compile for a 64-bit address space");
     return;
   }
   if (word == ".target") {
@@ -151,6 +106,7 @@ void Parser::function(bool entry) {
   if (!in_.take(';')) {
     parsed.defined = true;
     body(parsed);
+    check_totals(parsed);
   }
   function_named(parsed.name) = std::move(parsed);
 }
@@ -204,8 +160,9 @@ Variable Parser::declare(Space space, bool with_name) {
     const std::string_view word = in_.directive();
     int64_t number = 0;
     if (word == ".align") {
-      if (!in_.integer(number) || number < 1) error(".align needs a number");
-      variable.align = static_cast<uint32_t>(number);
+      const bool power = in_.integer(number) && number >= 1 && number <= 4096 && (number & (number - 1)) == 0;
+      if (!power) error(".align needs a power of two of at most 4096");
+      variable.align = power ? static_cast<uint32_t>(number) : 1;
     } else if (word == ".v2" || word == ".v4") {
       vector = word == ".v2" ? 2 : 4;
     } else if (word == ".attribute") {
@@ -218,6 +175,7 @@ Variable Parser::declare(Space space, bool with_name) {
   variable.align = std::max(variable.align, static_cast<uint32_t>(variable.bytes));
   if (with_name) variable.name = in_.identifier();
   dimensions(variable);
+  check_size(variable);
   if (in_.take('=')) initialiser(variable);
   return variable;
 }
@@ -226,7 +184,8 @@ void Parser::dimensions(Variable &variable) {
   while (in_.take('[')) {
     int64_t count = 0;
     if (in_.integer(count)) {
-      variable.bytes *= static_cast<uint64_t>(count);
+      if (count < 0 || uint64_t(count) > kMaxVariable) error("a dimension must be a small non-negative number");
+      else if (variable.bytes < kMaxVariable) variable.bytes *= static_cast<uint64_t>(count);
     } else {
       variable.unsized = true;
       variable.bytes = 0;
@@ -235,18 +194,40 @@ void Parser::dimensions(Variable &variable) {
   }
 }
 
-void Parser::initialiser(Variable &variable) {
-  uint64_t offset = 0;
-  variable.content.assign(variable.bytes, 0);
-  initial_value(variable, offset);
-  if (variable.unsized) variable.bytes = variable.content.size();
-  variable.content.resize(variable.bytes);
+void Parser::check_size(const Variable &variable) {
+  const uint64_t most = variable.space == Space::local    ? kMaxLocal
+                        : variable.space == Space::param  ? kMaxParams
+                        : variable.space == Space::shared ? kMaxShared
+                                                          : kMaxVariable;
+  if (variable.bytes > most)
+    error("the variable '" + std::string(variable.name) + "' is too large for its state space");
 }
 
-void Parser::initial_value(Variable &variable, uint64_t &offset) {
+// What all variables of a function may take together.
+void Parser::check_totals(const Function &function) {
+  uint64_t local = 0, params = 0;
+  for (const Variable &each : function.variables) local += each.space == Space::local ? each.bytes + each.align : 0;
+  for (const uint32_t index : function.params)
+    params += function.variables[index].bytes + function.variables[index].align;
+  if (local > kMaxLocal) error("the function needs more local memory than a thread has");
+  if (params > kMaxParams) error("the function has more parameters than fit into 32764 bytes");
+}
+
+void Parser::initialiser(Variable &variable) {
+  uint64_t offset = 0;
+  initial_value(variable, offset, 0);
+  if (variable.unsized) variable.bytes = variable.content.size();
+  if (variable.content.size() > variable.bytes) error("an initialiser is longer than its variable");
+}
+
+void Parser::initial_value(Variable &variable, uint64_t &offset, int depth) {
+  if (depth > kMaxNesting) {
+    error("an initialiser is nested too deeply");
+    return in_.skip_past(';');
+  }
   if (in_.take('{')) {
     while (!in_.at_end() && in_.peek() != '}') {
-      initial_value(variable, offset);
+      initial_value(variable, offset, depth + 1);
       if (!in_.take(',')) break;
     }
     return expect('}', "after an initialiser");
@@ -271,202 +252,6 @@ void Parser::initial_value(Variable &variable, uint64_t &offset) {
   }
   offset += bytes;
 }
-
-void Parser::body(Function &function) {
-  expect('{', "before a function body");
-  while (!in_.at_end() && !open_.empty() && diagnostics_.size() < kMaxDiagnostics) {
-    if (in_.take('{')) {
-      open_.push_back(static_cast<uint32_t>(function.scope_parent.size()));
-      function.scope_parent.push_back(open_[open_.size() - 2]);
-      scopes_.push();
-    } else if (in_.take('}')) {
-      open_.pop_back();
-      scopes_.pop();
-    } else {
-      statement(function);
-    }
-  }
-  if (!open_.empty()) error("the body of '" + std::string(function.name) + "' is not closed");
-}
-
-void Parser::statement(Function &function) {
-  const uint32_t line = in_.line();
-  const char next = in_.peek();
-  if (next == '.') return body_directive(function, line);
-  if (next == ';') return in_.forward(1);
-  if (next == '@') return instruction(function);
-  Cursor probe = in_;
-  const std::string_view name = probe.identifier();
-  if (!name.empty() && probe.peek() == ':' && probe.raw(1) != ':') {
-    in_ = probe;
-    in_.take(':');
-    return label(function, name);
-  }
-  instruction(function);
-}
-
-void Parser::label(Function &function, std::string_view name) {
-  Cursor probe = in_;
-  if (probe.peek() == '.') {
-    const std::string_view word = probe.directive();
-    if (word == ".callprototype" || word == ".calltargets") return in_.skip_past(';');
-    if (word == ".branchtargets") {
-      in_ = probe;
-      BranchTable table{name, {}};
-      do table.targets.push_back(in_.identifier());
-      while (in_.take(','));
-      expect(';', "after .branchtargets");
-      function.tables.push_back(std::move(table));
-      return;
-    }
-  }
-  function.labels.push_back({name, open_.back(), static_cast<uint32_t>(function.body.size())});
-}
-
-void Parser::body_directive(Function &function, uint32_t) {
-  const std::string_view word = in_.directive();
-  if (word == ".loc") return location();
-  if (word == ".file") return file_directive();
-  if (word == ".reg") return register_declaration(function);
-  if (word == ".pragma" || word == ".alias") return in_.skip_past(';');
-  if (word == ".section") return in_.skip_braces();
-  const bool external = word == ".extern";
-  const std::string_view space = external ? in_.directive() : word;
-  const Space where = space == ".shared" ? Space::shared : space == ".local" ? Space::local : Space::param;
-  if (where == Space::param && space != ".param") {
-    error("unknown directive '" + std::string(space) + "' in a function");
-    return in_.skip_past(';');
-  }
-  function.variables.push_back(declare(where));
-  scopes_.declare_variable(function.variables.back().name, uint32_t(function.variables.size() - 1));
-  expect(';', "after a variable");
-}
-
-void Parser::register_declaration(Function &function) {
-  Type type = Type::none;
-  while (in_.peek() == '.') {
-    const std::string_view word = in_.directive();
-    if (type_of(word.substr(1)) == Type::none) error("register type '" + std::string(word) + "' is not executed");
-    type = type_of(word.substr(1));
-  }
-  do {
-    const std::string_view name = in_.identifier();
-    int64_t count = -1;
-    if (in_.take('<')) {
-      if (!in_.integer(count)) error("a register range needs a number");
-      expect('>', "after a register range");
-    }
-    if (name.empty()) error("a register needs a name");
-    const uint32_t first = static_cast<uint32_t>(function.registers.size());
-    scopes_.declare_registers(name, first, count);
-    function.registers.resize(first + static_cast<size_t>(count < 0 ? 1 : count), type);
-  } while (in_.take(','));
-  expect(';', "after registers");
-}
-
-void Parser::instruction(Function &function) {
-  Instruction made;
-  in_.skip_space();
-  const size_t start = in_.position();
-  made.line = in_.line();
-  made.file = position_.file;
-  made.source_line = position_.line;
-  made.scope = open_.back();
-  if (in_.take('@')) {
-    made.guard_negate = in_.take('!');
-    made.guard = scopes_.find_register(in_.identifier());
-    if (made.guard < 0) error("the guard is not a declared predicate");
-  }
-  made.opcode = in_.dotted();
-  while (in_.peek() != ';' && !in_.at_end()) {
-    Operand parsed;
-    if (made.opcode.empty() || !operand(function, parsed)) {
-      error("this is not an instruction");
-      return in_.skip_past(';');
-    }
-    made.operands.push_back(std::move(parsed));
-    if (!in_.take(',')) break;
-  }
-  made.text = in_.between(start, in_.position());
-  if (!in_.take(';')) {
-    error("expected ';' after '" + std::string(made.text) + "'");
-    return in_.skip_past(';');
-  }
-  function.body.push_back(std::move(made));
-}
-
-bool Parser::operand(Function &function, Operand &out) {
-  out.negate = in_.take('!');
-  const char next = in_.peek();
-  if (next == '{') return in_.take('{') && operand_list(function, out, '}', Operand::Kind::vector);
-  if (next == '(') return in_.take('(') && operand_list(function, out, ')', Operand::Kind::list);
-  if (next == '[') return memory_operand(function, out);
-  bool is_f64 = false;
-  if (in_.real(out.value, is_f64)) {
-    out.kind = is_f64 ? Operand::Kind::f64 : Operand::Kind::f32;
-    return true;
-  }
-  if (in_.integer(out.value)) {
-    out.kind = Operand::Kind::integer;
-    return true;
-  }
-  const std::string_view name = in_.peek() == '%' ? in_.dotted() : in_.identifier();
-  if (name.empty()) return false;
-  name_operand(function, out, name);
-  if (in_.take('|')) {
-    Operand pair;
-    pair.kind = Operand::Kind::pair;
-    pair.parts.push_back(out);
-    pair.parts.emplace_back();
-    if (!operand(function, pair.parts[1])) return false;
-    out = std::move(pair);
-  } else if (out.kind == Operand::Kind::symbol && (in_.peek() == '+' || in_.peek() == '-')) {
-    in_.take('+');
-    return in_.integer(out.value);
-  }
-  return true;
-}
-
-void Parser::name_operand(Function &, Operand &out, std::string_view name) {
-  out.kind = Operand::Kind::sink;
-  if (name == "_") return;
-  out.reg = scopes_.find_register(name);
-  out.kind = out.reg >= 0 ? Operand::Kind::reg : Operand::Kind::symbol;
-  if (out.reg >= 0) return;
-  out.symbol = name;
-  out.variable = scopes_.find_variable(name);
-}
-
-bool Parser::operand_list(Function &function, Operand &out, char close, Operand::Kind kind) {
-  out.kind = kind;
-  while (!in_.at_end() && in_.peek() != close) {
-    out.parts.emplace_back();
-    if (!operand(function, out.parts.back())) return false;
-    if (!in_.take(',')) break;
-  }
-  return in_.take(close);
-}
-
-bool Parser::memory_operand(Function &function, Operand &out) {
-  in_.take('[');
-  int64_t absolute = 0;
-  if (in_.integer(absolute)) {
-    out.value = absolute;
-  } else {
-    name_operand(function, out, in_.identifier());
-    if (out.kind == Operand::Kind::sink) return false;
-    in_.take('+');
-    if (in_.peek() != ']' && in_.peek() != ',' && !in_.integer(out.value)) return false;
-  }
-  out.kind = Operand::Kind::memory;
-  while (in_.take(',')) {  // tensor coordinates: [map, {x, y}]
-    out.parts.emplace_back();
-    if (!operand(function, out.parts.back())) return false;
-  }
-  return in_.take(']');
-}
-
-}  // namespace
 
 std::unique_ptr<Module> parse(std::string_view text, std::vector<Diagnostic> &diagnostics) {
   auto module = std::make_unique<Module>();
