@@ -8,6 +8,7 @@ mostly change smoothly along a list of values, and the far ends last.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from kernelevo.kernel.plan import TuneLine
@@ -27,15 +28,26 @@ class TuneProposer:
         """
         candidate = parent.candidate
         plan = read_plan(candidate.text, "candidate", candidate.defines)
-        moves = [move for tune in plan.tunes for move in _moves(tune, plan.macros[tune.macro])]
+        useful = [tune for tune in plan.tunes if _is_used(tune.macro, candidate.text)]
+        moves = [move for tune in useful for move in _moves(tune, plan.macros[tune.macro])]
+        own = read_plan(candidate.text, "candidate").macros
         found: dict[str, Candidate] = {}
         for _, macro, value in sorted(moves, key=lambda move: move[0]):
-            defines = {**candidate.defines, macro: value}
+            # A value that the file gives the macro anyway is left out: it would be the same program by another name.
+            defines = {name: now for name, now in candidate.defines.items() if name != macro}
+            if own.get(macro) != value:
+                defines[macro] = value
             moved = (*candidate.moves, f"tune({macro}={value})")
             fresh = Candidate(candidate.text, defines, self.name, candidate.id, moved)
             if fresh.id not in tried:
                 found.setdefault(fresh.id, fresh)
         return list(found.values())[:limit]
+
+
+def _is_used(macro: str, text: str) -> bool:
+    """Whether anything but its definition and its own line mentions the macro: rewrites may leave one idle."""
+    own = re.compile(rf"\s*#\s*(?:ifndef|define|pragma\s+kernelevo\s+tune)\s+{macro}\b")
+    return any(re.search(rf"\b{macro}\b", line) for line in text.splitlines() if not own.match(line))
 
 
 def _moves(tune: TuneLine, now: int) -> Iterator[tuple[int, str, int]]:

@@ -88,6 +88,16 @@ def _growing(x: Any, cols: int, divisor: int) -> Any:
     return (x / (2.0 + steps) + steps // divisor).sum(axis=1)
 
 
+def _scaled(x: Any, gain: Any, bias: Any) -> Any:
+    y = gain[:, None] * x + bias
+    return y, np.maximum(0.5 * gain[:, None] * y, 0.0)
+
+
+def _gathered(x: Any, rows_from: Any, y: Any) -> Any:
+    y[1:] += 3 * x[rows_from[1:].astype(int)]
+    return y
+
+
 def row_problems() -> dict[str, Problem]:
     """One row per thread, where sharing the row out is right."""
     x, per_row = _matrix("x"), "f32[rows]"
@@ -316,6 +326,9 @@ def item_problems() -> dict[str, Problem]:
         "reversed": _items(
             [whole, Output("y", "i32[n]", aligned=16)], lambda x: x + 1, inputs={"x": [integers(-9, 9)]}
         ),
+        "scaled_by_macro": _items([x, y], lambda x: 2.0 * x),
+        "scaled_by_override": _items([x, y], lambda x: 2.0 * x),
+        "scaled_by_both": _items([x, y], lambda x: 2.0 * x),
         "unaligned": _items([Input("x", "f32[n]"), Output("y", "f32[n]")], lambda x: 2.0 * x),
         "lane_pairs": _items([x, y], lambda x: np.where(np.arange(len(x)) % 2 == 0, x, -x)),
     }
@@ -325,12 +338,63 @@ def other_problems() -> dict[str, Problem]:
     """Rows by warps already, and a division that cannot be hoisted."""
     y = Output("y", "f32[rows, cols]", aligned=16)
     return {
+        "two_widths": Problem(
+            [_matrix("x"), y],
+            lambda x: x - x.sum(axis=1, keepdims=True),
+            ["rows=64, cols=256", "rows=64, cols=32"],
+            tests=list(ROWS),
+        ),
         "warp_rows": _rows([_matrix("x"), y], lambda x: x - x.mean(axis=1, keepdims=True)),
         "growing_divisor": _rows(
             [_matrix("x"), Output("out", "f32[rows]"), Scalar("divisor", "i32", 3)],
             _growing,
             inputs={"x": [uniform(0, 1)]},
         ),
+    }
+
+
+def loop_problems() -> dict[str, Problem]:
+    """One row or column per thread, whose elements are independent of each other."""
+    x, y = _matrix("x"), Output("y", "f32[rows, cols]", aligned=16)
+    whole = {"x": [integers(-99, 99)], "y": [integers(-99, 99)], "from": [integers(0, 0)]}
+    return {
+        "scale_rows": _rows(
+            [x, Input("gain", "f32[rows]"), Input("bias", "f32[cols]"), y, Output("z", "f32[rows, cols]")], _scaled
+        ),
+        "gather_rows": _rows(
+            [_matrix("x", "i32"), Input("from", "i32[rows]"), InOut("y", "i32[rows, cols]")], _gathered, inputs=whole
+        ),
+        "batch_flip": Problem(
+            [Input("src", "f64[batch, h, w]"), Output("dst", "f64[batch, w, h]")],
+            lambda src: 2.0 * src.transpose(0, 2, 1) - 1.0,
+            ["batch=4, h=128, w=128"],
+            tests=["batch=1, h=1, w=1", "batch=3, h=33, w=70", "batch=2, h=65, w=31"],
+        ),
+        "product_rows": Problem(
+            [Input("a", "f32[m, k]"), Input("b", "f32[k, n]"), Output("c", "f32[m, n]")],
+            lambda a, b: a @ b,
+            ["m=128, n=128, k=64"],
+            tests=["m=1, n=1, k=1", "m=17, n=35, k=20", "m=140, n=33, k=5"],
+        ),
+    }
+
+
+def unlike_loop_problems() -> dict[str, Problem]:
+    """Look-alikes whose loops cannot be spread over threads."""
+    x, turned = _matrix("x"), "f32[cols, rows]"
+    return {
+        "triangle": Problem(
+            [Input("x", "f32[n, n]"), InOut("y", "f32[n, n]")],
+            lambda x, y: y + np.tril(x).T,
+            ["n=256"],
+            tests=["n=1", "n=70"],
+        ),
+        "mirrored": _rows(
+            [InOut("x", "f32[rows, cols]")],
+            lambda x: np.concatenate([x[:, ::-1][:, : x.shape[1] // 2], x[:, x.shape[1] // 2 :]], axis=1),
+        ),
+        "copy_until": _rows([x, InOut("y", turned)], lambda x, y: y + (x * (np.cumsum(x > 0.9, axis=1) == 0)).T),
+        "carried_pair": _rows([x, Output("y", turned)], lambda x: np.diff(x, axis=1, prepend=0.0).T),
     }
 
 
@@ -346,5 +410,7 @@ def all_problems() -> dict[str, Problem]:
         product_problems,
         item_problems,
         other_problems,
+        loop_problems,
+        unlike_loop_problems,
     )
     return {name: problem for group in groups for name, problem in group().items()}

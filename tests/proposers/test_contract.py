@@ -26,7 +26,7 @@ TUNED = """\
 #endif
 #pragma kernelevo tune BLOCK 32 64 128 512
 #pragma kernelevo tune ITEMS 1 2 4
-#pragma kernelevo launch fill<<<ceildiv(n, BLOCK), BLOCK>>>(y, n)
+#pragma kernelevo launch fill<<<ceildiv(n, BLOCK * ITEMS), BLOCK>>>(y, n)
 """
 
 
@@ -67,9 +67,23 @@ def test_tuning_goes_to_the_nearest_values_first() -> None:
         {"BLOCK": 64}, {"BLOCK": 512}, {"ITEMS": 1}, {"ITEMS": 4}, {"BLOCK": 32}]  # fmt: skip
 
 
-def test_tuning_starts_from_the_parents_own_values() -> None:
+def test_tuning_starts_from_the_parents_own_values_and_leaves_out_the_files() -> None:
     found = TuneProposer().propose(passed(Candidate(TUNED, {"BLOCK": 512, "ITEMS": 1})), frozenset(), 2)
-    assert [dict(one.defines) for one in found] == [{"BLOCK": 128, "ITEMS": 1}, {"BLOCK": 512, "ITEMS": 2}]
+    assert [dict(one.defines) for one in found] == [{"ITEMS": 1}, {"BLOCK": 512}]
+
+
+def test_tuning_there_and_back_leads_to_the_same_candidate() -> None:
+    start = Candidate(TUNED)
+    (there,) = TuneProposer().propose(passed(start), frozenset(), 1)
+    back = TuneProposer().propose(passed(there), frozenset(), 10)
+    assert start.id in {one.id for one in back}
+    assert start.id not in {one.id for one in TuneProposer().propose(passed(there), frozenset([start.id]), 10)}
+
+
+def test_a_macro_that_nothing_mentions_is_not_tuned() -> None:
+    idle = TUNED.replace("BLOCK * ITEMS", "BLOCK")
+    found = TuneProposer().propose(passed(Candidate(idle)), frozenset(), 10)
+    assert [dict(one.defines) for one in found] == [{"BLOCK": 64}, {"BLOCK": 512}, {"BLOCK": 32}]
 
 
 def test_a_kernel_without_tunable_macros_has_no_neighbours() -> None:

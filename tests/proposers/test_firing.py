@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import pytest
-from applying import rewrites, rewrites_of, settings
+from applying import passed, proposer, rewrites, rewrites_of, settings
 from problems import (
     all_problems,
     atomic_problems,
     axis_problems,
+    loop_problems,
     row_problems,
     text_of,
     transpose_problems,
     unlike_atomic_problems,
+    unlike_loop_problems,
     unlike_row_problems,
     unlike_transpose_problems,
 )
 
+from kernelevo.kernel.problem import Problem
 from kernelevo.proposers.rules.catalogue import RULES
 from kernelevo.proposers.rules.kernels import file_functions, find_kernels
 from kernelevo.proposers.rules.names import Names
 from kernelevo.proposers.rules.syntax import Edits, of_type, parse
 from kernelevo.proposers.rules.syntax import text_of as text_of_node
+from kernelevo.types import Candidate
 
 ROWS, UNLIKE_ROWS = tuple(row_problems()), tuple(unlike_row_problems())
 ITEMS = ("axpy", "gelu", "clamp_double", "stencil", "reversed", "unaligned")
 FIRES: dict[str, tuple[str, ...]] = {
+    "spread_loop": (*loop_problems(), "integer_shares"),
     "row_per_warp": tuple(name for name in ROWS if name != "whole_sum"),
     "row_per_block": ROWS,
     "atomic_reduce": tuple(atomic_problems()),
@@ -35,10 +40,11 @@ FIRES: dict[str, tuple[str, ...]] = {
     "restrict": ("axpy", "row_dot", "copy_by_rows", "dot_atomic", "lane_pairs"),
     "reciprocal": ("masked_softmax", "l1_normalise", "standardise"),
     "unroll": ("row_norm", "product_by_rows", "column_sums", "whole_sum"),
-    "block_size": ("axpy", "gelu", "prefix_sums", "range_atomic"),
+    "block_size": ("axpy", "gelu", "prefix_sums", "range_atomic", "scaled_by_macro", "scaled_by_override"),
     "block_shape": ("gather_transpose", "copy_by_rows", "flip_in_place"),
 }
 NEVER: dict[str, tuple[str, ...]] = {
+    "spread_loop": (*unlike_loop_problems(), *UNLIKE_ROWS, "row_norm", "rms_norm", "axpy", "copy_by_rows", "warp_rows"),
     "row_per_warp": (*UNLIKE_ROWS, "whole_sum", "axpy", "warp_rows", "growing_divisor"),
     "row_per_block": (*UNLIKE_ROWS, "axpy", "warp_rows", "growing_divisor"),
     "atomic_reduce": (*unlike_atomic_problems(), "axpy", "row_norm"),
@@ -49,7 +55,7 @@ NEVER: dict[str, tuple[str, ...]] = {
     "restrict": ("gelu",),
     "reciprocal": ("growing_divisor", "integer_shares", "row_norm", "rms_norm"),
     "unroll": ("axpy", "gelu", "dot_atomic"),
-    "block_size": ("lane_pairs", "shared_rows", "warp_rows", "whole_sum", "copy_by_rows"),
+    "block_size": ("scaled_by_both", "lane_pairs", "shared_rows", "warp_rows", "whole_sum", "copy_by_rows"),
     "block_shape": ("axpy", "fixed_plane", "row_norm"),
 }
 # Rules whose input is what other rules write; by_hand kernels have such loops already.
@@ -62,10 +68,13 @@ AFTER: dict[str, tuple[tuple[str, str], ...]] = {
         ("stencil", "grid_stride"),
         ("l1_normalise", "row_per_warp"),
     ),
-    "tile_product": (("product_by_rows", "swap_axes"),),
+    "tile_product": (("product_by_rows", "swap_axes"), ("product_rows", "spread_loop")),
+    "tile_transpose": (("batch_flip", "spread_loop"),),
     "keep_row": (("rms_norm", "row_per_warp"), ("logsumexp", "row_per_block"), ("standardise", "row_per_warp")),
 }
 AFTER_NEVER: dict[str, tuple[tuple[str, str], ...]] = {
+    "spread_loop": (("batch_flip", "spread_loop"), ("integer_shares", "spread_loop")),
+    "tile_transpose": (("gather_rows", "spread_loop"), ("scale_rows", "spread_loop")),
     "vector_loads": (("unaligned", "grid_stride"), ("reversed", "grid_stride"), ("clamp_double", "grid_stride")),
     "keep_row": (("row_norm", "row_per_warp"), ("row_dot", "row_per_warp"), ("axpy", "grid_stride")),
 }  # fmt: skip
@@ -80,6 +89,7 @@ def test_a_rule_fires_where_its_structure_is(rule: str, kernel: str) -> None:
     found = rewrites_of(rule, kernel)
     assert found
     assert all(rewrite.text != text_of(kernel) and rewrite.move.startswith(f"{rule}(") for rewrite in found)
+    assert not any(parse(rewrite.text).has_error for rewrite in found), "other rules cannot go on from it"
 
 
 @pytest.mark.parametrize(("rule", "kernel"), pairs(NEVER))
@@ -99,6 +109,35 @@ def test_a_rule_fires_on_what_another_wrote(rule: str, kernel: str, first: str) 
 def test_a_rule_leaves_look_alikes_that_another_wrote_alone(rule: str, kernel: str, first: str) -> None:
     before = rewrites_of(first, kernel)[0].text
     assert rewrites(rule, before, all_problems()[kernel]) == []
+
+
+def test_a_loop_is_not_spread_where_the_grid_would_be_too_high() -> None:
+    problem = all_problems()["batch_flip"]
+    high = Problem(problem.arguments, problem.reference, ["batch=1, h=500000, w=8"], tests=["batch=1, h=1, w=1"])
+    assert rewrites("spread_loop", text_of("batch_flip"), problem)
+    assert rewrites("spread_loop", text_of("batch_flip"), high) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("if (line < h)", "if (line < h || w > 0)"),
+        ("blockIdx.x * blockDim.x + threadIdx.x", "blockIdx.x * 32 + threadIdx.x"),
+        ("k < w; ++k", "k < w - 1; ++k"),
+        ("k < w; ++k", "k < w; k += gridDim.x"),
+        ("to[k * h + line] = ", "to[line] = "),
+    ],
+)
+def test_a_loop_is_not_spread_where_a_part_of_its_structure_is_missing(old: str, new: str) -> None:
+    text = text_of("batch_flip")
+    assert old in text
+    assert rewrites("spread_loop", text.replace(old, new), all_problems()["batch_flip"]) == []
+
+
+def test_a_pair_of_rules_comes_right_after_its_first() -> None:
+    found = proposer(all_problems()["batch_flip"]).propose(passed(Candidate(text_of("batch_flip"))), frozenset(), 2)
+    assert [[move.partition("(")[0] for move in one.moves] for one in found] == [
+        ["spread_loop"], ["spread_loop", "tile_transpose"]]  # fmt: skip
 
 
 def test_loops_shared_out_by_hand_are_recognised() -> None:

@@ -33,6 +33,9 @@ CHAINS = [
     ("warp_rows", ("vector_loads", "keep_row", "restrict")),
     ("whole_sum", ("row_per_block", "vector_loads", "unroll")),
     ("transpose_add", ("restrict", "tile_transpose")),
+    ("batch_flip", ("spread_loop", "tile_transpose", "restrict")),
+    ("product_rows", ("spread_loop", "tile_product", "restrict")),
+    ("scale_rows", ("restrict", "spread_loop")),
 ]  # fmt: skip
 
 
@@ -69,6 +72,15 @@ def test_rewrites_of_rewrites_change_no_result(kernel: str, rules: tuple[str, ..
 
 
 @needs_machine
+def test_a_kernel_of_two_launch_lines_is_rewritten_for_either() -> None:
+    problem = all_problems()["two_widths"]
+    found = proposer(problem).propose(passed(Candidate(text_of("two_widths"))), frozenset(), 100)
+    assert {"row_per_warp(two_widths)", "row_per_warp(two_widths_2)"} <= {one.moves[-1] for one in found}
+    for candidate in found:
+        assert_same(candidate.text, "two_widths", problem)
+
+
+@needs_machine
 def test_a_wrong_rewrite_would_be_seen() -> None:
     text = chain(text_of("row_norm"), all_problems()["row_norm"], "row_per_warp")
     with pytest.raises(AssertionError):
@@ -95,7 +107,7 @@ def test_everything_proposed_compiles(kernel: str) -> None:
 @pytest.mark.parametrize(("kernel", "rules"), CHAINS)
 def test_comments_and_plan_lines_are_kept(kernel: str, rules: tuple[str, ...]) -> None:
     before, after = text_of(kernel), chain(text_of(kernel), all_problems()[kernel], *rules)
-    comments = [line.strip() for line in before.split("\n") if line.strip().startswith("//")]
+    comments = [f"//{line.partition('//')[2]}" for line in before.split("\n") if "//" in line]
     assert [comment for comment in comments if comment not in after] == []
     kept = [line for line in before.split("\n") if line.startswith("#pragma kernelevo") and " launch " not in line]
     assert [line for line in kept if line not in after] == []

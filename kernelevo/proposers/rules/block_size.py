@@ -1,21 +1,24 @@
 """Makes the number of threads of a block a choice.
 
-`block_size` turns a literal block size into a macro with a `tune` line. `block_shape` gives a two-dimensional block
-another shape. Both only where the kernel works with any size: each thread's work depends on nothing but its guarded
-index, and the plan's grid covers the items whatever the block.
+`block_size` turns a literal block size, or a macro with one value, into a macro with a `tune` line. `block_shape`
+gives a two-dimensional block another shape. Both only where the kernel works with any size: each thread's work
+depends on nothing but its guarded index, and the plan's grid covers the items whatever the block.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+
+from tree_sitter import Node
 
 from kernelevo.proposers.rules.effects import has_barrier
 from kernelevo.proposers.rules.launches import LaunchText, covered_items, replace_launch, tuned_macro
 from kernelevo.proposers.rules.names import Declaration
 from kernelevo.proposers.rules.polynomials import Polynomial
 from kernelevo.proposers.rules.subject import WARP, Launched, Rewrite, Subject
-from kernelevo.proposers.rules.syntax import Edits, inside, of_type, text_of
+from kernelevo.proposers.rules.syntax import Edits, child_of, inside, of_type, text_of
 from kernelevo.proposers.rules.thread_index import find_guard, global_index, uses_elsewhere
 
 _SIZES = ("threadIdx.x", "threadIdx.y", "blockIdx.x", "blockIdx.y", "blockDim.x", "blockDim.y")
@@ -24,6 +27,7 @@ _SIZES = ("threadIdx.x", "threadIdx.y", "blockIdx.x", "blockIdx.y", "blockDim.x"
 def block_size(subject: Subject, parameters: Mapping[str, tuple[int, ...]]) -> Iterator[Rewrite]:
     """`values`: the sizes that may be tried."""
     for launched in subject.launched():
+        yield from _named(subject, launched, parameters["values"])
         line = LaunchText.of(launched.line)
         literal = line.block[0]
         if not launched.is_flat or not literal.isdigit() or launched.line.shared.text != "0":
@@ -45,12 +49,54 @@ def block_size(subject: Subject, parameters: Mapping[str, tuple[int, ...]]) -> I
         )
 
 
+def _named(subject: Subject, launched: Launched, tried: tuple[int, ...]) -> Iterator[Rewrite]:
+    """The block size is a macro already: its definition becomes one that may be overridden, with a `tune` line.
+
+    Left alone where the kernel or the line also says the number, which would then be another one.
+    """
+    size, kernel = launched.line.block[0], launched.kernel
+    definitions = [
+        node
+        for node in of_type(subject.source, "preproc_def")
+        if size.name is not None and text_of(child_of(node, "name")) == size.name
+    ]
+    fixed = size.name in subject.plan.macros and all(tune.macro != size.name for tune in subject.plan.tunes)
+    if size.name is None or not fixed or len(definitions) != 1 or not launched.is_flat:
+        return
+    value = subject.plan.macros[size.name]
+    spelled = {text_of(node).rstrip("uUlL") for node in of_type(kernel.node, "number_literal")}
+    in_line = {word for extent in launched.line.grid for word in re.findall(r"\d+", extent.text)}
+    if str(value) in spelled | in_line or launched.line.shared.text != "0":
+        return
+    edits, values = subject.edits(), tuple(sorted({*tried, value}))
+    _make_tuned(definitions[0], size.name, value, values, edits)
+    yield Rewrite(edits.text(), f"block_size({kernel.name})")
+
+
+def _make_tuned(definition: Node, name: str, value: int, values: tuple[int, ...], edits: Edits) -> None:
+    """Puts the `tune` line beside the macro's definition, which is guarded by `#ifndef` if it is not yet."""
+    above = definition.parent
+    guarded = above is not None and above.type == "preproc_ifdef" and text_of(child_of(above, "name")) == name
+    opening, _, closing, tune = tuned_macro(name, value, values).splitlines()
+    if guarded and above is not None:
+        edits.insert(above.end_byte, f"\n{tune}" if _lacks_line_end(above) else f"{tune}\n")
+    else:
+        own = text_of(definition).rstrip()
+        edits.span(definition.start_byte, definition.end_byte, "\n".join([opening, own, closing, tune, ""]))
+
+
+def _lacks_line_end(node: Node) -> bool:
+    return not text_of(node).endswith("\n")
+
+
 def block_shape(subject: Subject, parameters: Mapping[str, tuple[int, ...]]) -> Iterator[Rewrite]:
     """`threads`: threads of a block; `width`: how many of them along x."""
     for launched in subject.launched():
         line, kernel = LaunchText.of(launched.line), launched.kernel
         indices = [global_index(launched, axis) for axis in "xy"]
         if line.block[1] == "1" or line.block[2] != "1" or None in indices or line.cluster is not None:
+            continue
+        if any(size.names for size in launched.line.block):  # of which a number would leave a tuned macro idle
             continue
         items = [covered_items(line.grid[axis], line.block[axis]) for axis in (0, 1)]
         if None in items or not _guarded(launched, [index for index in indices if index is not None]):

@@ -11,6 +11,7 @@ from kernelevo.proposers.rules.keep_row import keep_row
 from kernelevo.proposers.rules.reciprocal import reciprocal
 from kernelevo.proposers.rules.restrict import restrict
 from kernelevo.proposers.rules.row_per_group import row_per_block, row_per_warp
+from kernelevo.proposers.rules.spread_loop import spread_loop
 from kernelevo.proposers.rules.subject import Rewrite, Subject
 from kernelevo.proposers.rules.swap_axes import swap_axes
 from kernelevo.proposers.rules.tile_product import tile_product
@@ -21,6 +22,7 @@ from kernelevo.proposers.rules.vector_loads import vector_loads
 Rule = Callable[[Subject, Mapping[str, tuple[int, ...]]], Iterator[Rewrite]]
 
 RULES: Mapping[str, tuple[Rule, frozenset[str]]] = {
+    "spread_loop": (spread_loop, frozenset(["block"])),
     "row_per_warp": (row_per_warp, frozenset(["block"])),
     "row_per_block": (row_per_block, frozenset(["block"])),
     "atomic_reduce": (atomic_reduce, frozenset(["waves"])),

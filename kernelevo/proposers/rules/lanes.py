@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from kernelevo.proposers.rules.kernels import Kernel
-from kernelevo.proposers.rules.reductions import Operator
+from kernelevo.proposers.rules.reductions import Operator, identity_text
 from kernelevo.proposers.rules.syntax import Edits, indentation, statements_of
 
 _WARP = """\
@@ -62,14 +62,7 @@ class Combiner:
         words = {"name": name, "Name": _WORDS.get(name, name.capitalize()), "type": self.type}
         other = "__shfl_xor_sync(0xffffffffu, value, offset)"
         warp = _WARP.format(**words, join=self.operator.join("value", other, self.type))
-        rest = "value" if self.operator.identity is None else f"{self.type}({self.operator.identity})"
-        rest = (
-            rest
-            if " " not in self.type
-            else f"({self.type}){self.operator.identity}"
-            if self.operator.identity
-            else rest
-        )
+        rest = identity_text(self.operator, self.type) or "value"
         needed = [warp] if self.group == "warp" else [warp, _BLOCK.format(**words, rest=rest)]
         return [
             re.sub(r"^(?:  )+", lambda pad: indent * (len(pad.group()) // 2), text, flags=re.MULTILINE)

@@ -77,9 +77,10 @@ def line_span(data: bytes, line: int) -> tuple[int, int]:
 
 
 def replace_launch(edits: Edits, line: LaunchLine, *texts: LaunchText) -> None:
-    """Puts these launch lines where the old one stood."""
+    """Puts these launch lines where the old one stood; comments in it go to the end of the last."""
     start, end = line_span(edits.data, line.line)
-    edits.span(start, end, "\n".join(map(str, texts)))
+    comments = re.findall(r"/\*.*?\*/|//[^\n]*", edits.data[start:end].decode(), re.DOTALL)
+    edits.span(start, end, "  ".join(["\n".join(map(str, texts)), *(comment.rstrip() for comment in comments)]))
 
 
 def add_launch_before(edits: Edits, line: LaunchLine, text: LaunchText) -> None:
@@ -89,7 +90,9 @@ def add_launch_before(edits: Edits, line: LaunchLine, text: LaunchText) -> None:
 
 
 def covered_items(count: str, block: str) -> str | None:
-    """E of `ceildiv(E, block)` or `(E + block - 1) / block`: the items for which there is one thread each."""
+    """The items for which there is one thread each: E of `ceildiv(E, block)` or `(E + block - 1) / block`, or of `E`
+    where blocks are single threads.
+    """
     size = re.escape(block)
     for pattern in (
         rf"ceildiv\((.+),\s*\(?{size}\)?\)\Z",
@@ -99,7 +102,7 @@ def covered_items(count: str, block: str) -> str | None:
         match = re.match(pattern, count.strip())
         if match is not None and _balanced(match.group(1)):
             return match.group(1).strip()
-    return None
+    return count if block == "1" else None
 
 
 def multiplied(text: str, factor: str) -> str:

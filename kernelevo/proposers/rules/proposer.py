@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from kernelevo.kernel.problem import Problem
 from kernelevo.proposers.rules.catalogue import RULES
 from kernelevo.proposers.rules.evidence import symptoms
+from kernelevo.proposers.rules.own_kernels import with_own_kernels
 from kernelevo.proposers.rules.polynomials import TooComplex
 from kernelevo.proposers.rules.settings import RuleSetting, RuleSettings
 from kernelevo.proposers.rules.subject import Rewrite, Subject
@@ -62,7 +63,10 @@ class RulesProposer:
                         yield again.text, (rewrite.move, again.move)
 
     def _subject(self, text: str, defines: Mapping[str, int]) -> Subject:
-        return Subject.read(text, defines, self._problem, self._properties)
+        """The text as the rules see it: every launch line with a kernel of its own."""
+        subject = Subject.read(text, defines, self._problem, self._properties)
+        own = with_own_kernels(subject)
+        return subject if own == text else Subject.read(own, defines, self._problem, self._properties)
 
 
 def _apply(setting: RuleSetting, subject: Subject) -> list[Rewrite]:

@@ -198,7 +198,8 @@ def _launch(launched: Launched, group: Group, block: str) -> LaunchText:
     if group.name == "block":
         return before.with_grid(threads).with_block(block)
     per_block = str(int(block) // WARP) if block.isdigit() else f"{block} / {WARP}"
-    return before.with_grid(f"ceildiv({threads}, {per_block})").with_block(block)
+    grid = threads if per_block == "1" else f"ceildiv({threads}, {per_block})"
+    return before.with_grid(grid).with_block(block)
 
 
 def _share_out(subject: Subject, launched: Launched, rows: _Rows, group: Group, edits: Edits) -> bool:

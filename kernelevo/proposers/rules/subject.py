@@ -17,7 +17,7 @@ from kernelevo.kernel.problem import Problem, Tensor
 from kernelevo.proposers.rules.kernels import Kernel, file_functions, find_kernels
 from kernelevo.proposers.rules.names import Declaration
 from kernelevo.proposers.rules.polynomials import Forms, Polynomial
-from kernelevo.proposers.rules.syntax import Edits, depth, fresh_name, parse
+from kernelevo.proposers.rules.syntax import Edits, child_of, depth, fresh_name, line_start, parse
 
 WARP = 32
 MAX_DEPTH = 120
@@ -190,7 +190,17 @@ def renamed_text(kernel: Kernel, name: str, edits: Edits) -> str:
     if identifier is None:
         raise ValueError(f"the kernel {kernel.name} declares no name")
     copy = Edits(edits.data, [*edits.changes, (identifier.start_byte, identifier.end_byte, name)])
+    for place in _lined_up(child_of(declared, "parameters"), edits.data):
+        copy.insert(place, " " * (len(name) - len(kernel.name)))
     return copy.of(kernel.outer)
+
+
+def _lined_up(parameters: Node, data: bytes) -> list[int]:
+    """Where those lines of a parameter list start that are lined up behind its parenthesis."""
+    column = parameters.start_point.column + 1
+    starts = [line_start(data, child.start_byte) for child in parameters.named_children]
+    later = [start for start in dict.fromkeys(starts) if start > parameters.start_byte]
+    return [start for start in later if data[start : start + column].isspace()]
 
 
 def _word(text: str) -> str:

@@ -201,7 +201,7 @@ def _tile(subject: Subject, launched: Launched, product: _Product, results: int,
     layout = _layout(subject, launched, product, results)
     kind = product.total.type
     lines = [
-        *(f"__shared__ __align__(16) {kind} {name}[{TILE}][{TILE}];" for name in (layout.across, layout.along)),
+        *(f"__shared__ alignas(16) {kind} {name}[{TILE}][{TILE}];" for name in (layout.across, layout.along)),
         f"{product.x.type} {product.x.name} = blockIdx.x * {TILE} + threadIdx.x;",
         f"{kind} {layout.sums}[{results}] = {{}};",
         *_loop_over_tiles(launched, product, layout),

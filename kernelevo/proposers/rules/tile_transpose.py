@@ -63,12 +63,19 @@ class _Copy:
 
 
 def tile_transpose(subject: Subject, parameters: Mapping[str, tuple[int, ...]]) -> Iterator[Rewrite]:
-    """`rows`: threads of a block along y; each does 32 / rows rows of the tile."""
+    """`rows`: threads of a block along y, where the plan does not tune them; each does 32 / rows rows of the tile."""
     for launched in subject.launched():
         copy = _find(subject, launched)
-        for rows in parameters["rows"] if copy is not None else ():
+        for rows in _heights(subject, launched, parameters["rows"]) if copy is not None else ():
             if copy is not None:
                 yield from _rewritten(subject, launched, copy, rows)
+
+
+def _heights(subject: Subject, launched: Launched, rows: tuple[int, ...]) -> list[str]:
+    """The threads of a block along y: those of the plan where blocks are as wide as a tile, and tuned along y."""
+    width, height = launched.line.block[:2]
+    tuned = bool(height.names) and height.names <= subject.plan.macros.keys()
+    return [height.text] if width.text == str(TILE) and tuned else list(map(str, rows))
 
 
 def _find(subject: Subject, launched: Launched) -> _Copy | None:
@@ -135,7 +142,7 @@ def _statement(access: Access) -> Node:
     return node.parent if node.parent is not None else node
 
 
-def _rewritten(subject: Subject, launched: Launched, copy: _Copy, rows: int) -> Iterator[Rewrite]:
+def _rewritten(subject: Subject, launched: Launched, copy: _Copy, rows: str) -> Iterator[Rewrite]:
     bounds = [copy.guard.bound_of(launched.kernel, index) for index in (copy.x, copy.y)]
     extents = [launched.in_plan(launched.forms.of(bound)) for bound in bounds if bound is not None]
     needed = _needed(launched, copy.staged if not copy.stages_result else (copy.store.node,))
@@ -148,8 +155,8 @@ def _rewritten(subject: Subject, launched: Launched, copy: _Copy, rows: int) -> 
     line = LaunchText.of(launched.line)
     edits = subject.edits()
     grid = (f"ceildiv({extents[0]}, {TILE})", f"ceildiv({extents[1]}, {TILE})", line.grid[2])
-    replace_launch(edits, launched.line, replace(line, grid=grid, block=(str(TILE), str(rows), "1")))
-    _tile(subject, launched, copy, needed, edits)
+    replace_launch(edits, launched.line, replace(line, grid=grid, block=(str(TILE), rows, "1")))
+    _tile(subject, launched, copy, needed, rows, edits)
     yield Rewrite(edits.text(), f"tile_transpose({launched.kernel.name}, rows={rows})")
 
 
@@ -167,7 +174,7 @@ def _needed(launched: Launched, nodes: tuple[Node, ...]) -> list[Node]:
     return sorted(found, key=lambda node: node.start_byte)
 
 
-def _tile(subject: Subject, launched: Launched, copy: _Copy, needed: list[Node], edits: Edits) -> None:
+def _tile(subject: Subject, launched: Launched, copy: _Copy, needed: list[Node], rows: str, edits: Edits) -> None:
     """Replaces everything that depends on the indices by the two phases."""
     kernel, guard = launched.kernel, copy.guard
     indices = list(dict.fromkeys([copy.x.statement, copy.y.statement]))
@@ -180,7 +187,7 @@ def _tile(subject: Subject, launched: Launched, copy: _Copy, needed: list[Node],
     tiles, whole = [subject.fresh(name) for name in names], [*moved, *guard.body]
     early = [text_of(statement) for statement in needed if statement in whole]
     phases = _phases_of_result if copy.stages_result else _phases_of_loads
-    first, second = phases(launched, copy, _Tiles(tiles, subject.fresh("step")), early, whole)
+    first, second = phases(launched, copy, _Tiles(tiles, subject.fresh("step"), rows), early, whole)
     declared = [f"__shared__ {kind} {tile}[{TILE}][{TILE} + 1];" for kind, tile in zip(copy.types, tiles, strict=True)]
     declared[0] += "  // one more column, so that a column lies in different banks"
     for statement in [*indices, *moved]:
@@ -193,10 +200,11 @@ def _tile(subject: Subject, launched: Launched, copy: _Copy, needed: list[Node],
 
 @dataclass(frozen=True)
 class _Tiles:
-    """Names in the new text: the tiles, and the counter of the loops over their lines."""
+    """Names in the new text: the tiles, and the counter of loops over their lines; `rows` are done at once."""
 
     names: list[str]
     step: str
+    rows: str
 
     def at_item(self, number: int) -> str:
         """The element of a tile for a thread whose item lies at threadIdx.x along x."""
@@ -215,8 +223,8 @@ def _phases_of_result(
     work = [_with(launched, statement, {copy.assignment: put}) for statement in whole]
     store = f"{text_of(copy.store.node)} = {tiles.at_exchanged_item(0)};"
     return (
-        _phase(launched, copy, ("threadIdx.x", tiles.step), work),
-        _phase(launched, copy, (tiles.step, "threadIdx.x"), [*early, store]),
+        _phase(launched, copy, ("threadIdx.x", tiles.step), tiles.rows, work),
+        _phase(launched, copy, (tiles.step, "threadIdx.x"), tiles.rows, [*early, store]),
     )
 
 
@@ -227,8 +235,8 @@ def _phases_of_loads(
     puts = [f"{tiles.at_exchanged_item(number)} = {text_of(node)};" for number, node in enumerate(copy.staged)]
     taken = {node: tiles.at_item(number) for number, node in enumerate(copy.staged)}
     return (
-        _phase(launched, copy, (tiles.step, "threadIdx.x"), [*early, *puts]),
-        _phase(launched, copy, ("threadIdx.x", tiles.step), [_with(launched, one, taken) for one in whole]),
+        _phase(launched, copy, (tiles.step, "threadIdx.x"), tiles.rows, [*early, *puts]),
+        _phase(launched, copy, ("threadIdx.x", tiles.step), tiles.rows, [_with(launched, one, taken) for one in whole]),
     )
 
 
@@ -240,14 +248,14 @@ def _with(launched: Launched, statement: Node, replaced: Mapping[Node, str]) -> 
     return changed.of(statement)
 
 
-def _phase(launched: Launched, copy: _Copy, places: tuple[str, str], work: list[str]) -> str:
+def _phase(launched: Launched, copy: _Copy, places: tuple[str, str], rows: str, work: list[str]) -> str:
     """One phase: a loop over the tile in which the item of a thread along x and y is at these places of the tile."""
     unit = indent_unit(launched.kernel)
     x, y = places
     step = y if x == "threadIdx.x" else x
     condition = " && ".join(f"{text_of(index)} < {text_of(bound)}" for index, bound in copy.guard.pairs)
     lines = [
-        f"for (int {step} = threadIdx.y; {step} < {TILE}; {step} += blockDim.y) {{",
+        f"for (int {step} = threadIdx.y; {step} < {TILE}; {step} += {rows}) {{",
         f"{unit}{copy.x.type} {copy.x.name} = blockIdx.x * {TILE} + {x};",
         f"{unit}{copy.y.type} {copy.y.name} = blockIdx.y * {TILE} + {y};",
         f"{unit}if ({condition}) {{",

@@ -128,7 +128,8 @@ def _rewritten(
 def guarded_copy(subject: Subject, launched: Launched, inner: Edits, name: str, condition: str) -> str:
     """The file with an edited copy of the kernel under a new name, launched where the condition holds."""
     edits = subject.edits()
-    edits.insert(launched.kernel.outer.end_byte, f"\n\n{renamed_text(launched.kernel, name, inner)}")
+    told = f"// {launched.kernel.name} where {condition}."
+    edits.insert(launched.kernel.outer.end_byte, f"\n\n{told}\n{renamed_text(launched.kernel, name, inner)}")
     line = LaunchText.of(launched.line)
     guarded = LaunchText(
         name, line.grid, line.block, line.shared, line.arguments, line.guard, line.cooperative, line.cluster
