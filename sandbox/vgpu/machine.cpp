@@ -144,7 +144,7 @@ LaunchReport Machine::launch(const Launch &launch, const Options &options, Budge
     state_->all_tracked = true;
   }
   if (!options.track_uninitialised) state_->all_tracked = false;
-  std::memcpy(state_->arena.host(kParamAddress), launch.params.data(), launch.params.size());
+  std::copy(launch.params.begin(), launch.params.end(), state_->arena.host(kParamAddress));
   const LaunchContext context{*state_->module, state_->limits, state_->arena, state_->poison, state_->launches++,
                               state_->caches_for(options)};
   return run_launch(context, *program, launch, options, budget);
