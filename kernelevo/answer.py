@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kernelevo.types import Attempt, Figure, RunRecord, Status
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The least time that any kernel needs for one call of a case on a device, and what it is made of."""
+
+    us: float
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -14,7 +22,7 @@ class Answer:
 
     `start` and `best` are judged with full checks when `confirmed` is true, else by the search's own, lighter ones.
     They are the same attempt when nothing faster was found. `band` is the device's: two times whose ratio is under 1
-    + band are not told apart.
+    + band are not told apart. `floors` is by case, where the device's bandwidth is known.
     """
 
     run: RunRecord
@@ -25,6 +33,7 @@ class Answer:
     evaluations: int
     statuses: Mapping[str, int]
     ended: str
+    floors: Mapping[str, Floor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, attempt in (("start", self.start), ("best", self.best)):

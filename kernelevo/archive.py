@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
 
-from kernelevo.answer import Answer
+from kernelevo.answer import Answer, Floor
 from kernelevo.interfaces import Store
 from kernelevo.types import Attempt, Candidate, RunRecord, Status
 
@@ -122,7 +122,8 @@ class Archive:
         if start is None or best is None or not self.passed(phase, self.start):
             return None
         confirmed = phase == FINAL
-        return Answer(run, start, best, confirmed, self.band, self.evaluations, self.statuses(), ended)
+        floors = {name: Floor(**floor) for name, floor in run.settings.get("floors", {}).items()}
+        return Answer(run, start, best, confirmed, self.band, self.evaluations, self.statuses(), ended, floors)
 
     def statuses(self) -> Mapping[str, int]:
         """How many candidates ended how, by their latest verdict."""

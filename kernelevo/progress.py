@@ -13,11 +13,16 @@ from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from kernelevo.types import Attempt, RunRecord, Status
 
 PLAIN_EVERY_SECONDS = 5.0
 """A plain line at least this often while evaluations finish, so that a log shows life but is not flooded."""
+
+
+ROOMY_WIDTH = 100
+"""A terminal narrower than this gets no bar and no rate: what was found comes first."""
 
 
 class SilentProgress:
@@ -76,10 +81,11 @@ class LiveProgress(SilentProgress):
     """One line that is redrawn: best so far, evaluations of the budget, time and rate."""
 
     def __init__(self, console: Console) -> None:
-        columns = (
-            SpinnerColumn(), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(),
-            TextColumn("{task.fields[rate]}"), TextColumn("{task.description}", markup=False),
-        )  # fmt: skip
+        figures = (MofNCompleteColumn(table_column=_whole(5)), TimeElapsedColumn(table_column=_whole(7)))
+        best = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
+        rate = TextColumn("{task.fields[rate]}", table_column=_whole(6))
+        roomy = console.width >= ROOMY_WIDTH
+        columns = (SpinnerColumn(), BarColumn(20), *figures, rate, best) if roomy else (*figures, best)
         # Standard output stays what it is: it may be a file, and the report belongs there.
         self._progress = Progress(
             *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
@@ -99,6 +105,11 @@ class LiveProgress(SilentProgress):
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
+
+
+def _whole(width: int) -> Column:
+    """A column that is never shortened."""
+    return Column(no_wrap=True, min_width=width)
 
 
 def best_clause(first: Attempt | None, best: Attempt | None) -> str:

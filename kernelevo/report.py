@@ -6,41 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from kernelevo.answer import Answer
+from kernelevo.answer import Answer, Floor
 from kernelevo.errors import BadInput
-from kernelevo.types import Attempt, CaseResult, Figure, StepReport, Verdict
+from kernelevo.report_counters import case_pairs, counters, microseconds
+from kernelevo.report_reasons import answer_reasons, bounds_us
+from kernelevo.types import Attempt, CaseResult, StepReport, Verdict
 
-_MICROSECONDS = {"ns": 1e-3, "us": 1.0, "ms": 1e3, "s": 1e6}
-
-COUNTERS: Mapping[str, tuple[str, ...]] = {
-    "warp instructions": ("warp_instructions",),
-    "global requests": ("global_load_requests", "global_store_requests", "global_atomic_requests"),
-    "global sectors": ("global_load_sectors", "global_store_sectors", "global_atomic_sectors"),
-    "DRAM sectors": ("dram_read_sectors", "dram_write_sectors"),
-    "local sectors": ("local_sectors",),
-    "shared wavefronts": ("shared_load_wavefronts", "shared_store_wavefronts", "shared_atomic_wavefronts"),
-    "divergent branches": ("divergent_branches",),
-    "barriers": ("barriers",),
-}
-"""What a person looks at first, and the device's counters that it is the sum of. A sector is 32 bytes."""
-
-
-def microseconds(figure: Figure) -> float:
-    if figure.unit not in _MICROSECONDS:
-        raise ValueError(f"{figure} is not a time")
-    return figure.value * _MICROSECONDS[figure.unit]
-
-
-def counters(of: CaseResult | StepReport) -> dict[str, int]:
-    """The counters that a person looks at; one that the device does not count is left out, never zero."""
-    counts = of.counters if isinstance(of, CaseResult) else of.counts
-    return {
-        label: sum(counts[name] for name in names)
-        for label, names in COUNTERS.items()
-        if all(n in counts for n in names)
-    }
+NO_FLOORS: Mapping[str, Floor] = MappingProxyType({})
 
 
 def summary(answer: Answer, best_path: Path | None) -> dict[str, Any]:
@@ -63,14 +38,8 @@ def summary(answer: Answer, best_path: Path | None) -> dict[str, Any]:
         "moves": list(answer.best.candidate.moves),
         "best_path": None if best_path is None else str(best_path),
         "notes": list(answer.run.settings.get("notes", ())),
-        "cases": [_case_pair(start, best) for start, best in case_pairs(answer)],
+        "cases": [_case_pair(answer, start, best) for start, best in case_pairs(answer)],
     }
-
-
-def case_pairs(answer: Answer) -> list[tuple[CaseResult, CaseResult]]:
-    """The cases that start and best have both been timed on, in the problem's order."""
-    best = {case.name: case for case in answer.best.verdict.cases}
-    return [(case, best[case.name]) for case in answer.start.verdict.cases if case.name in best]
 
 
 def failed_start(attempt: Attempt, run_id: str) -> dict[str, Any]:
@@ -78,7 +47,7 @@ def failed_start(attempt: Attempt, run_id: str) -> dict[str, Any]:
     return {"run_id": run_id, "passed": False, "best_path": None, "start": verdict_json(attempt.verdict)}
 
 
-def verdict_json(verdict: Verdict) -> dict[str, Any]:
+def verdict_json(verdict: Verdict, floors: Mapping[str, Floor] = NO_FLOORS) -> dict[str, Any]:
     """One verdict, for `check`, `profile` and `eval`."""
     score = verdict.score
     fault = verdict.fault
@@ -92,7 +61,7 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
         "feedback": verdict.feedback,
         "score_us": score and microseconds(score),
         "checks": [check_json(check) for check in verdict.checks],
-        "cases": [_case_json(case) for case in verdict.cases],
+        "cases": [_case_json(case, floors.get(case.name)) for case in verdict.cases],
         "fault": fault and fault_json(verdict),
         "diagnostics": [str(diagnostic) for diagnostic in verdict.diagnostics],
         "image": dict(verdict.image),
@@ -122,6 +91,7 @@ def step_json(step: StepReport) -> dict[str, Any]:
         "time_us": step.time and microseconds(step.time),
         "limiter": step.limiter,
         "occupancy": step.occupancy,
+        "details": dict(step.details),
         "counters": counters(step),
         "lines": [line_json(line) for line in step.lines],
     }
@@ -149,19 +119,22 @@ def refuse_comparison(first: Answer, second: Answer) -> None:
             )
 
 
-def _case_json(case: CaseResult) -> dict[str, Any]:
+def _case_json(case: CaseResult, floor: Floor | None) -> dict[str, Any]:
     return {
         "name": case.name,
         "dims": dict(case.dims),
         "time_us": microseconds(case.time),
+        "floor_us": floor and floor.us,
         "limiter": case.limiter,
+        "bounds_us": bounds_us(case),
         "counters": counters(case),
         "max_error_ratio": case.max_error_ratio,
         "steps": [step_json(step) for step in case.steps],
     }
 
 
-def _case_pair(start: CaseResult, best: CaseResult) -> dict[str, Any]:
+def _case_pair(answer: Answer, start: CaseResult, best: CaseResult) -> dict[str, Any]:
+    floor = answer.floors.get(start.name)
     return {
         "name": start.name,
         "dims": dict(start.dims),
@@ -170,6 +143,9 @@ def _case_pair(start: CaseResult, best: CaseResult) -> dict[str, Any]:
         "speedup": start.time.ratio(best.time),
         "limiter": {"start": start.limiter, "best": best.limiter},
         "counters": {"start": counters(start), "best": counters(best)},
+        "bounds_us": {"start": bounds_us(start), "best": bounds_us(best)},
+        "floor_us": floor and floor.us,
+        "reasons": answer_reasons(answer).get(start.name, []),
     }
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from kernelevo.answer import Answer
 from kernelevo.errors import BadInput, Infrastructure
+from kernelevo.report_reasons import oracle_labels
 from kernelevo.types import Candidate
 
 
@@ -42,6 +43,7 @@ def standing_alone(answer: Answer, version: str, check_command: str) -> str:
         f"  {check_command}",
     ]
     head += [f"Changed: {move}" for move in answer.best.candidate.moves]
+    head += [f"M{label[1:]}" for label in oracle_labels(answer.best.verdict)]
     return "".join(f"// {_comment(line)}\n" for line in head) + answer.best.candidate.text
 
 

@@ -9,22 +9,33 @@ from typing import Literal
 from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.syntax import Syntax
 from rich.table import Table
+from rich.text import Text
 
 from kernelevo.answer import Answer
-from kernelevo.report import case_pairs, counters, microseconds
+from kernelevo.report_counters import case_pairs, counters, microseconds
+from kernelevo.report_reasons import answer_reasons, oracle_labels
 from kernelevo.types import CaseResult
 
-PLAIN_WIDTH = 120
+PLAIN_WIDTH = 160
+_LAST_COLUMN = 20
+_ROOMY = 110
+"""From this width on, only the last column of a table is folded."""
 Justify = Literal["left", "right"]
+
+
+class _Console(Console):
+    """A console that leaves it to the command line what to do when nobody reads its output any more."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 def open_console(plain: bool) -> Console:
     """Standard output; a fixed width where it is no terminal, so that a log does not depend on who reads it."""
-    console = Console(highlight=False)
+    console = _Console(highlight=False)
     if plain or not console.is_terminal:
-        return Console(highlight=False, width=PLAIN_WIDTH, no_color=True, force_terminal=False)
+        return _Console(highlight=False, width=PLAIN_WIDTH, no_color=True, force_terminal=False)
     return console
 
 
@@ -32,14 +43,26 @@ def print_answer(console: Console, answer: Answer, best_path: Path | None, diff:
     """The end of `optimize`: the finding, why, how sure, the difference, and where it is."""
     console.print(headline(answer))
     console.print(_case_table(answer))
-    console.print(_counter_table(answer))
-    console.print(assurance(answer))
+    _print_reasons(console, answer)
+    if answer.improved:
+        console.print(_counter_table(answer))
+    console.print(assurance(answer), soft_wrap=not console.is_terminal)
+    for label in oracle_labels(answer.best.verdict):
+        console.print(f"  {escape(label)}", soft_wrap=not console.is_terminal)
     for move in answer.best.candidate.moves:
         console.print(f"  changed: {escape(move)}", soft_wrap=True)
     if diff:
-        console.print(Syntax(diff, "diff", word_wrap=True) if console.is_terminal else escape(diff), soft_wrap=True)
+        console.print(_coloured(diff), soft_wrap=True)
     if best_path is not None:
         console.print(f"written to {escape(str(best_path))}; check it again: {escape(check_command)}", soft_wrap=True)
+
+
+def _coloured(diff: str) -> Text:
+    """The diff as it is: lines are never cut, so that it can be copied from the screen."""
+    text = Text()
+    for line in diff.splitlines(keepends=True):
+        text.append(line, {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], ""))
+    return text
 
 
 def headline(answer: Answer) -> str:
@@ -59,11 +82,25 @@ def assurance(answer: Answer) -> str:
     return f"{checks}. {answer.evaluations} evaluations ({statuses}); the search ended: {answer.ended}."
 
 
+def _print_reasons(console: Console, answer: Answer) -> None:
+    """Why, per case: in plain words, each figure labelled by the line above it."""
+    reasons = answer_reasons(answer)
+    if reasons:
+        console.print(f"{'why it is faster' if answer.improved else 'where its time goes'} ({_label(answer)})")
+    for case, sentences in reasons.items():
+        console.print(f"  {escape(case)}", soft_wrap=True)
+        for sentence in sentences:
+            console.print(f"    {escape(sentence)}", soft_wrap=not console.is_terminal)
+
+
+def _label(answer: Answer) -> str:
+    return f"{answer.run.how} on {answer.run.device}, band {answer.band:.0%}"
+
+
 def _case_table(answer: Answer) -> Table:
-    title = f"{answer.run.how}, {answer.run.device}"
-    table = Table(title=f"time per case ({title})", title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(title=f"time per case ({_label(answer)})", title_justify="left", box=box.SIMPLE_HEAD)
     for name in ("case", "start us", "best us", "times as fast", "limited by: start", "limited by: best"):
-        table.add_column(name, justify="right" if "us" in name or "fast" in name else "left")
+        table.add_column(name, justify="right" if "us" in name or "fast" in name else "left", overflow="fold")
     for start, best in case_pairs(answer):
         ratio = f"{start.time.ratio(best.time):.2f}"
         times = (f"{microseconds(case.time):.4g}" for case in (start, best))
@@ -73,8 +110,8 @@ def _case_table(answer: Answer) -> Table:
 
 def _counter_table(answer: Answer) -> Table:
     table = Table(title="what moved (exact counts)", title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("case")
-    table.add_column("counter")
+    table.add_column("case", overflow="fold")
+    table.add_column("counter", overflow="fold")
     for name in ("start", "best", "best / start"):
         table.add_column(name, justify="right")
     for start, best in case_pairs(answer):
@@ -94,8 +131,8 @@ def print_rows(console: Console, columns: Mapping[str, Justify], rows: Sequence[
     table = Table(box=box.SIMPLE_HEAD)
     *narrow, last = columns
     for name in narrow:
-        table.add_column(name, justify=columns[name], no_wrap=True)
-    table.add_column(last, justify=columns[last], overflow="fold")
+        table.add_column(name, justify=columns[name], no_wrap=console.width >= _ROOMY, overflow="fold")
+    table.add_column(last, justify=columns[last], overflow="fold", min_width=_LAST_COLUMN)
     for row in rows:
         table.add_row(*map(escape, row))
     console.print(table)

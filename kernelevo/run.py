@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import kernelevo
-from kernelevo.answer import Answer
+from kernelevo.answer import Answer, Floor
 from kernelevo.archive import ENDED_NOTE, FINAL, SEARCH, Archive
 from kernelevo.errors import BadInput, Interrupted
 from kernelevo.executors.local import LocalExecutor, PerWorker
@@ -149,13 +149,23 @@ def resume(
             benches.close()
 
 
-def judge(request: Request, settings: Settings, joints: Joints, announce: Announce, why: str) -> tuple[Task, Verdict]:
+@dataclass(frozen=True)
+class Judged:
+    """One verdict, what was judged, and the least time per case on the same device."""
+
+    task: Task
+    verdict: Verdict
+    floors: Mapping[str, Floor]
+
+
+def judge(request: Request, settings: Settings, joints: Joints, announce: Announce, why: str) -> Judged:
     """One verdict on the request's kernel file, with full checks; nothing is recorded."""
     task = joints.open_task(request)
     bench = joints.open_bench(request, task, settings)
     try:
         _introduce(bench, task, announce, why)
-        return task, bench.full.evaluate(Candidate(task.text), EVALUATION)
+        verdict = bench.full.evaluate(Candidate(task.text), EVALUATION)
+        return Judged(task, verdict, floors(task.problem, bench.properties))
     finally:
         bench.close()
 
@@ -281,10 +291,31 @@ def _record(
         device=bench.device,
         how=bench.how,
         task=task.name,
-        settings={"request": stored, "limits": dataclasses.asdict(limits), "band": bench.band, "notes": notes},
+        settings={
+            "request": stored, "limits": dataclasses.asdict(limits), "band": bench.band, "notes": notes,
+            "floors": {name: vars(floor) for name, floor in floors(task.problem, bench.properties).items()},
+        },
         versions={"kernelevo": kernelevo.__version__, "python": platform.python_version(), **bench.versions},
         hashes={**_hashes(task), "harness": harness},
-    )
+    )  # fmt: skip
+
+
+def floors(problem: Any, properties: Mapping[str, int]) -> dict[str, Floor]:
+    """Per benchmark case, the least time on a device of these properties; none where its bandwidth is not known."""
+    if "dram_bytes_per_us" not in properties:
+        return {}
+    return {case.name: _floor(problem, case.dims, properties) for case in problem.benchmarks}
+
+
+def _floor(problem: Any, dims: Mapping[str, int], properties: Mapping[str, int]) -> Floor:
+    moved, rate, launch = problem.least_bytes(dims), properties["dram_bytes_per_us"], properties["launch_ns"] / 1e3
+    bounds = [Floor(launch + moved / rate, f"at least {moved:,} bytes at {rate / 1e3:,.0f} GB/s")]
+    # Half-precision inputs may go through tensor cores, whose rate is another.
+    if problem.flops is not None and all(str(tensor.dtype) == "f32" for tensor in problem.inputs):
+        work, speed = problem.flops.evaluate(dims), properties["fp32_flops_per_us"]
+        bounds.append(Floor(launch + work / speed, f"at least {work:,} FLOP at {speed / 1e6:.3g} TFLOP/s in FP32"))
+    floor = max(bounds, key=lambda bound: bound.us)
+    return Floor(floor.us, f"{floor.reason}, and {launch:g} us of launch")
 
 
 def _hashes(task: Task) -> dict[str, str]:
@@ -312,22 +343,40 @@ def _require_same(record: RunRecord, task: Task) -> None:
 
 def open_task(request: Request) -> Task:
     """Reads the kernel and loads its problem, at the sizes asked for; raises BadInput."""
-    from kernelevo.kernel.problem import load_problem, problem_path
+    from kernelevo.kernel.pragmas import PlanError, read_plan
+    from kernelevo.kernel.problem import load_problem
     from kernelevo.kernel.source import read_kernel
 
-    path = request.problem or problem_path(request.kernel)
-    if request.kernel.is_file() and not path.is_file():
-        raise BadInput(
-            f"there is no problem file {path} for {request.kernel}; "
-            "give one with --problem, or write one with `kernelevo new`"
-        )
-    if not request.kernel.is_file():
-        raise BadInput(f"there is no kernel file {request.kernel}; check the path")
-    problem = load_problem(path)
+    problem_file = _problem_file(request)
+    problem = load_problem(problem_file)
     if request.cases:
         problem = problem.with_cases(request.cases)
     text, notes = read_kernel(request.kernel, problem)
-    return Task(request.kernel, problem.name, problem, path, text, notes)
+    try:
+        read_plan(text, request.kernel.name)
+    except PlanError as fault:
+        # Of a candidate this is a verdict; this is the user's own file.
+        raise BadInput(str(fault)) from fault
+    return Task(request.kernel, problem.name, problem, problem_file, text, notes)
+
+
+def _problem_file(request: Request) -> Path:
+    """Where the problem of the request's kernel is; raises BadInput unless both files are there."""
+    from kernelevo.kernel.problem import problem_path
+
+    kernel = request.kernel
+    if kernel.is_dir():
+        raise BadInput(f"{kernel} is a folder; give the kernel file (.cu) itself")
+    if not kernel.is_file():
+        raise BadInput(f"there is no kernel file {kernel}; check the path")
+    if kernel.suffix == ".py":
+        raise BadInput(f"{kernel} is a Python file; kernels are CUDA C++ (.cu), and Triton is not supported yet")
+    path = request.problem or problem_path(kernel)
+    if not path.is_file():
+        raise BadInput(
+            f"there is no problem file {path} for {kernel}; give one with --problem, or write one with `kernelevo new`"
+        )
+    return path
 
 
 class KernelBench:

@@ -307,9 +307,15 @@ def _answer(ending: _Ending, frame: Frame | None, budget: Budget) -> WallAnswer:
 
 
 def _signalled(number: int, budget: Budget, said: str) -> WallAnswer:
-    if number in (signal.SIGXCPU, signal.SIGKILL):
-        # Nobody but the kernel sends these here: the CPU limit, or the machine's own lack of memory.
-        return _no_answer("killed", f"it used more than {budget.seconds:g} s of CPU, or the machine ran out of memory")
+    if number == signal.SIGXCPU:
+        return _no_answer("killed", f"it used more than {budget.seconds:g} s of CPU")
+    if number == signal.SIGKILL:
+        # No limit of the budget ends this way: the wall-clock limit, which we keep, comes before that of CPU time in
+        # a child of one thread, and memory shows as an exit or a crash.
+        raise SandboxBroken(
+            "a jailed child was killed from outside, or by the kernel because this machine ran out of memory; "
+            "free some memory and run it again"
+        )
     name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
     return _no_answer("died", f"it crashed with {name}" + (f": {said}" if said else ""))
 

@@ -22,6 +22,7 @@ from kernelevo.errors import BadInput
 DEFAULT_DEVICE = "virtual:h100"
 HARNESS = Path("harness")
 COMPILERS = ("nvrtc", "nvcc")
+STANDARDS = ("c++03", "c++11", "c++14", "c++17", "c++20", "c++23")
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Settings:
 
     def choose_device(self, asked: str | None) -> tuple[str, str]:
         """The device's name and why it is this one: nothing is chosen in silence."""
-        if asked:
+        if asked is not None:
             return asked, "given by --device"
         if self.device:
             return self.device, "given by KERNELEVO_DEVICE"
@@ -90,8 +91,9 @@ class Limits:
             )
         if not self.seconds > 0:
             raise BadInput(f"--seconds {self.seconds:g} leaves no time; give a positive number")
-        if min(self.patience, self.finalists, self.round) < 1:
-            raise BadInput(f"patience, finalists and round must be at least 1, but this is {self}")
+        for name in ("patience", "finalists", "round"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"--{name} {getattr(self, name)} leaves nothing to try; give at least 1")
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,10 @@ class Request:
             raise BadInput(f"--workers {self.workers} leaves nobody to work; give at least 1")
         if self.compiler not in COMPILERS:
             raise BadInput(f"there is no compiler {self.compiler!r}; choose one of {', '.join(COMPILERS)}")
+        if self.standard is not None and self.standard not in STANDARDS:
+            raise BadInput(f"there is no C++ standard {self.standard!r}; choose one of {', '.join(STANDARDS)}")
+        if self.seed is not None and self.seed < 0:
+            raise BadInput(f"--seed {self.seed} is negative; give 0 or more")
 
     @property
     def compiler_options(self) -> tuple[str, ...]:

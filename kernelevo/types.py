@@ -96,6 +96,10 @@ class Candidate:
     parent: str | None = None
     moves: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if any("\ud800" <= letter <= "\udfff" for letter in self.text):
+            raise ValueError("the text holds half of a surrogate pair, which no file can; remove it")
+
     @property
     def id(self) -> str:
         defines = ";".join(f"{name}={value}" for name, value in sorted(self.defines.items()))

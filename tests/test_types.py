@@ -76,6 +76,11 @@ def test_the_id_of_a_candidate_is_what_is_judged_and_not_who_wrote_it() -> None:
     assert one.id != Candidate("code ", {"BLOCK": 128}).id
 
 
+def test_half_of_a_surrogate_pair_is_no_candidate() -> None:
+    with pytest.raises(ValueError, match="surrogate"):
+        Candidate("float \udce9;")
+
+
 def test_a_run_that_faulted_names_its_fault() -> None:
     with pytest.raises(ValueError, match="ended"):
         RunReport("fault", {}, ())

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import os
 from pathlib import Path
 
 import typer
 
 import kernelevo
 from kernelevo import run
-from kernelevo.commands.options import check_command, exit_code
+from kernelevo.commands.options import State, check_command, exit_code
+from kernelevo.errors import BadInput, KernelevoError
 from kernelevo.report import failed_start, summary
 from kernelevo.report_file import standing_alone, unified_diff, write_file
 from kernelevo.report_table import open_console, print_answer
@@ -18,38 +19,53 @@ from kernelevo.report_verdict import print_verdict
 BEST_FOLDER = Path("best")
 
 
-def finish(outcome: run.Outcome, out: Path | None, as_json: bool, plain: bool) -> None:
+def place_for_best(kernel: Path, out: Path | None) -> Path:
+    """Where the best kernel goes; raises BadInput if it cannot be written there, or would overwrite the start."""
+    path = out or BEST_FOLDER / kernel.name
+    if path.exists() and kernel.exists() and path.samefile(kernel):
+        raise BadInput(f"the best kernel would overwrite its start {kernel}; give another place with --out")
+    folder = next((parent for parent in path.absolute().parents if parent.exists()), path)
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise BadInput(f"{path} is no file that can be written; give another place with --out")
+    return path
+
+
+def finish(outcome: run.Outcome, out: Path | None, as_json: bool, state: State) -> None:
     """Writes the best kernel and shows the outcome; raises typer.Exit as `show_outcome` does."""
     if outcome.answer is None:
-        show_outcome(outcome, None, as_json, plain)
+        show_outcome(outcome, None, as_json, state)
         return
     request, _ = run.asked(outcome.record, {})
-    path = out or BEST_FOLDER / request.kernel.name
+    path = place_for_best(request.kernel, out)
     command = check_command(request, path, request.problem or path)
-    write_file(path, standing_alone(outcome.answer, kernelevo.__version__, command))
-    show_outcome(outcome, path, as_json, plain)
+    try:
+        write_file(path, standing_alone(outcome.answer, kernelevo.__version__, command))
+    except KernelevoError:
+        show_outcome(outcome, None, as_json, state)
+        raise
+    show_outcome(outcome, path, as_json, state)
 
 
-def show_outcome(outcome: run.Outcome, path: Path | None, as_json: bool, plain: bool) -> None:
+def show_outcome(outcome: run.Outcome, path: Path | None, as_json: bool, state: State) -> None:
     """The report of a run; raises typer.Exit with the code of the start's verdict if that did not pass."""
     answer = outcome.answer
     if answer is None:
-        _tell_failed_start(outcome, as_json, plain)
+        _tell_failed_start(outcome, as_json, state)
         raise typer.Exit(exit_code(outcome.start.verdict))
     if as_json:
-        print(json.dumps(summary(answer, path)))
+        state.print_json(summary(answer, path))
         return
     request, _ = run.asked(outcome.record, {})
     best_name = str(path or f"run {answer.run.id}")
     diff = unified_diff(answer.start.candidate.text, answer.best.candidate.text, str(request.kernel), best_name)
     command = check_command(request, path, request.problem or path) if path else ""
-    print_answer(open_console(plain), answer, path, diff, command)
+    print_answer(open_console(state.settings.plain), answer, path, diff, command)
 
 
-def _tell_failed_start(outcome: run.Outcome, as_json: bool, plain: bool) -> None:
+def _tell_failed_start(outcome: run.Outcome, as_json: bool, state: State) -> None:
     if as_json:
-        print(json.dumps(failed_start(outcome.start, outcome.record.id)))
+        state.print_json(failed_start(outcome.start, outcome.record.id))
         return
-    console = open_console(plain)
+    console = open_console(state.settings.plain)
     console.print("The start itself did not pass, so there is nothing to make faster:")
     print_verdict(console, outcome.start.verdict)

@@ -19,7 +19,9 @@ from kernelevo.types import Candidate, Verdict
 Batch = Annotated[
     str,
     typer.Option(
-        "--jsonl", help='File of candidates, `-` for standard input: one {"text": ..., "name": ...} per line.'
+        "--jsonl",
+        metavar="FILE",
+        help='File of candidates, `-` for standard input: one {"text": ..., "name": ...} per line.',
     ),
 ]
 
@@ -41,19 +43,21 @@ def evaluate(
 ) -> None:
     """Judge many candidates for the problem of KERNEL, with all checks; one JSON verdict per line on standard output.
 
+    \b
     Example: kernelevo eval kernels/softmax.cu --jsonl candidates.jsonl --workers 4
 
     A verdict's "name" is the one given, or the line number. Exit code 0 if all passed, 1 if one failed, 3 if one
     could not be judged because this machine failed, 4 if the device could not tell.
     """
     state = opt.State.of(context)
+    opt.keep_for_results(context, True)
     request, why = opt.read_request(context, kernel)
     batch = read_batch(_lines(jsonl))
     codes = [0]
 
     def tell(candidate: Candidate, verdict: Verdict) -> None:
         codes.append(opt.exit_code(verdict))
-        print(json.dumps({"name": batch[candidate.id][0], **verdict_json(verdict)}), flush=True)
+        state.print_json({"name": batch[candidate.id][0], **verdict_json(verdict)})
 
     candidates = [candidate for _, candidate in batch.values()]
     run.judge_many(request, candidates, state.settings, state.joints, tell, opt.announcer(as_json=True), why)
@@ -77,7 +81,10 @@ def read_batch(lines: Iterable[str]) -> dict[str, tuple[str, Candidate]]:
             or not all(type(v) is int for v in defines.values())
         ):
             raise BadInput(f'line {number} of the batch: "text" must be a string and "defines" map names to integers')
-        candidate = Candidate(text, defines)
+        try:
+            candidate = Candidate(text, defines)
+        except ValueError as error:
+            raise BadInput(f"line {number} of the batch: {error}") from error
         batch.setdefault(candidate.id, (name, candidate))
     if not batch:
         raise BadInput("the batch holds no candidate; give one JSON object per line")
@@ -88,7 +95,7 @@ def _lines(source: str) -> Iterator[str]:
     if source == "-":
         return iter(sys.stdin)
     try:
-        return iter(Path(source).read_text(encoding="utf-8").splitlines())
+        return iter(Path(source).read_text(encoding="utf-8").split("\n"))
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(
             f"the batch {source} cannot be read ({error}); give a file of JSON lines, or - for standard input"

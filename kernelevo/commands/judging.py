@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,9 +11,9 @@ from rich.console import Console
 from kernelevo import run
 from kernelevo.commands import options as opt
 from kernelevo.report import verdict_json
+from kernelevo.report_profile import print_profile
 from kernelevo.report_table import open_console
-from kernelevo.report_verdict import print_profile, print_verdict
-from kernelevo.types import Verdict
+from kernelevo.report_verdict import print_verdict
 
 
 def check(
@@ -33,12 +32,13 @@ def check(
 ) -> None:
     """Judge one kernel with all checks: is it right, and how fast?
 
+    \b
     Example: kernelevo check best/softmax.cu --problem kernels/softmax.problem.py
 
     Exit code 0 if every check passed, 1 if one failed, 2 for bad input, 3 if this machine failed, 4 if the device
     cannot tell.
     """
-    _judge(context, kernel, as_json, lambda console, verdict, text: print_verdict(console, verdict))
+    _judge(context, kernel, as_json, lambda console, judged: print_verdict(console, judged.verdict))
 
 
 def profile(
@@ -57,21 +57,26 @@ def profile(
 ) -> None:
     """Show where a kernel's time goes: counters, what limits it, and its hottest source lines.
 
+    \b
     Example: kernelevo profile kernels/transpose.cu --case rows=1024,cols=1024
 
     The kernel is checked as well; one that does not pass has no profile (exit code 1).
     """
-    _judge(context, kernel, as_json, print_profile)
+    _judge(
+        context, kernel, as_json,
+        lambda console, judged: print_profile(console, judged.verdict, judged.task.text, judged.floors),
+    )  # fmt: skip
 
 
-def _judge(context: typer.Context, kernel: Path, as_json: bool, show: Callable[[Console, Verdict, str], None]) -> None:
+def _judge(context: typer.Context, kernel: Path, as_json: bool, show: Callable[[Console, run.Judged], None]) -> None:
     state = opt.State.of(context)
     request, why = opt.read_request(context, kernel)
-    task, verdict = run.judge(request, state.settings, state.joints, opt.announcer(as_json), why)
+    judged = run.judge(request, state.settings, state.joints, opt.announcer(as_json), why)
+    verdict = judged.verdict
     if as_json:
-        print(json.dumps(verdict_json(verdict)))
+        state.print_json(verdict_json(verdict, judged.floors))
     elif verdict.score is None:
         print_verdict(open_console(state.settings.plain), verdict)
     else:
-        show(open_console(state.settings.plain), verdict, task.text)
+        show(open_console(state.settings.plain), judged)
     raise typer.Exit(opt.exit_code(verdict))

@@ -8,7 +8,7 @@ import typer
 
 from kernelevo import run
 from kernelevo.commands import options as opt
-from kernelevo.commands.ending import finish
+from kernelevo.commands.ending import finish, place_for_best
 from kernelevo.progress import open_progress
 from kernelevo.settings import Limits
 
@@ -20,10 +20,12 @@ def optimize(
     kernel: opt.Kernel,
     problem: opt.ProblemFile = None,
     device: opt.DeviceName = None,
-    evaluations: Annotated[int, typer.Option(help="At most so many evaluations.")] = DEFAULT.evaluations,
-    seconds: Annotated[float, typer.Option(help="At most about so many seconds of search.")] = DEFAULT.seconds,
+    evaluations: Annotated[int, typer.Option(metavar="N", help="At most so many evaluations.")] = DEFAULT.evaluations,
+    seconds: Annotated[
+        float, typer.Option(metavar="S", help="At most about so many seconds of search.")
+    ] = DEFAULT.seconds,
     patience: Annotated[
-        int, typer.Option(help="Stop after so many candidates that bring nothing better.")
+        int, typer.Option(metavar="N", help="Stop after so many candidates that bring nothing better.")
     ] = DEFAULT.patience,
     workers: opt.Workers = None,
     case: opt.Cases = None,
@@ -40,6 +42,7 @@ def optimize(
 ) -> None:
     """Search for a faster version of a kernel, and prove it.
 
+    \b
     Example: kernelevo optimize kernels/softmax.cu --case rows=4096,cols=1000 --seconds 30
 
     The best kernel is written as a file that stands alone, with the differences and the reasons. Exit code 0 also if
@@ -48,7 +51,8 @@ def optimize(
     """
     state = opt.State.of(context)
     request, why = opt.read_request(context, kernel)
+    place_for_best(kernel, out)  # said now rather than after the search
     limits = Limits(evaluations=evaluations, seconds=seconds, patience=patience)
     with open_progress(quiet, state.settings.plain) as listener:
         outcome = run.optimize(request, limits, state.settings, state.joints, listener, opt.announcer(as_json), why)
-    finish(outcome, out, as_json, state.settings.plain)
+    finish(outcome, out, as_json, state)

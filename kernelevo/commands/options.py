@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -19,50 +21,93 @@ from kernelevo.settings import Request, Settings, usable_cores
 from kernelevo.types import Status, Verdict
 
 Kernel = Annotated[
-    Path, typer.Argument(help="Kernel file (.cu); its problem file NAME.problem.py is beside it.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="KERNEL.cu", help="Kernel file; its problem file NAME.problem.py is beside it.", show_default=False
+    ),
 ]
-ProblemFile = Annotated[Path | None, typer.Option("--problem", help="Problem file, if it is not beside the kernel.")]
+ProblemFile = Annotated[
+    Path | None, typer.Option("--problem", metavar="FILE", help="Problem file, if it is not beside the kernel.")
+]
 DeviceName = Annotated[
-    str | None, typer.Option("--device", help="Device to judge on: virtual:h100 (default), virtual:h200, virtual:a100.")
+    str | None,
+    typer.Option(
+        "--device", metavar="NAME", help="Device to judge on: virtual:h100 (default), virtual:h200, virtual:a100."
+    ),
 ]
-CompilerName = Annotated[str, typer.Option("--compiler", help="nvrtc (from its wheel) or nvcc (if it is installed).")]
+CompilerName = Annotated[
+    str, typer.Option("--compiler", metavar="NAME", help="nvrtc (from its wheel) or nvcc (if it is installed).")
+]
 Cases = Annotated[
     list[str] | None,
-    typer.Option("--case", help="Sizes to time instead of the problem's own, e.g. rows=4096,cols=1000."),
+    typer.Option(
+        "--case",
+        metavar="SIZES",
+        help="Sizes to time instead of the problem's own, e.g. rows=4096,cols=1000; may be given several times.",
+    ),
 ]
 Includes = Annotated[
-    list[Path] | None, typer.Option("-I", "--include", help="Folder of headers that the kernel includes.")
+    list[Path] | None,
+    typer.Option("-I", "--include", metavar="FOLDER", help="Folder of headers that the kernel includes."),
 ]
 Defines = Annotated[
-    list[str] | None, typer.Option("-D", "--define", help="Macro for the compiler: NAME or NAME=VALUE.")
+    list[str] | None,
+    typer.Option("-D", "--define", metavar="NAME[=VALUE]", help="Macro for the compiler."),
 ]
 Standard = Annotated[
-    str | None, typer.Option("--std", help="C++ standard for the compiler, e.g. c++17 (-std=c++17 is understood).")
+    str | None,
+    typer.Option("--std", metavar="STD", help="C++ standard, e.g. c++17 (-std=c++17 is understood, too)."),
 ]
 Seed = Annotated[
-    int | None, typer.Option("--seed", help="Draw the same inputs each time (default: from the system's entropy).")
+    int | None,
+    typer.Option("--seed", metavar="N", help="Draw the same inputs each time (default: from the system's entropy)."),
 ]
-Workers = Annotated[int | None, typer.Option("--workers", help="Evaluations at a time (default: one per core).")]
+Workers = Annotated[
+    int | None, typer.Option("--workers", metavar="N", help="Evaluations at a time (default: one per core).")
+]
 Unsafe = Annotated[
     bool, typer.Option("--unsafe", help="Run even where no wall can be built. Only for kernels you wrote yourself.")
 ]
+
+
+def keep_for_results(context: typer.Context, asked: bool) -> bool:
+    """Standard output belongs to JSON: what else is printed (by a problem file, say) goes to standard error."""
+    if asked:
+        context.with_resource(redirect_stdout(sys.stderr))
+    return asked
+
+
 AsJson = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")
+    bool,
+    typer.Option(
+        "--json", callback=keep_for_results, help="Print one JSON object on standard output and nothing else there."
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress display.")]
 Runs = Annotated[
-    Path | None, typer.Option("--runs", help="Folder of recorded runs (default: runs, or KERNELEVO_RUNS).")
+    Path | None,
+    typer.Option("--runs", metavar="FOLDER", help="Folder of recorded runs (default: runs, or KERNELEVO_RUNS)."),
 ]
-Out = Annotated[Path | None, typer.Option("--out", help="Where the best kernel is written (default: best/NAME.cu).")]
-RunName = Annotated[str, typer.Argument(help="The run's id, a prefix of it, or `last`.", show_default=False)]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Where the best kernel is written (default: best/NAME.cu)."),
+]
+RunName = Annotated[
+    str, typer.Argument(metavar="RUN", help="The run's id, a prefix of it, or `last`.", show_default=False)
+]
 
 
 @dataclass(frozen=True)
 class State:
-    """What every command finds in its context: the parts, and where things are."""
+    """What every command finds in its context: the parts, where things are, and where results go."""
 
     joints: Joints
     settings: Settings
+    output: TextIO
+
+    def print_json(self, value: Any) -> None:
+        """One line of JSON on standard output."""
+        print(json.dumps(value), file=self.output, flush=True)
 
     @classmethod
     def of(cls, context: typer.Context) -> State:

@@ -16,10 +16,10 @@ def resume(
     context: typer.Context,
     name: opt.RunName,
     evaluations: Annotated[
-        int | None, typer.Option(help="New limit of evaluations, those already made included.")
+        int | None, typer.Option(metavar="N", help="New limit of evaluations, those already made included.")
     ] = None,
     seconds: Annotated[
-        float | None, typer.Option(help="Seconds of search from now on (default: as the run was begun).")
+        float | None, typer.Option(metavar="S", help="Seconds of search from now on (default: as the run was begun).")
     ] = None,
     workers: opt.Workers = None,
     out: opt.Out = None,
@@ -29,10 +29,11 @@ def resume(
 ) -> None:
     """Go on with a recorded run; nothing that was judged is judged again.
 
+    \b
     Example: kernelevo resume last --evaluations 200
     """
     state = opt.State.of(context)
     changes = {"evaluations": evaluations, "seconds": seconds, "workers": workers}
     with open_progress(quiet, state.settings.plain) as listener:
         outcome = run.resume(name, changes, state.settings, state.joints, listener, opt.announcer(as_json))
-    finish(outcome, out, as_json, state.settings.plain)
+    finish(outcome, out, as_json, state)

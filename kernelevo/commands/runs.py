@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +10,8 @@ from kernelevo import run
 from kernelevo.commands import options as opt
 from kernelevo.commands.ending import show_outcome
 from kernelevo.errors import BadInput, KernelevoError
-from kernelevo.report import answer_of, compared, microseconds, moved_between
+from kernelevo.report import answer_of, compared, moved_between
+from kernelevo.report_counters import microseconds
 from kernelevo.report_file import unified_diff
 from kernelevo.report_table import Justify, open_console, print_rows
 
@@ -30,12 +30,13 @@ _COLUMNS: dict[str, Justify] = {
 def list_runs(context: typer.Context, as_json: opt.AsJson = False, runs: opt.Runs = None) -> None:
     """List the recorded runs, oldest first.
 
+    \b
     Example: kernelevo runs list --json
     """
     state = opt.State.of(context)
     rows = [_row(folder) for folder in run.all_runs(state.settings)]
     if as_json:
-        print(json.dumps(rows))
+        state.print_json(rows)
     elif rows:
         print_rows(open_console(state.settings.plain), _COLUMNS, [_cells(row) for row in rows])
     else:
@@ -46,13 +47,16 @@ def list_runs(context: typer.Context, as_json: opt.AsJson = False, runs: opt.Run
 def show(context: typer.Context, name: opt.RunName, as_json: opt.AsJson = False, runs: opt.Runs = None) -> None:
     """Show what a run came to, or stands at: times, counters, checks and the difference to the start.
 
+    \b
     Example: kernelevo runs show last
     """
     state = opt.State.of(context)
-    show_outcome(run.recorded(state.settings, name), None, as_json, state.settings.plain)
+    show_outcome(run.recorded(state.settings, name), None, as_json, state)
 
 
-Second = Annotated[str | None, typer.Argument(help="Another run of the same task and device.", show_default=False)]
+Second = Annotated[
+    str | None, typer.Argument(metavar="[OTHER]", help="Another run of the same task and device.", show_default=False)
+]
 
 
 @app.command("diff")
@@ -61,6 +65,7 @@ def diff(
 ) -> None:
     """Show how a run's best kernel differs from its start, or from the best of another run.
 
+    \b
     Example: kernelevo runs diff 2q7m 2q9x
 
     Runs on different devices, or one modelled and one measured, are refused: such times are never compared.
@@ -76,17 +81,8 @@ def diff(
         comparison = {"runs": [first.run.id, second.run.id], "speedup": compared(first, second)}
     text = unified_diff(pair[0].candidate.text, pair[1].candidate.text, pair[0].candidate.id, pair[1].candidate.id)
     if as_json:
-        print(
-            json.dumps(
-                {
-                    **comparison,
-                    "device": first.run.device,
-                    "how": first.run.how,
-                    "moved": moved_between(*pair),
-                    "diff": text,
-                }
-            )
-        )
+        told = {"device": first.run.device, "how": first.run.how, "moved": moved_between(*pair), "diff": text}
+        state.print_json({**comparison, **told})
         return
     print(f"{comparison['speedup']:.2f} times as fast ({first.run.how} on {first.run.device})")
     for case, counters in moved_between(*pair).items():

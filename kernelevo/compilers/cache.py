@@ -9,6 +9,7 @@ any time.
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import json
 import os
@@ -16,10 +17,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from kernelevo.errors import Infrastructure
+from kernelevo.errors import BadInput, Infrastructure, KernelevoError
 from kernelevo.types import BuildFailure, Diagnostic, Image, KernelImage, Parameter
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 class BuildCache:
@@ -34,6 +35,8 @@ class BuildCache:
             content = self._file(key).read_bytes()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise self._unusable(error) from error
         digest, _, body = content.partition(b"\n")
         if digest != hashlib.sha256(body).hexdigest().encode():
             return None
@@ -43,7 +46,7 @@ class BuildCache:
         return _from_json(key, entry)
 
     def put(self, key: str, build: Image | BuildFailure) -> None:
-        """Stores a build. Raises Infrastructure where the folder cannot be written."""
+        """Stores a build. Raises BadInput where the folder cannot be written, Infrastructure where the disk is full."""
         body = json.dumps({"format": _FORMAT, "key": key, **_to_json(build)}).encode()
         content = hashlib.sha256(body).hexdigest().encode() + b"\n" + body
         target = self._file(key)
@@ -53,9 +56,14 @@ class BuildCache:
                 file.write(content)
             os.replace(file.name, target)
         except OSError as error:
-            raise Infrastructure(
-                f"the build cache {self._folder} cannot be written ({error}); free some space or name another folder"
-            ) from error
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: OSError) -> KernelevoError:
+        """A full disk is this machine's fault; a folder that can never be used is a wrong setting."""
+        what = f"the build cache {self._folder} cannot be used ({error.strerror})"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            return Infrastructure(f"{what}; free some space, or name another folder with KERNELEVO_CACHE")
+        return BadInput(f"{what}; name a folder that can be written with KERNELEVO_CACHE")
 
     def _file(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}.build"

@@ -29,6 +29,7 @@ _GCC = re.compile(
 )
 _PTXAS = re.compile(r"ptxas .{0,200}?(?P<severity>fatal|error|warning) {1,5}: (?P<message>.*)")
 _BARE = re.compile(r"(?:[\w .-]{1,40}: )?(?P<severity>fatal|error|warning) {0,5}: (?P<message>.*)")
+_PLAN_LINE = re.compile(r"\s{0,200}#\s{0,20}pragma\s{1,20}kernelevo\b")
 _CARET = re.compile(r"(?P<indent>[ \t]+)\^[ \t]*")
 _SOURCE_INDENT = 2
 _SEVERITIES = {"fatal": "error", "catastrophic error": "error", "fatal error": "error", "remark": "note"}
@@ -42,6 +43,8 @@ def parse_log(log: str) -> tuple[Diagnostic, ...]:
 def _messages(lines: list[str]) -> Iterator[Diagnostic]:
     for at, line in enumerate(lines):
         bounded = line[: LONGEST_MESSAGE + 400]
+        if _is_about_a_plan(bounded, lines[at + 1 : at + 2]):
+            continue
         if front := _FRONT.fullmatch(bounded):
             yield Diagnostic(
                 severity=_severity(front["severity"]),
@@ -55,6 +58,13 @@ def _messages(lines: list[str]) -> Iterator[Diagnostic]:
             yield Diagnostic(_severity(gcc["severity"]), message, gcc["file"], int(gcc["line"]), int(gcc["column"]))
         elif bare := _PTXAS.fullmatch(bounded) or _BARE.fullmatch(bounded):
             yield Diagnostic(_severity(bare["severity"]), bare["message"][:LONGEST_MESSAGE])
+
+
+def _is_about_a_plan(message: str, quoted: list[str]) -> bool:
+    """Whether a compiler says that it does not know `#pragma kernelevo`, which is no news; other pragmas are."""
+    if "unrecognized #pragma" in message:
+        return bool(quoted) and _PLAN_LINE.match(quoted[0]) is not None
+    return "ignoring" in message and "#pragma kernelevo" in message
 
 
 def _severity(word: str) -> _Severity:

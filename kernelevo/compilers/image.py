@@ -50,7 +50,7 @@ def make_image(
     """
     try:
         resources = read_resources(built.cubin)
-        parameters = entry_parameters(built.ptx)
+        parameters = entry_parameters(built.ptx, built.symbols.values())
     except (BadCubin, ValueError) as error:
         raise SandboxBroken(f"the compiler's output is malformed: {error}") from error
     symbols = built.symbols or {name: name for name in parameters}

@@ -22,6 +22,7 @@ from kernelevo.errors import NotInstalled
 from kernelevo.interfaces import Wall
 from kernelevo.types import Budget, BuildFailure, BuildRequest, Diagnostic, Image
 from kernelevo.wire.command import Command, CommandResult, read_result
+from kernelevo.wire.words import visible
 
 _FORKS = 64  # nvcc starts about ten processes for a kernel
 _FILE_BYTES = 256 << 20  # of the largest intermediate file
@@ -73,7 +74,7 @@ class NvccCompiler:
         if back.code != 0 or back.outputs[0] is None:
             return _failed(back, request), True
         built = Built(ptx, back.outputs[0], back.log, symbols)
-        return make_image(built, key, request.arch, f"{self.name} {self.version}", parse_log(front.log)), True
+        return make_image(built, key, request.arch, f"{self.name} {self.version}", parse_log(visible(front.log))), True
 
     def _run(self, command: Command, budget: Budget) -> CommandResult | BuildFailure:
         answer = self._wall.call(command.request(), budget)
@@ -157,10 +158,10 @@ def _quoted(name: str) -> str:
 
 
 def _failed(result: CommandResult, request: BuildRequest) -> BuildFailure:
-    diagnostics = tuple(_in_plan_or_text(one, request) for one in parse_log(result.log))
+    diagnostics = tuple(_in_plan_or_text(one, request) for one in parse_log(visible(result.log)))
     if any(one.severity == "error" for one in diagnostics):
         return BuildFailure(diagnostics)
-    message = f"nvcc ended with exit status {result.code}: {' '.join(result.log.split())[:1000]}"
+    message = f"nvcc ended with exit status {result.code}: {' '.join(visible(result.log).split())[:1000]}"
     return BuildFailure((*diagnostics, Diagnostic("error", message, request.file_name)))
 
 

@@ -19,6 +19,7 @@ from kernelevo.errors import SandboxBroken
 from kernelevo.interfaces import Wall, WallAnswer, WallRequest
 from kernelevo.types import Budget, BuildFailure, BuildRequest, Diagnostic, Image
 from kernelevo.wire.heads import HeadReader, HeadWriter
+from kernelevo.wire.words import visible
 
 ANSWER_BYTES = 256 << 20  # room for PTX, cubin and log; untouched pages cost nothing
 _OPTIONS = (f"--pre-include={PRELUDE}", "--ptxas-options=-v", "-lineinfo")
@@ -76,7 +77,7 @@ class NvrtcCompiler:
 
     def _read(self, request: BuildRequest, key: str, answer: WallAnswer) -> Image | BuildFailure:
         head = HeadReader(answer.head)
-        result, words, log, symbols = head.u32(), head.text(), head.text(), head.texts()
+        result, words, log, symbols = head.u32(), head.text(), visible(head.text()), head.texts()
         diagnostics = _diagnostics(log)
         if result != _SUCCESS:
             return _failed(result, words, log, diagnostics, request)

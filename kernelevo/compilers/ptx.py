@@ -1,12 +1,15 @@
 """The head of each kernel in PTX text: its name and its parameters.
 
 https://docs.nvidia.com/cuda/parallel-thread-execution/#kernel-and-function-directives-entry
-The text comes from a jailed compiler that met hostile text: the patterns are bounded and cannot backtrack far.
+The text comes from a jailed compiler that met hostile text: the patterns are bounded and cannot backtrack far. A
+candidate's inline assembly stands in it word for word, with whatever looks like a kernel in its comments, strings and
+extra functions: those are skipped, and only the kernels that the plan names are read.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from kernelevo.types import Parameter
 
@@ -18,9 +21,19 @@ _PARAMETER = re.compile(
 )
 
 
-def entry_parameters(ptx: str) -> dict[str, tuple[Parameter, ...]]:
-    """The parameters of every kernel by its symbol, with offsets in bytes by natural alignment. Raises ValueError."""
-    return {entry["name"]: _parameters(entry["name"], entry["parameters"] or "") for entry in _ENTRY.finditer(ptx)}
+_UNREAD = re.compile(r'//[^\n]*|/\*.*?(?:\*/|\Z)|"[^"\n]*"?', re.DOTALL)
+
+
+def entry_parameters(ptx: str, wanted: Collection[str] = ()) -> dict[str, tuple[Parameter, ...]]:
+    """The parameters of the kernels whose symbols are `wanted` (none: of every kernel) by symbol, with offsets in bytes
+    by natural alignment. Raises ValueError.
+    """
+    entries = _ENTRY.finditer(_UNREAD.sub(" ", ptx))
+    return {
+        entry["name"]: _parameters(entry["name"], entry["parameters"] or "")
+        for entry in entries
+        if not wanted or entry["name"] in wanted
+    }
 
 
 def _parameters(kernel: str, text: str) -> tuple[Parameter, ...]:

@@ -41,7 +41,9 @@ class Gpu:
         return float(self.clock_mhz)
 
     def properties(self) -> dict[str, int]:
-        """What a launch plan and a proposer may know of the device."""
+        """What a launch plan, a proposer and a report may know of the device. Bandwidth is what a streaming copy
+        reaches; fp32_flops_per_us counts a fused multiply-add as two.
+        """
         return {
             "sms": self.sms,
             "warp": 32,
@@ -49,6 +51,9 @@ class Gpu:
             "shared_bytes_per_block": self.shared_bytes_per_block,
             "registers_per_sm": self.registers_per_sm,
             "warps_per_sm": self.warps_per_sm,
+            "launch_ns": round(self.launch_us * 1e3),
+            "dram_bytes_per_us": round(self.dram_gbps * self.dram_efficiency * 1e3),
+            "fp32_flops_per_us": round(self.sms * self.rates["fp32"] * 32 * 2 * self.clock_mhz),
         }
 
 

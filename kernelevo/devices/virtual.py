@@ -2,6 +2,9 @@
 
 Results, faults and counts are exact; times come from `cost.py` and are labelled `modelled`. Jobs of one call run in one
 jailed child, each in fresh device memory.
+
+PTX has no spills, but the cubin does: each spilled byte of a kernel is charged once per thread, which is a lower bound
+where it lies in a loop. A step that clears a buffer costs a launch and its bytes' way to DRAM.
 """
 
 from __future__ import annotations
@@ -10,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kernelevo.devices import gpus
-from kernelevo.devices.cost import estimate
+from kernelevo.devices.cost import SECTOR, estimate
 from kernelevo.devices.gpus import Gpu
 from kernelevo.devices.occupancy import SHARED_RESERVED, Occupancy, occupancy
 from kernelevo.errors import BadInput
 from kernelevo.interfaces import Wall
-from kernelevo.types import Budget, Fault, Figure, How, Image, Job, KernelImage, Launch, RunReport, StepReport
+from kernelevo.types import Budget, Clear, Fault, Figure, How, Image, Job, KernelImage, Launch, RunReport, StepReport
 from kernelevo.wire.run import MachineLimits, run_reports, run_request
 
 PREFIX = "virtual:"
@@ -24,7 +27,7 @@ LEAST_L1_BYTES = 4 << 10
 
 def open_virtual(name: str, wall: Wall) -> VirtualDevice:
     """The device called `name`, like "virtual:h100"; raises BadInput naming those there are."""
-    if not name.startswith(PREFIX):
+    if name not in {PREFIX + each for each in gpus.names()}:
         choices = ", ".join(PREFIX + each for each in gpus.names())
         raise BadInput(f"there is no device {name!r}; choose one of {choices}")
     return VirtualDevice(gpus.gpu(name.removeprefix(PREFIX)), wall)
@@ -36,6 +39,8 @@ class _Held:
 
     occupancy: Occupancy
     l1_bytes: int
+    spill_sectors: int
+    """Of one warp: its lanes' spilled words lie next to each other, so a spilled byte of each lane is a sector."""
 
 
 class VirtualDevice:
@@ -52,6 +57,8 @@ class VirtualDevice:
         self._wall = wall
 
     def run(self, image: Image, jobs: Sequence[Job], budget: Budget) -> list[RunReport]:
+        if not jobs:
+            return []
         held = self._hold_all(image, jobs)
         if isinstance(held, Fault):
             return [RunReport("fault", {}, (), fault=held)]
@@ -83,23 +90,48 @@ class VirtualDevice:
         threads = launch.block[0] * launch.block[1] * launch.block[2]
         shared = kernel.static_shared_bytes + launch.shared_bytes
         found = occupancy(self._gpu, threads, kernel.registers, shared)
+        resident = found.blocks_per_sm * self._gpu.sms
+        blocks = launch.grid[0] * launch.grid[1] * launch.grid[2]
+        if launch.cooperative and blocks > resident:
+            raise ValueError(
+                f"a cooperative launch of {blocks} blocks, of which {resident} are resident at once on "
+                f"{self._gpu.title}; launch no more than these"
+            )
         left = self._gpu.l1_bytes - (shared + SHARED_RESERVED) * found.blocks_per_sm
-        return _Held(found, max(left // found.blocks_per_sm, LEAST_L1_BYTES))
+        return _Held(found, max(left // found.blocks_per_sm, LEAST_L1_BYTES), kernel.spill_bytes * 32 // SECTOR)
 
     def _timed(self, job: Job, report: RunReport, held: Mapping[Launch, _Held]) -> RunReport:
-        launches = [step for step in job.steps if isinstance(step, Launch)]
         # A job that stopped at a fault has counts of an unfinished launch: nothing to model.
         if report.ended != "done" or not job.profile:
             return report
+        launches = iter(report.steps)
+        sizes = {buffer.name: buffer.bytes for buffer in job.buffers}
         steps = tuple(
-            self._model(step, launch, held[launch]) for step, launch in zip(report.steps, launches, strict=True)
+            self._model_clear(step, sizes[step.buffer], report.steps)
+            if isinstance(step, Clear)
+            else self._model(next(launches), step, held[step])
+            for step in job.steps
         )
         return replace(report, steps=steps)
 
+    def _model_clear(self, clear: Clear, size: int, launches: Sequence[StepReport]) -> StepReport:
+        """What a memset of the buffer costs; its counters have the names that those of launches have."""
+        gpu = self._gpu
+        sectors = -(-size // SECTOR)
+        counts = dict.fromkeys(launches[0].counts, 0) if launches else {}
+        counts |= {"l2_write_sectors": sectors, "dram_write_sectors": sectors}
+        us = sectors * SECTOR / (gpu.dram_gbps * gpu.dram_efficiency * 1e3)
+        return StepReport(
+            f"zero {clear.buffer}", counts, time=Figure(gpu.launch_us + us, "us", self.name, self.how),
+            limiter="DRAM bandwidth", details={"bounds_us": {"DRAM bandwidth": us}},
+        )  # fmt: skip
+
     def _model(self, step: StepReport, launch: Launch, held: _Held) -> StepReport:
-        modelled = estimate(self._gpu, step.counts, held.occupancy)
+        counts = {**step.counts, "local_sectors": step.counts["local_sectors"] + self._spills(step, held)}
+        modelled = estimate(self._gpu, counts, held.occupancy)
         return replace(
             step,
+            counts=counts,
             lines=tuple(line for line in step.lines if line.warp_instructions),
             time=Figure(modelled.us, "us", self.name, self.how),
             limiter=modelled.limiter,
@@ -107,7 +139,12 @@ class VirtualDevice:
             details={
                 "bounds_us": dict(modelled.bounds_us),
                 "occupancy_limiter": held.occupancy.limiter,
+                "resident_blocks": held.occupancy.blocks_per_sm * self._gpu.sms,
                 "grid": launch.grid,
                 "block": launch.block,
             },
         )
+
+    @staticmethod
+    def _spills(step: StepReport, held: _Held) -> int:
+        return step.counts["warps"] * held.spill_sectors

@@ -39,8 +39,8 @@ class Comparison:
 def compare(output: str, got: Array, expected: Array, bound: Array | None, poison: Array | None = None) -> Comparison:
     """`got` against `expected` (same shape, numbers) within `bound` (None: exactly).
 
-    `poison` is the value that an element nobody wrote would hold, as a 0-d array of got's dtype; None where that is
-    unknown. Raises ValueError if the shapes differ, for that would be a defect of ours.
+    `poison` holds the values that an element nobody wrote may have, in got's dtype; None where that is unknown. Raises
+    ValueError if the shapes differ, for that would be a defect of ours.
     """
     if got.shape != expected.shape:
         raise ValueError(f"output {output} has shape {got.shape} but {expected.shape} is expected")
@@ -70,15 +70,19 @@ def _error(got: Array, expected: Array, bound: Array | None) -> Array:
 
 def _wrong(got: Array, expected: Array, error: Array) -> Array:
     """Which elements are not right; equal elements are, whatever their bound."""
-    same = (got == expected) | (np.isnan(got) & np.isnan(expected))
+    # Widening a signalling NaN is an invalid operation, and no fault of ours.
+    with np.errstate(invalid="ignore"):
+        same = (got == expected) | (np.isnan(got) & np.isnan(expected))
     # Where either side is not finite, so is the error, and not within anything.
     return ~(same | (error <= 1.0))
 
 
 def _holds(got: Array, poison: Array | None) -> Array:
+    """Which elements have the very bits of a poisoned one. A NaN that was computed has others."""
     if poison is None:
         return np.zeros(got.shape, bool)
-    return (got == poison) | (np.isnan(got) if np.isnan(poison) else False)
+    bits = f"u{got.itemsize}"
+    return np.isin(got.view(bits), poison.reshape(-1).view(bits))
 
 
 def _ratio(error: Array, wrong: Array) -> float:

@@ -19,11 +19,14 @@ Array = np.ndarray
 
 
 def build_job(problem: Problem, drawn: Drawn, schedule: Schedule, image: Image, poison: int, profile: bool) -> Job:
-    """The trial as a job under the 32-bit poison pattern `poison`; a profiled job tracks no uninitialised bytes."""
+    """The trial as a job under the 32-bit poison pattern `poison`. Uninitialised bytes are tracked where a trial is
+    repeated, but not in the profiled run.
+    """
     buffers = [_buffer(tensor, drawn) for tensor in problem.tensors]
     buffers += [Buffer(temp.name, temp.bytes) for temp in schedule.temps]
     steps = tuple(_steps(schedule, image))
-    return Job(tuple(buffers), steps, poison, profile=profile, track_uninitialised=not profile)
+    tracks = drawn.trial.repeat and not profile
+    return Job(tuple(buffers), steps, poison, profile=profile, track_uninitialised=tracks)
 
 
 def _buffer(tensor: Tensor, drawn: Drawn) -> Buffer:
@@ -48,9 +51,8 @@ def _launch(step: LaunchStep, image: Image) -> Launch:
 
 
 def draw_poisons(rng: np.random.Generator) -> tuple[int, int]:
-    """Two 32-bit patterns with random bits: NaNs in f16, bf16, f32 and f64, and ordinary positive numbers in all of
-    them.
+    """Two 32-bit patterns with random bits: quiet NaNs in f16, bf16, f32 and f64, and ordinary positive numbers in all
+    of them. The halves differ, so that a pattern does not give itself away.
     """
-    half = 0xFFF0 | int(rng.integers(1, 16))
-    other = 0x4200 | int(rng.integers(1, 256))
-    return half << 16 | half, other << 16 | other
+    nans, numbers = 0xFFC1 + rng.choice(0x3F, 2, replace=False), 0x4201 + rng.choice(0xFF, 2, replace=False)
+    return int(nans[0]) << 16 | int(nans[1]), int(numbers[0]) << 16 | int(numbers[1])

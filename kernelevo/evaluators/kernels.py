@@ -180,11 +180,14 @@ class KernelEvaluator:
         return lambda drawn: oracle.expect(drawn, budget)
 
     def _run_checks(self, results: list[TrialResult]) -> list[Check]:
-        tests = [result for result in results if not result.trial.timed]
         timed = [result for result in results if result.trial.timed]
+        sizes = {result.trial.case.name for result in timed}
+        tests = [result for result in results if result.trial.case.name not in sizes]
         kinds = len({result.trial.index % distributions(self.problem) for result in tests})
         worst = max(result.ratio for result in results)
+        untimed = len(results) - len(tests) - len(timed)
         trials = f"{len(tests)} tests of {kinds} distributions and {len(timed)} benchmark cases"
+        trials += f" with {untimed} untimed runs on other distributions" if untimed else ""
         repeated = (
             "tests and benchmark cases" if self.mode == "final" else "tests; benchmark cases ran under one (search)"
         )
@@ -236,7 +239,8 @@ def _summary(image: Image | None) -> dict[str, Any]:
         return {}
     kernels = [
         {
-            "name": kernel.spelled, "registers": kernel.registers, "spill_bytes": kernel.spill_bytes,
+            "name": kernel.spelled, "symbol": kernel.name,
+            "registers": kernel.registers, "spill_bytes": kernel.spill_bytes,
             "static_shared_bytes": kernel.static_shared_bytes, "local_bytes": kernel.local_bytes,
         }
         for kernel in image.kernels

@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from kernelevo.evaluators.rejection import Rejected
 from kernelevo.types import Fault, RunReport, Status
+from kernelevo.wire.words import visible_line
 
 _STATUSES = {
     "unsupported": Status.UNSUPPORTED,
@@ -40,10 +41,11 @@ def require_done(report: RunReport, case: str, text: str = "", file_name: str = 
 
 def quote(fault: Fault, text: str, file_name: str) -> Fault:
     """The fault with the text of its source line, where that is a line of the candidate's own file."""
-    lines = text.splitlines()
+    # As a compiler counts them: str.splitlines would also end a line at a form feed and at U+2028.
+    lines = text.split("\n")
     if fault.source.file != file_name or not 0 < fault.source.line <= len(lines):
         return fault
-    return replace(fault, text=lines[fault.source.line - 1])
+    return replace(fault, text=visible_line(lines[fault.source.line - 1].rstrip("\r")))
 
 
 def describe(fault: Fault, case: str) -> str:

@@ -131,7 +131,7 @@ class Runner:
         comparisons = []
         for output in self.problem.outputs:
             got = self._output(drawn, output, report)
-            unwritten = None if output.is_input else poison_value(output, poison)
+            unwritten = None if output.is_input else poison_values(output, poison)
             wanted, bound = expected.values[output.name], expected.bounds[output.name]
             comparison = compare(output.name, got, wanted, bound, unwritten)
             if not comparison.passed:
@@ -177,10 +177,10 @@ def as_numbers(stored: Array, tensor: Tensor) -> Array:
     return dtypes.from_storage(stored, tensor.dtype) if tensor.dtype.name == "bf16" else stored
 
 
-def poison_value(tensor: Tensor, poison: int) -> Array:
-    """What an element of this tensor holds if nobody wrote it, as a 0-d array of numbers."""
-    stored = np.frombuffer(poison.to_bytes(4, "little") * 2, tensor.dtype.storage)[:1]
-    return as_numbers(stored, tensor).reshape(())
+def poison_values(tensor: Tensor, poison: int) -> Array:
+    """What elements of this tensor hold if nobody wrote them, as numbers: one for each place in the 32-bit pattern."""
+    stored = np.frombuffer(poison.to_bytes(4, "little") * 2, tensor.dtype.storage)
+    return as_numbers(stored, tensor)
 
 
 def _same_bytes(one: bytes | memoryview, two: bytes | memoryview) -> bool:

@@ -2,8 +2,9 @@
 
 Every test case is run, cheap ones first. The distribution rotates from case to case, starting at a random one, so that
 all are met; where there are more distributions than cases, cases are run again. Every second test offsets each
-pointer by as much as its declared alignment allows. Benchmark cases come last, on the first distribution, so that
-their times can be compared.
+pointer by as much as its declared alignment allows. Benchmark cases come last, timed on the first distribution, so
+that their times can be compared. A kernel can tell a benchmark by its sizes, so in "final" mode every other
+distribution is met at the size of some benchmark, untimed: no shortcut can rest on what the timed inputs look like.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ ALLOCATION = 256
 
 @dataclass(frozen=True)
 class Trial:
-    """One case, not yet drawn. `index` picks the distribution of every input; `repeat` asks for a second poison."""
+    """One case, not yet drawn. `index` picks the distribution of every input; `repeat` asks for a second run, under
+    another poison. A trial that is neither timed nor repeated runs as fast as the device can, with nothing observed.
+    """
 
     case: Case
     index: int
@@ -52,7 +55,7 @@ class Drawn:
 
 def plan_trials(problem: Problem, mode: Mode, rng: np.random.Generator) -> list[Trial]:
     """Tests, cheap ones first, then benchmarks. In "final" mode each test meets at least two distributions, and
-    benchmarks two poisons.
+    benchmarks two poisons and all distributions.
     """
     tests = sorted(problem.tests, key=lambda case: _turn(elements(problem, case)))
     kinds = distributions(problem)
@@ -70,7 +73,18 @@ def plan_trials(problem: Problem, mode: Mode, rng: np.random.Generator) -> list[
         for turn in range(rounds)
         for place, case in enumerate(tests)
     ]
-    return trials + [Trial(case, 0, True, False, mode == "final") for case in problem.benchmarks]
+    return trials + _benchmarks(problem, mode, start)
+
+
+def _benchmarks(problem: Problem, mode: Mode, start: int) -> list[Trial]:
+    """The timed trials; in "final" mode each twice, and then an untimed one of every other distribution, dealt to the
+    cases in turn from a secret start.
+    """
+    cases = problem.benchmarks
+    timed = [Trial(case, 0, True, False, mode == "final") for case in cases]
+    others = range(1, distributions(problem)) if mode == "final" else ()
+    dealt = [(cases[(start + index) % len(cases)], index) for index in others]
+    return timed + [Trial(case, index, False, index // len(cases) % 2 == 1, False) for case, index in dealt]
 
 
 def draw(problem: Problem, trial: Trial, rng: np.random.Generator) -> Drawn:

@@ -48,7 +48,8 @@ def read_case(text: str, dims: Sequence[str], weight: float = 1.0) -> Case:
         sizes[name] = size
     missing = [name for name in dims if name not in sizes]
     if missing:
-        raise BadInput(f"case '{text}': {', '.join(missing)} has no size; add {missing[0]}=NUMBER")
+        verb = "has" if len(missing) == 1 else "have"
+        raise BadInput(f"case '{text}': {', '.join(missing)} {verb} no size; add {missing[0]}=NUMBER")
     ordered = {name: sizes[name] for name in dims}
     return Case(",".join(f"{name}={size}" for name, size in ordered.items()), ordered, weight)
 

@@ -298,14 +298,22 @@ class _Reader:
             return self._resolve(name)
         return None if name in self.unknown or name.startswith("__") else 0
 
-    def _resolve(self, name: str, depth: int = 0) -> int | None:
-        """The value of a macro whose body may name others; None if it has none."""
+    def _resolve(self, name: str, depth: int = 0, known: dict[str, int | None] | None = None) -> int | None:
+        """The value of a macro whose body may name others; None if it has none. `known` keeps what was found on the
+        way: without it, macros that each name two others twice take a time exponential in their number.
+        """
+        known = {} if known is None else known
+        if name not in known:
+            known[name] = self._evaluated(name, depth, known)
+        return known[name]
+
+    def _evaluated(self, name: str, depth: int, known: dict[str, int | None]) -> int | None:
         body = self.bodies.get(name)
         if body is None or depth > MAX_CONDITIONALS:
             return None
         values = {}
         for inner in body.names:
-            value = self._resolve(inner, depth + 1)
+            value = self._resolve(inner, depth + 1, known)
             if value is None:
                 return None
             values[inner] = value

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kernelevo.errors import BadInput
+from kernelevo.errors import BadInput, KernelevoError
 from kernelevo.kernel import dtypes
 from kernelevo.kernel.arguments import Argument, Scalar, Tensor
 from kernelevo.kernel.cases import Case, edge_cases, read_case
@@ -38,7 +38,7 @@ from kernelevo.kernel.declared import (
 from kernelevo.kernel.distributions import Distribution
 from kernelevo.kernel.dtypes import Array, DType
 from kernelevo.kernel.expressions import Expression, parse
-from kernelevo.kernel.references import USER_FAULTS, Reference, by_name, keyword_names
+from kernelevo.kernel.references import USER_FAULTS, Reference, by_name, described, keyword_names
 
 
 @dataclass(frozen=True, init=False)
@@ -133,8 +133,11 @@ class Problem:
 
     def with_cases(self, texts: Sequence[str]) -> Problem:
         """The same problem, timed at the given sizes instead of its own benchmark cases; raises BadInput."""
+        cases = tuple(self.case(text) for text in texts)
+        if twice := next((case.name for case in cases if cases.count(case) > 1), None):
+            raise BadInput(f"case '{twice}' is given twice; keep one")
         other = copy.copy(self)
-        other._set("benchmarks", tuple(self.case(text) for text in texts))
+        other._set("benchmarks", cases)
         return other
 
     def located(self, path: Path) -> Problem:
@@ -168,10 +171,11 @@ class Problem:
             )
         try:
             result = self.reference(*(inputs[tensor.name] for tensor in self.inputs), **self._keywords(dims))
+        except KernelevoError:
+            raise
         except USER_FAULTS as error:
-            raise BadInput(
-                f"the reference of {self.name} failed: {type(error).__name__}: {error}; correct it"
-            ) from error
+            place = "" if self.path is None else _line_of(error, self.path)
+            raise BadInput(f"{place}the reference of {self.name} failed: {described(error)}; correct it") from error
         return by_name(result, self.outputs, dims, self.name)
 
     def draw(self, rng: np.random.Generator, dims: Mapping[str, int], index: int = 0) -> dict[str, Array]:
@@ -247,6 +251,8 @@ SUFFIX = ".problem.py"
 
 def problem_path(kernel: Path) -> Path:
     """Where the problem of a kernel file is: `softmax.cu` -> `softmax.problem.py` in the same folder."""
+    if not kernel.name:
+        raise BadInput(f"{kernel} is a folder; give the kernel file (.cu) itself")
     return kernel.with_name(kernel.name.split(".")[0] + SUFFIX)
 
 
@@ -289,8 +295,10 @@ def _imported(path: Path) -> Problem:
     sys.modules[spec.name] = module  # dataclasses look their module up while it runs
     try:
         spec.loader.exec_module(module)
+    except KernelevoError as error:
+        raise BadInput(f"{_line_of(error, path)}{error}") from error
     except USER_FAULTS as error:
-        raise BadInput(f"{_line_of(error, path)}it cannot be imported: {type(error).__name__}: {error}") from error
+        raise BadInput(f"{_line_of(error, path)}it cannot be imported: {described(error)}; correct it") from error
     finally:
         del sys.modules[spec.name]
     problem = getattr(module, "problem", None)

@@ -14,20 +14,13 @@ from kernelevo.kernel.dtypes import Array
 
 Reference = Callable[..., Any]
 
-USER_FAULTS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    NameError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-)
-"""What code in a problem file may raise by mistake; each becomes a BadInput that names the file."""
+USER_FAULTS = (Exception, SystemExit)
+"""What code in a problem file may raise; each becomes a BadInput that names the file, and none is swallowed."""
+
+
+def described(error: BaseException) -> str:
+    """`ValueError: its message`, in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":")
 
 
 def positional_names(function: Reference) -> list[str] | None:

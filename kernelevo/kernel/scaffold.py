@@ -213,9 +213,12 @@ def _write(folder: Path, texts: dict[str, str]) -> tuple[Path, ...]:
     for name in texts:
         if (folder / name).exists():
             raise BadInput(f"{folder / name} is there already; choose another name or move it away")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{folder} cannot be written ({error.strerror}); give another place with --folder") from error
     return tuple(folder / name for name in texts)
 
 

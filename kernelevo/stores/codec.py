@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, TypeVar
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kernelevo.errors import Infrastructure, StoreConflict
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 Noun = TypeVar("Noun")
 
@@ -34,7 +35,7 @@ def from_json(text: str | bytes, kind: type[Noun]) -> Noun:
     try:
         noun: Noun = _adapter(kind).validate_python(json.loads(text))
         return noun
-    except (ValueError, ValidationError) as error:
+    except ValueError as error:  # pydantic's ValidationError is one
         raise StoreConflict(
             f"a stored {kind.__name__} cannot be read back ({error}); the run's file is damaged or of another version"
         ) from error
@@ -49,4 +50,6 @@ def payload_to_json(payload: Mapping[str, Any]) -> str:
 
 @cache
 def _adapter(kind: type) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter  # late: `kernelevo --help` records nothing
+
     return TypeAdapter(kind)

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from kernelevo.errors import BadInput
-from kernelevo.stores.faults import translated
+from kernelevo.stores.faults import from_system, translated
 from kernelevo.stores.sqlite import DATABASE
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -27,8 +27,14 @@ def new_run_id(now: float | None = None) -> str:
 
 def new_run_folder(runs: Path) -> Path:
     """Makes an empty folder for a new run; raises BadInput if `runs` cannot be written."""
-    with translated(runs):
+    try:
         runs.mkdir(parents=True, exist_ok=True)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise BadInput(
+            f"the folder of runs {runs} cannot be made ({error.strerror}); give another one with --runs"
+        ) from error
+    except OSError as error:
+        raise from_system(error, runs) from error
     while (folder := runs / new_run_id()).exists():
         continue
     with translated(runs):

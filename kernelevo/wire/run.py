@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from kernelevo.errors import SandboxBroken
 from kernelevo.interfaces import WallAnswer, WallRequest
@@ -30,6 +30,7 @@ from kernelevo.types import (
 )
 from kernelevo.wire.frames import ALIGNMENT
 from kernelevo.wire.heads import HeadReader, HeadWriter
+from kernelevo.wire.words import visible, visible_line
 
 LATENCIES = (
     "alu",
@@ -199,6 +200,7 @@ def _step(kernel: str, report: _Report) -> StepReport:
 
 
 _Count = Annotated[int, Field(ge=0, lt=1 << 64)]
+_Words = Annotated[str, AfterValidator(visible_line)]
 _Point = tuple[_Count, _Count, _Count]
 
 
@@ -207,25 +209,25 @@ class _Strict(BaseModel):
 
 
 class _Source(_Strict):
-    file: str
+    file: _Words
     line: _Count
 
 
 class _Fault(_Strict):
-    kind: str
-    message: str
-    kernel: str
-    function: str
+    kind: _Words
+    message: _Words
+    kernel: _Words
+    function: _Words
     block: _Point
     thread: _Point
-    space: str
+    space: _Words
     address: _Count
     bytes: _Count
-    allocation: str
+    allocation: _Words
     offset: int
     source: _Source
     ptx_line: _Count
-    instruction: str
+    instruction: _Words
 
     def fault(self) -> Fault:
         fields = {name: getattr(self, name) for name in type(self).model_fields}
@@ -250,7 +252,7 @@ class _Counts(BaseModel):
 class _Line(_Strict):
     source: _Source
     ptx_line: _Count
-    instruction: str
+    instruction: _Words
     warp_instructions: _Count
     thread_instructions: _Count
     requests: _Count
@@ -267,12 +269,12 @@ class _Report(_Strict):
     faults: list[_Fault]
     counts: _Counts
     lines: list[_Line]
-    printed: str
+    printed: Annotated[str, AfterValidator(visible)]
 
 
 class _Complaint(_Strict):
     ptx_line: _Count
-    message: str
+    message: _Words
 
 
 _REPORT: TypeAdapter[_Report] = TypeAdapter(_Report)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +24,6 @@ from kernelevo.types import (
     StepReport,
     Verdict,
 )
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 KERNEL = """// 100 us
 #ifndef BLOCK

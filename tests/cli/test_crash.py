@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import KERNEL, SCRIPTED, Halver, ScriptedBench, Shell
+from cli.conftest import KERNEL, SCRIPTED, Halver, ScriptedBench, Shell
 
 import kernelevo
 from kernelevo.errors import KernelevoError
@@ -22,7 +22,7 @@ from kernelevo.stores.sqlite import SqliteStore
 HERE = Path(__file__).parent
 SLOW = f"""
 import sys
-sys.path[:0] = {[str(HERE), str(Path(kernelevo.__file__).parent.parent)]!r}
+sys.path[:0] = {[str(HERE), str(HERE.parent), str(Path(kernelevo.__file__).parent.parent)]!r}
 from test_crash import SLOW_JOINTS
 from kernelevo.cli import main
 sys.exit(main(sys.argv[1:], SLOW_JOINTS))

@@ -6,7 +6,7 @@ import io
 import json
 
 import pytest
-from conftest import KERNEL, Shell
+from cli.conftest import KERNEL, Shell
 
 WRONG = KERNEL + "// status wrong\n"
 
@@ -39,8 +39,8 @@ def test_check_json_holds_checks_fault_and_no_score_for_a_failure(shell: Shell) 
 def test_profile_shows_counters_limiter_and_hot_lines(shell: Shell) -> None:
     code, out, _ = shell("profile", "twice.cu")
     assert code == 0
-    assert "limited by DRAM bandwidth" in out and "occupancy 50%" in out
-    assert "sectors per global request" in out and "8.00" in out
+    assert "bound by DRAM bandwidth" in out and "occupancy 50%" in out and "modelled" in out
+    assert "global loads" in out and "8.00" in out
     assert "if (i < n) y[i] = x[i] * 2.0f;" in out
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
 import pytest
-from conftest import KERNEL, Halver, ScriptedBench, Shell
+from cli.conftest import KERNEL, PROBLEM, Halver, ScriptedBench, Shell
 
 from kernelevo.errors import SandboxBroken, WallUnavailable
 from kernelevo.types import Status
@@ -103,6 +104,19 @@ def test_a_start_that_does_not_pass_has_its_exit_code(shell: Shell, status: str,
         (["optimize", "broken.cu"], "broken.problem.py"),
         (["optimize"], "Missing argument"),
         (["optimize", "twice.cu", "--fast"], "--fast"),
+        (["optimize", "."], ". is a folder; give the kernel file"),
+        (["optimize", "twice.problem.py"], "Python file"),
+        (["optimize", "exits.cu"], "SystemExit"),
+        (["optimize", "own.cu"], "line 2: it cannot be imported: Own: two lines; correct it"),
+        (["optimize", "typo.cu"], "typo.cu:6:19: 'luanch' is no line of a plan"),
+        (["optimize", "twice.cu", "--seed", "-5"], "--seed -5 is negative"),
+        (["optimize", "twice.cu", "--std", "c++99"], "no C++ standard 'c++99'"),
+        (["optimize", "twice.cu", "--patience", "0"], "--patience 0"),
+        (["optimize", "twice.cu", "--case", "n=8", "--case", "n=8"], "given twice"),
+        (["optimize", "latin.cu"], "latin.cu is no text in UTF-8 (byte 3 is 0xe9)"),
+        (["import", "."], "is a folder"),
+        (["import", "twice.cu"], "nothing to import"),
+        (["new", "other", "--folder", "twice.cu"], "--folder"),
         (["resume", "last"], "no run"),
         (["check", "none.cu"], "none.cu"),
         (["eval", "twice.cu", "--jsonl", "none.jsonl"], "none.jsonl"),
@@ -113,14 +127,40 @@ def test_bad_input_is_one_sentence_and_exit_code_2(shell: Shell, words: list[str
     shell.write("alone.cu", KERNEL)
     shell.write("broken.cu", KERNEL)
     shell.write("broken.problem.py", "problem = 1/0\n")
+    for name, problem in (
+        ("exits", "import sys\nsys.exit(0)\n"),
+        ("own", "class Own(Exception): ...\nraise Own('two\\nlines')\n"),
+        ("typo", PROBLEM),
+        ("latin", PROBLEM),
+    ):
+        shell.write(f"{name}.cu", KERNEL.replace(" launch", " luanch") if name == "typo" else KERNEL)
+        shell.write(f"{name}.problem.py", problem)
+    Path("latin.cu").write_bytes(b"// \xe9\n" + KERNEL.encode())
     code, _out, err = shell(*words)
     assert code == 2 and sentence in err and "Traceback" not in err
     assert not Path("runs").exists() or not any(Path("runs").iterdir())
 
 
-def test_a_place_that_cannot_be_written_is_said_and_the_run_is_kept(shell: Shell) -> None:
-    code, _, err = shell("optimize", "twice.cu", "--out", "twice.cu/best.cu")
-    assert code == 2 and "--out" in err
+@pytest.mark.parametrize("place", ["twice.cu/best.cu", ".", "twice.cu"])
+def test_a_place_that_cannot_be_written_is_said_before_the_search(shell: Shell, place: str) -> None:
+    start = Path("twice.cu").read_text()
+    code, _, err = shell("optimize", "twice.cu", "--out", place)
+    assert code == 2 and "--out" in err and not Path("runs").exists()
+    assert Path("twice.cu").read_text() == start
+
+
+def test_a_place_that_turns_bad_costs_neither_the_report_nor_the_run(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("kernelevo.report_file.os.replace", full)
+        code, out, err = shell("optimize", "twice.cu")
+    assert code == 3 and "kernelevo resume last" in err and "times as fast" in out
+    code, out, _ = shell("resume", "last", "--json")
+    assert code == 0 and Path(json.loads(out)["best_path"]).is_file()
     code, out, _ = shell("runs", "show", "last", "--json")
     assert code == 0 and json.loads(out)["passed"] is True
 

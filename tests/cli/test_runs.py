@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from conftest import KERNEL, ScriptedBench, Shell
+from cli.conftest import KERNEL, ScriptedBench, Shell
 
 
 def test_a_list_shows_every_run_oldest_first(shell: Shell) -> None:

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Shell
+from cli.conftest import Shell
 
 from kernelevo import __version__
-from kernelevo.cli import app
+from kernelevo.commands.app import app
 from kernelevo.errors import NotInstalled
 from kernelevo.initialise import initialise
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from kernelevo.compilers.cache import BuildCache
 from kernelevo.compilers.nvrtc import NvrtcCompiler
 from kernelevo.compilers.request import build_key
 from kernelevo.compilers.toolkit import Toolkit
-from kernelevo.errors import Infrastructure, SandboxBroken
+from kernelevo.errors import BadInput, Infrastructure, SandboxBroken
 from kernelevo.interfaces import WallAnswer
 from kernelevo.sandbox_scripted import ScriptedWall
 from kernelevo.types import BuildFailure, Image
@@ -54,8 +55,20 @@ def test_a_damaged_entry_is_not_believed(tmp_path: Path, damage: str) -> None:
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(Infrastructure, match="file"):
-        BuildCache(tmp_path / "file").put(KEY, BUILT)
+    cache = BuildCache(tmp_path / "file")
+    with pytest.raises(BadInput, match=r"file cannot be used .*; name a folder .* KERNELEVO_CACHE"):
+        cache.put(KEY, BUILT)
+    with pytest.raises(BadInput, match="KERNELEVO_CACHE"):
+        cache.get(KEY)
+
+
+def test_a_full_disk_is_no_fault_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("kernelevo.compilers.cache.os.replace", full)
+    with pytest.raises(Infrastructure, match="free some space"):
+        BuildCache(tmp_path).put(KEY, BUILT)
 
 
 def refusal(message: str) -> WallAnswer:

@@ -31,6 +31,13 @@ user.cu:1:10: fatal error: n: No such file or directory
 """
 
 
+def test_a_compiler_that_does_not_know_our_pragmas_is_no_news_but_another_pragma_is() -> None:
+    ours = "a.cu(6): warning #161-D: unrecognized #pragma\n  #pragma kernelevo tune BLOCK 32\n          ^\n\n"
+    gcc = "a.cu:6: warning: ignoring #pragma kernelevo launch [-Wunknown-pragmas]\n"
+    other = ours.replace("kernelevo tune", "unrol").replace("(6)", "(9)")
+    assert parse_log(ours + gcc + other) == (Diagnostic("warning", "unrecognized #pragma", "a.cu", 9, 9),)
+
+
 def test_each_kind_of_message_is_read() -> None:
     assert parse_log(LOG) == (
         Diagnostic("error", 'identifier "z" is undefined', "a b.cu", 3, 9),
@@ -87,7 +94,22 @@ def test_a_parameter_that_is_not_understood_is_an_error() -> None:
         entry_parameters(".entry k(.param .texref t)")
 
 
-@pytest.mark.parametrize("word", [".entry k(", ".entry ", ".entry k(.param .u64 ", "a", "("])
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "// .entry first(.param .weird x)\n",
+        "/* .entry first(.param .weird x) */",
+        '.pragma ".entry first(.weird)";',
+        ".visible .entry evil(.param .texref x) { ret; }",
+    ],
+)
+def test_what_inline_assembly_forges_is_not_read(forged: str) -> None:
+    wanted = {"first"}
+    assert entry_parameters(PTX + forged, wanted) == entry_parameters(forged + PTX, wanted)
+    assert entry_parameters(PTX + forged, wanted)["first"] == entry_parameters(PTX)["first"]
+
+
+@pytest.mark.parametrize("word", ["/*", '"', "//", ".entry k(", ".entry ", ".entry k(.param .u64 ", "a", "("])
 def test_no_ptx_makes_the_reader_slow(word: str) -> None:
     start = time.process_time()
     try:

@@ -98,3 +98,21 @@ def test_scattered_mistakes_have_no_pattern() -> None:
     got = spoiled((1, 3), value=0.3)
     got[4, 8], got[6, 1] = 0.7, 5.0
     assert said(got) == ""
+
+
+@pytest.mark.parametrize(
+    "dtype, bits", [(np.float16, 0xFC01), (np.float32, 0xFF810001), (np.float64, 0xFFF0000000000001)]
+)
+def test_a_signalling_nan_is_wrong_and_nothing_else_happens(dtype: type, bits: int) -> None:
+    got = EXPECTED.astype(dtype)
+    got.view(f"u{got.itemsize}")[3, 5] = bits
+    result = compare("y", got, EXPECTED, np.full((8, 64), 1e-2), got[3, 5])
+    assert (result.wrong, result.unwritten) == (1, 1)
+
+
+def test_a_nan_that_was_computed_does_not_count_as_unwritten() -> None:
+    poison = np.array([0xFFC1FFC2], np.uint32).view(np.float32)
+    got = spoiled((2, slice(None)), value=np.float32(np.nan))
+    got[3] = poison[0]
+    result = compare("y", got, EXPECTED, BOUND, poison)
+    assert (result.wrong, result.unwritten) == (128, 64)

@@ -12,7 +12,9 @@ from evaluator.emulation import BUDGET, INTEGER, POINTER, FunctionCompiler, Func
 
 from kernelevo.evaluators.kernels import KernelEvaluator, seeded_generator
 from kernelevo.evaluators.outcome import quote
+from kernelevo.evaluators.trials import distributions, plan_trials
 from kernelevo.kernel.arguments import Input, Output
+from kernelevo.kernel.distributions import uniform
 from kernelevo.kernel.problem import Problem
 from kernelevo.types import Budget, Fault, SourceLine, Status, Verdict
 
@@ -269,8 +271,10 @@ def test_every_test_runs_twice_under_two_poisons_and_is_tracked() -> None:
     assert [job.poison for job in tests[::2]] == [tests[0].poison] * len(PROBLEM.tests)
 
 
-def test_a_benchmark_runs_once_in_search_and_twice_in_final() -> None:
-    for mode, runs in (("search", 1), ("final", 2)):
+def test_a_benchmark_runs_once_in_search_and_in_final_twice_and_on_every_other_distribution() -> None:
+    others = distributions(PROBLEM) - 1
+    assert others > 0
+    for mode, runs in (("search", 1), ("final", 2 + others)):
         verdict, device = judge("right", mode)
         assert (
             sum(job.steps[0].arguments[2].value == 64 and job.steps[0].arguments[3].value == 128 for job in device.jobs)
@@ -279,6 +283,25 @@ def test_a_benchmark_runs_once_in_search_and_twice_in_final() -> None:
         assert sum(job.profile for job in device.jobs) == 1
         said = next(check.detail for check in verdict.checks if check.name == "uninitialised memory")
         assert ("search" in said) == (mode == "search")
+
+
+def test_with_one_distribution_a_final_benchmark_still_runs_twice() -> None:
+    arguments = [Input("x", "f32[rows, cols]"), Output("y", "f32[rows, cols]")]
+    single = Problem(arguments, reference, ["rows=64, cols=128"], inputs={"x": [uniform(-1, 1)]})
+    timed = [trial for trial in plan_trials(single, "final", np.random.default_rng(1)) if trial.timed]
+    assert [trial.repeat for trial in timed] == [True]
+
+
+def test_every_distribution_is_met_at_the_size_of_some_benchmark() -> None:
+    several = PROBLEM.with_cases(["rows=64, cols=128", "rows=63, cols=127"])
+    starts = set()
+    for seed in range(10):
+        trials = plan_trials(several, "final", np.random.default_rng(seed))
+        untimed = [trial for trial in trials if trial.case in several.benchmarks and not trial.timed]
+        assert sorted(trial.index for trial in untimed) == list(range(1, distributions(several)))
+        assert {trial.case.name for trial in untimed} == {case.name for case in several.benchmarks}
+        starts.add(untimed[0].case.name)
+    assert len(starts) == 2
 
 
 def test_tensors_without_promised_alignment_are_offset_in_some_tests() -> None:

@@ -237,3 +237,9 @@ def test_a_refusal_and_a_plan_survive_the_way_between_processes() -> None:
     assert (str(again), again.line, again.column) == (str(caught.value), 1, 1)
     plan = read_plan(WHOLE, "k.cu")
     assert pickle.loads(pickle.dumps(plan)) == plan
+
+
+def test_macros_that_name_each_other_twice_take_no_exponential_time() -> None:
+    bomb = "#define M0 1\n" + "".join(f"#define M{i} (M{i - 1} + M{i - 1})\n" for i in range(1, 60))
+    plan = read_plan(bomb + "#if M59\n#endif\n#pragma kernelevo launch k<<<1, 32>>>()\n", "bomb.cu")
+    assert len(plan.steps) == 1

@@ -119,7 +119,7 @@ def test_a_case_of_ones_own_takes_the_place_of_the_benchmarks() -> None:
         ("rows=-1, cols=3", "'rows=-1' is no size"),
         ("rows=1.5, cols=3", "'rows=1.5' is no size"),
         ("rows 1", "is no size"),
-        ("", "rows, cols has no size"),
+        ("", "rows, cols have no size"),
         ("rows=1000000000, cols=1000000000", "needs .* bytes"),
         ("rows=1000000000000, cols=1000000000000", "needs .* bytes"),
     ],

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 from applying import passed, proposer
+from conformance.proposer import ProposerContract
 from problems import all_problems, text_of
 
 from kernelevo.interfaces import Proposer
 from kernelevo.proposers.scripted import ScriptedProposer
 from kernelevo.proposers.tune import TuneProposer
 from kernelevo.types import Attempt, Candidate
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "conformance"))
-from proposer import ProposerContract
 
 TUNED = """\
 #ifndef BLOCK

@@ -10,18 +10,16 @@ from rich.console import Console
 
 from kernelevo.answer import Answer
 from kernelevo.errors import BadInput
-from kernelevo.report import compared, counters, microseconds, moved_between, summary
+from kernelevo.report import compared, moved_between, summary
+from kernelevo.report_counters import counters, microseconds
 from kernelevo.report_table import assurance, headline, print_answer
-from kernelevo.report_verdict import hot_lines
 from kernelevo.types import (
     Attempt,
     Candidate,
     CaseResult,
     Check,
     Figure,
-    LineCounts,
     RunRecord,
-    SourceLine,
     Status,
     Verdict,
 )
@@ -101,10 +99,3 @@ def test_times_are_shown_in_microseconds(unit: str, factor: float) -> None:
     assert microseconds(Figure(2, unit, "d", "measured")) == pytest.approx(2 * factor)
     with pytest.raises(ValueError, match="not a time"):
         microseconds(Figure(2, "bytes", "d", "measured"))
-
-
-def test_hot_lines_are_summed_by_source_line() -> None:
-    def line(number: int, instructions: int, sectors: int) -> LineCounts:
-        return LineCounts(SourceLine("f.cu", number), 0, "", instructions, 0, 0, sectors, 0, 0)
-
-    assert hot_lines([line(3, 5, 1), line(9, 7, 0), line(3, 4, 2)]) == [(3, 9, 3, 0), (9, 7, 0, 0)]

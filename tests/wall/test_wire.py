@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from kernelevo.errors import SandboxBroken
 from kernelevo.wire.frames import MAGIC, frame_layout, read_frame
 from kernelevo.wire.heads import HeadReader, HeadWriter
+from kernelevo.wire.words import visible, visible_line
 
 
 def frame(head: bytes, blobs: list[bytes]) -> bytes:
@@ -92,3 +93,10 @@ def test_any_bytes_are_texts_or_broken(head: bytes) -> None:
     except SandboxBroken:
         return
     assert sum(len(text.encode()) for text in texts) <= 3 * len(head)
+
+
+def test_hidden_and_controlling_characters_become_visible() -> None:
+    hostile = "\x1b[2J\x07 a\tb\r\n\x85\u202e\u200b\ufeff\ud800 \u00e9"
+    assert visible(hostile) == "\\x1b[2J\\x07 a\tb\\r\n\\x85\\u202e\\u200b\\ufeff\\ud800 \u00e9"
+    assert visible_line("a\nb") == "a\\nb"
+    assert visible("int x = 1;\n\treturn;\n") == "int x = 1;\n\treturn;\n"

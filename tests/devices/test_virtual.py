@@ -1,0 +1,134 @@
+"""The virtual device on the real wall: the device contract, and what a plan may not get for nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from conformance.compiler import GOOD
+from conformance.device import BUDGET, DeviceBench, DeviceContract
+
+from kernelevo.compilers.nvrtc import NvrtcCompiler
+from kernelevo.compilers.toolkit import find_toolkit
+from kernelevo.devices.gpus import gpu
+from kernelevo.devices.virtual import VirtualDevice, open_virtual
+from kernelevo.errors import BadInput, NotInstalled
+from kernelevo.sandbox import Sandbox
+from kernelevo.types import Budget, Buffer, BufferArgument, Clear, Image, Job, Launch, RunReport, ScalarArgument
+
+N = 1 << 16
+SOURCE = """extern "C" __global__ void twice(const float *x, float *y, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) y[i] = 2 * x[i];
+}
+extern "C" __global__ void wild(const float *x, float *y, int n) { y[n + 1] = 1; }
+extern "C" __global__ void __launch_bounds__(256%s) hoard(const float *x, float *y, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  float q[96];
+  #pragma unroll
+  for (int j = 0; j < 96; j++) q[j] = x[(i + j * 1237) %% n];
+  __syncwarp();
+  float sum = 0;
+  #pragma unroll
+  for (int j = 0; j < 96; j++) sum += q[j] * q[95 - j];
+  if (i < n) y[i] = sum;
+}
+"""
+X = np.arange(N, dtype=np.float32).tobytes()
+BUFFERS = (Buffer("x", 4 * N, X, read_back=True), Buffer("y", 4 * N, read_back=True), Buffer("scratch", 1 << 26))
+
+
+@pytest.fixture(scope="module")
+def wall() -> Iterator[Sandbox]:
+    try:
+        toolkit = find_toolkit()
+        sandbox = Sandbox(toolkit.library, toolkit.read_only)
+    except NotInstalled as missing:
+        pytest.skip(f"the native part or the compiler is missing: {missing}")
+    yield sandbox
+    sandbox.close()
+
+
+@pytest.fixture(scope="module")
+def device(wall: Sandbox) -> VirtualDevice:
+    return open_virtual("virtual:h100", wall)
+
+
+def build(wall: Sandbox, bounds: str = "") -> Image:
+    request = dataclasses.replace(GOOD, text=SOURCE % bounds, names=(), arch="sm_90")
+    built = NvrtcCompiler(wall, find_toolkit()).build(request, Budget(60.0, 4 << 30, 1))
+    assert isinstance(built, Image), built
+    return built
+
+
+@pytest.fixture(scope="module")
+def image(wall: Sandbox) -> Image:
+    return build(wall)
+
+
+def launch(kernel: str, blocks: int = N // 256, cooperative: bool = False) -> Launch:
+    arguments = (BufferArgument("x"), BufferArgument("y"), ScalarArgument(N))
+    return Launch(kernel, (blocks, 1, 1), (256, 1, 1), 0, arguments, cooperative)
+
+
+def job(*steps: Launch | Clear, profile: bool = False) -> Job:
+    return Job(BUFFERS, steps, 0xFFC5FFC6, profile=profile, track_uninitialised=not profile)
+
+
+def profiled(device: VirtualDevice, image: Image, *steps: Launch | Clear) -> RunReport:
+    (report,) = device.run(image, [job(*steps, profile=True)], BUDGET)
+    assert report.ended == "done", report.fault
+    return report
+
+
+class TestVirtualDevice(DeviceContract):
+    @pytest.fixture
+    def bench(self, device: VirtualDevice, image: Image) -> DeviceBench:
+        good, profile = job(launch("twice")), job(launch("twice"), profile=True)
+        return DeviceBench(device, image, good, profile, job(launch("wild")), timed=True)
+
+
+def test_an_unknown_device_is_bad_input_that_names_those_there_are(wall: Sandbox) -> None:
+    with pytest.raises(BadInput, match="virtual:h100"):
+        open_virtual("virtual:h1000", wall)
+
+
+def test_a_clear_is_timed_like_the_memset_that_it_is(device: VirtualDevice, image: Image) -> None:
+    h100 = gpu("h100")
+    plain = profiled(device, image, launch("twice"))
+    cleared = profiled(device, image, Clear("scratch"), launch("twice"), Clear("y"))
+    assert [step.kernel for step in cleared.steps] == ["zero scratch", "twice", "zero y"]
+    large, _, small = (step.time.value for step in cleared.steps if step.time)
+    assert large == pytest.approx(h100.launch_us + (1 << 26) / (h100.dram_gbps * h100.dram_efficiency * 1e3))
+    assert h100.launch_us < small < large
+    assert plain.time is not None and cleared.time is not None
+    assert cleared.time.value == pytest.approx(plain.time.value + large + small)
+    assert cleared.steps[0].counts.keys() == plain.steps[0].counts.keys()
+
+
+def test_every_launch_costs_its_start(device: VirtualDevice, image: Image) -> None:
+    one, many = (profiled(device, image, *[launch("twice", 1)] * count) for count in (1, 30))
+    assert one.time is not None and many.time is not None
+    assert many.time.value >= 30 * gpu("h100").launch_us > one.time.value
+
+
+def test_spills_are_traffic(device: VirtualDevice, image: Image, wall: Sandbox) -> None:
+    spilling = build(wall, ", 8")
+    spilled = spilling.kernel("hoard").spill_bytes
+    assert image.kernel("hoard").spill_bytes == 0 < spilled
+    without, with_spills = (profiled(device, each, launch("hoard")).steps[0] for each in (image, spilling))
+    warps = N // 32
+    assert with_spills.counts["local_sectors"] - without.counts["local_sectors"] == warps * spilled
+    sectors = [step.details["bounds_us"]["L1 sectors"] for step in (without, with_spills)]
+    assert sectors[1] > 1.5 * sectors[0]
+
+
+def test_a_cooperative_launch_must_be_resident_at_once(device: VirtualDevice, image: Image) -> None:
+    resident = 8 * gpu("h100").sms
+    (fits,) = device.run(image, [job(launch("twice", resident, True))], BUDGET)
+    assert fits.ended == "done"
+    (refused,) = device.run(image, [job(launch("twice", resident + 1, True))], BUDGET)
+    assert refused.fault is not None
+    assert (refused.fault.kind, "resident" in refused.fault.message) == ("invalid_launch", True)
