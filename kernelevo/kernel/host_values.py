@@ -59,6 +59,13 @@ class Scope:
             return self.triple(node.children[1])
         return (self.integer(node), "1", "1")
 
+    def constructed(self, parameters: Node) -> Triple:
+        """The names in `dim3 block(threads, rows)`, which the parser took for the parameters of a function."""
+        for each in parameters.named_children:
+            if len(each.children) != 1:
+                raise self.refuse(each, f"`{_short(each)}` is no size of a dim3; give one to three integers")
+        return self._sizes(parameters, [each.children[0] for each in parameters.named_children])
+
     def _sizes(self, node: Node, sizes: list[Node]) -> Triple:
         if len(sizes) == 1 and text_of(sizes[0]) in self.dim3s:
             return self.dim3s[text_of(sizes[0])]
@@ -70,7 +77,7 @@ class Scope:
     def _integer(self, node: Node) -> str:
         if node.type == "number_literal":
             return text_of(node).replace("'", "")
-        if node.type == "identifier":
+        if node.type in ("identifier", "type_identifier"):
             name = text_of(node)
             if name in self.dim3s:
                 raise self.refuse(node, f"{name} is a dim3 where an integer is needed; use {name}.x")

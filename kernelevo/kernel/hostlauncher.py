@@ -215,6 +215,12 @@ class _Launcher:
 
     def _local(self, declarator: Node, type_name: str) -> None:
         name_node, value = declarator.child_by_field_name("declarator"), declarator.child_by_field_name("value")
+        if declarator.type == "function_declarator" and type_name == "dim3" and name_node is not None:
+            # `dim3 block(threads)` looks like a function to a parser that does not know that threads is a variable.
+            parameters = declarator.child_by_field_name("parameters")
+            assert parameters is not None
+            self.scope.dim3s[text_of(name_node)] = self.scope.constructed(parameters)
+            return
         if declarator.type != "init_declarator" or name_node is None or name_node.type != "identifier" or value is None:
             raise self.scope.refuse(
                 declarator, f"`{text_of(declarator)}` has no value where it is declared; give it one"

@@ -231,3 +231,18 @@ def test_a_file_without_host_code_stays_as_it_is() -> None:
         "#include <vector>\n#pragma kernelevo launch k<<<1, 1>>>()\nint plain() { return 1; }\n__global__ void k() {}\n"
     )
     assert strip_host_code(text) == (text, "")
+
+
+def test_a_dim3_made_of_variables_is_no_function() -> None:
+    body = "int threads = 64; dim3 block(threads, rows); dim3 grid((n + 63) / threads); scale<<<grid, block>>>(x, y, n);"
+    text = 'extern "C" __global__ void scale(const float* x, float* y, int n) {}\n'
+    plan = read_plan(derive_plan(text + f"void go(float* x, float* y, int n, int rows) {{ {body} }}\n", "a.cu")[0], "a.cu")
+    launch = plan.steps[0]
+    assert [size.evaluate({"n": 128, "rows": 4}) for size in launch.block] == [64, 4, 1]
+    assert [size.evaluate({"n": 128, "rows": 4}) for size in launch.grid] == [2, 1, 1]
+
+
+def test_a_function_declared_inside_a_launcher_is_refused() -> None:
+    text = 'extern "C" __global__ void scale(float* x, int n) {}\n'
+    with pytest.raises(BadInput, match="no size of a dim3"):
+        derive_plan(text + "void go(float* x, int n) { dim3 block(int a); scale<<<1, block>>>(x, n); }\n", "a.cu")
