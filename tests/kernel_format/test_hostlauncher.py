@@ -234,10 +234,10 @@ def test_a_file_without_host_code_stays_as_it_is() -> None:
 
 
 def test_a_dim3_made_of_variables_is_no_function() -> None:
-    body = "int threads = 64; dim3 block(threads, rows); dim3 grid((n + 63) / threads); scale<<<grid, block>>>(x, y, n);"
+    body = "int t = 64; dim3 block(t, rows); dim3 grid((n + 63) / t); scale<<<grid, block>>>(x, y, n);"
     text = 'extern "C" __global__ void scale(const float* x, float* y, int n) {}\n'
-    plan = read_plan(derive_plan(text + f"void go(float* x, float* y, int n, int rows) {{ {body} }}\n", "a.cu")[0], "a.cu")
-    launch = plan.steps[0]
+    text += f"void go(float* x, float* y, int n, int rows) {{ {body} }}\n"
+    launch = read_plan(derive_plan(text, "a.cu")[0], "a.cu").steps[0]
     assert [size.evaluate({"n": 128, "rows": 4}) for size in launch.block] == [64, 4, 1]
     assert [size.evaluate({"n": 128, "rows": 4}) for size in launch.grid] == [2, 1, 1]
 
