@@ -1,4 +1,4 @@
-"""Naive starts and device tables are as they were before any rule was tuned: no faster answer comes from a slower
+"""Naive starts and device tables are frozen: no faster answer may come from a slower
 start or a kinder table.
 
 To change one on purpose, say why in the changelog, and let `python tests/test_frozen.py` print the new hashes.
