@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from kernelevo.types import (
@@ -160,5 +159,3 @@ class Listener(Protocol):
 
     def finished(self, best: Attempt | None) -> None: ...
 
-
-KernelFile = Path
