@@ -19,6 +19,7 @@ struct Table {
     add_atomics(handlers);
     add_control(handlers);
     add_warp_operations(handlers);
+    add_async(handlers);
     add_matrix(handlers);
   }
 };

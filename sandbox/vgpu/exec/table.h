@@ -18,6 +18,7 @@ void add_memory(HandlerTable &);
 void add_atomics(HandlerTable &);
 void add_control(HandlerTable &);
 void add_warp_operations(HandlerTable &);
+void add_async(HandlerTable &);
 void add_matrix(HandlerTable &);
 
 inline void set_all(HandlerTable &table, uint16_t form, Handler handler) {
