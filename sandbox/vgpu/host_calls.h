@@ -2,7 +2,10 @@
 // https://docs.nvidia.com/cuda/cuda-c-programming-guide/#formatted-output
 #pragma once
 
+#include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "exec/run.h"
 #include "memory/address_tally.h"
@@ -18,6 +21,8 @@ struct HostState {
   AddressTally tally;              // of atomic updates
   CacheModel *caches;              // null where nobody asked for it
   const Timing &timing;
+  // Frames of functions in which some lanes of a warp wait while others run elsewhere: by warp and activation.
+  std::map<std::pair<const Warp *, uint32_t>, std::vector<char>> kept_frames;
 };
 
 constexpr size_t kPrintedCap = 1 << 16;

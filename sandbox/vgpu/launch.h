@@ -1,4 +1,4 @@
-// One launch: its blocks in order, the warps of a block in order, each until its next barrier.
+// One launch: checks that it fits the device, runs its blocks (schedule/), reports.
 #pragma once
 
 #include "loaded_module.h"

@@ -46,6 +46,8 @@ struct Machine::State {
 };
 
 void Machine::State::place_variables() {
+  arena.allocate_at("grid synchronisation workspace", kWorkspaceAddress, kWorkspaceBytes, true);
+  arena.mark(kWorkspaceAddress, kWorkspaceBytes, true);
   arena.allocate_at("kernel parameters", kParamAddress, kParamBytes, false);
   arena.mark(kParamAddress, kParamBytes, true);
   for (const Placed &each : module->image.variables) {
@@ -145,6 +147,10 @@ LaunchReport Machine::launch(const Launch &launch, const Options &options, Budge
   }
   if (!options.track_uninitialised) state_->all_tracked = false;
   std::copy(launch.params.begin(), launch.params.end(), state_->arena.host(kParamAddress));
+  if (launch.cooperative) {
+    const uint32_t workspace[kWorkspaceBytes / 4] = {uint32_t(kWorkspaceBytes), 0};
+    std::memcpy(state_->arena.host(kWorkspaceAddress), workspace, sizeof workspace);
+  }
   const LaunchContext context{*state_->module, state_->limits, state_->arena, state_->poison, state_->launches++,
                               state_->caches_for(options)};
   return run_launch(context, *program, launch, options, budget);

@@ -182,8 +182,8 @@ Fault describe_fault(const LaunchContext &context, const Run &run) {
 }
 
 // Operations of a block that a fault cut short were counted when the block was entered; they are taken back.
-void add_counts(const Program &program, const Run &run, const std::vector<OpCounts> &all, uint32_t stop_lanes,
-                LaunchReport &report, bool lines, const LoadedModule &module) {
+void add_counts(const Program &program, const Run &run, const std::vector<OpCounts> &all, LaunchReport &report,
+                bool lines, const LoadedModule &module) {
   const bool cut = run.stop.stopped && run.stop.kind != FaultKind::budget;
   const size_t stop_at = cut ? static_cast<size_t>(run.stop.op - run.ops) : program.ops.size();
   bool behind_stop = false;
@@ -197,7 +197,7 @@ void add_counts(const Program &program, const Run &run, const std::vector<OpCoun
     if (is_pseudo(op.form)) continue;
     const OpCounts &own = all[i];
     const uint64_t executed = head.executed - behind_stop;
-    const uint64_t threads = (op.flags & kGuarded) ? own.threads : head.threads - (behind_stop ? stop_lanes : 0);
+    const uint64_t threads = (op.flags & kGuarded) ? own.threads : head.threads - (behind_stop ? run.stop_lanes : 0);
     behind_stop |= i == stop_at;
     add_operation(op, executed, threads, own, report.counts);
     if (lines) report.lines.push_back(line_of(module, program, i, executed, threads, own));

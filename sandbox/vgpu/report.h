@@ -6,7 +6,7 @@
 namespace vgpu {
 
 Fault describe_fault(const LaunchContext &, const Run &);
-void add_counts(const Program &, const Run &, const std::vector<OpCounts> &, uint32_t stop_lanes, LaunchReport &,
-                bool lines, const LoadedModule &);
+void add_counts(const Program &, const Run &, const std::vector<OpCounts> &, LaunchReport &, bool lines,
+                const LoadedModule &);
 
 }  // namespace vgpu

@@ -8,71 +8,37 @@ namespace vgpu {
 
 namespace {
 
-void copy_words(const Warp &w, const char *from, char *to, u32 words, u32 mask) {
-  for (u32 i = 0; i < words * kWarpSize; ++i) {
-    if (in_mask(mask, i % kWarpSize)) reinterpret_cast<u32 *>(to)[i] = reinterpret_cast<const u32 *>(from)[i];
-  }
-  if (!w.known) return;
-  for (u32 i = 0; i < words; ++i) {
-    u32 &target = w.known[(to - w.frames) / 4 + i * kWarpSize];
-    const u32 source = w.known[(from - w.frames) / 4 + i * kWarpSize];
-    target = (target & ~mask) | (source & mask);
-  }
+// The turn is over, or the whole launch: nothing is left in reserve.
+const Op *end_slice(Warp &w, const Op *op) {
+  Run &run = *w.run;
+  if (run.reserve == 0) return stop_at(w, op + 1, FaultKind::budget, first_lane(w.mask));
+  run.slice += op->target;
+  return yield(w, op, false);
 }
-
-// Back in the caller: its frame, its local memory, its lanes; returned values go to those lanes.
-void leave_function(Warp &w, const Entry &entry) {
-  const CallSite &site = w.run->program->calls[entry.call];
-  const FunctionCode &caller = w.run->program->functions[site.caller];
-  const char *callee_frame = w.frame;
-  w.frame -= caller.frame_bytes;
-  w.local_base -= caller.local_bytes;
-  w.depth -= 1;
-  w.returned = entry.returned;
-  for (const Copy &copy : site.returns) {
-    copy_words(w, callee_frame + copy.to, w.frame + copy.from, copy.words, entry.mask & w.live);
-  }
-}
-
-}  // namespace
-
-const Op *next_path(Warp &w) {
-  while (w.top > 0) {
-    const Entry entry = w.stack[--w.top];
-    if (entry.call != kNone) leave_function(w, entry);
-    w.mask = entry.mask & w.live & ~w.returned;
-    w.reconverge = entry.reconverge;
-    if (w.mask) return w.run->ops + entry.pc;
-  }
-  w.mask = 0;
-  w.state = WarpState::done;
-  return nullptr;
-}
-
-const Op *diverge(Warp &w, const Op *op, u32 lanes, u32 pc, u32 other, u32 reconverge) {
-  if (w.top + 2 > kStackEntries) return stop_at(w, op, FaultKind::stack_overflow, first_lane(w.mask));
-  if (reconverge == kNone) reconverge = w.reconverge;
-  if (reconverge != w.reconverge) push(w, reconverge, w.reconverge, w.mask);
-  const u32 others = w.mask & ~lanes;
-  w.reconverge = reconverge;
-  const bool first_waits = pc == reconverge, other_waits = other == reconverge;
-  if (!first_waits && !other_waits) push(w, other, reconverge, others);
-  w.mask = first_waits ? others : lanes;
-  return w.run->ops + (first_waits ? other : pc);
-}
-
-namespace {
 
 // The head of every block: has this path met the others? Is there budget left? Then all operations of the block count.
 const Op *enter_block(Warp &w, const Op *op) {
   Run &run = *w.run;
   if (index_of(w, op) == w.reconverge) return next_path(w);
-  run.budget -= op->target;
-  if (run.budget < 0) return stop_at(w, op + 1, FaultKind::budget, first_lane(w.mask));
+  run.slice -= op->target;
+  if (run.slice < 0) return end_slice(w, op);
   OpCounts &counts = run.counts[op - run.ops];
   counts.executed += 1;
   counts.threads += count_lanes(w.mask);
   return op + 1;
+}
+
+// The head of a loop that may wait for what another thread writes; op->offset: instructions of the loop. A warp that did
+// nothing but go round lets the others go on.
+const Op *enter_waiting_loop(Warp &w, const Op *op) {
+  if (index_of(w, op) == w.reconverge) return next_path(w);
+  const u64 now = executed_by(*w.run);
+  if (w.visits == 0) w.visits_began = now;
+  if (++w.visits > kPatientVisits) {
+    w.visits = 0;
+    if (now - w.visits_began <= (kPatientVisits + 1) * u64(op->offset)) return yield(w, op, true);
+  }
+  return enter_block(w, op);
 }
 
 u32 guard_lanes(const Warp &w, const Op *op) {
@@ -118,8 +84,8 @@ const Op *brx_idx(Warp &w, const Op *op) {
 }
 
 const Op *leave_lanes(Warp &w, const Op *op, u32 lanes, bool exits) {
-  if (exits || w.depth == 0) w.live &= ~lanes;
-  else w.returned |= lanes;
+  if (exits || w.activation == kNone) w.live &= ~lanes;
+  else w.joins[w.activation].arrived |= lanes;
   w.mask &= ~lanes;
   return w.mask ? op + 1 : next_path(w);
 }
@@ -147,18 +113,20 @@ const Op *enter_function(Warp &w, const Op *op, const FunctionCode &callee) {
   const FunctionCode &caller = w.run->program->functions[site.caller];
   char *frame = w.frame + caller.frame_bytes;
   const u32 local_base = w.local_base + caller.local_bytes;
-  const bool fits = frame + callee.frame_bytes <= w.frames_end && w.depth < kMaxDepth && w.top < kStackEntries;
-  if (!fits || local_base + callee.local_bytes > w.run->local_stride) {
-    return stop_at(w, op, FaultKind::stack_overflow, first_lane(w.mask));
-  }
-  w.local_base = local_base;
+  const bool fits = frame + callee.frame_bytes <= w.frames_end && w.depth < kMaxDepth &&
+                    local_base + callee.local_bytes <= w.run->local_stride;
+  Join *join = fits ? open_join(w, index_of(w, op) + 1, op->v[0]) : nullptr;
+  if (!join) return stop_at(w, op, FaultKind::stack_overflow, first_lane(w.mask));
   prepare_frame(*w.run, w, callee, frame);
   for (const Copy &copy : site.arguments) copy_words(w, w.frame + copy.from, frame + copy.to, copy.words, w.mask);
-  w.stack[w.top++] = {index_of(w, op) + 1, w.reconverge, w.mask, op->v[0], w.returned};
   w.frame = frame;
+  w.local_base = local_base;
   w.depth += 1;
-  w.returned = 0;
-  w.reconverge = kNone;
+  w.activation = w.join;
+  join->frame = u32(frame - w.frames);
+  join->frame_bytes = callee.frame_bytes;
+  join->local_base = local_base;
+  join->depth = w.depth;
   poison_local(w, callee.local_bytes);
   return w.run->ops + callee.entry;
 }
@@ -177,12 +145,9 @@ const Op *call_indirect(Warp &w, const Op *op) {
   }
   if (same != w.mask) {
     w.run->counts[op - w.run->ops].divergent += 1;
-    const u32 next = index_of(w, op) + 1;
-    if (w.top + 2 > kStackEntries) return stop_at(w, op, FaultKind::stack_overflow, first_lane(w.mask));
-    push(w, next, w.reconverge, w.mask);
-    push(w, index_of(w, op), next, w.mask & ~same);
+    if (!open_join(w, index_of(w, op) + 1)) return stop_at(w, op, FaultKind::stack_overflow, first_lane(w.mask));
+    add_pending(w, index_of(w, op), w.mask & ~same, w.join);
     w.mask = same;
-    w.reconverge = next;
   }
   return enter_function(w, op, functions[found]);
 }
@@ -194,32 +159,38 @@ const Op *unsupported(Warp &w, const Op *op) { return stop_at(w, op, FaultKind::
 const Op *nothing(Warp &, const Op *op) { return op + 1; }
 
 const Op *nanosleep(Warp &w, const Op *op) {
-  w.run->clock += lanes_at<u32>(w, op->a)[first_lane(w.mask)];
+  w.run->slept += lanes_at<u32>(w, op->a)[first_lane(w.mask)];
+  w.visits = kPatientVisits;        // it waits: the next time round is others' turn
+  w.visits_began = executed_by(*w.run);
   return op + 1;
 }
 
 // --- barriers ------------------------------------------------------------------------------------------------------
 
-// True where the warp may arrive: all its live threads are here.
-bool arrives(Warp &w, const Op *op) {
+// Arrives at the barrier with all live lanes, or waits for those that are missing. `next` is where the warp goes on.
+bool arrives(Warp &w, const Op *op, const Op *&next) {
   const u32 id = lanes_at<u32>(w, op->a)[first_lane(w.mask)];
+  const u32 missing = w.live & ~w.mask;
+  next = nullptr;
+  if (missing) next = wait_for(w, op, missing);
+  else if (id > 15) stop_at(w, op, FaultKind::trap, first_lane(w.mask), "a barrier number is at most 15");
+  if (missing || id > 15) return false;
   w.barrier = id;
   w.barrier_threads = op->b == kNone ? 0 : lanes_at<u32>(w, op->b)[first_lane(w.mask)];
-  const u32 missing = w.live & ~w.mask;
-  if (missing) stop_at(w, op, FaultKind::divergent_barrier, first_lane(missing), "it waits at another place");
-  else if (id > 15) stop_at(w, op, FaultKind::trap, first_lane(w.mask), "a barrier number is at most 15");
-  return !missing && id <= 15;
+  return true;
 }
 
 const Op *bar_sync(Warp &w, const Op *op) {
-  if (!arrives(w, op)) return nullptr;
+  const Op *next;
+  if (!arrives(w, op, next)) return next;
   w.state = WarpState::at_barrier;
   w.waiting = op;
   w.resume = op + 1;
   return nullptr;
 }
 const Op *bar_arrive(Warp &w, const Op *op) {
-  if (!arrives(w, op)) return nullptr;
+  const Op *next;
+  if (!arrives(w, op, next)) return next;
   w.run->barriers[w.barrier].arrived_threads += kWarpSize;
   w.run->barriers[w.barrier].expected = w.barrier_threads;
   return op + 1;
@@ -232,18 +203,17 @@ const Op *bar_red_popc(Warp &w, const Op *op) { return bar_red_pred(w, op); }
 
 const Op *bar_warp_sync(Warp &w, const Op *op) {
   const u32 *members = lanes_at<u32>(w, op->a);
-  for (u32 rest = w.mask; rest; rest &= rest - 1) {
-    const u32 absent = members[first_lane(rest)] & w.live & ~w.mask;
-    if (absent) return stop_at(w, op, FaultKind::absent_lane, first_lane(rest));
-  }
-  return op + 1;
+  u32 absent = 0;
+  for (u32 rest = w.mask; rest; rest &= rest - 1) absent |= members[first_lane(rest)];
+  absent &= w.live & ~w.mask;
+  return absent ? wait_for(w, op, absent) : op + 1;
 }
 
 }  // namespace
 
 void add_control(HandlerTable &table) {
 #define CONTROL(name) set_all(table, form_##name, name);
-  CONTROL(enter_block) CONTROL(guard) CONTROL(unguard) CONTROL(bra) CONTROL(bra_if) CONTROL(brx_idx) CONTROL(call)
+  CONTROL(enter_block) CONTROL(enter_waiting_loop) CONTROL(guard) CONTROL(unguard) CONTROL(bra) CONTROL(bra_if) CONTROL(brx_idx) CONTROL(call)
   CONTROL(call_indirect) CONTROL(call_host) CONTROL(ret) CONTROL(ret_if) CONTROL(exit) CONTROL(exit_if) CONTROL(trap)
   CONTROL(nanosleep) CONTROL(unsupported) CONTROL(bar_warp_sync) CONTROL(bar_sync) CONTROL(bar_arrive)
   CONTROL(bar_red_popc) CONTROL(bar_red_pred)

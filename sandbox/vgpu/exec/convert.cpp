@@ -193,14 +193,16 @@ const Op *isspacep(Warp &w, const Op *op) {
   return op + 1;
 }
 
-// Virtual time: one tick for each operation block that the launch has entered.
+// Virtual time rises with the instructions executed, and with each reading.
 const Op *read_clock32(Warp &w, const Op *op) {
-  const u64 now = w.run->clock += 4;
+  w.run->slept += 4;
+  const u64 now = clock_of(*w.run);
   write_lanes<u32>(w, op->d, [=](u32) { return u32(now); });
   return op + 1;
 }
 const Op *read_clock64(Warp &w, const Op *op) {
-  const u64 now = w.run->clock += 4;
+  w.run->slept += 4;
+  const u64 now = clock_of(*w.run);
   write_lanes<u64>(w, op->d, [=](u32) { return now; });
   return op + 1;
 }

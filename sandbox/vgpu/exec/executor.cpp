@@ -1,6 +1,7 @@
 // One build of the interpreter: the table of its handlers and the loop that runs them.
 #include "../observe/scoreboard.h"
 #include "builds.h"
+#include "control.h"
 #include "table.h"
 #include "tracking.h"
 
@@ -97,7 +98,7 @@ void execute(Warp &w, const Op *op, Watch watch) {
   execute_plain(w, op);
 }
 
-const Executor kExecutor = {handler, execute};
+const Executor kExecutor = {handler, execute, part};
 
 }  // namespace
 

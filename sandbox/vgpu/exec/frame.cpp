@@ -33,6 +33,8 @@ u64 uniform_value(const Run &run, const Warp &w, const Preload &preload) {
     case Special::dynamic_smem_size: return run.dynamic_shared_bytes;
     case Special::total_smem_size: return run.shared_bytes;
     case Special::one: return 1;
+    case Special::workspace_low: return run.grid_workspace & 0xffffffff;
+    case Special::workspace_high: return run.grid_workspace >> 32;
     case Special::local_base: return w.local_base + preload.value;
     case Special::dynamic_shared: return run.program->dynamic_shared_offset + preload.value;
     default: return 0;

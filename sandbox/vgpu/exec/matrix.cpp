@@ -4,6 +4,7 @@
 // other intermediate roundings, so results agree with hardware within a tolerance, not bit for bit. Fragment layouts:
 // https://docs.nvidia.com/cuda/parallel-thread-execution/#warp-level-matrix-instructions
 #include "access.h"
+#include "control.h"
 #include "half.h"
 #include "table.h"
 
@@ -107,16 +108,17 @@ void read_operands(const Warp &w, const u32 *a, const u32 *b, u32 k, Input input
   else read_tf32_operands(w, a, b, k, tile);
 }
 
-// Every lane of the warp must take part.
-bool whole_warp(Warp &w, const Op *op) {
+// Every lane of the warp must take part. Otherwise `next` is what the handler returns.
+bool whole_warp(Warp &w, const Op *op, const Op *&next) {
   if (w.mask == kAllLanes) return true;
-  stop_at(w, op, FaultKind::absent_lane, first_lane(w.mask));
+  next = w.live == kAllLanes ? wait_for(w, op, ~w.mask) : stop_at(w, op, FaultKind::absent_lane, first_lane(w.mask));
   return false;
 }
 
 template <Input input, u32 k, bool wide>
 const Op *mma(Warp &w, const Op *op) {
-  if (!whole_warp(w, op)) return nullptr;
+  const Op *elsewhere;
+  if (!whole_warp(w, op, elsewhere)) return elsewhere;
   constexpr u32 accumulators = wide ? 4 : 2, a_registers = input == Input::tf32 ? k / 2 : k / 4;
   constexpr u32 b_registers = a_registers / 2;
   const u32 *d = registers_of(w, op), *a = d + accumulators, *b = a + a_registers, *c = b + b_registers;
@@ -136,7 +138,9 @@ const Op *mma(Warp &w, const Op *op) {
 // Lane 8 j + r holds the address of row r of matrix j; rows are 8 halves. op->kind: transposed.
 template <class W>
 const Op *ldmatrix(Warp &w, const Op *op) {
-  if (!whole_warp(w, op) || !W::known_address(w, op, Space::shared, op->a, op->offset)) return nullptr;
+  const Op *elsewhere;
+  if (!whole_warp(w, op, elsewhere)) return elsewhere;
+  if (!W::known_address(w, op, Space::shared, op->a, op->offset)) return nullptr;
   Lanes64 address;
   gather_addresses(w, op, address);
   Request request;

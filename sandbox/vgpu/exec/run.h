@@ -2,8 +2,11 @@
 // warp), Entry (a pending path of a divergent warp, or a pending return). Plain structs: the interpreter is compiled
 // several times for different instruction sets, and these are all that crosses between it and the rest.
 //
-// Divergence follows the classic stack of immediate post-dominators: lanes that took the other side of a branch wait on
-// the stack until the running lanes reach the reconvergence point.
+// A divergent warp is a set of paths. Each path has lanes and a program counter, and heads for a join: the immediate
+// post-dominator of the branch that split it off, or the return of the call it is in. Joins form a tree. The last path
+// that was split off runs first, so without waiting this is the classic stack of post-dominators; because it is a tree,
+// a path that waits (for other lanes at a barrier or shuffle, or in a loop for what another thread will write) can let
+// the others go first.
 #pragma once
 
 #include <cstdint>
@@ -29,13 +32,25 @@ struct alignas(64) OpCounts {
 
 struct Extent { uint64_t low, high; bool writable; };
 
-struct Entry { uint32_t pc, reconverge, mask, call, returned; };
+// Where lanes come together again. That of a call is where the caller goes on; lanes arrive there by returning.
+struct Join {
+  uint32_t pc, mask, arrived;      // lanes that are expected, and those that are there
+  uint32_t parent;                 // the join around it, or kNone; next free one in the list of free joins
+  uint32_t call;                   // call site, or kNone
+  uint32_t activation;             // innermost join of a call around it (itself, if it is one), or kNone: the entry
+  uint32_t frame, frame_bytes;     // of a call: the callee's frame, from Warp::frames
+  uint32_t local_base, depth;
+};
+// Lanes that wait for their turn (or for other lanes; then `live` tells who had not exited when they began to wait).
+struct Path { uint32_t pc, mask, join, live; };
 
 enum class Access : uint8_t { load, store, atomic };
 
+constexpr uint32_t kWarpLanes = 32;
+
 enum class WarpState : uint8_t { ready, at_barrier, done };
 
-constexpr uint32_t kStackEntries = 2048;   // pending paths and calls of one warp
+constexpr uint32_t kJoins = 2048;          // of one warp at a time
 
 struct Run;
 
@@ -44,22 +59,36 @@ struct Warp {
   uint32_t mask = 0;               // lanes that execute now
   uint32_t reconverge = kNone;     // operation at which the current path ends
   uint32_t live = 0;               // lanes that have not exited
-  uint32_t returned = 0;           // lanes that have returned from the current function
   uint32_t outer = 0;              // `mask` outside the current guard
   uint32_t carry = 0;              // CC.CF of each lane
   Run *run = nullptr;
-  Entry *stack = nullptr;
-  uint32_t top = 0, depth = 0;
   uint32_t id = 0, first_thread = 0;
   uint32_t local_base = 0;         // local frame of the current function
   WarpState state = WarpState::ready;
   uint32_t barrier = 0, barrier_threads = 0;
-  const Op *resume = nullptr;      // where a warp at a barrier goes on
+  const Op *resume = nullptr;      // where a warp that is not running goes on
   const Op *waiting = nullptr;     // the barrier operation
   uint32_t vote = 0;               // predicate of a bar.red
   char *frames = nullptr;          // start and end of all frames
   char *frames_end = nullptr;
   uint32_t *known = nullptr;       // lanes initialised: one mask for each predicate, then for each slot (tracking)
+  // Divergence.
+  Join *joins = nullptr;
+  uint32_t join = kNone;           // that the current path heads for
+  uint32_t activation = kNone;     // join of the call that it is in
+  uint32_t depth = 0;              // calls it is in
+  uint32_t joins_used = 0, free_join = kNone;
+  Path pending[kWarpLanes];            // can run; the last one is next
+  uint32_t pending_count = 0;
+  Path parked[kWarpLanes];             // wait at an operation for the other lanes that it names
+  uint32_t parked_count = 0;
+  Path partners[kWarpLanes];           // execute one operation together with the current path
+  uint32_t partner_count = 0, own_mask = 0;
+  // Fairness.
+  uint32_t visits = 0;             // of heads of waiting loops, and when they began
+  uint64_t visits_began = 0;
+  uint32_t yields = 0;             // turns that ended in a waiting loop, since the path last came to a join
+  bool spun = false;               // the last turn ended in a waiting loop
 };
 
 struct Barrier { uint32_t arrived_threads = 0, waiting_warps = 0, expected = 0; };
@@ -75,6 +104,8 @@ struct Stop {
   const char *note = "";
 };
 
+// Moves the warp to the frames of another activation; those it leaves are kept while lanes wait in them.
+using ActivationCall = void (*)(Run &, Warp &, uint32_t activation);
 // A host function that device code calls. Returns false when the launch must stop (Run::stop is set).
 using HostCall = bool (*)(Run &, Warp &, const Op *);
 // Asks the cache model where a global request is served; returns the cycles until its result is there.
@@ -86,7 +117,8 @@ struct Run {
   const Program *program = nullptr;
   const Op *ops = nullptr;
   OpCounts *counts = nullptr;
-  int64_t budget = 0;
+  // Warp instructions left in this turn, and left in the launch beyond it.
+  int64_t slice = 0, reserve = 0, granted = 0;
   // Global memory.
   char *bias = nullptr;            // host address of device address 0
   const Extent *extents = nullptr;
@@ -102,21 +134,29 @@ struct Run {
   const uint8_t *params = nullptr;
   Dim3 grid, block, block_index;
   uint32_t warps = 0, threads = 0;
-  Barrier barriers[16];
+  Barrier *barriers = nullptr;     // sixteen
   uint32_t dynamic_shared_bytes = 0;
   uint32_t poison = 0;
-  uint64_t clock = 0, grid_id = 0;
+  uint64_t slept = 0;              // added to the clock by nanosleep
+  uint64_t grid_id = 0, grid_workspace = 0;
   uint32_t sms = 1, block_number = 0;
   // Observers.
   Scoreboard *scoreboard = nullptr;
   const uint32_t *latencies = nullptr;   // of each form, in cycles
   uint32_t latency = 0;            // of the operation that has just run
   Stop stop;
+  uint32_t stop_lanes = 0;         // that executed the operation at which the launch stopped
+  ActivationCall activation_call = nullptr;
   HostCall host_call = nullptr;
   TallyCall tally_call = nullptr;
   CacheCall cache_call = nullptr;
   void *host = nullptr;
 };
+
+// Warp instructions executed so far in the launch.
+inline uint64_t executed_by(const Run &run) { return uint64_t(run.granted - run.reserve - run.slice); }
+// The virtual clock: one cycle for each of them.
+inline uint64_t clock_of(const Run &run) { return executed_by(run) + run.slept; }
 
 enum class Watch : uint8_t { nothing, counters, timing, tracking, count_ };
 
@@ -124,6 +164,7 @@ enum class Watch : uint8_t { nothing, counters, timing, tracking, count_ };
 struct Executor {
   Handler (*handler)(uint16_t form, Watch);
   void (*execute)(Warp &, const Op *, Watch);
+  void (*part)(Warp &, uint32_t next);   // after a barrier that paths of a warp came to separately (control.h)
 };
 
 }  // namespace vgpu

@@ -1,6 +1,7 @@
 // Handlers of operations that look across the lanes of a warp: shfl, vote, match, redux, activemask, elect.
 // A lane that the member mask names and that has not exited must be executing the instruction; otherwise: absent_lane.
 #include "compare.h"
+#include "control.h"
 #include "table.h"
 
 namespace vgpu {
@@ -18,14 +19,16 @@ struct Members {
   u32 of(u32 lane) const { return mask[lane] & all; }
 };
 
-// False, with the fault recorded, where a lane's mask leaves it out or names a live lane that is elsewhere.
-bool all_present(Warp &w, const Op *op, u32 members_slot) {
+// True where every named lane that has not exited is here. Otherwise `next` is what the handler returns: the path waits
+// for the others, or a mask leaves out its own lane.
+bool all_present(Warp &w, const Op *op, u32 members_slot, const Op *&next) {
   const u32 *members = lanes_at<u32>(w, members_slot);
-  const u32 elsewhere = w.live & ~w.mask;
-  const u32 wrong =
-      w.mask & lanes_where([&](u32 i) { return ((members[i] & elsewhere) != 0) | !in_mask(members[i], i); });
-  if (!wrong) return true;
-  stop_at(w, op, FaultKind::absent_lane, first_lane(wrong));
+  u32 named = 0;
+  for (u32 rest = w.mask; rest; rest &= rest - 1) named |= members[first_lane(rest)];
+  const u32 wrong = w.mask & ~lanes_where([&](u32 i) { return in_mask(members[i], i); });
+  const u32 absent = named & w.live & ~w.mask;
+  if (!wrong && !absent) return true;
+  next = wrong ? stop_at(w, op, FaultKind::absent_lane, first_lane(wrong)) : wait_for(w, op, absent);
   return false;
 }
 Members members_of(const Warp &w, u32 slot) { return {lanes_at<u32>(w, slot), w.mask}; }
@@ -48,7 +51,8 @@ u32 find_sources(const Warp &w, const Op *op, u32 *source, Find find) {
 }
 
 const Op *shfl_b32(Warp &w, const Op *op) {
-  if (!all_present(w, op, op->v[1])) return nullptr;
+  const Op *elsewhere;
+  if (!all_present(w, op, op->v[1], elsewhere)) return elsewhere;
   u32 source[kWarpSize], value[kWarpSize];
   const u32 in_range =
       op->kind == kUp     ? find_sources(w, op, source, [](s32 lane, s32, s32 shift) { return lane - shift; })
@@ -69,7 +73,8 @@ u32 voted(const Warp &w, const Op *op) {
   return w.mask & (predicate_at(w, op->a) ^ (op->flags & kNegate ? kAllLanes : 0));
 }
 const Op *vote_pred(Warp &w, const Op *op) {
-  if (!all_present(w, op, op->b)) return nullptr;
+  const Op *elsewhere;
+  if (!all_present(w, op, op->b, elsewhere)) return elsewhere;
   const Members members = members_of(w, op->b);
   const u32 yes = voted(w, op);
   write_predicate(w, op->d, lanes_where([&](u32 i) {
@@ -79,7 +84,8 @@ const Op *vote_pred(Warp &w, const Op *op) {
   return op + 1;
 }
 const Op *vote_ballot(Warp &w, const Op *op) {
-  if (!all_present(w, op, op->b)) return nullptr;
+  const Op *elsewhere;
+  if (!all_present(w, op, op->b, elsewhere)) return elsewhere;
   const Members members = members_of(w, op->b);
   const u32 yes = voted(w, op);
   write_lanes<u32>(w, op->d, [=](u32 i) { return yes & members.of(i); });
@@ -91,7 +97,8 @@ u32 lanes_equal(const T *a, T value) { return lanes_where([&](u32 j) { return a[
 
 template <class T>
 const Op *match_any(Warp &w, const Op *op) {
-  if (!all_present(w, op, op->b)) return nullptr;
+  const Op *elsewhere;
+  if (!all_present(w, op, op->b, elsewhere)) return elsewhere;
   const Members members = members_of(w, op->b);
   const T *a = lanes_at<T>(w, op->a);
   u32 same[kWarpSize];
@@ -101,7 +108,8 @@ const Op *match_any(Warp &w, const Op *op) {
 }
 template <class T>
 const Op *match_all(Warp &w, const Op *op) {
-  if (!all_present(w, op, op->b)) return nullptr;
+  const Op *elsewhere;
+  if (!all_present(w, op, op->b, elsewhere)) return elsewhere;
   const Members members = members_of(w, op->b);
   const T *a = lanes_at<T>(w, op->a);
   u32 agreed[kWarpSize];
@@ -121,7 +129,8 @@ const Op *activemask(Warp &w, const Op *op) {
   return op + 1;
 }
 const Op *elect_sync(Warp &w, const Op *op) {
-  if (!all_present(w, op, op->b)) return nullptr;
+  const Op *elsewhere;
+  if (!all_present(w, op, op->b, elsewhere)) return elsewhere;
   const Members members = members_of(w, op->b);
   const auto leader = [=](u32 lane) { return members.of(lane) ? first_lane(members.of(lane)) : 0; };
   write_lanes<u32>(w, op->d, leader);
@@ -142,7 +151,8 @@ T reduced(T x, T y, uint8_t how) {
 }
 template <class T>
 const Op *redux(Warp &w, const Op *op) {
-  if (!all_present(w, op, op->b)) return nullptr;
+  const Op *elsewhere;
+  if (!all_present(w, op, op->b, elsewhere)) return elsewhere;
   const Members members = members_of(w, op->b);
   const T *a = lanes_at<T>(w, op->a);
   T result[kWarpSize] = {};

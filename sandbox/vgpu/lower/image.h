@@ -12,6 +12,8 @@
 namespace vgpu {
 
 constexpr uint64_t kGuardBand = 512;                          // between allocations: no access may reach across
+constexpr uint64_t kWorkspaceAddress = kGlobalBase + 1024;     // of a cooperative launch
+constexpr uint64_t kWorkspaceBytes = 64;
 constexpr uint64_t kParamAddress = kGlobalBase + 4096;  // the kernel's parameters, for code that takes their address
 constexpr uint64_t kParamBytes = 32768;
 constexpr uint64_t kFirstVariable = kParamAddress + kParamBytes + kGuardBand;

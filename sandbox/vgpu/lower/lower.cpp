@@ -7,6 +7,7 @@
 #include "frame_params.h"
 #include "select.h"
 #include "slots.h"
+#include "waiting_loops.h"
 
 namespace vgpu {
 
@@ -48,6 +49,7 @@ class Writer {
       : program_(program), function_(function), flow_(flow) {}
 
   void write() {
+    waiting_ = find_waiting_loops(function_, flow_);
     head_.resize(flow_.blocks.size());
     for (uint32_t b = 0; b < flow_.blocks.size(); ++b) write_block(b);
     for (const Patch &patch : patches_) patch_targets(patch);
@@ -89,6 +91,7 @@ class Writer {
     Op head;
     head.form = form_enter_block;
     head.target = block.last - block.first + 1;
+    head.offset = waiting_[b];
     append(head, &function_.drafts[block.first]);
     for (uint32_t i = block.first; i <= block.last; ++i) write_draft(i, block);
   }
@@ -159,6 +162,7 @@ class Writer {
   const DraftFunction &function_;
   const Flow &flow_;
   std::vector<uint32_t> head_;                 // operation of each block's head
+  std::vector<uint32_t> waiting_;              // of each block: instructions of the waiting loop it heads, or 0
   std::vector<Patch> patches_;
 };
 

@@ -78,6 +78,8 @@ uint32_t special_register(const Scope &scope, std::string_view name, char kind) 
   for (const SpecialRow &row : kSpecials) {
     if (row.name == name) return scope.function.preload(row.what, bytes_of_kind(kind), 0);
   }
+  if (name == "%envreg1") return scope.function.preload(Special::workspace_high, bytes_of_kind(kind), 0);
+  if (name == "%envreg2") return scope.function.preload(Special::workspace_low, bytes_of_kind(kind), 0);
   if (name.substr(0, 7) == "%envreg") return scope.function.preload(Special::zero, bytes_of_kind(kind), 0);
   if (name == "WARP_SZ") return scope.function.preload(Special::constant, bytes_of_kind(kind), 32);
   refuse("the special register " + std::string(name) + " is not executed");

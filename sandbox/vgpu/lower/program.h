@@ -60,6 +60,7 @@ enum class Special : uint8_t {
   constant, tid_x, tid_y, tid_z, ntid_x, ntid_y, ntid_z, ctaid_x, ctaid_y, ctaid_z, nctaid_x, nctaid_y, nctaid_z,
   laneid, warpid, nwarpid, smid, nsmid, gridid, lanemask_eq, lanemask_le, lanemask_lt, lanemask_ge, lanemask_gt,
   dynamic_smem_size, total_smem_size, zero, one, local_base, predicate, dynamic_shared,
+  workspace_low, workspace_high,     // address of the grid's workspace in a cooperative launch: %envreg2, %envreg1
 };
 struct Preload { Special what; uint8_t bytes; uint32_t offset; uint64_t value; };
 
@@ -102,6 +103,7 @@ struct Program {
   std::vector<SharedVariable> shared;
   uint32_t static_shared_bytes = 0, dynamic_shared_offset = 0;
   bool has_calls = false;
+  bool communicates = false;                 // blocks may see what other blocks of the launch do
 };
 
 }  // namespace vgpu

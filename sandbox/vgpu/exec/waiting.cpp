@@ -1,0 +1,194 @@
+// Waiting inside a warp. Since Volta the threads of a warp have program counters of their own: an operation that names
+// other lanes waits until they come to it, and a lane that spins does not keep the others from the work it waits for.
+// https://docs.nvidia.com/cuda/cuda-c-programming-guide/#independent-thread-scheduling
+//
+// A path that meets such an operation too early is parked there. What ends the wait: the named lanes come to the same
+// operation (the paths then execute it together), or they exit. If nothing else can run, the lanes that are missing will
+// never come, and that is the fault absent_lane or divergent_barrier. Lanes that wait at a join are not let go for a
+// parked path: a real warp would not come to that operation together either.
+//
+// Lanes at a join are let go (independent of the others) only when the rest spins in a loop that waits for a value, as
+// the winner of a spin lock must be.
+#include "../isa/isa.h"
+#include "control.h"
+
+namespace vgpu {
+namespace {
+
+bool is_barrier(const Op &op) {
+  return op.form == form_bar_sync || op.form == form_bar_red_popc || op.form == form_bar_red_pred ||
+         op.form == form_bar_arrive;
+}
+
+Path current_path(const Warp &w, u32 pc) { return {pc, w.mask, w.join, w.live}; }
+
+u32 activation_of(const Warp &w, const Path &path) {
+  return path.join == kNone ? kNone : w.joins[path.join].activation;
+}
+
+void take_out(Path *paths, u32 &count, u32 index) {
+  for (u32 i = index + 1; i < count; ++i) paths[i - 1] = paths[i];
+  count -= 1;
+}
+
+// __syncwarp() may be called from different places; every other operation must be the same one.
+bool same_meeting(const Warp &w, const Path &path, u32 pc) {
+  if (activation_of(w, path) != w.activation) return false;
+  return path.pc == pc || (w.run->ops[path.pc].form == form_bar_warp_sync && w.run->ops[pc].form == form_bar_warp_sync);
+}
+
+// Lanes parked at the operation at `pc`.
+u32 parked_lanes(const Warp &w, u32 pc) {
+  u32 lanes = 0;
+  for (u32 i = 0; i < w.parked_count; ++i) lanes |= same_meeting(w, w.parked[i], pc) ? w.parked[i].mask : 0;
+  return lanes;
+}
+
+// Parked paths at `pc` that hold some of `lanes` become partners of the current path.
+void gather_partners(Warp &w, u32 pc, u32 lanes) {
+  w.own_mask = w.mask;
+  for (u32 i = 0; i < w.parked_count;) {
+    const Path path = w.parked[i];
+    if (!same_meeting(w, path, pc) || !(path.mask & lanes)) {
+      ++i;
+      continue;
+    }
+    w.partners[w.partner_count++] = path;
+    w.mask |= path.mask;
+    take_out(w.parked, w.parked_count, i);
+  }
+}
+
+const Op *park(Warp &w, u32 pc) {
+  w.parked[w.parked_count++] = current_path(w, pc);
+  return run_pending(w);
+}
+
+// The partners name lanes that are still missing: everybody waits on.
+const Op *give_up_meeting(Warp &w, u32 pc) {
+  for (u32 i = 0; i < w.partner_count; ++i) w.parked[w.parked_count++] = w.partners[i];
+  w.partner_count = 0;
+  w.mask = w.own_mask;
+  return park(w, pc);
+}
+
+const Op *stop_waiting(Warp &w) {
+  const Path path = w.parked[0];
+  const Op *op = run_path(w, path);
+  const u32 missing = w.live & ~w.mask;
+  if (is_barrier(*op)) {
+    return stop_at(w, op, FaultKind::divergent_barrier, first_lane(missing), "it waits at another place");
+  }
+  return stop_at(w, op, FaultKind::absent_lane, first_lane(w.mask));
+}
+
+// Since a path was parked some lanes have exited: perhaps nobody is missing any more.
+bool retry_parked(Warp &w) {
+  bool any = false;
+  for (u32 i = 0; i < w.parked_count;) {
+    if (w.parked[i].live == w.live) {
+      ++i;
+      continue;
+    }
+    w.pending[w.pending_count++] = w.parked[i];
+    take_out(w.parked, w.parked_count, i);
+    any = true;
+  }
+  return any;
+}
+
+// Lanes of the warp that wait at plain barriers of one number, at different places, meet there.
+bool meet_at_barrier(Warp &w) {
+  u32 lanes = 0, number = kNone;
+  for (u32 i = 0; i < w.parked_count; ++i) {
+    const Op &op = w.run->ops[w.parked[i].pc];
+    const bool plain = op.form == form_bar_sync && !(op.flags & kAligned);
+    if (!plain || activation_of(w, w.parked[i]) != w.activation) return false;
+    const u32 id = lanes_at<u32>(w, op.a)[first_lane(w.parked[i].mask)];
+    if (number != kNone && number != id) return false;
+    number = id;
+    lanes |= w.parked[i].mask;
+  }
+  return lanes == w.live;
+}
+
+const Op *arrive_together(Warp &w) {
+  const Path first = w.parked[--w.parked_count];
+  const Op *op = run_path(w, first);
+  w.own_mask = w.mask;
+  while (w.parked_count) {
+    w.partners[w.partner_count++] = w.parked[--w.parked_count];
+    w.mask |= w.partners[w.partner_count - 1].mask;
+  }
+  return op->run(w, op);
+}
+
+}  // namespace
+
+const Op *wait_for(Warp &w, const Op *op, u32 absent) {
+  const u32 pc = index_of(w, op);
+  if (op->flags & kGuarded) return stop_at(w, op, FaultKind::absent_lane, first_lane(w.mask));
+  if (w.partner_count) return give_up_meeting(w, pc);
+  if (absent & ~parked_lanes(w, pc)) return park(w, pc);
+  gather_partners(w, pc, absent);
+  const Op *next = op->form == form_bar_warp_sync ? op + 1 : op->run(w, op);
+  if (next && w.partner_count) part(w, pc + 1);
+  return next;
+}
+
+void part(Warp &w, u32 next) {
+  u32 mask = w.own_mask;
+  for (u32 i = 0; i < w.partner_count; ++i) {
+    const Path &path = w.partners[i];
+    if (path.join == w.join && path.pc + 1 == next) mask |= path.mask;
+    else add_pending(w, path.pc + 1, path.mask, path.join);
+  }
+  w.partner_count = 0;
+  w.mask = mask;
+}
+
+const Op *resolve_waiting(Warp &w) {
+  if (w.parked_count == 0) {
+    w.mask = 0;
+    w.state = WarpState::done;
+    return nullptr;
+  }
+  if (retry_parked(w)) return run_pending(w);
+  return meet_at_barrier(w) ? arrive_together(w) : stop_waiting(w);
+}
+
+namespace {
+
+// Lanes that wait at the innermost join with arrivals go on without the current path.
+void release_join(Warp &w) {
+  for (u32 index = w.join; index != kNone && w.joins[index].call == kNone; index = w.joins[index].parent) {
+    Join &join = w.joins[index];
+    const u32 lanes = join.arrived & w.live & ~returned_lanes(w, join.activation);
+    if (!lanes) continue;
+    join.mask &= ~join.arrived;
+    join.arrived = 0;
+    return add_pending(w, join.pc, lanes, join.parent);
+  }
+}
+
+}  // namespace
+
+const Op *yield(Warp &w, const Op *op, bool spins) {
+  w.spun = spins;
+  if (spins && ++w.yields > kPatientYields) {
+    release_join(w);
+    w.yields = 0;
+  }
+  if (w.pending_count) {
+    const Path mine = current_path(w, index_of(w, op)), next = w.pending[w.pending_count - 1];
+    for (u32 i = w.pending_count - 1; i > 0; --i) w.pending[i] = w.pending[i - 1];
+    w.pending[0] = mine;
+    const u32 yields = w.yields;
+    op = run_path(w, next);
+    w.yields = yields;
+  }
+  w.resume = op;
+  return nullptr;
+}
+
+}  // namespace vgpu

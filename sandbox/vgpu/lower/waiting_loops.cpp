@@ -1,0 +1,138 @@
+// A loop may wait for another thread if a branch out of it depends on what a synchronising read in it brought: an atomic,
+// a volatile, relaxed or acquire load, a test of an mbarrier; or any load where the loop has a fence or sleeps. Natural
+// loops: https://en.wikipedia.org/wiki/Natural_loop. Finding too many costs time, never a result.
+#include "waiting_loops.h"
+
+#include <algorithm>
+
+#include "../isa/isa.h"
+#include "modifiers.h"
+
+namespace vgpu {
+namespace {
+
+bool is_fence(std::string_view opcode) {
+  const std::string_view base = token_at(opcode, 0);
+  return base == "membar" || base == "fence" || base == "nanosleep";
+}
+
+bool synchronises(std::string_view opcode) {
+  const std::string_view base = token_at(opcode, 0);
+  if (base == "atom") return true;
+  if (base == "mbarrier") return has_token(opcode, "test_wait") || has_token(opcode, "try_wait");
+  if (base != "ld") return false;
+  for (const char *order : {"volatile", "relaxed", "acquire", "mmio"}) {
+    if (has_token(opcode, order)) return true;
+  }
+  return false;
+}
+
+class Loop {
+ public:
+  Loop(const DraftFunction &function, const Flow &flow, uint32_t head, uint32_t latch)
+      : function_(function), flow_(flow), inside_(flow.blocks.size(), false) {
+    inside_[head] = true;
+    collect(latch);
+  }
+
+  uint32_t instructions() const {
+    uint32_t count = 0;
+    for (uint32_t b = 0; b < inside_.size(); ++b) {
+      if (inside_[b]) count += flow_.blocks[b].last - flow_.blocks[b].first + 1;
+    }
+    return count;
+  }
+
+  // Some branch out of the loop depends on a synchronising read in it.
+  bool may_wait() const {
+    const bool fenced = any_draft([](const Draft &draft) { return draft.source && is_fence(draft.source->opcode); });
+    const auto reads = [&](const Draft &draft) {
+      if (!draft.source) return false;
+      const std::string_view opcode = draft.source->opcode;
+      return synchronises(opcode) || (fenced && token_at(opcode, 0) == "ld" && token_at(opcode, 1) != "param");
+    };
+    if (!any_draft(reads)) return false;
+    std::vector<bool> tainted(function_.registers.size(), false);
+    for (bool changed = true; changed;) changed = spread(tainted, reads);
+    return any_draft([&](const Draft &draft) { return leaves(draft) && depends(draft, tainted); });
+  }
+
+ private:
+  void collect(uint32_t latch) {
+    std::vector<std::vector<uint32_t>> predecessors(flow_.blocks.size());
+    for (uint32_t b = 0; b < flow_.blocks.size(); ++b) {
+      for (const uint32_t next : flow_.blocks[b].successors) predecessors[next].push_back(b);
+    }
+    std::vector<uint32_t> rest{latch};
+    while (!rest.empty()) {
+      const uint32_t b = rest.back();
+      rest.pop_back();
+      if (inside_[b]) continue;
+      inside_[b] = true;
+      rest.insert(rest.end(), predecessors[b].begin(), predecessors[b].end());
+    }
+  }
+
+  template <class Test>
+  bool any_draft(Test test) const {
+    for (uint32_t b = 0; b < inside_.size(); ++b) {
+      for (uint32_t i = flow_.blocks[b].first; inside_[b] && i <= flow_.blocks[b].last; ++i) {
+        if (test(function_.drafts[i])) return true;
+      }
+    }
+    return false;
+  }
+
+  bool depends(const Draft &draft, const std::vector<bool> &tainted) const {
+    if (draft.guard >= 0 && tainted[size_t(draft.guard)]) return true;
+    return std::any_of(draft.references.begin(), draft.references.end(),
+                       [&](const Reference &each) { return !each.writes && tainted[each.reg]; });
+  }
+
+  template <class Reads>
+  bool spread(std::vector<bool> &tainted, Reads reads) const {
+    bool changed = false;
+    any_draft([&](const Draft &draft) {
+      if (!reads(draft) && !depends(draft, tainted)) return false;
+      for (const Reference &each : draft.references) {
+        if (!each.writes || tainted[each.reg]) continue;
+        tainted[each.reg] = changed = true;
+      }
+      return false;
+    });
+    return changed;
+  }
+
+  // A conditional branch or return in a block of which some way leads out.
+  bool leaves(const Draft &draft) const {
+    const uint16_t form = draft.op.form;
+    if (form == form_ret_if || form == form_exit_if) return true;
+    if (form != form_bra_if && form != form_brx_idx) return false;
+    const Block &block = flow_.blocks[flow_.block_of[uint32_t(&draft - function_.drafts.data())]];
+    return std::any_of(block.successors.begin(), block.successors.end(), [&](uint32_t b) { return !inside_[b]; });
+  }
+
+  const DraftFunction &function_;
+  const Flow &flow_;
+  std::vector<bool> inside_;
+};
+
+}  // namespace
+
+std::vector<uint32_t> find_waiting_loops(const DraftFunction &function, const Flow &flow) {
+  std::vector<uint32_t> loops(flow.blocks.size(), 0);
+  const bool any = std::any_of(function.drafts.begin(), function.drafts.end(), [](const Draft &draft) {
+    return draft.source && (synchronises(draft.source->opcode) || is_fence(draft.source->opcode));
+  });
+  if (!any) return loops;
+  for (uint32_t latch = 0; latch < flow.blocks.size(); ++latch) {
+    for (const uint32_t head : flow.blocks[latch].successors) {
+      if (head > latch) continue;                        // not a jump back
+      const Loop loop(function, flow, head, latch);
+      if (loop.may_wait()) loops[head] = std::max(loops[head], loop.instructions());
+    }
+  }
+  return loops;
+}
+
+}  // namespace vgpu

@@ -1,0 +1,197 @@
+#include "live_block.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "../exec/frame.h"
+#include "../host_calls.h"
+#include "../isa/isa.h"
+
+namespace vgpu {
+namespace {
+
+constexpr int64_t kSlice = 1 << 18;      // warp instructions of a turn; a warp that waits in a loop gives up earlier
+constexpr uint32_t kIdle = 64;           // a block is stuck after so many rounds without an event ...
+constexpr uint32_t kSpinningRound = 32;  // ... of which one counts for so many if every turn ended in a waiting loop
+
+void poison_words(const Run &run, char *memory, uint64_t bytes) {
+  for (uint64_t i = 0; i < bytes; i += 4) std::memcpy(memory + i, &run.poison, 4);
+}
+
+}  // namespace
+
+LiveBlock::LiveBlock(const Plan &plan, Run &run)
+    : plan_(plan),
+      warps_(plan.warps),
+      frames_(std::make_unique<Pages>(plan.frame_bytes * plan.warps)),
+      local_(std::make_unique<Pages>(plan.local_stride * plan.warps * kWarpLanes)),
+      joins_(std::make_unique<Pages>(sizeof(Join) * kJoins * plan.warps)),
+      shared_(std::make_unique<Pages>(plan.shared_bytes + 64)) {
+  if (plan.watch == Watch::tracking) {
+    known_ = std::make_unique<Pages>(plan.frame_bytes * plan.warps);
+    known_memory_ =
+        std::make_unique<Pages>((plan.shared_bytes + plan.local_stride * plan.warps * kWarpLanes) / 8 + 64);
+  }
+  if (plan.watch == Watch::timing) {
+    scoreboard_ = std::make_unique<Scoreboard>(plan.options.timing, plan.program.unit_count + 1, plan.warps);
+  }
+  enter(run);
+  make_warps(run);
+}
+
+// Makes this the block that the interpreter sees.
+void LiveBlock::enter(Run &run) {
+  const Dim3 &grid = plan_.launch.grid;
+  run.block_index = {uint32_t(number_ % grid.x), uint32_t(number_ / grid.x % grid.y),
+                     uint32_t(number_ / grid.x / grid.y)};
+  run.block_number = uint32_t(number_);
+  run.shared = shared_->data();
+  run.local = local_->data();
+  run.barriers = barriers_;
+  run.scoreboard = scoreboard_.get();
+  if (!known_memory_) return;
+  run.known_shared = reinterpret_cast<uint8_t *>(known_memory_->data());
+  run.known_local = run.known_shared + plan_.shared_bytes / 8 + 16;
+}
+
+void LiveBlock::make_warps(Run &run) {
+  for (uint32_t id = 0; id < plan_.warps; ++id) {
+    Warp &w = warps_[id];
+    w.run = &run;
+    w.id = id;
+    w.first_thread = id * kWarpLanes;
+    w.frames = frames_->data() + plan_.frame_bytes * id;
+    w.frames_end = w.frames + plan_.frame_bytes;
+    w.joins = reinterpret_cast<Join *>(joins_->data()) + size_t(kJoins) * id;
+    w.known = known_ ? reinterpret_cast<uint32_t *>(known_->data() + plan_.frame_bytes * id) : nullptr;
+    prepare_frame(run, w, plan_.program.functions[0], w.frames);
+  }
+}
+
+void LiveBlock::start(Run &run, uint64_t number) {
+  number_ = number;
+  enter(run);
+  const FunctionCode &entry = plan_.program.functions[0];
+  poison_words(run, run.shared, plan_.shared_bytes);
+  for (uint32_t thread = 0; entry.local_bytes && thread < plan_.threads; ++thread)
+    poison_words(run, run.local + thread * plan_.local_stride, entry.local_bytes);
+  if (known_memory_) std::memset(known_memory_->data(), 0, known_memory_->bytes());
+  std::fill(std::begin(barriers_), std::end(barriers_), Barrier{});
+  for (Warp &w : warps_) {
+    const uint32_t left = plan_.threads - w.first_thread;
+    w.live = w.mask = left >= kWarpLanes ? 0xffffffffu : (1u << left) - 1;
+    w.frame = w.frames;
+    w.reconverge = w.join = w.activation = w.free_join = kNone;
+    w.joins_used = w.pending_count = w.parked_count = w.partner_count = 0;
+    w.carry = w.depth = w.local_base = w.visits = w.yields = 0;
+    w.state = WarpState::ready;
+    w.resume = run.ops + entry.entry;
+    prepare_block(run, w, entry);
+  }
+  if (plan_.context.caches) plan_.context.caches->begin_block();
+  if (scoreboard_) scoreboard_->begin_block();
+}
+
+void LiveBlock::take_turn(Run &run, Warp &w) {
+  run.slice = std::min(run.reserve, kSlice);
+  run.reserve -= run.slice;
+  w.spun = false;
+  plan_.executor.execute(w, w.resume, plan_.watch);
+  run.reserve += run.slice;            // what is left of the turn
+  run.slice = 0;
+  changed_ |= w.state != WarpState::ready;
+  if (run.stop.stopped) run.stop_lanes = uint32_t(__builtin_popcount(w.mask));
+}
+
+// One turn for every warp that can run. Returns how much nearer to `kIdle` the block is.
+uint32_t LiveBlock::take_turns(Run &run) {
+  bool all_spun = true;
+  for (Warp &w : warps_) {
+    if (w.state != WarpState::ready) continue;
+    take_turn(run, w);
+    if (run.stop.stopped) return 0;
+    all_spun &= w.spun;
+  }
+  return all_spun ? kSpinningRound : 1;
+}
+
+LiveBlock::Outcome LiveBlock::run(Run &run) {
+  enter(run);
+  const auto unfinished = [](const Warp &w) { return w.state != WarpState::done; };
+  const auto ready = [](const Warp &w) { return w.state == WarpState::ready; };
+  for (uint32_t idle = 0; idle < kIdle;) {
+    changed_ = false;
+    const uint32_t nearer = take_turns(run);
+    if (run.stop.stopped) return Outcome::stopped;
+    if (std::none_of(warps_.begin(), warps_.end(), unfinished)) return Outcome::finished;
+    const bool released = release_barriers();
+    if (!released && std::none_of(warps_.begin(), warps_.end(), ready)) {
+      report_deadlock(run);
+      return Outcome::stopped;
+    }
+    idle = changed_ || released ? 0 : idle + nearer;
+  }
+  return Outcome::stuck;
+}
+
+void LiveBlock::finish_waiting(uint32_t id) {
+  uint32_t voters = 0, yes = 0;
+  for (const Warp &w : warps_) {
+    if (w.state != WarpState::at_barrier || w.barrier != id) continue;
+    voters += uint32_t(__builtin_popcount(w.mask));
+    yes += uint32_t(__builtin_popcount(w.mask & w.vote));
+  }
+  for (Warp &w : warps_) {
+    if (w.state != WarpState::at_barrier || w.barrier != id) continue;
+    w.state = WarpState::ready;
+    w.visits = w.yields = 0;
+    const Op &op = *w.waiting;
+    if (op.form == form_bar_red_pred) {
+      const bool result = op.kind == 1 ? yes == voters : yes != 0;      // .and, .or
+      uint32_t &predicate = *reinterpret_cast<uint32_t *>(w.frame + op.d);
+      predicate = (predicate & ~w.mask) | (result ? w.mask : 0);
+    } else if (op.form == form_bar_red_popc) {
+      for (uint32_t lane = 0; lane < kWarpLanes; ++lane) {
+        if (w.mask >> lane & 1) reinterpret_cast<uint32_t *>(w.frame + op.d)[lane] = yes;
+      }
+    }
+    if (w.partner_count) plan_.executor.part(w, uint32_t(w.resume - w.run->ops));
+  }
+}
+
+// Opens barrier `id` if everybody it waits for is there. Without a count that is every warp that has not ended.
+bool LiveBlock::release_barrier(uint32_t id) {
+  uint32_t waiting = 0, running = 0, expected = barriers_[id].expected;
+  for (const Warp &w : warps_) {
+    running += w.state != WarpState::done;
+    if (w.state != WarpState::at_barrier || w.barrier != id) continue;
+    ++waiting;
+    expected = std::max(expected, w.barrier_threads);
+  }
+  const bool complete =
+      expected ? waiting * kWarpLanes + barriers_[id].arrived_threads >= expected : waiting == running;
+  if (waiting == 0 || !complete) return false;
+  finish_waiting(id);
+  barriers_[id] = Barrier{};
+  if (scoreboard_) scoreboard_->barrier();
+  return true;
+}
+
+bool LiveBlock::release_barriers() {
+  bool any = false;
+  for (uint32_t id = 0; id < 16; ++id) any |= release_barrier(id);
+  return any;
+}
+
+void LiveBlock::report_deadlock(Run &run) {
+  for (Warp &w : warps_) {
+    if (w.state != WarpState::at_barrier) continue;
+    const uint32_t lane = uint32_t(__builtin_ctz(w.mask));
+    run.stop = {true, FaultKind::divergent_barrier, w.waiting, w.id, lane, Space::generic, 0, 0,
+                "the block's other warps wait at another barrier, or too few arrive"};
+    run.stop_lanes = uint32_t(__builtin_popcount(w.mask));
+    return;
+  }
+}
+
+}  // namespace vgpu

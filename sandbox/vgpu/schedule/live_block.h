@@ -1,0 +1,46 @@
+// A block that has begun and not ended: its memory, its warps, its barriers.
+#pragma once
+
+#include <memory>
+
+#include "../observe/scoreboard.h"
+#include "plan.h"
+
+namespace vgpu {
+
+class LiveBlock {
+ public:
+  LiveBlock(const Plan &, Run &);
+
+  // Begins block `number` in this memory.
+  void start(Run &, uint64_t number);
+
+  // Lets its warps take turns. `stuck`: all that can run only wait for something outside the block.
+  enum class Outcome { finished, stuck, stopped };
+  Outcome run(Run &);
+
+  uint64_t chain_cycles() const { return scoreboard_ ? scoreboard_->block_cycles() : 0; }
+
+ private:
+  void enter(Run &);
+  void make_warps(Run &);
+  uint32_t take_turns(Run &);
+  void take_turn(Run &, Warp &);
+  bool release_barriers();
+  bool release_barrier(uint32_t id);
+  void finish_waiting(uint32_t id);
+  void report_deadlock(Run &);
+
+  const Plan &plan_;
+  uint64_t number_ = 0;
+  std::vector<Warp> warps_;
+  Barrier barriers_[16];
+  std::unique_ptr<Pages> frames_, known_, local_, joins_, shared_, known_memory_;
+  std::unique_ptr<Scoreboard> scoreboard_;
+  bool changed_ = false;               // in this round a warp ended or came to a barrier
+};
+
+// Moves a warp to the frames of another activation (Run::activation_call).
+void change_activation(Run &, Warp &, uint32_t activation);
+
+}  // namespace vgpu

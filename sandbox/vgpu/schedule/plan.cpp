@@ -1,0 +1,94 @@
+#include "plan.h"
+
+#include <algorithm>
+
+#include "../isa/isa.h"
+
+namespace vgpu {
+namespace {
+
+constexpr uint64_t kCallFrameBytes = 512 << 10;  // at least, for a warp's nested calls, if functions are called at all
+constexpr uint64_t kCallLocalBytes = 16384;
+
+Watch watch_for(const Options &options) {
+  if (options.track_uninitialised) return Watch::tracking;
+  if (options.scoreboard || options.caches) return Watch::timing;
+  return options.counters || options.lines ? Watch::counters : Watch::nothing;
+}
+
+// Cycles until the result of each form is there; 0 for what is not an instruction. Memory forms report their own.
+std::vector<uint32_t> latencies_of(const Timing &t) {
+  std::vector<uint32_t> cycles(form_count);
+  for (uint16_t form = 0; form < form_count; ++form) {
+    switch (form_row(form).cls) {
+      case Class::fp64: cycles[form] = t.fp64; break;
+      case Class::special: cycles[form] = t.special; break;
+      case Class::shared_load: case Class::shared_store: case Class::shared_atomic: cycles[form] = t.shared; break;
+      case Class::global_load: cycles[form] = t.l1_hit; break;
+      case Class::local_load: case Class::local_store: cycles[form] = t.l1_hit; break;
+      case Class::global_atomic: cycles[form] = t.atomic; break;
+      case Class::shuffle: case Class::vote: cycles[form] = t.shuffle; break;
+      case Class::constant_load: cycles[form] = t.constant; break;
+      case Class::matrix: cycles[form] = t.matrix; break;
+      default: cycles[form] = t.alu; break;
+    }
+    // A long expansion issues for as many cycles as it has instructions.
+    if (form_row(form).slots > 1 && cycles[form] == t.alu) cycles[form] += form_row(form).slots - 1;
+  }
+  for (const uint16_t form : {form_enter_block, form_guard, form_unguard}) cycles[form] = 0;
+  return cycles;
+}
+
+// A block's head with an offset heads a loop that may wait for other threads.
+std::vector<Op> bind_operations(const Program &program, const Executor &executor, Watch watch) {
+  std::vector<Op> ops = program.ops;
+  for (Op &op : ops) {
+    const bool waits = op.form == form_enter_block && op.offset != 0;
+    op.run = executor.handler(waits ? uint16_t(form_enter_waiting_loop) : op.form, watch);
+  }
+  return ops;
+}
+
+uint64_t frame_bytes_of(const Program &program) {
+  uint64_t bytes = program.functions[0].frame_bytes, callees = 0;
+  for (const FunctionCode &code : program.functions) callees += code.frame_bytes;
+  if (program.has_calls) bytes += std::max(callees, kCallFrameBytes);
+  return (bytes + 127) / 128 * 128;
+}
+
+uint64_t local_stride_of(const Program &program) {
+  return (program.functions[0].local_bytes + (program.has_calls ? kCallLocalBytes : 0) + 15) / 16 * 16;
+}
+
+uint64_t shared_bytes_of(const Program &program, const Launch &launch) {
+  return launch.dynamic_shared_bytes ? program.dynamic_shared_offset + launch.dynamic_shared_bytes
+                                     : program.static_shared_bytes;
+}
+
+}  // namespace
+
+uint64_t resident_blocks(const Program &program, const Launch &launch, const Limits &limits) {
+  const uint64_t warps = (launch.block.count() + kWarpLanes - 1) / kWarpLanes;
+  const uint64_t shared = std::max<uint64_t>(shared_bytes_of(program, launch), 1);
+  const uint64_t most = std::min({uint64_t(limits.blocks_per_sm), limits.threads_per_sm / (warps * kWarpLanes),
+                                  std::max<uint64_t>(limits.shared_bytes_per_sm / shared, 1)});
+  return most * limits.sms;
+}
+
+Plan::Plan(const LaunchContext &given, const Program &code, const Launch &what, const Options &how)
+    : context(given),
+      program(code),
+      launch(what),
+      options(how),
+      executor(best_executor()),
+      watch(watch_for(how)),
+      ops(bind_operations(code, executor, watch)),
+      latencies(latencies_of(how.timing)),
+      threads(uint32_t(what.block.count())),
+      warps((threads + kWarpLanes - 1) / kWarpLanes),
+      frame_bytes(frame_bytes_of(code)),
+      local_stride(local_stride_of(code)),
+      shared_bytes(shared_bytes_of(code, what)),
+      resident(std::max<uint64_t>(resident_blocks(code, what, given.limits), 1)) {}
+
+}  // namespace vgpu

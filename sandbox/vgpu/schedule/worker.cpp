@@ -1,0 +1,88 @@
+#include "worker.h"
+
+#include <algorithm>
+
+namespace vgpu {
+namespace {
+
+Run make_run(const Plan &plan, OpCounts *counts, Budget budget, HostState *host) {
+  const LaunchContext &context = plan.context;
+  Run run;
+  run.program = &plan.program;
+  run.ops = plan.ops.data();
+  run.counts = counts;
+  run.granted = run.reserve = int64_t(std::min<uint64_t>(budget.warp_instructions, uint64_t(1) << 62));
+  run.bias = context.arena.bias();
+  run.extents = context.arena.extents().data();
+  run.extent_count = uint32_t(context.arena.extents().size());
+  if (plan.watch == Watch::tracking) run.known_global = context.arena.known_bias();
+  run.shared_bytes = plan.shared_bytes;
+  run.local_stride = plan.local_stride;
+  run.params = plan.launch.params.data();
+  run.grid = plan.launch.grid;
+  run.block = plan.launch.block;
+  run.threads = plan.threads;
+  run.warps = plan.warps;
+  run.dynamic_shared_bytes = plan.launch.dynamic_shared_bytes;
+  run.poison = context.poison;
+  run.grid_id = context.grid_id;
+  run.grid_workspace = plan.launch.cooperative ? kWorkspaceAddress : 0;
+  run.sms = context.limits.sms;
+  run.latencies = plan.latencies.data();
+  run.activation_call = change_activation;
+  run.host_call = call_host_function;
+  run.tally_call = tally_update;
+  run.cache_call = ask_caches;
+  run.host = host;
+  return run;
+}
+
+}  // namespace
+
+Worker::Worker(const Plan &plan, Budget budget)
+    : plan_(plan),
+      counts_(plan.program.ops.size()),
+      host_{plan.context.arena, "", "", {}, plan.context.caches, plan.options.timing, {}},
+      run_(make_run(plan, counts_.data(), budget, &host_)) {}
+
+Worker::Block Worker::next_block(uint64_t number) {
+  if (unused_.empty()) unused_.push_back(std::make_unique<LiveBlock>(plan_, run_));
+  Block block = std::move(unused_.back());
+  unused_.pop_back();
+  block->start(run_, number);
+  return block;
+}
+
+void Worker::finish(Block block) {
+  ++blocks_;
+  chain_sum_ += block->chain_cycles();
+  chain_max_ = std::max(chain_max_, block->chain_cycles());
+  unused_.push_back(std::move(block));
+}
+
+void Worker::run_blocks(uint64_t first, uint64_t last) {
+  while (!run_.stop.stopped && (first < last || !waiting_.empty())) {
+    Block block;
+    if (first < last && waiting_.size() < plan_.resident) {
+      block = next_block(first++);
+    } else {
+      block = std::move(waiting_.front());
+      waiting_.pop_front();
+    }
+    const LiveBlock::Outcome outcome = block->run(run_);
+    if (outcome == LiveBlock::Outcome::stuck) waiting_.push_back(std::move(block));
+    else finish(std::move(block));
+  }
+}
+
+Counts Worker::base_counts() const {
+  Counts counts;
+  counts.blocks = blocks_;
+  counts.warps = blocks_ * plan_.warps;
+  counts.threads = blocks_ * plan_.threads;
+  counts.chain_cycles_sum = plan_.options.scoreboard ? chain_sum_ : 0;
+  counts.chain_cycles_max = plan_.options.scoreboard ? chain_max_ : 0;
+  return counts;
+}
+
+}  // namespace vgpu

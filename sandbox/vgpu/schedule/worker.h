@@ -1,0 +1,42 @@
+// Executes blocks of a launch, one host thread's share of it.
+//
+// Blocks begin in order. One that can only wait for others makes room for the next, until the device is full; then all
+// live ones take turns. A kernel whose blocks do not wait for each other therefore has one live block at a time.
+#pragma once
+
+#include <deque>
+
+#include "../host_calls.h"
+#include "live_block.h"
+
+namespace vgpu {
+
+class Worker {
+ public:
+  Worker(const Plan &, Budget);
+  Worker(const Worker &) = delete;
+  Worker &operator=(const Worker &) = delete;
+
+  // Runs blocks [first, last) to their end, or to the first fault (run().stop).
+  void run_blocks(uint64_t first, uint64_t last);
+
+  const Run &run() const { return run_; }
+  const HostState &host() const { return host_; }
+  const std::vector<OpCounts> &op_counts() const { return counts_; }
+  Counts base_counts() const;          // what is counted by block
+
+ private:
+  using Block = std::unique_ptr<LiveBlock>;
+  Block next_block(uint64_t number);
+  void finish(Block);
+
+  const Plan &plan_;
+  std::vector<OpCounts> counts_;
+  HostState host_;
+  Run run_;
+  std::deque<Block> waiting_;          // live, stuck, in the order in which they get their next turn
+  std::vector<Block> unused_;
+  uint64_t blocks_ = 0, chain_sum_ = 0, chain_max_ = 0;
+};
+
+}  // namespace vgpu
