@@ -1,6 +1,6 @@
 """The format of the behaviour files in tests/virtual/ptx: PTX whose head says how to run it and what must come out.
 
-    // run: kernel=NAME grid=1 block=32 [shared=BYTES] [budget=WARP_INSTRUCTIONS] [track]
+    // run: kernel=NAME grid=1 block=32 [shared=BYTES] [budget=WARP_INSTRUCTIONS] [track] [cooperative]
     // arg: out u32[32]                    an array that nobody has written
     // arg: in f32[4] [skew=4] = 1 2x0 9   an array with values: numbers, NxVALUE (repeated), A..B (both ends included)
     // arg: 7                              a number

@@ -71,6 +71,7 @@ def _launch(machine: Machine, run: Run, arrays: dict[str, Array]) -> LaunchRepor
         shared_bytes=int(options.get("shared", 0)),
         budget=int(options.get("budget", DEFAULT_BUDGET)),
         track_uninitialised="track" in options,
+        cooperative="cooperative" in options,
     )
 
 

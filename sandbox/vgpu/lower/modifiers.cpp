@@ -131,6 +131,7 @@ void decode_modifiers(std::string_view opcode, Op &op) {
       if (each.integral) op.flags |= kIntegral;
     }
   }
+  if (base == "bar") op.flags |= kAligned;               // bar is barrier.aligned
   if (base == "setp" || base == "set") decode_comparison(opcode, op);
   if (base == "set") op.offset = true_value(opcode);
   if (base == "cvt") decode_conversion(opcode, op);
