@@ -35,6 +35,7 @@ from kernelevo.errors import BadInput, Infrastructure
 from kernelevo.types import Dim3, Fault, LineCounts, Parameter, SourceLine
 
 LIBRARY = "libkernelevo_vgpu.so"
+MAX_THREADS = 256
 
 _BAD_PTX, _BAD_CALL, _OUT_OF_MEMORY = 1, 2, 3  # vgpu_status in capi.h
 
@@ -93,13 +94,15 @@ class LaunchReport:
     """What one launch did. Empty `faults`: it ran to its end; otherwise the first one stopped it.
 
     `counts` are the exact integers of vgpu::Counts, those by class as "warp.fp32", "thread.fp32" and "slots.fp32".
-    `json` is the text it was read from.
+    `needs_one_thread`: only after a launch on several threads; the order of blocks decides the outcome, so launch again
+    on one, from the memory as it was before. `json` is the text it was read from.
     """
 
     faults: tuple[Fault, ...]
     counts: Mapping[str, int]
     lines: tuple[LineCounts, ...]
     printed: str
+    needs_one_thread: bool
     json: str
 
     @classmethod
@@ -111,6 +114,7 @@ class LaunchReport:
             counts=MappingProxyType(_flat_counts(data["counts"])),
             lines=tuple(_line_counts(item) for item in data["lines"]),
             printed=data["printed"],
+            needs_one_thread=bool(data["needs_one_thread"]),
             json=text,
         )
 
@@ -244,9 +248,13 @@ class Machine:
         caches: bool = False,
         scoreboard: bool = False,
         track_uninitialised: bool = False,
+        threads: int = 1,
         timing: Timing | None = None,
     ) -> LaunchReport:
         """Runs one launch to its end, its first fault, or until `budget` warp instructions have run.
+
+        `threads` of the host share the blocks where these cannot depend on each other; results and counts are those of
+        one thread, unless the report says `needs_one_thread`.
 
         `args` are packed by the types that the kernel declares: an Array passes its address, bytes a struct by value.
         Raises BadInput for an unknown kernel or arguments that do not fit.
@@ -256,8 +264,16 @@ class Machine:
         request = _Launch(
             kernel.encode(), _dim3(grid), _dim3(block), shared_bytes, int(cooperative), params, len(params)
         )
+        if not 1 <= threads <= MAX_THREADS:
+            raise BadInput(f"a launch runs on 1 to {MAX_THREADS} threads of the host, not {threads}")
         options = _Options(
-            counters, lines, caches, scoreboard, track_uninitialised, ctypes.pointer(_timing_struct(timing or Timing()))
+            counters,
+            lines,
+            caches,
+            scoreboard,
+            track_uninitialised,
+            threads,
+            ctypes.pointer(_timing_struct(timing or Timing())),
         )
         text = ctypes.c_char_p()
         self._call("vgpu_machine_launch", ctypes.byref(request), ctypes.byref(options), budget, text=text)
@@ -357,6 +373,7 @@ class _Options(ctypes.Structure):
         ("caches", ctypes.c_uint32),
         ("scoreboard", ctypes.c_uint32),
         ("track_uninitialised", ctypes.c_uint32),
+        ("threads", ctypes.c_uint32),
         ("timing", ctypes.POINTER(_Timing)),
     ]
 

@@ -1,7 +1,7 @@
 #include "launch.h"
 
 #include "report.h"
-#include "schedule/worker.h"
+#include "schedule/parallel.h"
 
 namespace vgpu {
 
@@ -33,18 +33,26 @@ std::string check_launch(const Program &program, const Launch &launch, const Lim
 
 namespace {
 
-LaunchReport run_serially(const Plan &plan, Budget budget) {
-  const LaunchContext &context = plan.context;
-  if (context.caches) context.caches->begin_launch();
+Outcome run_serially(const Plan &plan, Budget budget) {
   Worker worker(plan, budget);
   worker.run_blocks(0, plan.launch.grid.count());
+  Outcome outcome{worker.harvest(), false};
+  outcome.harvest.counts.global_atomic_hottest = worker.host().tally.most();
+  return outcome;
+}
+
+LaunchReport run_plan(const Plan &plan, Budget budget) {
+  const LaunchContext &context = plan.context;
+  if (context.caches) context.caches->begin_launch();
+  const Outcome outcome = plan.parallel ? run_in_parallel(plan, budget) : run_serially(plan, budget);
+  const Worker::Harvest &harvest = outcome.harvest;
   LaunchReport report;
-  if (worker.run().stop.stopped) report.faults.push_back(describe_fault(context, worker.run()));
-  report.counts = worker.base_counts();
-  add_counts(plan.program, worker.run(), worker.op_counts(), report, plan.options.lines, context.module);
+  report.faults = harvest.faults;
+  report.counts = harvest.counts;
+  add_counts(plan.program, harvest.run, harvest.op_counts, report, plan.options.lines, context.module);
   if (context.caches && plan.options.caches) context.caches->add_to(report.counts);
-  report.counts.global_atomic_hottest = worker.host().tally.most();
-  report.printed = worker.host().printed;
+  report.printed = harvest.printed;
+  report.needs_one_thread = outcome.needs_one_thread;
   return report;
 }
 
@@ -53,7 +61,7 @@ LaunchReport run_serially(const Plan &plan, Budget budget) {
 LaunchReport run_launch(const LaunchContext &context, const Program &program, const Launch &launch,
                         const Options &options, Budget budget) {
   const std::string problem = check_launch(program, launch, context.limits);
-  if (problem.empty()) return run_serially(Plan(context, program, launch, options), budget);
+  if (problem.empty()) return run_plan(Plan(context, program, launch, options), budget);
   LaunchReport report;
   Fault fault{};
   fault.kind = FaultKind::invalid_launch;

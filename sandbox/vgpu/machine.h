@@ -111,6 +111,9 @@ struct LaunchReport {
   Counts counts;
   std::vector<LineCounts> lines;  // only with Options::lines
   std::string printed;            // output of printf, capped
+  // Only with Options::threads > 1: blocks read or wrote what others wrote, or the budget ran out, so that the order of
+  // blocks decides the outcome. Launch again on one thread, from the memory as it was before.
+  bool needs_one_thread = false;
 };
 
 // type: "u64", "f32", "b8" (by-value struct) ...
@@ -149,6 +152,10 @@ struct Options {
   bool caches = false;            // the L1/L2/DRAM sector counts
   bool scoreboard = false;        // chain_cycles_*; needs caches to tell hit from miss
   bool track_uninitialised = false;
+  // Host threads. Blocks that can depend on each other (atomics, waiting, clocks), and launches with caches,
+  // scoreboard or tracking, run on one in any case. Results and counts do not depend on it; see
+  // LaunchReport::needs_one_thread.
+  uint32_t threads = 1;
   Timing timing;
 };
 

@@ -240,6 +240,7 @@ std::string to_json(const LaunchReport &report) {
   to.key("lines");
   write(to, report.lines);
   to.field("printed", report.printed);
+  to.field("needs_one_thread", report.needs_one_thread);
   to.end('}');
   return to.take();
 }

@@ -1,6 +1,7 @@
 // Handlers of asynchronous copies. cp.async copies at once: a missing wait is not found here.
 // https://docs.nvidia.com/cuda/parallel-thread-execution/#data-movement-and-conversion-instructions-cp-async
 #include "access.h"
+#include "claiming.h"
 #include "table.h"
 
 namespace vgpu {
@@ -62,6 +63,7 @@ void add_watched(Handler *row) {
 void add_async(HandlerTable &table) {
   add_watched<WatchNothing>(table[size_t(Watch::nothing)]);
   add_watched<WatchCounters>(table[size_t(Watch::counters)]);
+  add_watched<WatchClaims>(table[size_t(Watch::claims)]);
   add_watched<WatchTiming>(table[size_t(Watch::timing)]);
   add_watched<WatchTracking>(table[size_t(Watch::tracking)]);
   set_all(table, form_cp_async_commit, nothing);

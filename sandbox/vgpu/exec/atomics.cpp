@@ -1,6 +1,7 @@
 // Handlers of atom and red: lanes update memory one after the other, lane 0 first.
 // https://docs.nvidia.com/cuda/parallel-thread-execution/#parallel-synchronization-and-communication-instructions-atom
 #include "access.h"
+#include "claiming.h"
 #include "half.h"
 #include "table.h"
 
@@ -121,6 +122,7 @@ void add_watched(Handler *row) {
 void add_atomics(HandlerTable &table) {
   add_watched<WatchNothing>(table[size_t(Watch::nothing)]);
   add_watched<WatchCounters>(table[size_t(Watch::counters)]);
+  add_watched<WatchClaims>(table[size_t(Watch::claims)]);
   add_watched<WatchTiming>(table[size_t(Watch::timing)]);
   add_watched<WatchTracking>(table[size_t(Watch::tracking)]);
 }

@@ -28,8 +28,8 @@ const Op *enter_block(Warp &w, const Op *op) {
   return op + 1;
 }
 
-// The head of a loop that may wait for what another thread writes; op->offset: instructions of the loop. A warp that did
-// nothing but go round lets the others go on.
+// The head of a loop that may wait for what another thread writes; op->offset: instructions of the loop. A warp that
+// did nothing but go round lets the others go on.
 const Op *enter_waiting_loop(Warp &w, const Op *op) {
   if (index_of(w, op) == w.reconverge) return next_path(w);
   const u64 now = executed_by(*w.run);
@@ -213,10 +213,10 @@ const Op *bar_warp_sync(Warp &w, const Op *op) {
 
 void add_control(HandlerTable &table) {
 #define CONTROL(name) set_all(table, form_##name, name);
-  CONTROL(enter_block) CONTROL(enter_waiting_loop) CONTROL(guard) CONTROL(unguard) CONTROL(bra) CONTROL(bra_if) CONTROL(brx_idx) CONTROL(call)
-  CONTROL(call_indirect) CONTROL(call_host) CONTROL(ret) CONTROL(ret_if) CONTROL(exit) CONTROL(exit_if) CONTROL(trap)
-  CONTROL(nanosleep) CONTROL(unsupported) CONTROL(bar_warp_sync) CONTROL(bar_sync) CONTROL(bar_arrive)
-  CONTROL(bar_red_popc) CONTROL(bar_red_pred)
+  CONTROL(enter_block) CONTROL(enter_waiting_loop) CONTROL(guard) CONTROL(unguard) CONTROL(bra) CONTROL(bra_if)
+  CONTROL(brx_idx) CONTROL(call) CONTROL(call_indirect) CONTROL(call_host) CONTROL(ret) CONTROL(ret_if) CONTROL(exit)
+  CONTROL(exit_if) CONTROL(trap) CONTROL(nanosleep) CONTROL(unsupported) CONTROL(bar_warp_sync) CONTROL(bar_sync)
+  CONTROL(bar_arrive) CONTROL(bar_red_popc) CONTROL(bar_red_pred)
 #undef CONTROL
   set_all(table, form_brkpt, nothing);
   set_all(table, form_pmevent, nothing);

@@ -27,7 +27,9 @@ const Op *run_pending(Warp &);
 void copy_words(const Warp &, const char *from, char *to, u32 words, u32 mask);
 
 // Lanes that have returned from the function that the join is in.
-inline u32 returned_lanes(const Warp &w, u32 activation) { return activation == kNone ? 0 : w.joins[activation].arrived; }
+inline u32 returned_lanes(const Warp &w, u32 activation) {
+  return activation == kNone ? 0 : w.joins[activation].arrived;
+}
 
 // The current path has come to its join, or has no lanes left: goes on with what can run. Null: nothing can.
 const Op *next_path(Warp &);

@@ -4,6 +4,7 @@
 // other intermediate roundings, so results agree with hardware within a tolerance, not bit for bit. Fragment layouts:
 // https://docs.nvidia.com/cuda/parallel-thread-execution/#warp-level-matrix-instructions
 #include "access.h"
+#include "claiming.h"
 #include "control.h"
 #include "half.h"
 #include "table.h"
@@ -174,6 +175,7 @@ void add_watched(Handler *row) {
 void add_matrix(HandlerTable &table) {
   add_watched<WatchNothing>(table[size_t(Watch::nothing)]);
   add_watched<WatchCounters>(table[size_t(Watch::counters)]);
+  add_watched<WatchClaims>(table[size_t(Watch::claims)]);
   add_watched<WatchTiming>(table[size_t(Watch::timing)]);
   add_watched<WatchTracking>(table[size_t(Watch::tracking)]);
   set_all(table, form_mma_f32_f16, mma<Input::f16, 16, true>);

@@ -1,6 +1,7 @@
 // Handlers of loads and stores in every state space.
 // https://docs.nvidia.com/cuda/parallel-thread-execution/#state-spaces
 #include "access.h"
+#include "claiming.h"
 #include "table.h"
 
 namespace vgpu {
@@ -134,6 +135,7 @@ void add_watched(Handler *row) {
 void add_memory(HandlerTable &table) {
   add_watched<WatchNothing>(table[size_t(Watch::nothing)]);
   add_watched<WatchCounters>(table[size_t(Watch::counters)]);
+  add_watched<WatchClaims>(table[size_t(Watch::claims)]);
   add_watched<WatchTiming>(table[size_t(Watch::timing)]);
   add_watched<WatchTracking>(table[size_t(Watch::tracking)]);
   set_all(table, form_ld_param_b8, load_param<u8>);

@@ -44,6 +44,11 @@ struct Join {
 // Lanes that wait for their turn (or for other lanes; then `live` tells who had not exited when they began to wait).
 struct Path { uint32_t pc, mask, join, live; };
 
+// Words of one page of global memory that were read and written, a bit for each (memory/claims.h).
+constexpr uint64_t kClaimPage = 4096;
+constexpr uint32_t kClaimWords = kClaimPage / 4 / 64;
+struct ClaimPage { uint64_t reads[kClaimWords] = {}, writes[kClaimWords] = {}; };
+
 enum class Access : uint8_t { load, store, atomic };
 
 constexpr uint32_t kWarpLanes = 32;
@@ -110,6 +115,8 @@ using ActivationCall = void (*)(Run &, Warp &, uint32_t activation);
 using HostCall = bool (*)(Run &, Warp &, const Op *);
 // Asks the cache model where a global request is served; returns the cycles until its result is there.
 using CacheCall = uint32_t (*)(Run &, Access access, const uint64_t *address, uint32_t mask, uint32_t bytes);
+// The page of claims that is not there yet.
+using ClaimCall = ClaimPage *(*)(Run &, uint64_t page);
 // `updates` atomic updates of one global address happened.
 using TallyCall = void (*)(Run &, uint64_t address, uint64_t updates);
 
@@ -150,6 +157,8 @@ struct Run {
   HostCall host_call = nullptr;
   TallyCall tally_call = nullptr;
   CacheCall cache_call = nullptr;
+  ClaimCall claim_call = nullptr;
+  ClaimPage **claims = nullptr;    // by page from kGlobalBase
   void *host = nullptr;
 };
 
@@ -158,7 +167,7 @@ inline uint64_t executed_by(const Run &run) { return uint64_t(run.granted - run.
 // The virtual clock: one cycle for each of them.
 inline uint64_t clock_of(const Run &run) { return executed_by(run) + run.slept; }
 
-enum class Watch : uint8_t { nothing, counters, timing, tracking, count_ };
+enum class Watch : uint8_t { nothing, counters, claims, timing, tracking, count_ };
 
 // One build of the interpreter.
 struct Executor {

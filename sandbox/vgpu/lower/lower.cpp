@@ -218,6 +218,16 @@ KernelInfo describe(const ptx::Function &tree) {
   return info;
 }
 
+// Whether what a block does may depend on when other blocks run: it updates what they see, waits, or looks at the
+// clock.
+bool communicates(const Program &program) {
+  return std::any_of(program.ops.begin(), program.ops.end(), [](const Op &op) {
+    const bool waits = op.form == form_enter_block && op.offset != 0;
+    const bool clock = op.form == form_read_clock32 || op.form == form_read_clock64 || op.form == form_nanosleep;
+    return waits || clock || op.form == form_call_host || form_row(op.form).cls == Class::global_atomic;
+  });
+}
+
 }  // namespace
 
 Program lower(const ptx::Module &module, const Image &image, uint32_t kernel) {
@@ -230,6 +240,7 @@ Program lower(const ptx::Module &module, const Image &image, uint32_t kernel) {
   for (uint32_t i = 0; i < calls.reached().size(); ++i) lower_function(program, shared, forms, calls, i);
   shared.finish();
   program.info.static_shared_bytes = program.static_shared_bytes;
+  program.communicates = communicates(program);
   for (const FunctionCode &code : program.functions) program.info.local_bytes += code.local_bytes;
   return program;
 }

@@ -1,6 +1,6 @@
-// A loop may wait for another thread if a branch out of it depends on what a synchronising read in it brought: an atomic,
-// a volatile, relaxed or acquire load, a test of an mbarrier; or any load where the loop has a fence or sleeps. Natural
-// loops: https://en.wikipedia.org/wiki/Natural_loop. Finding too many costs time, never a result.
+// A loop may wait for another thread if a branch out of it depends on what a synchronising read in it brought: an
+// atomic, a volatile, relaxed or acquire load, a test of an mbarrier; or any load where the loop has a fence or
+// sleeps. Natural loops: https://en.wikipedia.org/wiki/Natural_loop. Finding too many costs time, never a result.
 #include "waiting_loops.h"
 
 #include <algorithm>

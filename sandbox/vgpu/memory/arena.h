@@ -54,6 +54,7 @@ class Arena {
   const Allocation *find(uint64_t address, uint64_t bytes) const;
   // The allocation whose end or start is nearest, or null if there is none.
   const Allocation *nearest(uint64_t address) const;
+  uint64_t bytes() const { return end_ - kGlobalBase; }     // from kGlobalBase to the end of the last allocation
   const std::vector<Extent> &extents() const { return extents_; }
 
  private:

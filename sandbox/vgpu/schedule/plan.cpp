@@ -16,6 +16,11 @@ Watch watch_for(const Options &options) {
   return options.counters || options.lines ? Watch::counters : Watch::nothing;
 }
 
+bool can_run_in_parallel(const Program &program, const Launch &launch, const Options &options) {
+  const bool plain = !options.track_uninitialised && !options.scoreboard && !options.caches;
+  return options.threads > 1 && plain && !launch.cooperative && !program.communicates && launch.grid.count() > 1;
+}
+
 // Cycles until the result of each form is there; 0 for what is not an instruction. Memory forms report their own.
 std::vector<uint32_t> latencies_of(const Timing &t) {
   std::vector<uint32_t> cycles(form_count);
@@ -81,7 +86,8 @@ Plan::Plan(const LaunchContext &given, const Program &code, const Launch &what, 
       launch(what),
       options(how),
       executor(best_executor()),
-      watch(watch_for(how)),
+      parallel(can_run_in_parallel(code, what, how)),
+      watch(parallel ? Watch::claims : watch_for(how)),
       ops(bind_operations(code, executor, watch)),
       latencies(latencies_of(how.timing)),
       threads(uint32_t(what.block.count())),

@@ -14,6 +14,7 @@ struct Plan {
   const Launch &launch;
   const Options &options;
   const Executor &executor;
+  bool parallel;                       // blocks run on several threads
   Watch watch;
   std::vector<Op> ops;
   std::vector<uint32_t> latencies;     // of each form, in cycles

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "../report.h"
+
 namespace vgpu {
 namespace {
 
@@ -42,7 +44,7 @@ Run make_run(const Plan &plan, OpCounts *counts, Budget budget, HostState *host)
 Worker::Worker(const Plan &plan, Budget budget)
     : plan_(plan),
       counts_(plan.program.ops.size()),
-      host_{plan.context.arena, "", "", {}, plan.context.caches, plan.options.timing, {}},
+      host_{plan.context.arena, "", "", {}, plan.context.caches, plan.options.timing, {}, nullptr},
       run_(make_run(plan, counts_.data(), budget, &host_)) {}
 
 Worker::Block Worker::next_block(uint64_t number) {
@@ -73,6 +75,23 @@ void Worker::run_blocks(uint64_t first, uint64_t last) {
     if (outcome == LiveBlock::Outcome::stuck) waiting_.push_back(std::move(block));
     else finish(std::move(block));
   }
+}
+
+void Worker::claim(Claims &claims) {
+  host_.claims = &claims;
+  run_.claims = claims.pages();
+  run_.claim_call = [](Run &run, uint64_t page) { return static_cast<HostState *>(run.host)->claims->add_page(page); };
+}
+
+Worker::Harvest Worker::harvest() {
+  Harvest harvest{run_, std::move(counts_), base_counts(), {}, std::move(host_.printed)};
+  if (run_.stop.stopped) harvest.faults.push_back(describe_fault(plan_.context, run_));
+  counts_.assign(plan_.program.ops.size(), OpCounts{});
+  run_.counts = counts_.data();
+  run_.reserve = run_.granted;
+  host_.printed.clear();
+  blocks_ = chain_sum_ = chain_max_ = 0;
+  return harvest;
 }
 
 Counts Worker::base_counts() const {

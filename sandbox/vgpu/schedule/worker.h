@@ -7,6 +7,7 @@
 #include <deque>
 
 #include "../host_calls.h"
+#include "../memory/claims.h"
 #include "live_block.h"
 
 namespace vgpu {
@@ -20,12 +21,24 @@ class Worker {
   // Runs blocks [first, last) to their end, or to the first fault (run().stop).
   void run_blocks(uint64_t first, uint64_t last);
 
+  // Notes what is read and written (Watch::claims).
+  void claim(Claims &);
+
+  // What the blocks run so far have counted; counting begins anew.
+  struct Harvest {
+    Run run;
+    std::vector<OpCounts> op_counts;
+    Counts counts;
+    std::vector<Fault> faults;
+    std::string printed;
+  };
+  Harvest harvest();
+
   const Run &run() const { return run_; }
   const HostState &host() const { return host_; }
-  const std::vector<OpCounts> &op_counts() const { return counts_; }
-  Counts base_counts() const;          // what is counted by block
 
  private:
+  Counts base_counts() const;          // what is counted by block
   using Block = std::unique_ptr<LiveBlock>;
   Block next_block(uint64_t number);
   void finish(Block);

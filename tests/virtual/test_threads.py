@@ -1,0 +1,122 @@
+"""Several host threads give the results, counts and faults of one; where they cannot, the report says so."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kernelevo.errors import BadInput
+from kernelevo.virtual import LaunchReport, Machine, Module
+
+# out[i] = in[i] * 3, with a trap where in[i] is `bad`; a block has 64 threads.
+TRIPLE = """
+.version 8.0
+.target sm_80
+.address_size 64
+.visible .entry triple(.param .u64 in, .param .u64 out, .param .u32 bad)
+{
+  .reg .pred %p<2>;
+  .reg .b32 %r<7>;
+  .reg .b64 %rd<6>;
+  ld.param.u64 %rd1, [in];
+  ld.param.u64 %rd2, [out];
+  ld.param.u32 %r1, [bad];
+  mov.u32 %r2, %ctaid.x;
+  mov.u32 %r3, %ntid.x;
+  mov.u32 %r4, %tid.x;
+  mad.lo.u32 %r5, %r2, %r3, %r4;
+  mul.wide.u32 %rd3, %r5, 4;
+  add.s64 %rd4, %rd1, %rd3;
+  ld.global.u32 %r6, [%rd4];
+  setp.ne.u32 %p1, %r6, %r1;
+  @%p1 bra GOOD;
+  trap;
+GOOD:
+  mul.lo.u32 %r6, %r6, 3;
+  add.s64 %rd5, %rd2, %rd3;
+  st.global.u32 [%rd5], %r6;
+  ret;
+}
+// Every block but the first reads what the block before it writes: a race.
+.visible .entry chain(.param .u64 values)
+{
+  .reg .pred %p<2>;
+  .reg .b32 %r<4>;
+  .reg .b64 %rd<4>;
+  ld.param.u64 %rd1, [values];
+  mov.u32 %r1, %ctaid.x;
+  mul.wide.u32 %rd2, %r1, 4;
+  add.s64 %rd3, %rd1, %rd2;
+  ld.global.u32 %r2, [%rd3];
+  add.u32 %r3, %r2, 1;
+  st.global.u32 [%rd3+4], %r3;
+  ret;
+}
+.visible .entry count(.param .u64 total)
+{
+  .reg .b32 %r<2>;
+  .reg .b64 %rd<2>;
+  ld.param.u64 %rd1, [total];
+  atom.global.add.u32 %r1, [%rd1], 1;
+  ret;
+}
+"""
+BLOCKS = 200
+
+
+def triple(threads: int, bad: int = 0xFFFFFFFF, budget: int = 10**6) -> tuple[LaunchReport, np.ndarray]:
+    with Machine(Module(TRIPLE), memory_bytes=1 << 24) as machine:
+        values = machine.array(np.arange(BLOCKS * 64, dtype=np.uint32))
+        out = machine.array(np.zeros(BLOCKS * 64, np.uint32))
+        args = [values, out, bad]
+        report = machine.launch("triple", grid=BLOCKS, block=64, args=args, budget=budget, threads=threads, lines=True)
+        return report, out.numpy()
+
+
+@pytest.mark.parametrize("threads", [2, 3, 7])
+def test_independent_blocks_give_the_same_report_on_any_number_of_threads(threads: int) -> None:
+    alone, expected = triple(1)
+    together, out = triple(threads)
+    assert together.json == alone.json
+    np.testing.assert_array_equal(out, expected)
+    np.testing.assert_array_equal(out, 3 * np.arange(BLOCKS * 64))
+
+
+@pytest.mark.parametrize("bad", [0, 64 * 77 + 5, 64 * BLOCKS - 1])
+def test_the_fault_of_the_lowest_block_is_reported_with_the_counts_up_to_it(bad: int) -> None:
+    alone, _ = triple(1, bad)
+    together, _ = triple(3, bad)
+    assert alone.faults and together.json == alone.json
+
+
+def test_a_budget_that_runs_out_asks_for_one_thread() -> None:
+    enough = triple(1)[0].counts["warp_instructions"]
+    assert not triple(2, budget=enough)[0].needs_one_thread
+    assert triple(2, budget=enough - 1)[0].needs_one_thread
+    assert not triple(1, budget=enough - 1)[0].needs_one_thread
+
+
+def test_blocks_that_read_what_others_write_ask_for_one_thread() -> None:
+    def chain(threads: int, blocks: int) -> bool:
+        with Machine(Module(TRIPLE), memory_bytes=1 << 24) as machine:
+            values = machine.array(np.zeros(BLOCKS + 1, np.uint32))
+            options = {"grid": blocks, "block": 1, "args": [values], "budget": 10**6, "threads": threads}
+            return machine.launch("chain", **options).needs_one_thread
+
+    assert chain(2, BLOCKS)
+    assert not chain(1, BLOCKS)
+    assert not chain(2, 1)
+
+
+def test_atomics_run_on_one_thread_whatever_was_asked_for() -> None:
+    with Machine(Module(TRIPLE), memory_bytes=1 << 24) as machine:
+        total = machine.array(np.zeros(1, np.uint32))
+        report = machine.launch("count", grid=50, block=32, args=[total], budget=10**6, threads=4)
+        assert not report.needs_one_thread and report.faults == ()
+        assert total.numpy()[0] == 50 * 32
+
+
+@pytest.mark.parametrize("threads", [0, -1, 257])
+def test_a_number_of_threads_that_makes_no_sense_is_refused(threads: int) -> None:
+    with pytest.raises(BadInput, match="threads of the host"):
+        triple(threads)
