@@ -78,12 +78,12 @@ def main() -> int:
     options = _options()
     toolkit = find_toolkit()
     rows = []
-    for workload in _workloads():
+    for workload in workloads():
         if options.only in (None, workload.kernel):
             text = (HERE / "kernels" / f"{workload.kernel}.cu").read_text()
             module = Module(compile_ptx(toolkit, text, f"{workload.kernel}.cu"))
             rows += [_measure(module, workload, setting, options.repeats) for setting in SETTINGS]
-    record = {"machine": _machine_words(), "unit": "M warp instructions/s/core", "rows": [asdict(row) for row in rows]}
+    record = {"machine": machine_words(), "unit": "M warp instructions/s/core", "rows": [asdict(row) for row in rows]}
     if options.record:
         RESULT.write_text(json.dumps(record, indent=1) + "\n")
     print(json.dumps(record) if options.json else _table(rows))
@@ -131,7 +131,7 @@ def _launch(machine: Machine, workload: Workload, prepared: Prepared, setting: d
     return report.counts["warp_instructions"]
 
 
-def _workloads() -> list[Workload]:
+def workloads() -> list[Workload]:
     """Shapes and floors are those of the interpreter prototype: AVX2, counters and bounds checks, one core."""
     return [
         Workload("saxpy", "4194304", (16384,), (256,), 106, _saxpy),
@@ -199,7 +199,7 @@ def _reduce_sum(machine: Machine) -> Prepared:
     return Prepared([machine.array(x), result, len(x)], result, np.array([x.sum(dtype=np.float64)], np.float32))
 
 
-def _machine_words() -> str:
+def machine_words() -> str:
     """Processor and compiler-visible platform; no host name."""
     cpuinfo = Path("/proc/cpuinfo")
     names = [line.split(":", 1)[1].strip() for line in _lines(cpuinfo) if line.startswith("model name")]

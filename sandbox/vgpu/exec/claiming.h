@@ -10,15 +10,42 @@ struct WatchClaims : WatchCounters {
 
   static void global(Warp &w, const Op *op, Access access, const Request &r) {
     WatchCounters::global(w, op, access, r);
-    if (r.pattern == Pattern::uniform) return note(*w.run, access, r.address[0], r.bytes);
-    if (r.pattern == Pattern::strided) return note(*w.run, access, r.address[0], kWarpSize * r.bytes);
-    for (u32 rest = r.mask; rest; rest &= rest - 1) note(*w.run, access, r.address[first_lane(rest)], r.bytes);
+    Run &run = *w.run;
+    if (r.pattern == Pattern::uniform) return note(run, access, r.address[0], r.bytes);
+    if (r.pattern == Pattern::strided) return note(run, access, r.address[0], kWarpSize * r.bytes);
+    if (access == Access::load && only_read(run, r)) return;
+    if (r.bytes <= 4) return note_words(run, access, r);
+    for (u32 rest = r.mask; rest; rest &= rest - 1) note(run, access, r.address[first_lane(rest)], r.bytes);
   }
 
  private:
   static ClaimPage &page_at(Run &run, u64 page) {
     ClaimPage *found = run.claims[page];
     return found ? *found : *run.claim_call(run, page);
+  }
+
+  // Whether all lanes read one allocation that nobody is known to write; that it was read is then all that is noted.
+  static bool only_read(Run &run, const Request &r) {
+    u64 low = r.address[0], high = r.address[0];
+    for (u32 i = 1; i < kWarpSize; ++i) {
+      low = r.address[i] < low ? r.address[i] : low;
+      high = r.address[i] > high ? r.address[i] : high;
+    }
+    u32 index = 0;
+    while (index < run.extent_count && run.extents[index].high <= low) ++index;
+    if (index == run.extent_count || high + r.bytes > run.extents[index].high) return false;
+    if (run.extent_claims[index] & kExtentWritten) return false;
+    run.extent_claims[index] |= kExtentRead;
+    return true;
+  }
+
+  static void note_words(Run &run, Access access, const Request &r) {
+    for (u32 rest = r.mask; rest; rest &= rest - 1) {
+      const u64 word = (r.address[first_lane(rest)] - kGlobalBase) >> 2;
+      ClaimPage &page = page_at(run, word / (kClaimPage / 4));
+      const u64 bit = u64(1) << (word % 64);
+      (access == Access::load ? page.reads : page.writes)[word % (kClaimPage / 4) / 64] |= bit;
+    }
   }
 
   // [address, address + bytes), page by page, 64 words at a time.

@@ -47,6 +47,8 @@ struct Path { uint32_t pc, mask, join, live; };
 // Words of one page of global memory that were read and written, a bit for each (memory/claims.h).
 constexpr uint64_t kClaimPage = 4096;
 constexpr uint32_t kClaimWords = kClaimPage / 4 / 64;
+// Of an allocation: parts of the launch write it; some lanes read it without a note of the words.
+constexpr uint8_t kExtentWritten = 1, kExtentRead = 2;
 struct ClaimPage { uint64_t reads[kClaimWords] = {}, writes[kClaimWords] = {}; };
 
 enum class Access : uint8_t { load, store, atomic };
@@ -159,6 +161,7 @@ struct Run {
   CacheCall cache_call = nullptr;
   ClaimCall claim_call = nullptr;
   ClaimPage **claims = nullptr;    // by page from kGlobalBase
+  uint8_t *extent_claims = nullptr;
   void *host = nullptr;
 };
 

@@ -28,9 +28,11 @@ class ParallelRun {
         budget_(budget),
         blocks_(plan.launch.grid.count()),
         parts_(size_t(std::min(blocks_, kParts))),
-        claims_(plan.context.arena.bytes()) {}
+        claims_(plan.context.arena),
+        known_(plan.context.arena) {}
 
   Outcome run() {
+    run_first_part();
     const size_t helpers = std::min<size_t>(plan_.options.threads, parts_.size()) - 1;
     std::vector<std::thread> threads;
     for (size_t i = 0; i < helpers; ++i) threads.emplace_back([this] { work(); });
@@ -41,21 +43,37 @@ class ParallelRun {
   }
 
  private:
+  // Shows which allocations are written, so that reads of the others are cheap to note.
+  void run_first_part() {
+    Worker worker(plan_, budget_);
+    Claims claims(plan_.context.arena);
+    std::fill_n(claims.extents(), plan_.context.arena.extents().size(), kExtentWritten);
+    worker.claim(claims);
+    run_part(worker, claims, next_++);
+    std::fill_n(claims_.extents(), plan_.context.arena.extents().size(), uint8_t(0));
+    claims_.learn_written(plan_.context.arena);
+    known_.know_written(claims_);
+  }
+
+  void run_part(Worker &worker, Claims &claims, size_t part) {
+    worker.run_blocks(blocks_ * part / parts_.size(), blocks_ * (part + 1) / parts_.size());
+    const bool stopped = worker.run().stop.stopped;
+    parts_[part] = worker.harvest();
+    const std::lock_guard<std::mutex> lock(mutex_);
+    overlap_ |= !claims_.absorb(claims);
+    if (stopped) stopped_ = std::min<size_t>(stopped_, part);
+  }
+
   // One thread: takes parts until none is left or an earlier one has stopped the launch.
   void work() {
     try {
       Worker worker(plan_, budget_);
-      Claims claims(plan_.context.arena.bytes());
+      Claims claims(plan_.context.arena);
+      claims.know_written(known_);
       worker.claim(claims);
-      for (size_t part = next_++; part < parts_.size() && part < stopped_; part = next_++) {
-        worker.run_blocks(blocks_ * part / parts_.size(), blocks_ * (part + 1) / parts_.size());
-        const bool stopped = worker.run().stop.stopped;
-        parts_[part] = worker.harvest();
-        const std::lock_guard<std::mutex> lock(mutex_);
-        overlap_ |= !claims_.absorb(claims);
-        if (!stopped) continue;
-        stopped_ = std::min<size_t>(stopped_, part);
-        return;
+      for (size_t part = next_++; part < std::min<size_t>(parts_.size(), stopped_); part = next_++) {
+        run_part(worker, claims, part);
+        if (worker.run().stop.stopped) return;
       }
     } catch (...) {
       const std::lock_guard<std::mutex> lock(mutex_);
@@ -66,7 +84,7 @@ class ParallelRun {
 
   // Adds the parts in the order of blocks, up to the first that stopped.
   Outcome merge() {
-    Outcome outcome{std::move(*parts_[0]), overlap_};
+    Outcome outcome{std::move(*parts_[0]), overlap_ || !claims_.reads_are_known(plan_.context.arena)};
     uint64_t executed = executed_by(outcome.harvest.run);
     for (size_t part = 1; part < parts_.size() && !outcome.harvest.run.stop.stopped; ++part) {
       Worker::Harvest &next = *parts_[part];
@@ -90,7 +108,7 @@ class ParallelRun {
   std::vector<std::optional<Worker::Harvest>> parts_;
   std::atomic<size_t> next_{0}, stopped_{~size_t(0)};
   std::mutex mutex_;
-  Claims claims_;
+  Claims claims_, known_;              // of all parts so far; what the first part showed
   bool overlap_ = false;
   std::exception_ptr failure_;
 };

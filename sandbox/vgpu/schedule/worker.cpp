@@ -80,6 +80,7 @@ void Worker::run_blocks(uint64_t first, uint64_t last) {
 void Worker::claim(Claims &claims) {
   host_.claims = &claims;
   run_.claims = claims.pages();
+  run_.extent_claims = claims.extents();
   run_.claim_call = [](Run &run, uint64_t page) { return static_cast<HostState *>(run.host)->claims->add_page(page); };
 }
 
