@@ -2,9 +2,9 @@
 
     python benchmarks/thread_scaling.py [--threads 2] [--repeats 7] [--json] [--record]
 
-The kernels of interpreter_speed.py whose blocks do not use atomics, with counters and bounds checks. Launches on one and
-on N threads alternate; the figure is the ratio of the best wall times, and beside it the CPU time of N threads over that
-of one, which is what noticing overlaps costs. --record writes benchmarks/results/thread_scaling.json.
+The kernels of interpreter_speed.py whose blocks do not use atomics, with counters and bounds checks. Launches on one
+and on N threads alternate; the figure is the ratio of the best wall times, and beside it the CPU time of N threads over
+that of one, which is what noticing overlaps costs. --record writes benchmarks/results/thread_scaling.json.
 """
 
 from __future__ import annotations
