@@ -5,6 +5,7 @@
 
 #include "exec/executor.h"
 #include "exec/frame.h"
+#include "exec/pending.h"
 #include "host_calls.h"
 #include "isa/isa.h"
 #include "observe/scoreboard.h"
@@ -80,6 +81,8 @@ class Launcher {
   std::vector<Warp> warps_;
   std::unique_ptr<Pages> frames_, known_, local_, stacks_, shared_, known_memory_;
   std::unique_ptr<Scoreboard> scoreboard_;
+  AsyncState async_{0};
+  uint64_t copies_dropped_ = 0;
   uint64_t blocks_ = 0, chain_sum_ = 0, chain_max_ = 0;
   uint32_t stop_lanes_ = 0;
 };
@@ -153,9 +156,11 @@ void Launcher::make_warps() {
     run_.scoreboard = scoreboard_.get();
   }
   warps_.resize(run_.warps);
+  async_.warps.resize(run_.warps);
   for (uint32_t id = 0; id < run_.warps; ++id) {
     Warp &w = warps_[id];
     w.run = &run_;
+    w.async = &async_;
     w.id = id;
     w.first_thread = id * kWarp;
     w.frames = frames_->data() + frame_bytes * id;
@@ -182,6 +187,7 @@ void Launcher::start_block(uint64_t number) {
     poison_words(run_.local + thread * run_.local_stride, local);
   if (run_.known_local) std::memset(run_.known_local, 0, run_.local_stride * run_.warps * kWarp / 8);
   for (Barrier &barrier : run_.barriers) barrier = Barrier{};
+  async_.begin_block();
   for (Warp &w : warps_) {
     const uint32_t left = run_.threads - w.first_thread;
     w.live = w.mask = left >= kWarp ? 0xffffffffu : (1u << left) - 1;
@@ -274,6 +280,7 @@ void Launcher::run_block() {
       break;
     }
   }
+  copies_dropped_ += run_.stop.stopped ? 0 : async_.copies_left();
   if (!scoreboard_) return;
   chain_sum_ += scoreboard_->block_cycles();
   chain_max_ = std::max(chain_max_, scoreboard_->block_cycles());
@@ -284,6 +291,7 @@ Counts Launcher::base_counts() const {
   counts.blocks = blocks_;
   counts.warps = blocks_ * run_.warps;
   counts.threads = blocks_ * run_.threads;
+  counts.async_copies_dropped = copies_dropped_;
   counts.chain_cycles_sum = options_.scoreboard ? chain_sum_ : 0;
   counts.chain_cycles_max = options_.scoreboard ? chain_max_ : 0;
   return counts;

@@ -13,6 +13,7 @@
 namespace vgpu {
 
 class Scoreboard;
+struct AsyncState;
 
 constexpr uint64_t kGlobalBase = uint64_t(1) << 40;      // device addresses, the same on every host
 constexpr uint64_t kSharedWindow = uint64_t(1) << 36, kLocalWindow = uint64_t(1) << 37;
@@ -59,6 +60,7 @@ struct Warp {
   uint32_t vote = 0;               // predicate of a bar.red
   char *frames = nullptr;          // start and end of all frames
   char *frames_end = nullptr;
+  AsyncState *async = nullptr;     // what the block has begun asynchronously (pending.h)
   uint32_t *known = nullptr;       // lanes initialised: one mask for each predicate, then for each slot (tracking)
 };
 
