@@ -2,7 +2,7 @@
 // Section "mbarrier" of https://docs.nvidia.com/cuda/parallel-thread-execution/.
 //
 // The manual leaves the encoding open. Ours: bits 0-19 pending arrivals, 20-39 expected arrivals, 40-60 tx-count in
-// two's complement, 61 parity of the current phase, 62-63 the mark of an initialised barrier (binary 01). The state
+// two's complement, 61 parity of the current phase, 62-63 the mark of an initialised barrier (binary 10). The state
 // that arrive returns is the word before the arrival. Every limit is the manual's; a function that returns text
 // refuses.
 #pragma once
@@ -22,7 +22,7 @@ struct Mbarrier {
 
 inline u32 pending_count(u64 word) { return u32(word & kMostArrivals); }
 inline bool phase_parity(u64 word) { return word >> 61 & 1; }
-inline bool is_mbarrier(u64 word) { return word >> 62 == 1; }
+inline bool is_mbarrier(u64 word) { return word >> 62 == 2; }
 
 inline Mbarrier unpack_mbarrier(u64 word) {
   const u32 transactions = u32(word >> 40 & 0x1fffff);
@@ -30,7 +30,7 @@ inline Mbarrier unpack_mbarrier(u64 word) {
 }
 inline u64 pack_mbarrier(const Mbarrier &barrier) {
   return barrier.pending | u64(barrier.expected) << 20 | u64(u32(barrier.transactions) & 0x1fffff) << 40 |
-         u64(barrier.parity) << 61 | u64(1) << 62;
+         u64(barrier.parity) << 61 | u64(2) << 62;
 }
 
 constexpr const char *kNotInitialised = "the mbarrier at this address is not initialised: mbarrier.init comes first";

@@ -71,7 +71,7 @@ class PendingCopies {
 enum class BulkKind : uint8_t { global_to_shared, shared_to_shared, shared_to_global, reduce };
 struct Bulk {
   BulkKind kind;
-  uint8_t operation, type;         // of a reduction (isa/async.def)
+  uint8_t operation, type;         // BulkOperation and BulkType of a reduction
   uint32_t bytes;
   uint64_t target, source;
 };

@@ -23,7 +23,8 @@ constexpr uint64_t kFunctionBase = uint64_t(0xf) << 60;
 // What one operation did, over the whole launch. `executed` and `threads` are kept at the head of a block for all its
 // operations, except that guarded operations keep their own `threads`.
 struct alignas(64) OpCounts {
-  uint64_t executed, threads, requests, pieces, divergent;
+  uint64_t executed, threads, requests, pieces;
+  uint64_t divergent;              // of a branch; of a bulk copy, its bytes
   uint64_t wavefronts;             // of the shared-memory side of an asynchronous copy
   uint64_t low, size;              // of the allocation that a memory operation met last
 };
