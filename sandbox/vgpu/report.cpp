@@ -135,6 +135,27 @@ void add_memory(const Op &op, Class cls, const OpCounts &own, uint64_t threads, 
   }
 }
 
+// Bulk copies are counted apart: their sizes are operands.
+bool is_bulk(uint16_t form) { return form >= form_cp_async_bulk_load && form <= form_cp_reduce_async_bulk_extreme; }
+
+void add_bulk_copy(const Op &op, const OpCounts &own, Counts &counts) {
+  const bool loads = op.form == form_cp_async_bulk_load, local = op.form == form_cp_async_bulk_shared;
+  const bool stores = op.form == form_cp_async_bulk_store;
+  if (loads) {
+    counts.global_load_requests += own.requests, counts.global_load_sectors += own.pieces,
+        counts.global_load_bytes += own.divergent;
+  } else if (stores) {
+    counts.global_store_requests += own.requests, counts.global_store_sectors += own.pieces,
+        counts.global_store_bytes += own.divergent;
+  } else if (!local) {
+    constexpr uint64_t sizes[] = {4, 4, 8, 8, 2, 2, 4, 8};        // of BulkType
+    counts.global_atomic_requests += own.requests, counts.global_atomic_sectors += own.pieces;
+    counts.global_atomic_lanes += own.divergent / sizes[op.v[1]];
+  }
+  if (loads || local) counts.shared_store_requests += own.requests, counts.shared_store_wavefronts += own.wavefronts;
+  if (!loads) counts.shared_load_requests += own.requests, counts.shared_load_wavefronts += own.wavefronts;
+}
+
 void add_operation(const Op &op, uint64_t executed, uint64_t threads, const OpCounts &own, Counts &counts) {
   const Form &form = form_row(op.form);
   const size_t cls = static_cast<size_t>(form.cls);
@@ -146,7 +167,8 @@ void add_operation(const Op &op, uint64_t executed, uint64_t threads, const OpCo
   counts.slots_by_class[cls] += executed * form.slots;
   if (is_branch(op)) counts.branches += executed, counts.divergent_branches += own.divergent;
   if (form.cls == Class::barrier && op.form != form_bar_warp_sync) counts.barriers += executed;
-  add_memory(op, form.cls, own, threads, counts);
+  if (is_bulk(op.form)) add_bulk_copy(op, own, counts);
+  else add_memory(op, form.cls, own, threads, counts);
 }
 
 LineCounts line_of(const LoadedModule &module, const Program &program, size_t i, uint64_t executed, uint64_t threads,
@@ -162,7 +184,7 @@ LineCounts line_of(const LoadedModule &module, const Program &program, size_t i,
   const Class cls = form_row(program.ops[i].form).cls;
   const bool shared = cls == Class::shared_load || cls == Class::shared_store || cls == Class::shared_atomic;
   (shared ? line.wavefronts : line.sectors) = own.pieces;
-  line.divergent = own.divergent;
+  line.divergent = is_bulk(program.ops[i].form) ? 0 : own.divergent;
   return line;
 }
 

@@ -1,31 +1,73 @@
-// Handlers of asynchronous copies. cp.async copies at once: a missing wait is not found here.
-// https://docs.nvidia.com/cuda/parallel-thread-execution/#data-movement-and-conversion-instructions-cp-async
-#include "access.h"
+// Handlers of cp.async: copies are checked and counted when they are issued, and carried out when their thread waits
+// for them (or somebody tests a barrier that they signal). Until then the destination keeps what it held.
+// https://docs.nvidia.com/cuda/parallel-thread-execution/#data-movement-and-conversion-instructions-asynchronous-copy
+//
+// The source is read when the copy is carried out, so a source that is overwritten in between shows too.
 #include "claiming.h"
+#include "landing.h"
 #include "table.h"
 
 namespace vgpu {
 namespace {
 
-// Bytes each lane reads; the rest of its op->bytes is filled with zeros.
-u32 source_bytes(const Warp &w, const Op *op, u32 lane) {
-  if (op->c == kNone) return op->bytes;
-  const u32 asked = lanes_at<u32>(w, op->c)[lane];
-  return asked < op->bytes ? asked : op->bytes;
+// --- cp.async --------------------------------------------------------------------------------------------------------
+
+// How many bytes each lane reads: all, or src-size, or none where ignore-src holds. False: a fault was recorded.
+bool find_source_bytes(Warp &w, const Op *op, PendingCopy &copy) {
+  copy.partial = 0;
+  if (op->c == kNone) return true;
+  const bool ignores = op->form == form_cp_async_ignore_src;
+  const u32 ignored = ignores ? predicate_at(w, op->c) ^ (op->flags & kNegate ? kAllLanes : 0) : 0;
+  for (u32 rest = w.mask; rest; rest &= rest - 1) {
+    const u32 lane = first_lane(rest);
+    const u32 read = !ignores ? lanes_at<u32>(w, op->c)[lane] : in_mask(ignored, lane) ? 0 : op->bytes;
+    if (read > op->bytes) {
+      stop_at(w, op, FaultKind::trap, lane, "the source of an asynchronous copy is larger than the copy");
+      return false;
+    }
+    copy.read[lane] = uint8_t(read);
+    copy.partial |= u32(read < op->bytes) << lane;
+  }
+  return true;
+}
+
+// As prepare_request, where a lane may read less than a whole element.
+bool prepare_partial(Warp &w, const Op *op, Lanes64 &source, const PendingCopy &copy, Request &request) {
+  fill_inactive(source, w.mask);
+  request = {source.at, w.mask, op->bytes, Pattern::scattered};
+  for (u32 rest = w.mask; rest; rest &= rest - 1) {
+    const u32 lane = first_lane(rest), read = in_mask(copy.partial, lane) ? copy.read[lane] : op->bytes;
+    const u64 at = source.at[lane];
+    if (at & (op->bytes - 1)) return fault(w, op, FaultKind::misaligned, Space::global, lane, at, op->bytes);
+    if (!extent_at(*w.run, at, read)) return fault(w, op, FaultKind::out_of_bounds, Space::global, lane, at, read);
+  }
+  return true;
 }
 
 template <class W>
-bool read_sources(Warp &w, const Op *op, Lanes64 &source) {
+bool request_sources(Warp &w, const Op *op, Lanes64 &source, const PendingCopy &copy) {
   const u32 all = w.mask;
-  w.mask = all & lanes_where([&](u32 i) { return source_bytes(w, op, i) != 0; });
+  w.mask = all & ~(copy.partial & lanes_where([&](u32 i) { return copy.read[i] == 0; }));
   bool good = true;
   if (w.mask) {
     Request request;
-    good = prepare_request<Space::global>(w, op, source, op->bytes, false, request);
+    good = w.mask & copy.partial ? prepare_partial(w, op, source, copy, request)
+                                 : prepare_request<Space::global>(w, op, source, op->bytes, false, request);
     if (good) W::global(w, op, Access::load, request);
   }
   w.mask = all;
   return good;
+}
+
+template <class W>
+PendingCopy &new_copy(Warp &w) {
+  w.async->used = true;
+  PendingCopies &copies = w.async->warps[w.id];
+  if (copies.full()) land_due<W>(w, copies, copies.first() + 1, [](const PendingCopy &) { return kAllLanes; });
+  PendingCopy &copy = copies.push();
+  copy.mask = 0;                   // until it is known to be good
+  std::memcpy(copy.group, copies.committed, sizeof copy.group);
+  return copy;
 }
 
 template <class W>
@@ -37,25 +79,57 @@ const Op *cp_async(Warp &w, const Op *op) {
   gather_addresses(w, op, target);
   const u64 *from = lanes_at<u64>(w, op->b);
   for (u32 i = 0; i < kWarpSize; ++i) source.at[i] = from[i] + u64(source_offset);
+  PendingCopy &copy = new_copy<W>(w);
   Request request;
+  if (!find_source_bytes(w, op, copy)) return nullptr;
   if (!prepare_request<Space::shared>(w, op, target, op->bytes, true, request)) return nullptr;
   W::copied(w, op, request);
-  if (!read_sources<W>(w, op, source)) return nullptr;
-  for (u32 rest = w.mask; rest; rest &= rest - 1) {
-    const u32 lane = first_lane(rest), bytes = source_bytes(w, op, lane);
-    char *to = w.run->shared + target.at[lane];
-    if (bytes) std::memcpy(to, w.run->bias + source.at[lane], bytes);
-    std::memset(to + bytes, 0, op->bytes - bytes);
-    W::copied_lane(w, target.at[lane], source.at[lane], bytes, op->bytes);
-  }
+  if (!request_sources<W>(w, op, source, copy)) return nullptr;
+  // From here the copy is good.
+  for (u32 i = 0; i < kWarpSize; ++i) copy.target[i] = u32(target.at[i]);
+  std::memcpy(copy.source, source.at, sizeof copy.source);
+  copy.bytes = op->bytes;
+  copy.mask = w.mask;
+  copy.arrival = issue_cycle<W>(w, op) + w.run->latency;
   return op + 1;
 }
 
-const Op *nothing(Warp &, const Op *op) { return op + 1; }
+// --- groups ----------------------------------------------------------------------------------------------------------
+
+const Op *commit_group(Warp &w, const Op *op) {
+  w.async->used = true;
+  u32 *committed = w.async->warps[w.id].committed;
+  for (u32 i = 0; i < kWarpSize; ++i) committed[i] += in_mask(w.mask, i);
+  return op + 1;
+}
+
+// Waits until at most the last b groups of each thread are pending.
+template <class W>
+const Op *wait_group(Warp &w, const Op *op) {
+  PendingCopies &copies = w.async->warps[w.id];
+  const u32 *may_wait = lanes_at<u32>(w, op->b);
+  u32 end[kWarpSize];              // groups before this one are waited for
+  for (u32 i = 0; i < kWarpSize; ++i) {
+    end[i] = in_mask(w.mask, i) && copies.committed[i] > may_wait[i] ? copies.committed[i] - may_wait[i] : 0;
+  }
+  const auto due = [&](const PendingCopy &copy) { return lanes_where([&](u32 i) { return copy.group[i] < end[i]; }); };
+  hold_until<W>(w, land_due<W>(w, copies, copies.end(), due));
+  return op + 1;
+}
+
+template <class W>
+const Op *wait_all(Warp &w, const Op *op) {
+  PendingCopies &copies = w.async->warps[w.id];
+  hold_until<W>(w, land_due<W>(w, copies, copies.end(), [&](const PendingCopy &) { return w.mask; }));
+  return op + 1;
+}
 
 template <class W>
 void add_watched(Handler *row) {
   row[form_cp_async] = cp_async<W>;
+  row[form_cp_async_ignore_src] = cp_async<W>;
+  row[form_cp_async_wait_group] = wait_group<W>;
+  row[form_cp_async_wait_all] = wait_all<W>;
 }
 
 }  // namespace
@@ -66,8 +140,7 @@ void add_async(HandlerTable &table) {
   add_watched<WatchClaims>(table[size_t(Watch::claims)]);
   add_watched<WatchTiming>(table[size_t(Watch::timing)]);
   add_watched<WatchTracking>(table[size_t(Watch::tracking)]);
-  set_all(table, form_cp_async_commit, nothing);
-  set_all(table, form_cp_async_wait, nothing);
+  set_all(table, form_cp_async_commit, commit_group);
 }
 
 }  // namespace vgpu

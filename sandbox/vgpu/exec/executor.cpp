@@ -21,6 +21,9 @@ struct Table {
     add_control(handlers);
     add_warp_operations(handlers);
     add_async(handlers);
+    add_mbarrier(handlers);
+    add_bulk(handlers);
+    add_cluster(handlers);
     add_matrix(handlers);
   }
 };

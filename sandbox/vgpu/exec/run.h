@@ -16,6 +16,7 @@
 namespace vgpu {
 
 class Scoreboard;
+struct AsyncState;
 
 constexpr uint64_t kGlobalBase = uint64_t(1) << 40;      // device addresses, the same on every host
 constexpr uint64_t kSharedWindow = uint64_t(1) << 36, kLocalWindow = uint64_t(1) << 37;
@@ -25,7 +26,8 @@ constexpr uint64_t kFunctionBase = uint64_t(0xf) << 60;
 // What one operation did, over the whole launch. `executed` and `threads` are kept at the head of a block for all its
 // operations, except that guarded operations keep their own `threads`.
 struct alignas(64) OpCounts {
-  uint64_t executed, threads, requests, pieces, divergent;
+  uint64_t executed, threads, requests, pieces;
+  uint64_t divergent;              // of a branch; of a bulk copy, its bytes
   uint64_t wavefronts;             // of the shared-memory side of an asynchronous copy
   uint64_t low, size;              // of the allocation that a memory operation met last
 };
@@ -78,6 +80,7 @@ struct Warp {
   uint32_t vote = 0;               // predicate of a bar.red
   char *frames = nullptr;          // start and end of all frames
   char *frames_end = nullptr;
+  AsyncState *async = nullptr;     // what the block has begun asynchronously (pending.h)
   uint32_t *known = nullptr;       // lanes initialised: one mask for each predicate, then for each slot (tracking)
   // Divergence.
   Join *joins = nullptr;

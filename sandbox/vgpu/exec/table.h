@@ -19,6 +19,9 @@ void add_atomics(HandlerTable &);
 void add_control(HandlerTable &);
 void add_warp_operations(HandlerTable &);
 void add_async(HandlerTable &);
+void add_mbarrier(HandlerTable &);
+void add_bulk(HandlerTable &);
+void add_cluster(HandlerTable &);
 void add_matrix(HandlerTable &);
 
 inline void set_all(HandlerTable &table, uint16_t form, Handler handler) {

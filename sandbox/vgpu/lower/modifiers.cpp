@@ -76,6 +76,10 @@ void decode_family(std::string_view opcode, std::string_view base, Op &op) {
       }
     }
   }
+  if (base == "mbarrier" || token_at(opcode, 2) == "mbarrier") {
+    const bool shared = opcode.find(".shared") != std::string_view::npos;
+    op.kind = shared ? 0 : kGenericBarrier;
+  }
   if (base == "ldmatrix") op.kind = has_token(opcode, "trans");
   if (base == "dp2a") op.kind = has_token(opcode, "hi") ? 16 : 0;
   if (base == "isspacep") {
@@ -83,6 +87,18 @@ void decode_family(std::string_view opcode, std::string_view base, Op &op) {
     op.kind = uint8_t(space == "global" ? Space::global : space.substr(0, 6) == "shared" ? Space::shared
                       : space == "local" ? Space::local : Space::constant);
   }
+}
+
+// cp.reduce.async.bulk.*.redOp{.noftz}.type
+void decode_bulk_reduction(std::string_view opcode, Op &op) {
+  constexpr std::string_view operations[] = {"and", "or", "xor", "add", "inc", "dec", "min", "max"};
+  constexpr std::string_view types[] = {"u32", "s32", "u64", "s64", "f16", "bf16", "f32", "f64"};
+  const std::string_view type = opcode.substr(opcode.rfind('.') + 1);
+  for (size_t i = 0; !token_at(opcode, i).empty(); ++i) {
+    const int found = position_in(operations, token_at(opcode, i));
+    if (found >= 0) op.round = uint8_t(found);
+  }
+  op.v[1] = uint32_t(position_in(types, type == "b32" ? "u32" : type == "b64" ? "u64" : type));
 }
 
 uint8_t number_of(ptx::Type type) {
@@ -134,6 +150,7 @@ void decode_modifiers(std::string_view opcode, Op &op) {
   if (base == "bar") op.flags |= kAligned;               // bar is barrier.aligned
   if (base == "setp" || base == "set") decode_comparison(opcode, op);
   if (base == "set") op.offset = true_value(opcode);
+  if (base == "cp" && token_at(opcode, 1) == "reduce") decode_bulk_reduction(opcode, op);
   if (base == "cvt") decode_conversion(opcode, op);
   if (base == "addc" || base == "subc" || base == "madc") op.flags |= kUsesCarry;
   decode_family(opcode, base, op);

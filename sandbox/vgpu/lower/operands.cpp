@@ -258,7 +258,7 @@ class Binder {
 
   void one(const Want &want, const ptx::Operand &operand) {
     const char kind = want.kind;
-    if (kind == 'm' || kind == 'g') return memory(want, operand);
+    if (kind == 'm' || kind == 'g' || kind == 's' || kind == 'h') return memory(want, operand);
     if (kind == 'i') {
       const bool size = operand.value == 4 || operand.value == 8 || operand.value == 16;
       if (operand.kind != ptx::Operand::Kind::integer || !size) refuse("an asynchronous copy has 4, 8 or 16 bytes");
@@ -275,7 +275,6 @@ class Binder {
   void memory(const Want &want, const ptx::Operand &operand) {
     if (operand.kind != ptx::Operand::Kind::memory || !operand.parts.empty())
       refuse("an address of this shape is not executed");
-    const bool second = want.kind == 'g';
     uint32_t base;
     if (operand.reg >= 0) {
       base = uint32_t(operand.reg);
@@ -286,15 +285,21 @@ class Binder {
     } else {
       base = scope_.function.preload(Special::constant, 8, 0);
     }
-    const bool narrow = scope_.function.registers[base].kind == 'w';
-    if (second) {
-      if (narrow) refuse("a 32-bit global address is not executed");
-      draft_.op.v[3] = uint32_t(operand.value);
-    } else {
-      draft_.op.offset = operand.value;
-      if (narrow) draft_.op.flags |= kAddress32;
+    draft_.references.push_back({want.field, false, base});
+    place_offset(want.kind, operand.value, scope_.function.registers[base].kind == 'w');
+  }
+
+  // Where the offset of an address goes, and the mark that its register is a 32-bit one.
+  void place_offset(char kind, int64_t offset, bool narrow) {
+    Op &op = draft_.op;
+    if (kind == 'm') {
+      op.offset = offset;
+      if (narrow) op.flags |= kAddress32;
+      return;
     }
-    draft_.references.push_back({uint8_t(second ? field_b : field_a), false, base});
+    if (kind == 'g' && narrow) refuse("a 32-bit global address is not executed");
+    op.v[kind == 'h' ? 2 : 3] = uint32_t(offset);
+    if (narrow) op.kind |= kind == 'h' ? kThirdNarrow : kSecondNarrow;
   }
 
   const Scope &scope_;

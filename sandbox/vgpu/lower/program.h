@@ -35,6 +35,16 @@ enum : uint16_t {
   kWasBranch = 32768,   // a return that the text wrote as a branch to a return
 };
 
+// Op::kind of asynchronous operations.
+enum : uint8_t {
+  kSecondNarrow = 1,    // the second address register is a 32-bit one,
+  kThirdNarrow = 2,     // and so is the third
+  kGenericBarrier = 4,  // the mbarrier's address is a generic one
+};
+// Op::round and Op::v[1] of cp.reduce.async.bulk.
+enum class BulkOperation : uint8_t { and_, or_, xor_, add, inc, dec, min, max };
+enum class BulkType : uint8_t { u32, s32, u64, s64, f16, bf16, f32, f64 };
+
 enum class Rounding : uint8_t { rn, rz, rm, rp, rna };
 enum class Compare : uint8_t { eq, ne, lt, le, gt, ge, equ, neu, ltu, leu, gtu, geu, num, nan };
 enum class Combine : uint8_t { none, and_, or_, xor_ };

@@ -210,8 +210,20 @@ bool select_param(const Selection &s, const ptx::Instruction &instruction) {
 // --- everything else
 // ---------------------------------------------------------------------------------------------------
 
+// cp.async has two forms that differ in the fourth operand only: a number of bytes or a predicate.
+uint16_t choose_async_copy(const Selection &s, const ptx::Instruction &instruction) {
+  const std::vector<ptx::Operand> &operands = instruction.operands;
+  if (has_token(instruction.opcode, "cg") && operands.size() > 2 && operands[2].value != 16) {
+    throw UnsupportedForm{"cp.async.cg copies 16 bytes"};
+  }
+  const bool ignores = operands.size() > 3 && operands[3].kind == Kind::reg &&
+                       s.scope.function.registers[uint32_t(operands[3].reg)].kind == 'p';
+  return ignores ? form_cp_async_ignore_src : form_cp_async;
+}
+
 void select_plain(const Selection &s, const ptx::Instruction &instruction) {
-  const uint16_t form = s.forms.find(instruction.opcode);
+  uint16_t form = s.forms.find(instruction.opcode);
+  if (form == form_cp_async) form = choose_async_copy(s, instruction);
   if (form == form_count) throw UnsupportedForm{"this instruction is not executed by the virtual GPU"};
   Draft draft = begin(instruction);
   decode_modifiers(instruction.opcode, draft.op);

@@ -37,12 +37,22 @@ class Scoreboard {
   void issue(uint32_t warp, const uint32_t *sources, uint32_t n_sources, const uint32_t *destinations, uint32_t n_dest,
              uint32_t latency) {
     uint64_t *ready = ready_.data() + size_t(warp) * slots_;
-    uint64_t at = next_issue_[warp];
-    for (uint32_t i = 0; i < n_sources; ++i) at = std::max(at, ready[sources[i]]);
+    const uint64_t at = issue_cycle(warp, sources, n_sources);
     for (uint32_t i = 0; i < n_dest; ++i) ready[destinations[i]] = at + latency;
     next_issue_[warp] = at + 1;
     done_[warp] = std::max(done_[warp], at + (n_dest ? latency : 1));
   }
+
+  // Cycle at which an instruction with these sources issues.
+  uint64_t issue_cycle(uint32_t warp, const uint32_t *sources, uint32_t n_sources) const {
+    const uint64_t *ready = ready_.data() + size_t(warp) * slots_;
+    uint64_t at = next_issue_[warp];
+    for (uint32_t i = 0; i < n_sources; ++i) at = std::max(at, ready[sources[i]]);
+    return at;
+  }
+
+  // The warp waits for something outside its registers: nothing of it issues before `cycle`.
+  void hold(uint32_t warp, uint64_t cycle) { next_issue_[warp] = std::max(next_issue_[warp], cycle); }
 
   // All warps of the block have met at a barrier: nobody goes on before the last one.
   void barrier() {

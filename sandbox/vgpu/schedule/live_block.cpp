@@ -26,7 +26,8 @@ LiveBlock::LiveBlock(const Plan &plan, Run &run)
       frames_(std::make_unique<Pages>(plan.frame_bytes * plan.warps)),
       local_(std::make_unique<Pages>(plan.local_stride * plan.warps * kWarpLanes)),
       joins_(std::make_unique<Pages>(sizeof(Join) * kJoins * plan.warps)),
-      shared_(std::make_unique<Pages>(plan.shared_bytes + 64)) {
+      shared_(std::make_unique<Pages>(plan.shared_bytes + 64)),
+      async_(plan.warps) {
   if (plan.watch == Watch::tracking) {
     known_ = std::make_unique<Pages>(plan.frame_bytes * plan.warps);
     known_memory_ =
@@ -58,6 +59,7 @@ void LiveBlock::make_warps(Run &run) {
   for (uint32_t id = 0; id < plan_.warps; ++id) {
     Warp &w = warps_[id];
     w.run = &run;
+    w.async = &async_;
     w.id = id;
     w.first_thread = id * kWarpLanes;
     w.frames = frames_->data() + plan_.frame_bytes * id;
@@ -76,6 +78,7 @@ void LiveBlock::start(Run &run, uint64_t number) {
   for (uint32_t thread = 0; entry.local_bytes && thread < plan_.threads; ++thread)
     poison_words(run, run.local + thread * plan_.local_stride, entry.local_bytes);
   if (known_memory_) std::memset(known_memory_->data(), 0, known_memory_->bytes());
+  async_.begin_block();
   std::fill(std::begin(barriers_), std::end(barriers_), Barrier{});
   for (Warp &w : warps_) {
     const uint32_t left = plan_.threads - w.first_thread;

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "../exec/pending.h"
 #include "../observe/scoreboard.h"
 #include "plan.h"
 
@@ -19,6 +20,8 @@ class LiveBlock {
   enum class Outcome { finished, stuck, stopped };
   Outcome run(Run &);
 
+  // Asynchronous copies of single threads that nobody waited for.
+  uint64_t copies_left() const { return async_.copies_left(); }
   uint64_t chain_cycles() const { return scoreboard_ ? scoreboard_->block_cycles() : 0; }
 
  private:
@@ -37,6 +40,7 @@ class LiveBlock {
   Barrier barriers_[16];
   std::unique_ptr<Pages> frames_, known_, local_, joins_, shared_, known_memory_;
   std::unique_ptr<Scoreboard> scoreboard_;
+  AsyncState async_;
   bool changed_ = false;               // in this round a warp ended or came to a barrier
 };
 

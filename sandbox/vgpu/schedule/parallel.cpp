@@ -92,6 +92,7 @@ class ParallelRun {
       for (size_t i = 0; i < next.op_counts.size(); ++i) add(outcome.harvest.op_counts[i], next.op_counts[i]);
       outcome.harvest.counts.blocks += next.counts.blocks;
       outcome.harvest.counts.warps += next.counts.warps;
+      outcome.harvest.counts.async_copies_dropped += next.counts.async_copies_dropped;
       outcome.harvest.counts.threads += next.counts.threads;
       outcome.harvest.printed += next.printed;
       outcome.harvest.faults = next.faults;

@@ -57,6 +57,7 @@ Worker::Block Worker::next_block(uint64_t number) {
 
 void Worker::finish(Block block) {
   ++blocks_;
+  copies_dropped_ += run_.stop.stopped ? 0 : block->copies_left();
   chain_sum_ += block->chain_cycles();
   chain_max_ = std::max(chain_max_, block->chain_cycles());
   unused_.push_back(std::move(block));
@@ -91,7 +92,7 @@ Worker::Harvest Worker::harvest() {
   run_.counts = counts_.data();
   run_.reserve = run_.granted;
   host_.printed.clear();
-  blocks_ = chain_sum_ = chain_max_ = 0;
+  blocks_ = copies_dropped_ = chain_sum_ = chain_max_ = 0;
   return harvest;
 }
 
@@ -100,6 +101,7 @@ Counts Worker::base_counts() const {
   counts.blocks = blocks_;
   counts.warps = blocks_ * plan_.warps;
   counts.threads = blocks_ * plan_.threads;
+  counts.async_copies_dropped = copies_dropped_;
   counts.chain_cycles_sum = plan_.options.scoreboard ? chain_sum_ : 0;
   counts.chain_cycles_max = plan_.options.scoreboard ? chain_max_ : 0;
   return counts;

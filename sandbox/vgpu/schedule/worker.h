@@ -49,7 +49,7 @@ class Worker {
   Run run_;
   std::deque<Block> waiting_;          // live, stuck, in the order in which they get their next turn
   std::vector<Block> unused_;
-  uint64_t blocks_ = 0, chain_sum_ = 0, chain_max_ = 0;
+  uint64_t blocks_ = 0, copies_dropped_ = 0, chain_sum_ = 0, chain_max_ = 0;
 };
 
 }  // namespace vgpu
