@@ -1,6 +1,7 @@
 // One build of the interpreter: the table of its handlers and the loop that runs them.
 #include "../observe/scoreboard.h"
 #include "builds.h"
+#include "fragments.h"
 #include "table.h"
 #include "tracking.h"
 
@@ -20,7 +21,10 @@ struct Table {
     add_control(handlers);
     add_warp_operations(handlers);
     add_async(handlers);
-    add_matrix(handlers);
+    add_mma(handlers);
+    add_quads(handlers);
+    add_ldmatrix(handlers);
+    add_wmma(handlers);
   }
 };
 
@@ -82,8 +86,10 @@ void execute_tracked(Warp &w, const Op *op) {
       return;
     }
     const Operands used = operands_of(w, op);
-    const u32 known = used.destinations ? known_result(w, op, used) : 0;
-    for (u32 i = 0; i < used.destinations; ++i) {
+    // A matrix operation mixes lanes: its handler says what becomes known.
+    const bool mixes = mixes_lanes(op->form);
+    const u32 known = used.destinations && !mixes ? known_result(w, op, used) : 0;
+    for (u32 i = 0; i < used.destinations && !mixes; ++i) {
       u32 &cell = known_lanes(w, used.destination[i]);
       cell = (cell & ~w.mask) | (known & w.mask);
     }

@@ -19,7 +19,10 @@ void add_atomics(HandlerTable &);
 void add_control(HandlerTable &);
 void add_warp_operations(HandlerTable &);
 void add_async(HandlerTable &);
-void add_matrix(HandlerTable &);
+void add_mma(HandlerTable &);
+void add_quads(HandlerTable &);
+void add_ldmatrix(HandlerTable &);
+void add_wmma(HandlerTable &);
 
 inline void set_all(HandlerTable &table, uint16_t form, Handler handler) {
   for (auto &row : table) row[form] = handler;

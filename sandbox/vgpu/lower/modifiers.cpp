@@ -76,7 +76,6 @@ void decode_family(std::string_view opcode, std::string_view base, Op &op) {
       }
     }
   }
-  if (base == "ldmatrix") op.kind = has_token(opcode, "trans");
   if (base == "dp2a") op.kind = has_token(opcode, "hi") ? 16 : 0;
   if (base == "isspacep") {
     const std::string_view space = token_at(opcode, 1);
