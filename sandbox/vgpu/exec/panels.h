@@ -18,7 +18,6 @@ namespace vgpu {
 typedef f32 Eight __attribute__((vector_size(32)));
 typedef u32 EightWords __attribute__((vector_size(32)));
 typedef u16 EightHalves __attribute__((vector_size(16)));
-typedef u32 FourWords __attribute__((vector_size(16)));
 
 template <class V>
 inline void load_vector(V &v, const void *from) { std::memcpy(&v, from, sizeof v); }
@@ -29,7 +28,7 @@ inline void widen_half_words(const EightWords &halves, Eight &out) {
   EightWords bits;
   const Eight scaled = reinterpret_cast<const Eight &>(shifted) * 0x1p112f;
   std::memcpy(&bits, &scaled, sizeof bits);
-  bits |= (shifted >= 0x0f800000) & 0x7f800000;               // infinity and NaN
+  bits |= reinterpret_cast<EightWords>(shifted >= 0x0f800000) & 0x7f800000;      // infinity and NaN
   bits |= (halves & 0x8000) << 16;
   std::memcpy(&out, &bits, sizeof out);
 }

@@ -1,7 +1,8 @@
 // Handlers of wmma.load and wmma.store: fragments as in exec/fragments.h, moved by ordinary accesses.
 //
 // The elements that a lane holds side by side (those of one register; of accumulators a pair) are a cell. A cell whose
-// elements also lie side by side in memory is one access of the warp; otherwise each of its elements is one. Each is
+// elements also lie side by side in memory is one access of the warp. Where they do not, elements of 16 bits are moved
+// as the transposed 8 x 8 block, one access too (as ptxas does with movmatrix); others one by one. Each access is
 // checked for bounds and natural alignment, counted and tracked like a load or store of that size. Each lane uses its
 // own address and stride; the manual wants them equal.
 // https://docs.nvidia.com/cuda/parallel-thread-execution/#warp-level-matrix-instructions-wmma-ld
@@ -19,23 +20,28 @@ struct Geometry {
   u32 bits;                          // of an element
   bool inner_first;                  // cells are numbered along the inner direction first (b)
   bool together;                     // elements of a cell lie side by side in memory
+  bool turned;                       // those of the transposed block do
   u32 registers, listed;             // of a fragment; as the form lists them
   u32 register_bytes;
 
   explicit Geometry(const Op *op)
       : outer_groups(op->v[0] & 0xff), inner_groups(op->v[0] >> 8), per(op->v[1] & 0xff), bits(op->v[1] >> 8),
-        inner_first(op->kind & 1), together(op->kind & 2), registers(op->n), listed(op->v[2]),
+        inner_first(op->kind & 1), together(op->kind & 2), turned(!together && per == 2 && bits == 16),
+        registers(op->n), listed(op->v[2]),
         register_bytes(op->bytes) {}
   u32 cells() const { return outer_groups * inner_groups; }
   u32 cell_bytes() const { return per * bits / 8; }
   u32 registers_of_cell() const { return cell_bytes() / register_bytes; }
-  u32 accesses_of_cell() const { return together ? 1 : per; }
-  u32 access_bytes() const { return together ? cell_bytes() : bits / 8; }
+  u32 accesses_of_cell() const { return together || turned ? 1 : per; }
+  u32 access_bytes() const { return together || turned ? cell_bytes() : bits / 8; }
+  // The bytes that are known or not as one.
+  u32 piece_bytes() const { return turned ? 2 : register_bytes; }
 
   // Byte offset of access `part` of a lane's cell; `stride` counts elements.
   u64 offset(u32 cell, u32 part, u32 lane, u64 stride) const {
     const u32 outer_group = inner_first ? cell / inner_groups : cell % outer_groups;
     const u32 inner_group = inner_first ? cell % inner_groups : cell / outer_groups;
+    if (turned) return ((inner_group * 8 + lane / 4) * stride + outer_group * 8 + lane % 4 * 2) * 2;
     const u64 outer = outer_group * 8 + lane / 4, inner = (inner_group * 4 + lane % 4) * per + part;
     return (together ? outer * stride + inner : inner * stride + outer) * bits / 8;
   }
@@ -53,7 +59,7 @@ bool read_start(Warp &w, const Op *op, Start &start) {
   return true;
 }
 
-// A cell of every lane on its way, and the lanes in which each of its registers is known.
+// A cell of every lane on its way, and the lanes in which each of its registers (of a turned cell: halves) is known.
 struct Staged {
   alignas(16) char bytes[kWarpSize][16];
   u32 known[2] = {kAllLanes, kAllLanes};
@@ -62,9 +68,9 @@ struct Staged {
 // The `bytes` at `at` of a state space become, or are, what bytes from `skip` on of the lane's cell are.
 template <Access access>
 void track(const Geometry &g, uint8_t *map, u64 at, u32 bytes, u32 skip, u32 lane, Staged &staged) {
-  const u32 piece = bytes < g.register_bytes ? bytes : g.register_bytes;
+  const u32 piece = bytes < g.piece_bytes() ? bytes : g.piece_bytes();
   for (u32 i = 0; i < bytes; i += piece) {
-    u32 &known = staged.known[(skip + i) / g.register_bytes];
+    u32 &known = staged.known[(skip + i) / g.piece_bytes()];
     if (access == Access::store) set_known(map, at + i, piece, in_mask(known, lane));
     else if (!all_known(map, at + i, piece)) known &= ~(1u << lane);
   }
@@ -116,6 +122,19 @@ bool move_cell(Warp &w, const Op *op, const Geometry &g, const Start &start, u32
   return true;
 }
 
+// Element e of lane 4 g + t changes places with element g mod 2 of lane 4 (2 t + e) + g div 2.
+void transpose(Staged &staged) {
+  const Staged from = staged;
+  staged.known[0] = staged.known[1] = 0;
+  for (u32 lane = 0; lane < kWarpSize; ++lane) {
+    for (u32 e = 0; e < 2; ++e) {
+      const u32 other = (lane % 4 * 2 + e) * 4 + lane / 8, element = lane / 4 % 2;
+      std::memcpy(staged.bytes[lane] + 2 * e, from.bytes[other] + 2 * element, 2);
+      staged.known[e] |= (from.known[element] >> other & 1) << lane;
+    }
+  }
+}
+
 // Register i of the cell -> its slot, and back.
 void write_register(const Warp &w, u32 slot, const Geometry &g, u32 i, const Staged &staged) {
   const u32 bytes = g.register_bytes;
@@ -137,6 +156,10 @@ const Op *wmma_load(Warp &w, const Op *op) {
   for (u32 cell = 0; cell < g.cells(); ++cell) {
     Staged staged;
     if (!move_cell<W, S, Access::load>(w, op, g, start, cell, staged)) return nullptr;
+    if (g.turned) {
+      transpose(staged);
+      staged.known[0] &= staged.known[1];
+    }
     for (u32 i = 0; i < g.registers_of_cell(); ++i) {
       // A form may list more registers than its shape needs: they hold copies.
       for (u32 r = cell * g.registers_of_cell() + i; r < g.listed; r += g.registers) {
@@ -160,6 +183,10 @@ const Op *wmma_store(Warp &w, const Op *op) {
       const u32 slot = registers[cell * g.registers_of_cell() + i];
       read_register(w, slot, g, i, staged);
       if (W::kind == Watch::tracking) staged.known[i] = known_lanes(w, slot);
+    }
+    if (g.turned) {
+      staged.known[1] = staged.known[0];
+      transpose(staged);
     }
     if (!move_cell<W, S, Access::store>(w, op, g, start, cell, staged)) return nullptr;
   }
