@@ -1,6 +1,6 @@
-// C = A B^T in f16 with f32 sums on tensor cores: A is M x K, B is N x K, both by rows. A block of four warps makes 64 x 64
-// elements of C; slices of 32 columns arrive by cp.async, one ahead of the one in use. Rows are padded to 80 bytes, so that
-// ldmatrix meets no bank twice.
+// C = A B^T in f16 with f32 sums on tensor cores: A is M x K, B is N x K, both by rows; M and N multiples of 64, K of 32.
+// A block of four warps makes 64 x 64 elements of C; slices of 32 columns arrive by cp.async, one ahead of the one in
+// use. Rows are padded to 80 bytes, so that ldmatrix meets no bank twice.
 #include <cuda_fp16.h>
 
 constexpr int kTile = 64, kSlice = 32, kRow = kSlice + 8, kThreads = 128, kStages = 2;

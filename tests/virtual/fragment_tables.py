@@ -26,7 +26,8 @@ def a_table(bits: int, m: int, k: int) -> Table:
             return group, thread * per_register + i
         row = group if (i // per_register) % 2 == 0 else group + 8
         column = thread * per_register + i % per_register
-        upper = i // (2 * per_register)  # the manual: "+ 8" (f16), "+ 16" (s8), "+ 4" (tf32, f64) for the upper registers
+        # The manual: "+ 8" (f16), "+ 16" (s8), "+ 4" (tf32, f64) for the upper registers.
+        upper = i // (2 * per_register)
         return row, column + upper * 4 * per_register
 
     return place
@@ -110,5 +111,6 @@ def unpack(registers: Array, bits: int) -> Array:
     if bits == 64:
         return np.ascontiguousarray(registers.T)
     per = 32 // bits
-    held = [registers[i // per] >> np.uint32(i % per * bits) & np.uint32((1 << bits) - 1) for i in range(len(registers) * per)]
+    mask, count = np.uint32((1 << bits) - 1), len(registers) * per
+    held = [registers[i // per] >> np.uint32(i % per * bits) & mask for i in range(count)]
     return np.stack(held, axis=1)

@@ -15,8 +15,8 @@ STYLES = ("near", "wide", "special")
 
 
 def draw(rng: np.random.Generator, kind: str, shape: tuple[int, int], style: str) -> Array:
-    """`near`: exponents around one, so that every rounding shows; `wide`: any bits that are finite; `special`: near with
-    a few zeros, subnormals, infinities, NaN and extremes.
+    """`near`: exponents around one, so that every rounding shows; `wide`: any bits that are finite; `special`: near
+    with a few zeros, subnormals, infinities, NaN and extremes.
     """
     bits = BITS[kind]
     dtype = np.uint64 if bits == 64 else np.uint32

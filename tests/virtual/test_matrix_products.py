@@ -63,7 +63,10 @@ def _integers() -> list[Form]:
     for bits, shapes in ((8, ((8, 16), (16, 16), (16, 32))), (4, ((8, 32), (16, 32), (16, 64)))):
         signs = [(f"{x}{bits}", f"{y}{bits}") for x in "su" for y in "su"]
         forms += [
-            _form((m, 8, k), ("s32", a, b, "s32"), how) for m, k in shapes for a, b in signs for how in ("", "satfinite")
+            _form((m, 8, k), ("s32", a, b, "s32"), how)
+            for m, k in shapes
+            for a, b in signs
+            for how in ("", "satfinite")
         ]
     bit_shapes = ((8, 128), (16, 128), (16, 256))
     return forms + [_form((m, 8, k), ("s32", "b1", "b1", "s32"), how) for m, k in bit_shapes for how in ("xor", "and")]

@@ -16,7 +16,10 @@ SOURCE = Path(__file__).parent / "matrix_twins.cpp"
 FLAGS = ["-std=c++17", "-O2", "-ffp-contract=off", "-fno-strict-aliasing", "-fno-trapping-math", "-fno-math-errno"]
 WARNINGS = ["-Wall", "-Wextra", "-Werror"]
 X86 = platform.machine() in ("x86_64", "AMD64")
-LEVELS = {"base": [], "v3": ["-march=x86-64-v3"], "v4": ["-march=x86-64-v4", "-mprefer-vector-width=256"]} if X86 else {"base": []}
+LEVELS = {"base": [], "v3": ["-march=x86-64-v3"], "v4": ["-march=x86-64-v4", "-mprefer-vector-width=256"]}
+if not X86:
+    LEVELS = {"base": []}
+NEEDED = {"v3": {"avx2", "fma", "f16c", "bmi2"}, "v4": {"avx512f", "avx512bw", "avx512dq", "avx512vl"}}
 SHAPES = 13
 
 Twins = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -40,9 +43,8 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> Twins:
 
 
 def runnable(level: str) -> bool:
-    needed = {"base": set(), "v3": {"avx2", "fma", "f16c", "bmi2"}, "v4": {"avx512f", "avx512bw", "avx512dq", "avx512vl"}}
     info = Path("/proc/cpuinfo")
-    return level == "base" or (info.exists() and needed[level] <= set(info.read_text().split()))
+    return level == "base" or (info.exists() and NEEDED[level] <= set(info.read_text().split()))
 
 
 @pytest.mark.parametrize("level", LEVELS)

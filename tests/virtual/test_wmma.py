@@ -79,7 +79,12 @@ SHAPES = [(16, 16, 16), (32, 8, 16), (8, 32, 16)]
 PLAIN = [Case(shape, (d, "f16", "f16", c)) for shape in SHAPES for d in ("f32", "f16") for c in ("f32", "f16")]
 PLAIN += [Case(shape, ("f32", "bf16", "bf16", "f32")) for shape in SHAPES]
 PLAIN += [Case((16, 16, 8), ("f32", "tf32", "tf32", "f32"))]
-PLAIN += [Case(shape, ("s32", kind, kind, "s32"), how) for shape in SHAPES for kind in ("s8", "u8") for how in ("", "satfinite")]
+PLAIN += [
+    Case(shape, ("s32", kind, kind, "s32"), how)
+    for shape in SHAPES
+    for kind in ("s8", "u8")
+    for how in ("", "satfinite")
+]
 PLAIN += [Case((8, 8, 4), ("f64",) * 4, mode) for mode in ("", "rn", "rz", "rm", "rp")]
 PLAIN += [Case((8, 8, 32), ("s32", kind, kind, "s32"), how) for kind in ("s4", "u4") for how in ("", "satfinite")]
 PLAIN += [Case((8, 8, 128), ("s32", "b1", "b1", "s32"), how) for how in ("xor", "and")]
@@ -202,7 +207,8 @@ def test_loads_are_counted_as_the_accesses_they_stand_for(a: str, b: str, c: str
     counts = _launch(case, images)[0].counts
     assert (counts["global_load_requests"], counts["global_load_sectors"]) == (requests, sectors)
     assert counts["global_load_bytes"] == 512 + 512 + 1024
-    assert (counts["global_store_requests"], counts["global_store_sectors"], counts["global_store_bytes"]) == (4, 32, 1024)
+    assert (counts["global_store_requests"], counts["global_store_sectors"]) == (4, 32)
+    assert counts["global_store_bytes"] == 1024
 
 
 @pytest.mark.parametrize(("padding", "wavefronts"), [(0, 4 * 2), (8, 4), (16, 4 * 4)])
@@ -291,7 +297,8 @@ def _module(case: Case, stride: bool, before: str, between: str, decide: str) ->
         lines += [f"mov.u64 g{name}, pool_{name};\ncvta.shared.u64 g{name}, g{name};" for name in "abcd"]
     base = "s" if case.space in ("shared", "shared::cta") else "g"
     lines.append(before)
-    lines += [f"{case.access(name)} {_list(lists[name])}, [{base}{name}]{_stride(case, name, stride)};" for name in "abc"]
+    for name in "abc":
+        lines.append(f"{case.access(name)} {_list(lists[name])}, [{base}{name}]{_stride(case, name, stride)};")
     lines.append(between + f"{case.opcode} " + ", ".join(_list(lists[name]) for name in "dabc") + ";")
     if decide:
         lines.append(f"setp.eq.b32 p, {decide}, 1;\n@p bra END;")

@@ -35,8 +35,9 @@ void decode_product(std::string_view opcode, Op &op) {
     op.kind = mark(tokens, {"row"}, {"col"});
     return;
   }
-  op.kind = uint8_t(mark(tokens, {"u8", "u4", "e4m3"}, {"s8", "s4", "e5m2"}) | (has_token(opcode, "xor") ? xor_bits : 0) |
-                    (has_token(opcode, "satfinite") ? clamped : 0));
+  op.kind = mark(tokens, {"u8", "u4", "e4m3"}, {"s8", "s4", "e5m2"});
+  if (has_token(opcode, "xor")) op.kind |= xor_bits;
+  if (has_token(opcode, "satfinite")) op.kind |= clamped;
 }
 
 struct Shape { uint32_t m = 0, n = 0, k = 0; };
