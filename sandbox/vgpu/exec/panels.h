@@ -2,9 +2,9 @@
 // (exec/products.h).
 //
 // A register of a holds 8 rows of 8 (tf32: 4) neighbours, so it is widened in one go. Columns of b, c and d are taken
-// in the order 0 2 4 6 1 3 5 7: then two accumulator registers lie side by side in a vector, and the four words of a row
-// of b are transposed within each half of it. Vectors are those of the compiler (g++, clang), so every build has them;
-// the intrinsics below each have a portable twin beside them.
+// in the order 0 2 4 6 1 3 5 7: then two accumulator registers lie side by side in a vector, and the four words of a
+// row of b are transposed within each half of it. Vectors are those of the compiler (g++, clang), so every build has
+// them; the intrinsics below each have a portable twin beside them.
 #pragma once
 
 #include "products.h"
