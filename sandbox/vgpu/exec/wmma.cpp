@@ -37,25 +37,35 @@ struct Geometry {
   // The bytes that are known or not as one.
   u32 piece_bytes() const { return turned ? 2 : register_bytes; }
 
-  // Byte offset of access `part` of a lane's cell; `stride` counts elements.
-  u64 offset(u32 cell, u32 part, u32 lane, u64 stride) const {
+  // The place of an element in memory: lines, which are a stride apart, and elements of a line.
+  struct At { u64 line, along; };
+  At at(u64 outer, u64 inner) const { return together ? At{outer, inner} : At{inner, outer}; }
+  // Of a lane within its group, and of access `part` of a cell.
+  At of_lane(u32 lane) const { return turned ? At{lane / 4, lane % 4 * 2} : at(lane / 4, lane % 4 * per); }
+  At of_access(u32 cell, u32 part) const {
     const u32 outer_group = inner_first ? cell / inner_groups : cell % outer_groups;
     const u32 inner_group = inner_first ? cell % inner_groups : cell / outer_groups;
-    if (turned) return ((inner_group * 8 + lane / 4) * stride + outer_group * 8 + lane % 4 * 2) * 2;
-    const u64 outer = outer_group * 8 + lane / 4, inner = (inner_group * 4 + lane % 4) * per + part;
-    return (together ? outer * stride + inner : inner * stride + outer) * bits / 8;
+    return at(outer_group * 8, inner_group * 4 * per + part);
   }
 };
 
-// Address and stride of each lane, read before anything is written: a result may lie where they are.
-struct Start { Lanes64 address; u64 stride[kWarpSize]; };
+// Where each lane starts, and bits from line to line; read before anything is written: a result may lie where they
+// were.
+struct Start {
+  Lanes64 address;
+  u64 bits[kWarpSize], stride[kWarpSize];
+};
 
 template <class W, Space S>
-bool read_start(Warp &w, const Op *op, Start &start) {
+bool read_start(Warp &w, const Op *op, const Geometry &g, Start &start) {
   if (!whole_warp(w, op) || !W::known_address(w, op, S, op->a, op->offset)) return false;
   gather_addresses(w, op, start.address);
   if (op->c != kNone && !W::known_address(w, op, S, op->c, 0)) return false;
-  for (u32 i = 0; i < kWarpSize; ++i) start.stride[i] = op->c == kNone ? op->v[3] : lanes_at<u32>(w, op->c)[i];
+  for (u32 i = 0; i < kWarpSize; ++i) {
+    const Geometry::At at = g.of_lane(i);
+    start.stride[i] = u64(op->c == kNone ? op->v[3] : lanes_at<u32>(w, op->c)[i]) * g.bits;
+    start.bits[i] = at.line * start.stride[i] + at.along * g.bits;
+  }
   return true;
 }
 
@@ -76,6 +86,23 @@ void track(const Geometry &g, uint8_t *map, u64 at, u32 bytes, u32 skip, u32 lan
   }
 }
 
+template <u32 bytes, Access access>
+void copy(char *base, const Lanes64 &address, u32 mask, u32 skip, Staged &staged) {
+  for (u32 lane = 0; lane < kWarpSize; ++lane) {
+    if (!in_mask(mask, lane)) continue;
+    char *memory = base + address.at[lane], *cell = staged.bytes[lane] + skip;
+    std::memcpy(access == Access::store ? memory : cell, access == Access::store ? cell : memory, bytes);
+  }
+}
+template <Access access>
+void copy_any(u32 bytes, char *base, const Lanes64 &address, u32 mask, u32 skip, Staged &staged) {
+  if (bytes == 1) copy<1, access>(base, address, mask, skip, staged);
+  if (bytes == 2) copy<2, access>(base, address, mask, skip, staged);
+  if (bytes == 4) copy<4, access>(base, address, mask, skip, staged);
+  if (bytes == 8) copy<8, access>(base, address, mask, skip, staged);
+  if (bytes == 16) copy<16, access>(base, address, mask, skip, staged);
+}
+
 // One access in one state space: checked, stated, then `staged` is filled from memory or memory from it.
 template <class W, Space S, Access access>
 const Op *move(Warp &w, const Op *op, const Geometry &g, Lanes64 &address, u32 part, Staged &staged) {
@@ -92,21 +119,19 @@ const Op *move(Warp &w, const Op *op, const Geometry &g, Lanes64 &address, u32 p
     }
   }
   char *base = host_base<S>(w, address);
-  for (u32 rest = w.mask; rest; rest &= rest - 1) {
-    const u32 lane = first_lane(rest);
-    char *memory = base + address.at[lane], *register_bytes = staged.bytes[lane] + skip;
-    if (access == Access::store) std::memcpy(memory, register_bytes, bytes);
-    else std::memcpy(register_bytes, memory, bytes);
-  }
+  copy_any<access>(bytes, base, address, w.mask, skip, staged);
   return op + 1;
 }
 
 template <class W, Space S, Access access>
 bool move_cell(Warp &w, const Op *op, const Geometry &g, const Start &start, u32 cell, Staged &staged) {
   for (u32 part = 0; part < g.accesses_of_cell(); ++part) {
+    const Geometry::At at = g.of_access(cell, part);
     Lanes64 address;
-    for (u32 lane = 0; lane < kWarpSize; ++lane)
-      address.at[lane] = start.address.at[lane] + g.offset(cell, part, lane, start.stride[lane]);
+    for (u32 lane = 0; lane < kWarpSize; ++lane) {
+      const u64 bits = start.bits[lane] + at.line * start.stride[lane] + at.along * g.bits;
+      address.at[lane] = start.address.at[lane] + bits / 8;
+    }
     const Op *next;
     if constexpr (S != Space::generic) {
       next = move<W, S, access>(w, op, g, address, part, staged);
@@ -136,15 +161,21 @@ void transpose(Staged &staged) {
 }
 
 // Register i of the cell -> its slot, and back.
+template <class T>
+void write_lanes_of(T *lanes, u32 i, const Staged &staged) {
+  for (u32 lane = 0; lane < kWarpSize; ++lane) std::memcpy(lanes + lane, staged.bytes[lane] + i * sizeof(T), sizeof(T));
+}
+template <class T>
+void read_lanes_of(const T *lanes, u32 i, Staged &staged) {
+  for (u32 lane = 0; lane < kWarpSize; ++lane) std::memcpy(staged.bytes[lane] + i * sizeof(T), lanes + lane, sizeof(T));
+}
 void write_register(const Warp &w, u32 slot, const Geometry &g, u32 i, const Staged &staged) {
-  const u32 bytes = g.register_bytes;
-  for (u32 lane = 0; lane < kWarpSize; ++lane)
-    std::memcpy(w.frame + slot + lane * bytes, staged.bytes[lane] + i * bytes, bytes);
+  if (g.register_bytes == 8) write_lanes_of(lanes_at<u64>(w, slot), i, staged);
+  else write_lanes_of(lanes_at<u32>(w, slot), i, staged);
 }
 void read_register(const Warp &w, u32 slot, const Geometry &g, u32 i, Staged &staged) {
-  const u32 bytes = g.register_bytes;
-  for (u32 lane = 0; lane < kWarpSize; ++lane)
-    std::memcpy(staged.bytes[lane] + i * bytes, w.frame + slot + lane * bytes, bytes);
+  if (g.register_bytes == 8) read_lanes_of(lanes_at<u64>(w, slot), i, staged);
+  else read_lanes_of(lanes_at<u32>(w, slot), i, staged);
 }
 
 template <class W, Space S>
@@ -152,7 +183,7 @@ const Op *wmma_load(Warp &w, const Op *op) {
   const Geometry g(op);
   const u32 *registers = w.run->program->extra.data() + op->target;
   Start start;
-  if (!read_start<W, S>(w, op, start)) return nullptr;
+  if (!read_start<W, S>(w, op, g, start)) return nullptr;
   for (u32 cell = 0; cell < g.cells(); ++cell) {
     Staged staged;
     if (!move_cell<W, S, Access::load>(w, op, g, start, cell, staged)) return nullptr;
@@ -176,7 +207,7 @@ const Op *wmma_store(Warp &w, const Op *op) {
   const Geometry g(op);
   const u32 *registers = w.run->program->extra.data() + op->target;
   Start start;
-  if (!read_start<W, S>(w, op, start)) return nullptr;
+  if (!read_start<W, S>(w, op, g, start)) return nullptr;
   for (u32 cell = 0; cell < g.cells(); ++cell) {
     Staged staged;
     for (u32 i = 0; i < g.registers_of_cell(); ++i) {
