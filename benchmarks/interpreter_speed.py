@@ -1,4 +1,4 @@
-"""How fast the virtual GPU executes: millions of warp instructions a second and core, for eight kernels.
+"""How fast the virtual GPU executes: millions of warp instructions a second and core, for nine kernels.
 
     python benchmarks/interpreter_speed.py [--repeats 7] [--only saxpy] [--json] [--record]
 
@@ -141,6 +141,7 @@ def workloads() -> list[Workload]:
         Workload("transpose_shared", "1500x2000", (63, 47), (32, 8), 64, _transpose),
         Workload("sgemm_naive", "256x256x256", (16, 16), (16, 16), 58, _sgemm(256)),
         Workload("sgemm_tiled", "512x512x512", (4, 4), (256,), 51, _sgemm(512)),
+        Workload("hgemm_mma", "512x512x512", (8, 8), (128,), 18, _hgemm(512)),
         Workload("reduce_sum", "4194304", (256,), (256,), 0, _reduce_sum),
     ]
 
@@ -189,6 +190,19 @@ def _sgemm(size: int) -> Callable[[Machine], Prepared]:
         result = machine.empty((size, size))
         args: list[Argument] = [machine.array(a), machine.array(b), result, size, size, size]
         return Prepared(args, result, a @ b)
+
+    return prepare
+
+
+def _hgemm(size: int) -> Callable[[Machine], Prepared]:
+    """Small multiples of 1/8: every sum is exact."""
+
+    def prepare(machine: Machine) -> Prepared:
+        random = np.random.default_rng(3)
+        a, b = ((random.integers(-8, 9, (size, size)) / 8).astype(np.float16) for _ in range(2))
+        result = machine.empty((size, size))
+        args: list[Argument] = [machine.array(a), machine.array(b), result, size, size, size]
+        return Prepared(args, result, a.astype(np.float32) @ b.astype(np.float32).T)
 
     return prepare
 

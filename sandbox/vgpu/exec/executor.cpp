@@ -2,6 +2,7 @@
 #include "../observe/scoreboard.h"
 #include "builds.h"
 #include "control.h"
+#include "fragments.h"
 #include "table.h"
 #include "tracking.h"
 
@@ -24,7 +25,10 @@ struct Table {
     add_mbarrier(handlers);
     add_bulk(handlers);
     add_cluster(handlers);
-    add_matrix(handlers);
+    add_mma(handlers);
+    add_quads(handlers);
+    add_ldmatrix(handlers);
+    add_wmma(handlers);
   }
 };
 
@@ -86,8 +90,10 @@ void execute_tracked(Warp &w, const Op *op) {
       return;
     }
     const Operands used = operands_of(w, op);
-    const u32 known = used.destinations ? known_result(w, op, used) : 0;
-    for (u32 i = 0; i < used.destinations; ++i) {
+    // A matrix operation mixes lanes: its handler says what becomes known.
+    const bool mixes = mixes_lanes(op->form);
+    const u32 known = used.destinations && !mixes ? known_result(w, op, used) : 0;
+    for (u32 i = 0; i < used.destinations && !mixes; ++i) {
       u32 &cell = known_lanes(w, used.destination[i]);
       cell = (cell & ~w.mask) | (known & w.mask);
     }

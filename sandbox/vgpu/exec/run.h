@@ -94,6 +94,7 @@ struct Warp {
   uint32_t parked_count = 0;
   Path partners[kWarpLanes];           // execute one operation together with the current path
   uint32_t partner_count = 0, own_mask = 0;
+  const Op *elsewhere = nullptr;   // where the warp goes on while lanes wait at a matrix operation
   // Fairness.
   uint32_t visits = 0;             // of heads of waiting loops, and when they began
   uint64_t visits_began = 0;

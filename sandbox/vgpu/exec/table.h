@@ -22,7 +22,10 @@ void add_async(HandlerTable &);
 void add_mbarrier(HandlerTable &);
 void add_bulk(HandlerTable &);
 void add_cluster(HandlerTable &);
-void add_matrix(HandlerTable &);
+void add_mma(HandlerTable &);
+void add_quads(HandlerTable &);
+void add_ldmatrix(HandlerTable &);
+void add_wmma(HandlerTable &);
 
 inline void set_all(HandlerTable &table, uint16_t form, Handler handler) {
   for (auto &row : table) row[form] = handler;

@@ -56,6 +56,12 @@ constexpr Form kForms[] = {
   {#name, pattern, Class::cls, slots, section, signature},
 #define ATOM(name, pattern, cls, slots, section, signature, ...) \
   {#name, pattern, Class::cls, slots, section, signature},
+#define PRODUCT(name, pattern, slots, section, signature, ...) \
+  {#name, pattern, Class::matrix, slots, section, signature},
+#define WMMA_LOAD(name, pattern, cls, slots, section, signature, ...) \
+  {#name, pattern, Class::cls, slots, section, signature},
+#define WMMA_STORE(name, pattern, cls, slots, section, signature, ...) \
+  {#name, pattern, Class::cls, slots, section, signature},
 #include "all.def"
 };
 static_assert(sizeof kForms / sizeof kForms[0] == form_count, "one row per form");

@@ -24,6 +24,9 @@ enum FormId : uint16_t {
 #define LOAD(name, ...) form_##name,
 #define STORE(name, ...) form_##name,
 #define ATOM(name, ...) form_##name,
+#define PRODUCT(name, ...) form_##name,
+#define WMMA_LOAD(name, ...) form_##name,
+#define WMMA_STORE(name, ...) form_##name,
 #include "all.def"
   form_count,
 };

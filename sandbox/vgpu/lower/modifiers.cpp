@@ -80,7 +80,6 @@ void decode_family(std::string_view opcode, std::string_view base, Op &op) {
     const bool shared = opcode.find(".shared") != std::string_view::npos;
     op.kind = shared ? 0 : kGenericBarrier;
   }
-  if (base == "ldmatrix") op.kind = has_token(opcode, "trans");
   if (base == "dp2a") op.kind = has_token(opcode, "hi") ? 16 : 0;
   if (base == "isspacep") {
     const std::string_view space = token_at(opcode, 1);

@@ -201,7 +201,7 @@ Want read_want(std::string_view text) {
   if (field == "c") want.field = field_c;
   if (field.size() == 2 && field[0] == 'v') want.field = uint8_t(field_v0 + (field[1] - '0'));
   if (field == "v") want.field = field_v0;
-  if (field[0] == 'e') want.length = uint8_t(field[1] - '0');
+  if (field[0] == 'e') want.length = field.size() == 1 ? 0 : uint8_t(field[1] - '0');
   else if (field.size() == 2 || field.size() == 5) want.whole = ' ';
   return want;
 }

@@ -3,6 +3,7 @@
 #include "../isa/isa.h"
 #include "calls.h"
 #include "frame_params.h"
+#include "matrix_forms.h"
 #include "modifiers.h"
 
 namespace vgpu {
@@ -138,7 +139,8 @@ void select_move(const Selection &s, const ptx::Instruction &instruction) {
 // ------------------------------------------------------------------------------------------------------------
 
 bool is_access(std::string_view base) {
-  return base == "ld" || base == "st" || base == "ldu" || base == "atom" || base == "red" || base == "ldmatrix";
+  return base == "ld" || base == "st" || base == "ldu" || base == "atom" || base == "red" || base == "ldmatrix" ||
+         base == "stmatrix";
 }
 uint32_t element_bytes(std::string_view opcode) {
   return ptx::bytes_of(ptx::type_of(opcode.substr(opcode.rfind('.') + 1)));
@@ -148,7 +150,7 @@ uint32_t element_bytes(std::string_view opcode) {
 void require_vector(std::string_view opcode, const std::vector<Draft> &drafts) {
   const std::string_view base = token_at(opcode, 0);
   if (!is_access(base)) return;
-  const bool matrix = base == "ldmatrix";
+  const bool matrix = base == "ldmatrix" || base == "stmatrix";
   const uint32_t named = has_token(opcode, matrix ? "x4" : "v4") ? 4 : has_token(opcode, matrix ? "x2" : "v2") ? 2 : 1;
   for (size_t i = drafts.size(); i-- > 0;) {
     if (drafts[i].op.bytes == 0) continue;             // a conversion behind the access
@@ -227,6 +229,9 @@ void select_plain(const Selection &s, const ptx::Instruction &instruction) {
   if (form == form_count) throw UnsupportedForm{"this instruction is not executed by the virtual GPU"};
   Draft draft = begin(instruction);
   decode_modifiers(instruction.opcode, draft.op);
+  draft.op.form = form;
+  decode_matrix(instruction.opcode, draft.op);
+  require_fragment(instruction.opcode, instruction.operands, draft.op);
   if (is_access(token_at(instruction.opcode, 0))) draft.op.bytes = uint8_t(element_bytes(instruction.opcode));
   std::vector<ptx::Operand> operands = instruction.operands;
   if (form == form_lop3_b32) {
