@@ -155,6 +155,13 @@ OUTPUTS = [
         head="#pragma kernelevo temp float t[n]"),
     add("an uninitialised register", 'float r; asm("{ .reg .f32 u; mov.f32 %0, u; }" : "=f"(r));'
         " if (i < n) c[i] = a[i] + b[i] + (r < 1000 ? r : 0);", W),
+    add("an asynchronous copy that nobody waits for", """
+    __shared__ float s[256];
+    if (i < n) {
+        asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" :: "r"((int)__cvta_generic_to_shared(s + threadIdx.x)),
+                     "l"(a + i));
+        c[i] = ((volatile float*)s)[threadIdx.x] + b[i];
+    }""", W),
     add("uninitialised shared memory", "__shared__ float s[256]; if (i < n) c[i] = a[i] + b[i] + s[threadIdx.x];", W),
     add("a poison that gives itself away: equal halves",
         "if (i < n) { unsigned p = __float_as_uint(((volatile float*)c)[i]);"
@@ -236,21 +243,14 @@ ENDLESS = [
         "else flag[0] = 1; " + RIGHT, L, "instructions", head="__device__ int flag[1];"),
 ]  # fmt: skip
 
-# What the virtual GPU does not see yet: it runs blocks and warps in one order, copies at once, and ignores clusters
-# that a kernel declares. These pass and should not: strict xfails.
+# What the virtual GPU does not see yet: it runs blocks and warps in one order, and ignores clusters that a kernel
+# declares. These pass and should not: strict xfails.
 UNSEEN = [
     total("blocks that add without atomics", Status.RACE, publish="*out += sum;"),
     total("a block that reads what an earlier one wrote", Status.RACE, publish="""
         if (blockIdx.x) sum += part[blockIdx.x - 1]; part[blockIdx.x] = sum;
         if (blockIdx.x == gridDim.x - 1) *out = sum;"""),
     total("a warp that reads what earlier ones wrote, without a barrier", Status.RACE, barrier=""),
-    add("an asynchronous copy that nobody waits for", """
-    __shared__ float s[256];
-    if (i < n) {
-        asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" :: "r"((int)__cvta_generic_to_shared(s + threadIdx.x)),
-                     "l"(a + i));
-        c[i] = ((volatile float*)s)[threadIdx.x] + b[i];
-    }""", T),
     Kernel("a cluster that does not divide the grid", "vector_add", add("", RIGHT).text.replace(
         "__global__ void", "__global__ void __cluster_dims__(2, 1, 1)"), Status.UNSUPPORTED),
 ]  # fmt: skip

@@ -1,10 +1,10 @@
-"""A kernel frame for what is copied in the background: each thread has 16 bytes of shared memory that hold OLD values, 16
-bytes of `source` in global memory that hold NEW ones, and may take snapshots of its shared bytes at any point.
+"""A kernel frame for what is copied in the background, with values from before (OLD) and after (NEW) the copy.
 
-A body is PTX; `%slot` is the shared address of the thread's bytes, `%from` the global address of its source, `%tid` its
-number, `%bar` the shared address of 64 bytes for mbarriers, `%out` the global address of the results. `snapshot(n)` stores
-the thread's bytes as row n of the result, `note(n, register)` a 32-bit register. The registers %r0..%r15, %rd0..%rd15
-(64 bits) and %p0..%p7 are free.
+Each thread has 16 bytes of shared memory that hold OLD values, 16 bytes of `source` in global memory that hold NEW
+ones, and may take snapshots of its shared bytes at any point. A body is PTX; `%slot` is the shared address of the
+thread's bytes, `%from` the global address of its source, `%tid` its number, `%bar` the shared address of 64 bytes for
+mbarriers, `%out` the global address of the results. `snapshot(n)` stores the thread's bytes as row n of the result,
+`note(n, register)` a 32-bit register. The registers %r0..%r15, %rd0..%rd15 (64 bits) and %p0..%p7 are free.
 """
 
 from __future__ import annotations

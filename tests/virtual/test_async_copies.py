@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from staging import THREADS, Timing, new_words, old_words, run, snapshot
 
 OLD, NEW = old_words(), new_words()
@@ -232,3 +234,56 @@ def test_a_wait_takes_until_its_copies_arrive() -> None:
     together = run(COPY + other + WAIT_ALL, source=source, caches=True, scoreboard=True, timing=timing)
     in_turn = run(COPY + WAIT_ALL + other + WAIT_ALL, source=source, caches=True, scoreboard=True, timing=timing)
     assert together.report.counts["chain_cycles_max"] < 6000 < 10000 < in_turn.report.counts["chain_cycles_max"]
+
+
+# --- against a model: any order of copies, commits and waits, each by any threads -------------------------------------
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["copy", "commit", "wait", "all"]), st.integers(0, 3), st.integers(0, 2**THREADS - 1)),
+    max_size=12,
+)
+
+
+class Model:
+    """What each thread's 4 words hold, from the manual's sentences about groups."""
+
+    def __init__(self) -> None:
+        self.words = OLD.copy()
+        self.groups: list[list[list[int]]] = [[[]] for _ in range(THREADS)]  # words copied; the last group is open
+
+    def step(self, what: str, number: int, thread: int) -> None:
+        groups = self.groups[thread]
+        if what == "copy":
+            groups[-1].append(number)
+        elif what == "commit":
+            groups.append([])
+        else:
+            done = len(groups) if what == "all" else max(len(groups) - 1 - number, 0)
+            for group in groups[:done]:
+                for word in group:
+                    self.words[thread, word] = NEW[thread, word]
+                group.clear()
+
+    def pending(self) -> int:
+        return sum(len(group) for groups in self.groups for group in groups)
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS)
+def test_any_order_of_copies_and_waits_gives_what_the_groups_say(steps: list[tuple[str, int, int]]) -> None:
+    text = {
+        "copy": "cp.async.ca.shared.global [%slot+{at}], [%from+{at}], 4;",
+        "commit": "cp.async.commit_group;",
+        "wait": "cp.async.wait_group {number};",
+        "all": "cp.async.wait_all;",
+    }
+    model, body = Model(), "  mov.u32 %r2, %lanemask_eq;\n"
+    for what, number, mask in steps:
+        body += f"  and.b32 %r1, %r2, {mask};\n  setp.ne.u32 %p0, %r1, 0;\n  @%p0 "
+        body += text[what].format(at=4 * number, number=number) + "\n"
+        for thread in range(THREADS):
+            if mask >> thread & 1:
+                model.step(what, number, thread)
+    got = run(body + snapshot(0))
+    np.testing.assert_array_equal(got.rows[0], model.words)
+    assert got.report.counts["async_copies_dropped"] == model.pending()

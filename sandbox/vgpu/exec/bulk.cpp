@@ -1,5 +1,5 @@
-// Handlers of cp.async.bulk: each active lane copies a range of its own, checked and counted when it is issued. Loads are
-// carried out when somebody tests the mbarrier that they signal, stores when their thread waits for their bulk group.
+// Handlers of cp.async.bulk: each active lane copies a range of its own, checked and counted when it is issued. Loads
+// are carried out when somebody tests the mbarrier that they signal, stores when their thread waits for their group.
 // https://docs.nvidia.com/cuda/parallel-thread-execution/#data-movement-and-conversion-instructions-bulk-copy
 //
 // Limits: shared::cluster means the own block. wait_group.read carries a store out as wait_group does (it may complete

@@ -1,5 +1,5 @@
 // cp.reduce.async.bulk: target = target op source, element after element in rising order.
-// https://docs.nvidia.com/cuda/parallel-thread-execution/#data-movement-and-conversion-instructions-cp-reduce-async-bulk
+// Section "cp.reduce.async.bulk" of https://docs.nvidia.com/cuda/parallel-thread-execution/.
 #include "half.h"
 #include "landing.h"
 

@@ -1,5 +1,5 @@
-// Addresses in the shared memory of a cluster. Every block is a cluster of its own, so that a shared::cluster address of
-// the own block is its shared::cta address, and there are no others.
+// Addresses in the shared memory of a cluster. Every block is a cluster of its own, so that a shared::cluster address
+// is a shared::cta address.
 // https://docs.nvidia.com/cuda/parallel-thread-execution/#data-movement-and-conversion-instructions-mapa
 #include "lanes.h"
 #include "table.h"

@@ -69,9 +69,10 @@ const Op *inval(Warp &w, const Op *op) {
   Lanes64 address;
   if (!barrier_addresses<W>(w, op, Access::store, address)) return nullptr;
   for (u32 rest = w.mask; rest; rest &= rest - 1) {
+    const u32 lane = first_lane(rest);
     u64 word;
-    if (!find_barrier<W>(w, address.at[first_lane(rest)], word)) return refuse(w, op, first_lane(rest), kNotInitialised);
-    set_word<W>(w, address.at[first_lane(rest)], 0, false);
+    if (!find_barrier<W>(w, address.at[lane], word)) return refuse(w, op, lane, kNotInitialised);
+    set_word<W>(w, address.at[lane], 0, false);
   }
   return op + 1;
 }
