@@ -213,13 +213,14 @@ bool select_param(const Selection &s, const ptx::Instruction &instruction) {
 // ---------------------------------------------------------------------------------------------------
 
 void select_plain(const Selection &s, const ptx::Instruction &instruction) {
-  const uint16_t form = s.forms.find(instruction.opcode);
+  const std::string opcode = manual_order(instruction.opcode);
+  const uint16_t form = s.forms.find(opcode);
   if (form == form_count) throw UnsupportedForm{"this instruction is not executed by the virtual GPU"};
   Draft draft = begin(instruction);
   decode_modifiers(instruction.opcode, draft.op);
   draft.op.form = form;
-  decode_matrix(instruction.opcode, draft.op);
-  require_fragment(instruction.opcode, instruction.operands, draft.op);
+  decode_matrix(opcode, draft.op);
+  require_fragment(opcode, instruction.operands, draft.op);
   if (is_access(token_at(instruction.opcode, 0))) draft.op.bytes = uint8_t(element_bytes(instruction.opcode));
   std::vector<ptx::Operand> operands = instruction.operands;
   if (form == form_lop3_b32) {
