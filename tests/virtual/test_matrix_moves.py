@@ -44,6 +44,15 @@ def test_stmatrix_stores_what_ldmatrix_would_load_and_nothing_else(count: int, t
     np.testing.assert_array_equal(after, expected)
 
 
+@pytest.mark.parametrize("qualifiers", ["x2.trans.m8n8", "m8n8.trans.x2", "x2.m8n8.trans"])
+def test_qualifiers_may_stand_in_another_order(qualifiers: str) -> None:
+    pool = np.random.default_rng(4).integers(0, 1 << 16, (ROWS, 8), np.uint16)
+    text = f"ldmatrix.sync.aligned.{qualifiers}.shared.b16 {{r0, r1}}, [at];\n"
+    _, _, registers = _launch(text, 2, pool=pool, rows=SCRAMBLED)
+    expected = _fragments([pool[SCRAMBLED[8 * j : 8 * j + 8]] for j in range(2)], transposed=True)
+    np.testing.assert_array_equal(registers[:2], expected)
+
+
 def test_movmatrix_transposes_across_the_warp() -> None:
     matrix = np.random.default_rng(1).integers(0, 1 << 16, (8, 8), np.uint16)
     given = _fragments([matrix], transposed=False)

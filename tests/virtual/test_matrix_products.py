@@ -137,6 +137,34 @@ def test_a_product_that_some_lanes_do_not_execute_is_a_fault(form: Form) -> None
     assert [(fault.kind, fault.instruction[:4]) for fault in report.faults] == [("absent_lane", "mma.")]
 
 
+@pytest.mark.parametrize(
+    ("opcode", "other"),
+    [
+        ("m16n8k32.row.col.satfinite.s32.s8.u8.s32", "m16n8k32.row.col.s32.s8.u8.s32.satfinite"),
+        ("m8n8k4.row.col.rz.f64.f64.f64.f64", "m8n8k4.row.col.f64.f64.f64.f64.rz"),
+        ("m16n8k16.row.col.f32.f16.f16.f32", "row.col.m16n8k16.f32.f16.f16.f32"),
+    ],
+)
+def test_qualifiers_may_stand_in_another_order(opcode: str, other: str) -> None:
+    form = next(form for form in FORMS if form.opcode == "mma.sync.aligned." + opcode)
+    rng = np.random.default_rng(9)
+    wide = form.kinds[0] == "f64"
+    held = [rng.integers(0, 1 << 31, (count, 32), np.uint64) for count in form.registers[1:]]
+    held = [words if wide else words.astype(np.uint32) for words in held]
+    result = _run(form, held)
+    reordered = Form("mma.sync.aligned." + other, form.shape, form.kinds, form.how)
+    np.testing.assert_array_equal(_run(reordered, held), result)
+
+
+def test_a_product_that_no_lane_executes_does_nothing() -> None:
+    form = FORMS[0]
+    held = [np.ones((count, 32), np.uint32) for count in form.registers[1:]]
+    guard = "mov.b32 d0, 77;\nsetp.ne.u32 p, lane, lane;\n@p "
+    report, result = _launch(form, held, form.registers, guard=guard)
+    assert report.faults == ()
+    assert (result[0] == 77).all()
+
+
 def test_a_fragment_of_the_wrong_length_is_not_executed() -> None:
     form = FORMS[0]
     registers = (form.registers[0], form.registers[1] - 1, *form.registers[2:])

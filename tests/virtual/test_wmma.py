@@ -127,6 +127,19 @@ def test_every_row_of_the_table_is_tested(prefix: str) -> None:
     assert missing == []
 
 
+def test_a_rounding_mode_may_stand_behind_the_types() -> None:
+    case = Case((8, 8, 4), ("f64",) * 4, "rp")
+    rng = np.random.default_rng(8)
+    matrices = {name: draw(rng, "f64", case.size(name), "near") for name in "abc"}
+    images = {name: _image(case, name, bits) for name, bits in matrices.items()}
+    behind = case.opcode.replace(".rp", "") + ".rp {d0, d1}, {a0}, {b0}, {c0, c1};\n"
+    # The product of the case comes after this one and takes its result as c.
+    _, stored = _launch(case, images, between=behind + "mov.b64 c0, d0;\nmov.b64 c1, d1;\n")
+    once = product(matrices["a"], matrices["b"], matrices["c"], case.kinds, "rp")
+    expected = product(matrices["a"], matrices["b"], once, case.kinds, "rp")
+    np.testing.assert_array_equal(stored, _image(case, "d", expected))
+
+
 def test_the_stride_may_be_left_out() -> None:
     case = Case((16, 16, 16), ("f32", "f16", "f16", "f32"), layouts=("col", "row", "col", "row"))
     rng = np.random.default_rng(5)

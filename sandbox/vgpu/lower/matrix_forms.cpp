@@ -80,7 +80,42 @@ void decode_fragment(std::string_view opcode, Op &op) {
   op.v[3] = together ? inner : outer;                 // the stride where none is given
 }
 
+// Where a qualifier stands in the manual's order.
+enum Rank { first, sync, aligned, shape, layout, shape_of_wmma, number, transposed, rounding, space, type, last };
+Rank rank_of(std::string_view token, bool wmma) {
+  const auto is_one_of = [token](std::initializer_list<std::string_view> names) {
+    return std::count(names.begin(), names.end(), token) != 0;
+  };
+  if (token == "sync") return sync;
+  if (token == "aligned") return aligned;
+  if (is_one_of({"row", "col"})) return layout;
+  if (token.size() > 1 && token[0] == 'm' && token[1] >= '0' && token[1] <= '9') return wmma ? shape_of_wmma : shape;
+  if (is_one_of({"x1", "x2", "x4"})) return number;
+  if (token == "trans") return transposed;
+  if (is_one_of({"rn", "rz", "rm", "rp"})) return rounding;
+  if (token == "satfinite") return wmma ? last : rounding;
+  if (is_one_of({"xor", "and", "popc"})) return wmma ? first : last;
+  return is_one_of({"global", "shared", "shared::cta"}) ? space : type;
+}
+
 }  // namespace
+
+std::string manual_order(std::string_view opcode) {
+  const std::string_view base = token_at(opcode, 0);
+  const bool wmma = base == "wmma";
+  if (!wmma && base != "mma" && base != "ldmatrix" && base != "stmatrix" && base != "movmatrix")
+    return std::string(opcode);
+  std::vector<std::string_view> tokens = tokens_of(opcode);
+  // wmma.mma, wmma.load.a, wmma.store.d
+  const size_t kept = !wmma ? 1 : token_at(opcode, 1) == "mma" ? 2 : 3;
+  if (tokens.size() < kept) return std::string(opcode);
+  std::stable_sort(tokens.begin() + std::ptrdiff_t(kept), tokens.end(), [wmma](auto a, auto b) {
+    return rank_of(a, wmma) < rank_of(b, wmma);
+  });
+  std::string ordered;
+  for (const std::string_view token : tokens) (ordered += ordered.empty() ? "" : ".") += token;
+  return ordered;
+}
 
 void decode_matrix(std::string_view opcode, Op &op) {
   const std::string_view base = token_at(opcode, 0), second = token_at(opcode, 1);

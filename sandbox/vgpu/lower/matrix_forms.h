@@ -6,6 +6,10 @@
 
 namespace vgpu {
 
+// The opcode with its qualifiers in the manual's order: compilers and people write those of matrix instructions in
+// others, which ptxas takes too. Opcodes of other instructions come back unchanged.
+std::string manual_order(std::string_view opcode);
+
 void decode_matrix(std::string_view opcode, Op &op);
 
 // Throws UnsupportedForm where wmma.load or wmma.store lists another number of registers than its fragment has.

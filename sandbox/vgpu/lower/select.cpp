@@ -224,14 +224,15 @@ uint16_t choose_async_copy(const Selection &s, const ptx::Instruction &instructi
 }
 
 void select_plain(const Selection &s, const ptx::Instruction &instruction) {
-  uint16_t form = s.forms.find(instruction.opcode);
+  const std::string opcode = manual_order(instruction.opcode);
+  uint16_t form = s.forms.find(opcode);
   if (form == form_cp_async) form = choose_async_copy(s, instruction);
   if (form == form_count) throw UnsupportedForm{"this instruction is not executed by the virtual GPU"};
   Draft draft = begin(instruction);
   decode_modifiers(instruction.opcode, draft.op);
   draft.op.form = form;
-  decode_matrix(instruction.opcode, draft.op);
-  require_fragment(instruction.opcode, instruction.operands, draft.op);
+  decode_matrix(opcode, draft.op);
+  require_fragment(opcode, instruction.operands, draft.op);
   if (is_access(token_at(instruction.opcode, 0))) draft.op.bytes = uint8_t(element_bytes(instruction.opcode));
   std::vector<ptx::Operand> operands = instruction.operands;
   if (form == form_lop3_b32) {
