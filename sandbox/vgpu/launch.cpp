@@ -121,7 +121,7 @@ Launcher::Launcher(const LaunchContext &context, const Program &program, const L
 
 void Launcher::bind_operations() {
   ops_ = program_.ops;
-  for (Op &op : ops_) op.run = executor_.handler(op.form, watch_);
+  executor_.bind(ops_.data(), ops_.size(), watch_, options_.plain);
   run_.ops = ops_.data();
 }
 

@@ -149,6 +149,7 @@ struct Options {
   bool caches = false;            // the L1/L2/DRAM sector counts
   bool scoreboard = false;        // chain_cycles_*; needs caches to tell hit from miss
   bool track_uninitialised = false;
+  bool plain = false;             // no quick handlers: the same results and counts, slower (to test the quick ones)
   Timing timing;
 };
 

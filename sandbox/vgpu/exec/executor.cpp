@@ -9,24 +9,32 @@ namespace vgpu {
 namespace {
 
 struct Table {
-  HandlerTable handlers = {};
+  HandlerTable plain = {}, quick = {};
   Table() {
-    add_integer(handlers);
-    add_floating(handlers);
-    add_half(handlers);
-    add_convert(handlers);
-    add_memory(handlers);
-    add_atomics(handlers);
-    add_control(handlers);
-    add_warp_operations(handlers);
-    add_async(handlers);
-    add_matrix(handlers);
+    add_integer(plain);
+    add_floating(plain);
+    add_half(plain);
+    add_convert(plain);
+    add_memory(plain);
+    add_atomics(plain);
+    add_control(plain);
+    add_warp_operations(plain);
+    add_async(plain);
+    add_matrix(plain);
+    add_row_access(quick);
   }
 };
 
-Handler handler(uint16_t form, Watch watch) {
-  static const Table table;
-  return table.handlers[size_t(watch)][form];
+const Table &table() {
+  static const Table handlers;
+  return handlers;
+}
+
+void bind(Op *ops, size_t count, Watch watch, bool plain) {
+  for (Op *op = ops; op != ops + count; ++op) {
+    const Handler quick = table().quick[size_t(watch)][op->form];
+    op->run = quick && !plain ? quick : plain_handler(op->form, watch);
+  }
 }
 
 // The operands of an operation, as frame offsets.
@@ -97,9 +105,11 @@ void execute(Warp &w, const Op *op, Watch watch) {
   execute_plain(w, op);
 }
 
-const Executor kExecutor = {handler, execute};
+const Executor kExecutor = {bind, execute};
 
 }  // namespace
+
+Handler plain_handler(uint16_t form, Watch watch) { return table().plain[size_t(watch)][form]; }
 
 }  // namespace vgpu
 

@@ -6,6 +6,7 @@
 // the stack until the running lanes reach the reconvergence point.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "../lower/program.h"
@@ -122,7 +123,8 @@ enum class Watch : uint8_t { nothing, counters, timing, tracking, count_ };
 
 // One build of the interpreter.
 struct Executor {
-  Handler (*handler)(uint16_t form, Watch);
+  // Gives every operation its handler: the quick one of its form where there is one, or with `plain` never.
+  void (*bind)(Op *ops, size_t count, Watch, bool plain);
   void (*execute)(Warp &, const Op *, Watch);
 };
 

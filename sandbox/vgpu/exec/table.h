@@ -21,6 +21,12 @@ void add_warp_operations(HandlerTable &);
 void add_async(HandlerTable &);
 void add_matrix(HandlerTable &);
 
+// Quick twins: handlers for the common case of a form, which leave every other case, and every fault, to the plain
+// handler. They change neither results nor counts.
+void add_row_access(HandlerTable &quick);
+
+Handler plain_handler(uint16_t form, Watch);
+
 inline void set_all(HandlerTable &table, uint16_t form, Handler handler) {
   for (auto &row : table) row[form] = handler;
 }
