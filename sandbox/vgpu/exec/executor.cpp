@@ -22,6 +22,7 @@ struct Table {
     add_async(plain);
     add_matrix(plain);
     add_row_access(quick);
+    add_uniform_shuffle(quick);
   }
 };
 

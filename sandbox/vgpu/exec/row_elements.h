@@ -22,12 +22,11 @@ inline void fill_row(char *slot, u32 first_lane, T value) {
 #if defined(__AVX2__)
 // 16 elements of 4 bytes, `step` apart, into 16 lanes.
 inline void gather_row(const char *from, s32 step, char *to) {
-  typedef int Signed __attribute__((vector_size(32)));
   Eight ramp;
   make_ramp(u32(step), ramp);
-  const Signed near = Signed(ramp), far = near + 8 * step, every = ~Signed{};
-  const Signed low = __builtin_ia32_gathersiv8si(Signed{}, reinterpret_cast<const int *>(from), near, every, 1);
-  const Signed high = __builtin_ia32_gathersiv8si(Signed{}, reinterpret_cast<const int *>(from), far, every, 1);
+  const auto *base = reinterpret_cast<const int *>(from);
+  const __m256i low = _mm256_i32gather_epi32(base, __m256i(ramp), 1);
+  const __m256i high = _mm256_i32gather_epi32(base, __m256i(ramp + u32(8 * step)), 1);
   std::memcpy(to, &low, sizeof low);
   std::memcpy(to + sizeof low, &high, sizeof high);
 }

@@ -7,6 +7,10 @@
 // rows, and every fault, is theirs.
 #pragma once
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 #include "access.h"
 
 namespace vgpu {
@@ -25,9 +29,8 @@ struct Rows {
 template <class Vector>
 inline bool is_zero(const Vector &x) {
   static_assert(sizeof(Vector) == 32, "one AVX register");
-#if defined(__AVX__)
-  typedef long long Bits __attribute__((vector_size(32)));
-  return __builtin_ia32_ptestz256(Bits(x), Bits(x));
+#if defined(__AVX2__)
+  return _mm256_testz_si256(__m256i(x), __m256i(x));
 #else
   u64 part[4];
   std::memcpy(part, &x, sizeof part);

@@ -24,6 +24,7 @@ void add_matrix(HandlerTable &);
 // Quick twins: handlers for the common case of a form, which leave every other case, and every fault, to the plain
 // handler. They change neither results nor counts.
 void add_row_access(HandlerTable &quick);
+void add_uniform_shuffle(HandlerTable &quick);
 
 Handler plain_handler(uint16_t form, Watch);
 
