@@ -244,11 +244,13 @@ class Machine:
         caches: bool = False,
         scoreboard: bool = False,
         track_uninitialised: bool = False,
+        plain: bool = False,
         timing: Timing | None = None,
     ) -> LaunchReport:
         """Runs one launch to its end, its first fault, or until `budget` warp instructions have run.
 
         `args` are packed by the types that the kernel declares: an Array passes its address, bytes a struct by value.
+        With `plain` no quick path is taken: the same results and counts, slower, to compare the quick ones with.
         Raises BadInput for an unknown kernel or arguments that do not fit.
         """
         declared = self.module.kernel(kernel)
@@ -256,9 +258,8 @@ class Machine:
         request = _Launch(
             kernel.encode(), _dim3(grid), _dim3(block), shared_bytes, int(cooperative), params, len(params)
         )
-        options = _Options(
-            counters, lines, caches, scoreboard, track_uninitialised, ctypes.pointer(_timing_struct(timing or Timing()))
-        )
+        clock = ctypes.pointer(_timing_struct(timing or Timing()))
+        options = _Options(counters, lines, caches, scoreboard, track_uninitialised, plain, clock)
         text = ctypes.c_char_p()
         self._call("vgpu_machine_launch", ctypes.byref(request), ctypes.byref(options), budget, text=text)
         return LaunchReport.from_json(_take(_library(), text))
@@ -357,6 +358,7 @@ class _Options(ctypes.Structure):
         ("caches", ctypes.c_uint32),
         ("scoreboard", ctypes.c_uint32),
         ("track_uninitialised", ctypes.c_uint32),
+        ("plain", ctypes.c_uint32),
         ("timing", ctypes.POINTER(_Timing)),
     ]
 

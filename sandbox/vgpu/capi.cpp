@@ -83,6 +83,7 @@ vgpu::Options options_from(const vgpu_options &from) {
   options.caches = from.caches != 0;
   options.scoreboard = from.scoreboard != 0;
   options.track_uninitialised = from.track_uninitialised != 0;
+  options.plain = from.plain != 0;
   if (from.timing) options.timing = timing_from(*from.timing);
   return options;
 }
