@@ -38,43 +38,24 @@ void bind(Op *ops, size_t count, Watch watch, bool plain) {
   }
 }
 
-// The operands of an operation, as frame offsets.
-struct Operands { const u32 *source, *destination; u32 sources, destinations; };
-Operands operands_of(const Warp &w, const Op *op) {
-  const Program &program = *w.run->program;
-  const Origin &origin = program.origins[size_t(op - w.run->ops)];
-  const u32 *first = program.operands.data() + origin.first_operand;
-  return {first, first + origin.sources, origin.sources, origin.destinations};
-}
-
 void execute_plain(Warp &w, const Op *op) {
   while (op) op = op->run(w, op);
 }
 
 void execute_timed(Warp &w, const Op *op) {
   Run &run = *w.run;
-  const Program &program = *run.program;
+  const Uses *all = run.program->uses.data();
+  const u32 *all_units = run.program->units.data();
   while (op) {
     run.latency = run.latencies[op->form];
     const Op *next = op->run(w, op);
     if (run.latency != 0) {
-      const Origin &origin = program.origins[size_t(op - run.ops)];
-      const u32 *units = program.units.data() + origin.first_operand;
-      run.scoreboard->issue(w.id, units, origin.sources, units + origin.sources, origin.destinations, run.latency);
+      const Uses &uses = all[op - run.ops];
+      const u32 *units = all_units + uses.first;
+      run.scoreboard->issue(w.id, units, uses.sources, units + uses.sources, uses.destinations, run.latency);
     }
     op = next;
   }
-}
-
-// Known lanes of the result: those in which every source is known; of a select, those in which the chosen one is.
-u32 known_result(const Warp &w, const Op *op, const Operands &used) {
-  if (op->form == form_selp_b32 || op->form == form_selp_b64) {
-    const u32 chosen = predicate_at(w, op->c) ^ (op->flags & kNegate ? kAllLanes : 0);
-    return known_lanes(w, op->c) & ((chosen & known_lanes(w, op->a)) | (~chosen & known_lanes(w, op->b)));
-  }
-  u32 known = kAllLanes;
-  for (u32 i = 0; i < used.sources; ++i) known &= known_lanes(w, used.source[i]);
-  return known;
 }
 
 // Whether the operation decides where to go, or whether to touch memory, by a predicate that is not known.
@@ -84,17 +65,45 @@ u32 unknown_decision(const Warp &w, const Op *op) {
   return branches || guards || op->form == form_brx_idx ? w.mask & ~known_lanes(w, op->a) : 0;
 }
 
+// Known lanes of the result: those in which every source is known; of a select, those in which the chosen one is.
+u32 known_result(const Warp &w, const Op *op, const Uses &uses) {
+  if (op->form == form_selp_b32 || op->form == form_selp_b64) {
+    const u32 chosen = predicate_at(w, op->c) ^ (op->flags & kNegate ? kAllLanes : 0);
+    return known_lanes(w, op->c) & ((chosen & known_lanes(w, op->a)) | (~chosen & known_lanes(w, op->b)));
+  }
+  const u32 *source = w.run->program->operands.data() + uses.first;
+  u32 known = kAllLanes;
+  for (u32 i = 0; i < uses.sources; ++i) known &= known_lanes(w, source[i]);
+  return known;
+}
+
+inline void learn(const Warp &w, u32 destination, u32 known) {
+  u32 &cell = known_lanes(w, destination);
+  cell = (cell & ~w.mask) | (known & w.mask);
+}
+
+// Spreads what is known through an operation that is not simple. False: it would decide by an unknown value.
+bool spread_general(Warp &w, const Op *op, const Uses &uses) {
+  if (const u32 unknown = unknown_decision(w, op)) {
+    stop_at(w, op, FaultKind::uninitialised_branch, first_lane(unknown));
+    return false;
+  }
+  if (uses.destinations == 0) return true;
+  const u32 known = known_result(w, op, uses);
+  const u32 *destination = w.run->program->operands.data() + uses.first + uses.sources;
+  for (u32 i = 0; i < uses.destinations; ++i) learn(w, destination[i], known);
+  return true;
+}
+
 void execute_tracked(Warp &w, const Op *op) {
+  const Uses *all = w.run->program->uses.data();
   while (op) {
-    if (const u32 unknown = unknown_decision(w, op)) {
-      stop_at(w, op, FaultKind::uninitialised_branch, first_lane(unknown));
+    const Uses &uses = all[op - w.run->ops];
+    if (uses.spread == Spread::simple) {
+      const u32 *source = uses.source;
+      learn(w, uses.destination, known_lanes(w, source[0]) & known_lanes(w, source[1]) & known_lanes(w, source[2]));
+    } else if (uses.spread == Spread::general && !spread_general(w, op, uses)) {
       return;
-    }
-    const Operands used = operands_of(w, op);
-    const u32 known = used.destinations ? known_result(w, op, used) : 0;
-    for (u32 i = 0; i < used.destinations; ++i) {
-      u32 &cell = known_lanes(w, used.destination[i]);
-      cell = (cell & ~w.mask) | (known & w.mask);
     }
     op = op->run(w, op);
   }

@@ -1,6 +1,7 @@
 // Quick twins of the loads and stores of exec/memory.cpp, for a full warp whose addresses are two rows (exec/rows.h).
 // Where they are not, or where anything may be wrong with them, the plain handler does the request from its start.
 #include "row_elements.h"
+#include "row_tracking.h"
 #include "table.h"
 
 namespace vgpu {
@@ -10,9 +11,10 @@ template <class W>
 const Op *plain(Warp &w, const Op *op) { return plain_handler(op->form, W::kind)(w, op); }
 
 // The request's rows, where every access is good. Generic addresses count as global ones, as their plain handler does.
-template <Space S>
+template <class W, Space S>
 inline bool find_good_rows(Warp &w, const Op *op, u32 bytes, Rows &rows) {
   if (w.mask != kAllLanes || !find_operand_rows(w, op, rows)) return false;
+  if (W::kind == Watch::tracking && known_lanes(w, op->a) != kAllLanes) return false;
   if (S == Space::shared) return all_inside(rows, bytes, 0, w.run->shared_bytes);
   const OpCounts &memory = counts_of(w, op);
   return all_inside(rows, bytes, memory.low, memory.size);
@@ -57,8 +59,9 @@ template <class W, Space S, class T>
 const Op *load_rows(Warp &w, const Op *op) {
   const u32 bytes = op->n * u32(sizeof(T));
   Rows rows;
-  if (!find_good_rows<S>(w, op, bytes, rows)) return plain<W>(w, op);
+  if (!find_good_rows<W, S>(w, op, bytes, rows)) return plain<W>(w, op);
   count_request<W, S>(w, op, Access::load, rows, bytes);
+  if (W::kind == Watch::tracking) track_load<S>(w, op, rows, bytes);
   read_parts<T>(w, op, row_base<S>(w), rows, bytes);
   return op + 1;
 }
@@ -67,8 +70,9 @@ template <class W, Space S, class T>
 const Op *store_rows(Warp &w, const Op *op) {
   const u32 bytes = op->n * u32(sizeof(T));
   Rows rows;
-  if (!find_good_rows<S>(w, op, bytes, rows)) return plain<W>(w, op);
+  if (!find_good_rows<W, S>(w, op, bytes, rows)) return plain<W>(w, op);
   count_request<W, S>(w, op, Access::store, rows, bytes);
+  if (W::kind == Watch::tracking) track_store<S>(w, op, rows, bytes);
   write_parts<T>(w, op, row_base<S>(w), rows, bytes);
   return op + 1;
 }
@@ -100,6 +104,7 @@ void add_row_access(HandlerTable &quick) {
   add_watched<WatchNothing>(quick[size_t(Watch::nothing)]);
   add_watched<WatchCounters>(quick[size_t(Watch::counters)]);
   add_watched<WatchTiming>(quick[size_t(Watch::timing)]);
+  add_watched<WatchTracking>(quick[size_t(Watch::tracking)]);
 }
 
 }  // namespace vgpu

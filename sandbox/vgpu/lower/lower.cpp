@@ -72,7 +72,6 @@ class Writer {
   void append(const Op &op, const Draft *draft) {
     Origin origin;
     origin.function = function_.index;
-    origin.first_operand = uint32_t(program_.operands.size());
     if (draft && draft->source) {
       origin.ptx_line = draft->source->line;
       origin.file = draft->source->file;
@@ -81,6 +80,8 @@ class Writer {
     }
     program_.ops.push_back(op);
     program_.origins.push_back(origin);
+    program_.uses.emplace_back();
+    program_.uses.back().first = uint32_t(program_.operands.size());
   }
 
   void write_block(uint32_t b) {
@@ -106,6 +107,7 @@ class Writer {
         if (each.writes == writes) write_operand(each, extra);
       }
     }
+    finish_uses();
     if (!extra.empty()) {
       program_.ops.back().target = uint32_t(program_.extra.size());
       program_.extra.insert(program_.extra.end(), extra.begin(), extra.end());
@@ -125,6 +127,26 @@ class Writer {
     const bool memory = (cls >= Class::global_load && cls <= Class::constant_load) || cls == Class::async_copy;
     if (memory) guard.flags |= kGuardsMemory;
     append(guard, &draft);
+    finish_uses();
+  }
+
+  // Branches and guards are decisions, and a select depends on one of its sources only.
+  static bool is_special(uint16_t form) {
+    return form == form_selp_b32 || form == form_selp_b64 || form == form_bra_if || form == form_ret_if ||
+           form == form_exit_if || form == form_guard || form == form_brx_idx;
+  }
+
+  // Says how tracking follows the last operation, whose operands are complete.
+  void finish_uses() {
+    Uses &uses = program_.uses.back();
+    const bool simple = uses.destinations == 1 && uses.sources >= 1 && uses.sources <= 3;
+    if (is_special(program_.ops.back().form)) uses.spread = Spread::general;
+    else if (uses.destinations == 0) uses.spread = Spread::nothing;
+    else uses.spread = simple ? Spread::simple : Spread::general;
+    if (uses.spread != Spread::simple) return;
+    const uint32_t *operands = program_.operands.data() + uses.first;
+    for (uint32_t i = 0; i < 3; ++i) uses.source[i] = operands[i < uses.sources ? i : 0];
+    uses.destination = operands[uses.sources];
   }
 
   void write_operand(const Reference &each, std::vector<uint32_t> &extra) {
@@ -134,7 +156,7 @@ class Writer {
     if (each.field < field_extra) *fields[each.field] = offset;
     else extra[each.field - field_extra] = offset;
     program_.operands.push_back(offset);
-    (each.writes ? program_.origins.back().destinations : program_.origins.back().sources) += 1;
+    (each.writes ? program_.uses.back().destinations : program_.uses.back().sources) += 1;
   }
 
   uint32_t head_of_instruction(uint32_t instruction) const {
