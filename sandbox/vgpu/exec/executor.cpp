@@ -52,7 +52,8 @@ void execute_timed(Warp &w, const Op *op) {
     if (run.latency != 0) {
       const Uses &uses = all[op - run.ops];
       const u32 *units = all_units + uses.first;
-      run.scoreboard->issue(w.id, units, uses.sources, units + uses.sources, uses.destinations, run.latency);
+      if (uses.is_simple) run.scoreboard->issue(w.id, uses.source_unit, uses.destination_unit, run.latency);
+      else run.scoreboard->issue(w.id, units, uses.sources, units + uses.sources, uses.destinations, run.latency);
     }
     op = next;
   }

@@ -45,7 +45,7 @@ DraftFunction begin_function(const ptx::Function &tree, uint32_t index) {
 class Writer {
  public:
   Writer(Program &program, const DraftFunction &function, const Flow &flow)
-      : program_(program), function_(function), flow_(flow) {}
+      : program_(program), function_(function), flow_(flow), first_op_(program.ops.size()) {}
 
   void write() {
     head_.resize(flow_.blocks.size());
@@ -65,6 +65,12 @@ class Writer {
       program_.units.push_back(unit.try_emplace(program_.operands[i], next).first->second);
     }
     program_.unit_count = std::max(program_.unit_count, static_cast<uint32_t>(unit.size()));
+    for (size_t op = first_op_; op < program_.ops.size(); ++op) {
+      Uses &uses = program_.uses[op];
+      if (!uses.is_simple) continue;
+      for (uint32_t i = 0; i < 3; ++i) uses.source_unit[i] = unit.at(uses.source[i]);
+      uses.destination_unit = unit.at(uses.destination);
+    }
   }
 
   uint32_t place(uint32_t reg) const { return function_.registers[reg].offset; }
@@ -139,11 +145,11 @@ class Writer {
   // Says how tracking follows the last operation, whose operands are complete.
   void finish_uses() {
     Uses &uses = program_.uses.back();
-    const bool simple = uses.destinations == 1 && uses.sources >= 1 && uses.sources <= 3;
+    uses.is_simple = uses.destinations == 1 && uses.sources >= 1 && uses.sources <= 3;
     if (is_special(program_.ops.back().form)) uses.spread = Spread::general;
     else if (uses.destinations == 0) uses.spread = Spread::nothing;
-    else uses.spread = simple ? Spread::simple : Spread::general;
-    if (uses.spread != Spread::simple) return;
+    else uses.spread = uses.is_simple ? Spread::simple : Spread::general;
+    if (!uses.is_simple) return;
     const uint32_t *operands = program_.operands.data() + uses.first;
     for (uint32_t i = 0; i < 3; ++i) uses.source[i] = operands[i < uses.sources ? i : 0];
     uses.destination = operands[uses.sources];
@@ -180,6 +186,7 @@ class Writer {
   Program &program_;
   const DraftFunction &function_;
   const Flow &flow_;
+  size_t first_op_;                            // of this function
   std::vector<uint32_t> head_;                 // operation of each block's head
   std::vector<Patch> patches_;
 };

@@ -87,13 +87,15 @@ struct Origin {
 // How tracking follows an operation: nothing to do; one result that is known where every source is; anything else.
 enum class Spread : uint8_t { nothing, simple, general };
 
-// What an operation reads and writes: Program::operands from `first` on. A simple one has it here as well, with fewer
-// than three sources repeated.
+// What an operation reads and writes: Program::operands (and units) from `first` on. A simple one has it here as well,
+// with fewer than three sources repeated.
 struct Uses {
   uint32_t first = 0;
   uint16_t sources = 0, destinations = 0;
-  uint32_t source[3] = {}, destination = 0;
+  uint32_t source[3] = {}, destination = 0;           // frame offsets
+  uint32_t source_unit[3] = {}, destination_unit = 0;
   Spread spread = Spread::nothing;
+  bool is_simple = false;                              // one destination and one to three sources
 };
 
 struct SharedVariable { std::string name; uint32_t offset, bytes; };

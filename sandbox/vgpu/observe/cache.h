@@ -140,10 +140,25 @@ class CacheModel {
     } else if (rises && ((address[0] | step) & (bytes - 1)) == 0) {
       for (uint32_t lane = 0; lane < kLanes; ++lane) sectors[lane] = address[lane] >> kSectorShift;
       visit_list(sectors, kLanes, add);
+    } else if (mask == kFullMask && step <= 32 && detail::is_strided_by_halves(address)) {
+      visit_list(sectors, list_halves(address, bytes, sectors), add);
     } else {
       visit_list(sectors, collect_sectors(address, mask, bytes, sectors), add);
     }
     return total;
+  }
+
+  // The sectors of two half warps without gaps, rising; returns how many.
+  static uint32_t list_halves(const uint64_t *address, uint32_t bytes, uint64_t sectors[kMaxSectors]) {
+    constexpr uint32_t kHalf = kLanes / 2;
+    const uint64_t *low = address[0] <= address[kHalf] ? address : address + kHalf;
+    const uint64_t *high = low == address ? address + kHalf : address;
+    uint32_t n = 0;
+    uint64_t next = low[0] >> kSectorShift;
+    for (; next <= (low[kHalf - 1] + bytes - 1) >> kSectorShift; ++next) sectors[n++] = next;
+    next = std::max(next, high[0] >> kSectorShift);
+    for (; next <= (high[kHalf - 1] + bytes - 1) >> kSectorShift; ++next) sectors[n++] = next;
+    return n;
   }
 
   // Calls add(line, sectors of the line) for each line of the sectors first..last.
