@@ -1,8 +1,8 @@
 """Quick paths and their plain twins: the same memory, the same counts by line and the same faults.
 
-Requests are drawn as the quick paths see them (two rows of 16 lanes with one step) and with one lane out of its row, in
-every state space and element size, inside allocations, over their ends and misaligned; shuffles with one distance for all
-lanes and with one lane that asks for another.
+Requests are drawn as the quick paths see them (two rows of 16 lanes with one step) and with one lane out of its row,
+in global, shared and generic space and every element size, inside allocations, over their ends and misaligned; shuffles
+with one distance for all lanes and with one lane that asks for another.
 """
 
 from __future__ import annotations
@@ -104,9 +104,7 @@ def _launch(module: Module, setting: str, plain: bool, threads: int, *inputs: Wo
         results = machine.empty((256,), np.uint32)
         name = module.kernels[0].name
         args = [*arrays, results]
-        report = machine.launch(
-            name, grid=1, block=threads, args=args, budget=10_000, plain=plain, **SETTINGS[setting]
-        )
+        report = machine.launch(name, grid=1, block=threads, args=args, budget=10_000, plain=plain, **SETTINGS[setting])
         return report, b"".join(array.numpy().tobytes() for array in args)
 
 

@@ -1,8 +1,8 @@
 // Speed of the interpreter on compiled PTX, in million warp instructions a second of one core, best of several runs.
 //
-//   vgpu_bench FILE.ptx KERNEL GRID BLOCK SHARED ARGUMENT...     GRID and BLOCK are x,y,z; SHARED bytes of dynamic
-//   shared memory vgpu_bench --load FILE.ptx        time to load, and kernels with the instructions that are not
-//   executed vgpu_bench --list-forms           the instruction forms, as docs/virtual-gpu-forms.md
+//   vgpu_bench FILE.ptx KERNEL GRID BLOCK SHARED ARGUMENT...   GRID and BLOCK are x,y,z; SHARED bytes of dynamic memory
+//   vgpu_bench --load FILE.ptx     time to load, and kernels with the instructions that are not executed
+//   vgpu_bench --list-forms        the instruction forms, as docs/virtual-gpu-forms.md
 // An ARGUMENT is buf:FLOATS (an array of f32 ramps), i32:VALUE, i64:VALUE or f32:VALUE.
 // --watch=counters|timing|tracking|nothing comes first, then --plain for a run without quick paths.
 #include <cstdio>

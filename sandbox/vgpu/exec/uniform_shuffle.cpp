@@ -22,8 +22,12 @@ inline u32 first_of_all(const Warp &w, u32 slot, Eight &different) {
 
 // The lane that each lane reads if it is in range.
 inline s32 wanted(uint8_t kind, s32 lane, s32 segment, s32 shift) {
-  return kind == kUp ? lane - shift : kind == kDown ? lane + shift : kind == kBfly ? lane ^ shift
-                                                                                   : (lane & segment) | (shift & ~segment);
+  switch (kind) {
+    case kUp: return lane - shift;
+    case kDown: return lane + shift;
+    case kBfly: return lane ^ shift;
+    default: return (lane & segment) | (shift & ~segment);
+  }
 }
 
 // Fills the source of each lane, and returns the lanes whose source is in range; the others read themselves.
