@@ -32,6 +32,18 @@ inline void count_request(Warp &w, const Op *op, Access access, const Rows &rows
   w.run->latency = w.run->cache_call(*w.run, access, address.at, kAllLanes, bytes);
 }
 
+// Host memory is far away, and a loop's requests go on as they began: the next one is fetched while this one is served.
+inline void prefetch_next(Warp &w, const Op *op, const Rows &rows) {
+  u64 &last = counts_of(w, op).executed;       // free in an operation that is no head of a block
+  const u64 further = rows.first - last;
+  last = rows.first;
+  const char *first = w.run->bias + rows.first + further, *second = w.run->bias + rows.second + further;
+  __builtin_prefetch(first);
+  __builtin_prefetch(first + 64);
+  __builtin_prefetch(second);
+  __builtin_prefetch(second + 64);
+}
+
 template <Space S>
 inline char *row_base(const Warp &w) { return S == Space::shared ? w.run->shared : w.run->bias; }
 
@@ -61,6 +73,7 @@ const Op *load_rows(Warp &w, const Op *op) {
   Rows rows;
   if (!find_good_rows<W, S>(w, op, bytes, rows)) return plain<W>(w, op);
   count_request<W, S>(w, op, Access::load, rows, bytes);
+  if (S == Space::global) prefetch_next(w, op, rows);
   if (W::kind == Watch::tracking) track_load<S>(w, op, rows, bytes);
   read_parts<T>(w, op, row_base<S>(w), rows, bytes);
   return op + 1;

@@ -20,8 +20,8 @@ constexpr uint64_t kSharedWindow = uint64_t(1) << 36, kLocalWindow = uint64_t(1)
 constexpr uint64_t kWindowBytes = uint64_t(1) << 24;
 constexpr uint64_t kFunctionBase = uint64_t(0xf) << 60;
 
-// What one operation did, over the whole launch. `executed` and `threads` are kept at the head of a block for all its
-// operations, except that guarded operations keep their own `threads`.
+// What one operation did, over the whole launch. The head of a block keeps `executed` and `threads` for its operations;
+// guarded ones keep their own `threads`, and a global load has its last address in `executed` (exec/row_access.cpp).
 struct alignas(64) OpCounts {
   uint64_t executed, threads, requests, pieces, divergent;
   uint64_t wavefronts;             // of the shared-memory side of an asynchronous copy
