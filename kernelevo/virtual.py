@@ -249,6 +249,7 @@ class Machine:
         scoreboard: bool = False,
         track_uninitialised: bool = False,
         threads: int = 1,
+        plain: bool = False,
         timing: Timing | None = None,
     ) -> LaunchReport:
         """Runs one launch to its end, its first fault, or until `budget` warp instructions have run.
@@ -257,6 +258,7 @@ class Machine:
         one thread, unless the report says `needs_one_thread`.
 
         `args` are packed by the types that the kernel declares: an Array passes its address, bytes a struct by value.
+        With `plain` no quick path is taken: the same results and counts, slower, to compare the quick ones with.
         Raises BadInput for an unknown kernel or arguments that do not fit.
         """
         declared = self.module.kernel(kernel)
@@ -272,6 +274,7 @@ class Machine:
             caches,
             scoreboard,
             track_uninitialised,
+            plain,
             threads,
             ctypes.pointer(_timing_struct(timing or Timing())),
         )
@@ -373,6 +376,7 @@ class _Options(ctypes.Structure):
         ("caches", ctypes.c_uint32),
         ("scoreboard", ctypes.c_uint32),
         ("track_uninitialised", ctypes.c_uint32),
+        ("plain", ctypes.c_uint32),
         ("threads", ctypes.c_uint32),
         ("timing", ctypes.POINTER(_Timing)),
     ]

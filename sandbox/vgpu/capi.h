@@ -52,7 +52,7 @@ typedef struct {
 
 // Flags are 0 or 1: vgpu::Options. A null `timing` takes the defaults of machine.h.
 typedef struct {
-  uint32_t counters, lines, caches, scoreboard, track_uninitialised;
+  uint32_t counters, lines, caches, scoreboard, track_uninitialised, plain;
   uint32_t threads;                 // of the host, at least 1
   const vgpu_timing *timing;
 } vgpu_options;

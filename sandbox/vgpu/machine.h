@@ -153,6 +153,7 @@ struct Options {
   bool caches = false;            // the L1/L2/DRAM sector counts
   bool scoreboard = false;        // chain_cycles_*; needs caches to tell hit from miss
   bool track_uninitialised = false;
+  bool plain = false;             // no quick handlers: the same results and counts, slower (to test the quick ones)
   // Host threads. Blocks that can depend on each other (atomics, waiting, clocks), and launches with caches,
   // scoreboard or tracking, run on one in any case. Results and counts do not depend on it; see
   // LaunchReport::needs_one_thread.

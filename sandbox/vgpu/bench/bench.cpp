@@ -1,10 +1,10 @@
 // Speed of the interpreter on compiled PTX, in million warp instructions a second of one core, best of several runs.
 //
-//   vgpu_bench FILE.ptx KERNEL GRID BLOCK SHARED ARGUMENT...     GRID and BLOCK are x,y,z; SHARED bytes of dynamic
-//   shared memory vgpu_bench --load FILE.ptx        time to load, and kernels with the instructions that are not
-//   executed vgpu_bench --list-forms           the instruction forms, as docs/virtual-gpu-forms.md
+//   vgpu_bench FILE.ptx KERNEL GRID BLOCK SHARED ARGUMENT...   GRID and BLOCK are x,y,z; SHARED bytes of dynamic memory
+//   vgpu_bench --load FILE.ptx     time to load, and kernels with the instructions that are not executed
+//   vgpu_bench --list-forms        the instruction forms, as docs/virtual-gpu-forms.md
 // An ARGUMENT is buf:FLOATS (an array of f32 ramps), i32:VALUE, i64:VALUE or f32:VALUE.
-// WATCH=counters|timing|tracking|nothing comes first as --watch=NAME.
+// --watch=counters|timing|tracking|nothing comes first, then --plain for a run without quick paths.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -112,7 +112,7 @@ vgpu::Options options_for(const std::string &watch) {
   return options;
 }
 
-int measure(const std::vector<std::string> &words, const std::string &watch) {
+int measure(const std::vector<std::string> &words, const vgpu::Options &options) {
   const auto module = load(words.at(0));
   if (!module) return 1;
   vgpu::Limits limits;
@@ -128,7 +128,7 @@ int measure(const std::vector<std::string> &words, const std::string &watch) {
   vgpu::LaunchReport report;
   for (int run = 0; run < 7; ++run) {
     const double start = milliseconds();
-    report = machine.launch(launch, options_for(watch), {uint64_t(1) << 40});
+    report = machine.launch(launch, options, {uint64_t(1) << 40});
     const double rate = double(report.counts.warp_instructions) / (milliseconds() - start) / 1000;
     best = rate > best ? rate : best;
   }
@@ -151,14 +151,18 @@ int measure(const std::vector<std::string> &words, const std::string &watch) {
 
 int main(int argc, char **argv) {
   std::vector<std::string> words(argv + 1, argv + argc);
-  std::string watch = "counters";
+  vgpu::Options options;
   if (!words.empty() && words[0].rfind("--watch=", 0) == 0) {
-    watch = words[0].substr(8);
+    options = options_for(words[0].substr(8));
+    words.erase(words.begin());
+  }
+  if (!words.empty() && words[0] == "--plain") {
+    options.plain = true;
     words.erase(words.begin());
   }
   if (!words.empty() && words[0] == "--list-forms") return list_forms();
   if (words.size() == 2 && words[0] == "--load") return show_load(words[1]);
-  if (words.size() >= 5) return measure(words, watch);
+  if (words.size() >= 5) return measure(words, options);
   std::fprintf(stderr, "usage: vgpu_bench FILE.ptx KERNEL GRID BLOCK SHARED ARGUMENT... (see the head of bench.cpp)\n");
   return 2;
 }

@@ -13,8 +13,8 @@ template <class W>
 inline u64 issue_cycle(const Warp &w, const Op *op) {
   if constexpr (W::kind != Watch::timing) return 0;
   const Program &program = *w.run->program;
-  const Origin &origin = program.origins[size_t(op - w.run->ops)];
-  return w.run->scoreboard->issue_cycle(w.id, program.units.data() + origin.first_operand, origin.sources);
+  const Uses &uses = program.uses[size_t(op - w.run->ops)];
+  return w.run->scoreboard->issue_cycle(w.id, program.units.data() + uses.first, uses.sources);
 }
 
 // The warp goes on no earlier than `cycle`.

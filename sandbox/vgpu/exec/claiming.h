@@ -1,7 +1,7 @@
 // Counts, and notes which words of global memory are read and written (memory/claims.h).
 #pragma once
 
-#include "observers.h"
+#include "rows.h"
 
 namespace vgpu {
 
@@ -18,7 +18,18 @@ struct WatchClaims : WatchCounters {
     for (u32 rest = r.mask; rest; rest &= rest - 1) note(run, access, r.address[first_lane(rest)], r.bytes);
   }
 
+  static void claim_rows(Run &run, Access access, const Rows &rows, u32 bytes) {
+    claim_row(run, access, rows.first, rows.step, bytes);
+    if (!rows.is_same_row()) claim_row(run, access, rows.second, rows.step, bytes);
+  }
+
  private:
+  static void claim_row(Run &run, Access access, u64 first, u64 step, u32 bytes) {
+    if (step == 0) return note(run, access, first, bytes);
+    if (step == bytes) return note(run, access, first, kRow * bytes);
+    for (u32 i = 0; i < kRow; ++i) note(run, access, first + i * step, bytes);
+  }
+
   static ClaimPage &page_at(Run &run, u64 page) {
     ClaimPage *found = run.claims[page];
     return found ? *found : *run.claim_call(run, page);

@@ -2,7 +2,6 @@
 #include "../observe/scoreboard.h"
 #include "builds.h"
 #include "control.h"
-#include "fragments.h"
 #include "table.h"
 #include "tracking.h"
 
@@ -11,39 +10,41 @@ namespace vgpu {
 namespace {
 
 struct Table {
-  HandlerTable handlers = {};
+  HandlerTable plain = {}, quick = {};
   Table() {
-    add_integer(handlers);
-    add_floating(handlers);
-    add_half(handlers);
-    add_convert(handlers);
-    add_memory(handlers);
-    add_atomics(handlers);
-    add_control(handlers);
-    add_warp_operations(handlers);
-    add_async(handlers);
-    add_mbarrier(handlers);
-    add_bulk(handlers);
-    add_cluster(handlers);
-    add_mma(handlers);
-    add_quads(handlers);
-    add_ldmatrix(handlers);
-    add_wmma(handlers);
+    add_integer(plain);
+    add_floating(plain);
+    add_half(plain);
+    add_convert(plain);
+    add_memory(plain);
+    add_atomics(plain);
+    add_control(plain);
+    add_warp_operations(plain);
+    add_async(plain);
+    add_mbarrier(plain);
+    add_bulk(plain);
+    add_cluster(plain);
+    add_mma(plain);
+    add_quads(plain);
+    add_ldmatrix(plain);
+    add_wmma(plain);
+    add_row_access(quick);
+    add_uniform_shuffle(quick);
   }
 };
 
-Handler handler(uint16_t form, Watch watch) {
-  static const Table table;
-  return table.handlers[size_t(watch)][form];
+const Table &table() {
+  static const Table handlers;
+  return handlers;
 }
 
-// The operands of an operation, as frame offsets.
-struct Operands { const u32 *source, *destination; u32 sources, destinations; };
-Operands operands_of(const Warp &w, const Op *op) {
-  const Program &program = *w.run->program;
-  const Origin &origin = program.origins[size_t(op - w.run->ops)];
-  const u32 *first = program.operands.data() + origin.first_operand;
-  return {first, first + origin.sources, origin.sources, origin.destinations};
+void bind(Op *ops, size_t count, Watch watch, bool plain) {
+  for (Op *op = ops; op != ops + count; ++op) {
+    const bool waits = op->form == form_enter_block && op->offset != 0;      // the head of a loop that may wait
+    const uint16_t form = waits ? uint16_t(form_enter_waiting_loop) : op->form;
+    const Handler quick = table().quick[size_t(watch)][form];
+    op->run = quick && !plain ? quick : plain_handler(form, watch);
+  }
 }
 
 void execute_plain(Warp &w, const Op *op) {
@@ -52,28 +53,19 @@ void execute_plain(Warp &w, const Op *op) {
 
 void execute_timed(Warp &w, const Op *op) {
   Run &run = *w.run;
-  const Program &program = *run.program;
+  const Uses *all = run.program->uses.data();
+  const u32 *all_units = run.program->units.data();
   while (op) {
     run.latency = run.latencies[op->form];
     const Op *next = op->run(w, op);
     if (run.latency != 0) {
-      const Origin &origin = program.origins[size_t(op - run.ops)];
-      const u32 *units = program.units.data() + origin.first_operand;
-      run.scoreboard->issue(w.id, units, origin.sources, units + origin.sources, origin.destinations, run.latency);
+      const Uses &uses = all[op - run.ops];
+      const u32 *units = all_units + uses.first;
+      if (uses.is_simple) run.scoreboard->issue(w.id, uses.source_unit, uses.destination_unit, run.latency);
+      else run.scoreboard->issue(w.id, units, uses.sources, units + uses.sources, uses.destinations, run.latency);
     }
     op = next;
   }
-}
-
-// Known lanes of the result: those in which every source is known; of a select, those in which the chosen one is.
-u32 known_result(const Warp &w, const Op *op, const Operands &used) {
-  if (op->form == form_selp_b32 || op->form == form_selp_b64) {
-    const u32 chosen = predicate_at(w, op->c) ^ (op->flags & kNegate ? kAllLanes : 0);
-    return known_lanes(w, op->c) & ((chosen & known_lanes(w, op->a)) | (~chosen & known_lanes(w, op->b)));
-  }
-  u32 known = kAllLanes;
-  for (u32 i = 0; i < used.sources; ++i) known &= known_lanes(w, used.source[i]);
-  return known;
 }
 
 // Whether the operation decides where to go, or whether to touch memory, by a predicate that is not known.
@@ -83,19 +75,45 @@ u32 unknown_decision(const Warp &w, const Op *op) {
   return branches || guards || op->form == form_brx_idx ? w.mask & ~known_lanes(w, op->a) : 0;
 }
 
+// Known lanes of the result: those in which every source is known; of a select, those in which the chosen one is.
+u32 known_result(const Warp &w, const Op *op, const Uses &uses) {
+  if (op->form == form_selp_b32 || op->form == form_selp_b64) {
+    const u32 chosen = predicate_at(w, op->c) ^ (op->flags & kNegate ? kAllLanes : 0);
+    return known_lanes(w, op->c) & ((chosen & known_lanes(w, op->a)) | (~chosen & known_lanes(w, op->b)));
+  }
+  const u32 *source = w.run->program->operands.data() + uses.first;
+  u32 known = kAllLanes;
+  for (u32 i = 0; i < uses.sources; ++i) known &= known_lanes(w, source[i]);
+  return known;
+}
+
+inline void learn(const Warp &w, u32 destination, u32 known) {
+  u32 &cell = known_lanes(w, destination);
+  cell = (cell & ~w.mask) | (known & w.mask);
+}
+
+// Spreads what is known through an operation that is not simple. False: it would decide by an unknown value.
+bool spread_general(Warp &w, const Op *op, const Uses &uses) {
+  if (const u32 unknown = unknown_decision(w, op)) {
+    stop_at(w, op, FaultKind::uninitialised_branch, first_lane(unknown));
+    return false;
+  }
+  if (uses.destinations == 0) return true;
+  const u32 known = known_result(w, op, uses);
+  const u32 *destination = w.run->program->operands.data() + uses.first + uses.sources;
+  for (u32 i = 0; i < uses.destinations; ++i) learn(w, destination[i], known);
+  return true;
+}
+
 void execute_tracked(Warp &w, const Op *op) {
+  const Uses *all = w.run->program->uses.data();
   while (op) {
-    if (const u32 unknown = unknown_decision(w, op)) {
-      stop_at(w, op, FaultKind::uninitialised_branch, first_lane(unknown));
+    const Uses &uses = all[op - w.run->ops];
+    if (uses.spread == Spread::simple) {
+      const u32 *source = uses.source;
+      learn(w, uses.destination, known_lanes(w, source[0]) & known_lanes(w, source[1]) & known_lanes(w, source[2]));
+    } else if (uses.spread == Spread::general && !spread_general(w, op, uses)) {
       return;
-    }
-    const Operands used = operands_of(w, op);
-    // A matrix operation mixes lanes: its handler says what becomes known.
-    const bool mixes = mixes_lanes(op->form);
-    const u32 known = used.destinations && !mixes ? known_result(w, op, used) : 0;
-    for (u32 i = 0; i < used.destinations && !mixes; ++i) {
-      u32 &cell = known_lanes(w, used.destination[i]);
-      cell = (cell & ~w.mask) | (known & w.mask);
     }
     op = op->run(w, op);
   }
@@ -107,9 +125,11 @@ void execute(Warp &w, const Op *op, Watch watch) {
   execute_plain(w, op);
 }
 
-const Executor kExecutor = {handler, execute, part};
+const Executor kExecutor = {bind, execute, part};
 
 }  // namespace
+
+Handler plain_handler(uint16_t form, Watch watch) { return table().plain[size_t(watch)][form]; }
 
 }  // namespace vgpu
 

@@ -132,9 +132,6 @@ inline OperandList operands_of_product(const Warp &w, const Op *op) {
   return {d, a, b, b + S::b_listed};
 }
 
-// Products and movmatrix: the first rows of isa/matrix.def. A lane's result depends on other lanes' registers.
-inline bool mixes_lanes(u16 form) { return form >= form_mma_k16_f32_f16 && form <= form_movmatrix; }
-
 // Every lane of the warp must take part. False: the handler returns Warp::elsewhere.
 inline bool whole_warp(Warp &w, const Op *op) {
   w.elsewhere = nullptr;

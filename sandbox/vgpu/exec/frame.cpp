@@ -105,8 +105,9 @@ void prepare_frame(const Run &run, const Warp &w, const FunctionCode &code, char
 }
 
 void prepare_block(const Run &run, const Warp &w, const FunctionCode &code) {
-  if (w.known) return prepare_frame(run, w, code, w.frames);
+  if (w.known) std::memset(w.known, 0, code.frame_bytes);
   for (const Preload &each : code.preloads) {
+    if (w.known) w.known[each.offset / 4] = kAllLanes;
     if (differs_by_block(each.what)) fill(run, w, each, w.frames);
   }
   poison_slots(run, code, w.frames);

@@ -9,6 +9,7 @@
 // the others go first.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "../lower/program.h"
@@ -23,8 +24,8 @@ constexpr uint64_t kSharedWindow = uint64_t(1) << 36, kLocalWindow = uint64_t(1)
 constexpr uint64_t kWindowBytes = uint64_t(1) << 24;
 constexpr uint64_t kFunctionBase = uint64_t(0xf) << 60;
 
-// What one operation did, over the whole launch. `executed` and `threads` are kept at the head of a block for all its
-// operations, except that guarded operations keep their own `threads`.
+// What one operation did, over the whole launch. The head of a block keeps `executed` and `threads` for its operations;
+// guarded ones keep their own `threads`, and a global load has its last address in `executed` (exec/row_access.cpp).
 struct alignas(64) OpCounts {
   uint64_t executed, threads, requests, pieces;
   uint64_t divergent;              // of a branch; of a bulk copy, its bytes
@@ -178,7 +179,8 @@ enum class Watch : uint8_t { nothing, counters, claims, timing, tracking, count_
 
 // One build of the interpreter.
 struct Executor {
-  Handler (*handler)(uint16_t form, Watch);
+  // Gives every operation its handler: the quick one of its form where there is one, or with `plain` never.
+  void (*bind)(Op *ops, size_t count, Watch, bool plain);
   void (*execute)(Warp &, const Op *, Watch);
   void (*part)(Warp &, uint32_t next);   // after a barrier that paths of a warp came to separately (control.h)
 };

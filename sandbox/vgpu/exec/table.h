@@ -27,6 +27,13 @@ void add_quads(HandlerTable &);
 void add_ldmatrix(HandlerTable &);
 void add_wmma(HandlerTable &);
 
+// Quick twins: handlers for the common case of a form, which leave every other case, and every fault, to the plain
+// handler. They change neither results nor counts.
+void add_row_access(HandlerTable &quick);
+void add_uniform_shuffle(HandlerTable &quick);
+
+Handler plain_handler(uint16_t form, Watch);
+
 inline void set_all(HandlerTable &table, uint16_t form, Handler handler) {
   for (auto &row : table) row[form] = handler;
 }

@@ -10,19 +10,18 @@ namespace vgpu {
 // Lanes whose value is known. Predicates come first in a frame; a slot is 128 bytes.
 inline u32 &known_lanes(const Warp &w, u32 offset) { return w.known[(w.frame - w.frames + offset) / 4]; }
 
-// Bit `address` of a map, for accesses of up to 16 aligned bytes.
+// The bits of `bytes` (1, 2, 4 or 8) aligned bytes lie in one byte of the map; 16 are two bytes.
+inline uint8_t known_bits(u64 address, u32 bytes) { return uint8_t(((1u << bytes) - 1) << (address & 7)); }
 inline bool all_known(const uint8_t *map, u64 address, u32 bytes) {
-  for (u32 i = 0; i < bytes; ++i) {
-    if (!(map[(address + i) >> 3] >> ((address + i) & 7) & 1)) return false;
-  }
-  return true;
+  if (bytes > 8) return map[address >> 3] == 0xff && map[(address >> 3) + 1] == 0xff;
+  const uint8_t bits = known_bits(address, bytes);
+  return (map[address >> 3] & bits) == bits;
 }
 inline void set_known(uint8_t *map, u64 address, u32 bytes, bool known) {
-  for (u32 i = 0; i < bytes; ++i) {
-    uint8_t &cell = map[(address + i) >> 3];
-    const uint8_t bit = uint8_t(1u << ((address + i) & 7));
-    cell = known ? cell | bit : cell & ~bit;
-  }
+  uint8_t &cell = map[address >> 3];
+  const uint8_t bits = bytes > 8 ? 0xff : known_bits(address, bytes);
+  cell = known ? cell | bits : cell & ~bits;
+  if (bytes > 8) map[(address >> 3) + 1] = known ? 0xff : 0;
 }
 
 struct WatchTracking : WatchCounters {

@@ -53,4 +53,7 @@ class FormFinder {
   std::unordered_map<std::string, uint16_t> found_;
 };
 
+// Products and movmatrix: the first rows of isa/matrix.def. A lane's result depends on other lanes' registers.
+inline bool mixes_lanes(uint16_t form) { return form >= form_mma_k16_f32_f16 && form <= form_movmatrix; }
+
 }  // namespace vgpu

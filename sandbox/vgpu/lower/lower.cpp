@@ -46,7 +46,7 @@ DraftFunction begin_function(const ptx::Function &tree, uint32_t index) {
 class Writer {
  public:
   Writer(Program &program, const DraftFunction &function, const Flow &flow)
-      : program_(program), function_(function), flow_(flow) {}
+      : program_(program), function_(function), flow_(flow), first_op_(program.ops.size()) {}
 
   void write() {
     waiting_ = find_waiting_loops(function_, flow_);
@@ -67,6 +67,12 @@ class Writer {
       program_.units.push_back(unit.try_emplace(program_.operands[i], next).first->second);
     }
     program_.unit_count = std::max(program_.unit_count, static_cast<uint32_t>(unit.size()));
+    for (size_t op = first_op_; op < program_.ops.size(); ++op) {
+      Uses &uses = program_.uses[op];
+      if (!uses.is_simple) continue;
+      for (uint32_t i = 0; i < 3; ++i) uses.source_unit[i] = unit.at(uses.source[i]);
+      uses.destination_unit = unit.at(uses.destination);
+    }
   }
 
   uint32_t place(uint32_t reg) const { return function_.registers[reg].offset; }
@@ -74,7 +80,6 @@ class Writer {
   void append(const Op &op, const Draft *draft) {
     Origin origin;
     origin.function = function_.index;
-    origin.first_operand = uint32_t(program_.operands.size());
     if (draft && draft->source) {
       origin.ptx_line = draft->source->line;
       origin.file = draft->source->file;
@@ -83,6 +88,8 @@ class Writer {
     }
     program_.ops.push_back(op);
     program_.origins.push_back(origin);
+    program_.uses.emplace_back();
+    program_.uses.back().first = uint32_t(program_.operands.size());
   }
 
   void write_block(uint32_t b) {
@@ -109,6 +116,7 @@ class Writer {
         if (each.writes == writes) write_operand(each, extra);
       }
     }
+    finish_uses();
     if (!extra.empty()) {
       program_.ops.back().target = uint32_t(program_.extra.size());
       program_.extra.insert(program_.extra.end(), extra.begin(), extra.end());
@@ -128,6 +136,26 @@ class Writer {
     const bool memory = (cls >= Class::global_load && cls <= Class::constant_load) || cls == Class::async_copy;
     if (memory) guard.flags |= kGuardsMemory;
     append(guard, &draft);
+    finish_uses();
+  }
+
+  // Branches and guards are decisions, and a select depends on one of its sources only.
+  static bool is_special(uint16_t form) {
+    return form == form_selp_b32 || form == form_selp_b64 || form == form_bra_if || form == form_ret_if ||
+           form == form_exit_if || form == form_guard || form == form_brx_idx;
+  }
+
+  // Says how tracking follows the last operation, whose operands are complete.
+  void finish_uses() {
+    Uses &uses = program_.uses.back();
+    uses.is_simple = uses.destinations == 1 && uses.sources >= 1 && uses.sources <= 3;
+    if (is_special(program_.ops.back().form)) uses.spread = Spread::general;
+    else if (uses.destinations == 0 || mixes_lanes(program_.ops.back().form)) uses.spread = Spread::nothing;
+    else uses.spread = uses.is_simple ? Spread::simple : Spread::general;
+    if (!uses.is_simple) return;
+    const uint32_t *operands = program_.operands.data() + uses.first;
+    for (uint32_t i = 0; i < 3; ++i) uses.source[i] = operands[i < uses.sources ? i : 0];
+    uses.destination = operands[uses.sources];
   }
 
   void write_operand(const Reference &each, std::vector<uint32_t> &extra) {
@@ -137,7 +165,7 @@ class Writer {
     if (each.field < field_extra) *fields[each.field] = offset;
     else extra[each.field - field_extra] = offset;
     program_.operands.push_back(offset);
-    (each.writes ? program_.origins.back().destinations : program_.origins.back().sources) += 1;
+    (each.writes ? program_.uses.back().destinations : program_.uses.back().sources) += 1;
   }
 
   uint32_t head_of_instruction(uint32_t instruction) const {
@@ -161,6 +189,7 @@ class Writer {
   Program &program_;
   const DraftFunction &function_;
   const Flow &flow_;
+  size_t first_op_;                            // of this function
   std::vector<uint32_t> head_;                 // operation of each block's head
   std::vector<uint32_t> waiting_;              // of each block: instructions of the waiting loop it heads, or 0
   std::vector<Patch> patches_;

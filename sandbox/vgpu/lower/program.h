@@ -89,12 +89,24 @@ struct FunctionCode {
   uint32_t signature_words = 0;              // of its results and parameters
 };
 
-// Where an operation came from, and what it reads and writes (slot numbers for scoreboards and tracking).
+// Where an operation came from.
 struct Origin {
   uint32_t ptx_line = 0, file = 0, line = 0, function = 0;
   std::string_view text;
-  uint32_t first_operand = 0;
+};
+
+// How tracking follows an operation: nothing to do; one result that is known where every source is; anything else.
+enum class Spread : uint8_t { nothing, simple, general };
+
+// What an operation reads and writes: Program::operands (and units) from `first` on. A simple one has it here as well,
+// with fewer than three sources repeated.
+struct Uses {
+  uint32_t first = 0;
   uint16_t sources = 0, destinations = 0;
+  uint32_t source[3] = {}, destination = 0;           // frame offsets
+  uint32_t source_unit[3] = {}, destination_unit = 0;
+  Spread spread = Spread::nothing;
+  bool is_simple = false;                              // one destination and one to three sources
 };
 
 struct SharedVariable { std::string name; uint32_t offset, bytes; };
@@ -103,6 +115,7 @@ struct Program {
   KernelInfo info;
   std::vector<Op> ops;
   std::vector<Origin> origins;               // one for each operation
+  std::vector<Uses> uses;                    // one for each operation
   std::vector<uint32_t> operands;            // frame offsets: sources then destinations of each operation
   std::vector<uint32_t> units;               // the same operands, numbered densely in each function
   uint32_t unit_count = 0;

@@ -54,6 +54,16 @@ class Scoreboard {
   // The warp waits for something outside its registers: nothing of it issues before `cycle`.
   void hold(uint32_t warp, uint64_t cycle) { next_issue_[warp] = std::max(next_issue_[warp], cycle); }
 
+  // The same for three sources (fewer are repeated) and one destination, which is most instructions.
+  void issue(uint32_t warp, const uint32_t (&source)[3], uint32_t destination, uint32_t latency) {
+    uint64_t *ready = ready_.data() + size_t(warp) * slots_;
+    const uint64_t sources = std::max(std::max(ready[source[0]], ready[source[1]]), ready[source[2]]);
+    const uint64_t at = std::max(next_issue_[warp], sources);
+    ready[destination] = at + latency;
+    next_issue_[warp] = at + 1;
+    done_[warp] = std::max(done_[warp], at + latency);
+  }
+
   // All warps of the block have met at a barrier: nobody goes on before the last one.
   void barrier() {
     const uint64_t last = *std::max_element(next_issue_.begin(), next_issue_.end()) + barrier_latency_;

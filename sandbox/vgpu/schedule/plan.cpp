@@ -44,13 +44,9 @@ std::vector<uint32_t> latencies_of(const Timing &t) {
   return cycles;
 }
 
-// A block's head with an offset heads a loop that may wait for other threads.
-std::vector<Op> bind_operations(const Program &program, const Executor &executor, Watch watch) {
+std::vector<Op> bind_operations(const Program &program, const Executor &executor, Watch watch, bool plain) {
   std::vector<Op> ops = program.ops;
-  for (Op &op : ops) {
-    const bool waits = op.form == form_enter_block && op.offset != 0;
-    op.run = executor.handler(waits ? uint16_t(form_enter_waiting_loop) : op.form, watch);
-  }
+  executor.bind(ops.data(), ops.size(), watch, plain);
   return ops;
 }
 
@@ -88,7 +84,7 @@ Plan::Plan(const LaunchContext &given, const Program &code, const Launch &what, 
       executor(best_executor()),
       parallel(can_run_in_parallel(code, what, how)),
       watch(parallel ? Watch::claims : watch_for(how)),
-      ops(bind_operations(code, executor, watch)),
+      ops(bind_operations(code, executor, watch, how.plain)),
       latencies(latencies_of(how.timing)),
       threads(uint32_t(what.block.count())),
       warps((threads + kWarpLanes - 1) / kWarpLanes),

@@ -1,0 +1,128 @@
+// Quick twins of the loads and stores of exec/memory.cpp, for a full warp whose addresses are two rows (exec/rows.h).
+// Where they are not, or where anything may be wrong with them, the plain handler does the request from its start.
+#include "claiming.h"
+#include "row_elements.h"
+#include "row_tracking.h"
+#include "table.h"
+
+namespace vgpu {
+namespace {
+
+template <class W>
+const Op *plain(Warp &w, const Op *op) { return plain_handler(op->form, W::kind)(w, op); }
+
+// The request's rows, where every access is good. Generic addresses count as global ones, as their plain handler does.
+template <class W, Space S>
+inline bool find_good_rows(Warp &w, const Op *op, u32 bytes, Rows &rows) {
+  if (w.mask != kAllLanes || !find_operand_rows(w, op, rows)) return false;
+  if (W::kind == Watch::tracking && known_lanes(w, op->a) != kAllLanes) return false;
+  if (S == Space::shared) return all_inside(rows, bytes, 0, w.run->shared_bytes);
+  const OpCounts &memory = counts_of(w, op);
+  return all_inside(rows, bytes, memory.low, memory.size);
+}
+
+template <class W, Space S>
+inline void count_request(Warp &w, const Op *op, Access access, const Rows &rows, u32 bytes) {
+  if (W::kind == Watch::nothing || S == Space::constant) return;
+  OpCounts &counts = counts_of(w, op);
+  counts.requests += 1;
+  counts.pieces += S == Space::shared ? count_row_wavefronts(rows, bytes) : count_row_sectors(rows, bytes);
+  if constexpr (W::kind == Watch::claims) {
+    if (S != Space::shared) W::claim_rows(*w.run, access, rows, bytes);
+  }
+  if (W::kind != Watch::timing || S == Space::shared) return;
+  Lanes64 address;
+  fill_addresses(rows, address);
+  w.run->latency = w.run->cache_call(*w.run, access, address.at, kAllLanes, bytes);
+}
+
+// Host memory is far away, and a loop's requests go on as they began: the next one is fetched while this one is served.
+inline void prefetch_next(Warp &w, const Op *op, const Rows &rows) {
+  u64 &last = counts_of(w, op).executed;       // free in an operation that is no head of a block
+  const u64 further = rows.first - last;
+  last = rows.first;
+  const char *first = w.run->bias + rows.first + further, *second = w.run->bias + rows.second + further;
+  __builtin_prefetch(first);
+  __builtin_prefetch(first + 64);
+  __builtin_prefetch(second);
+  __builtin_prefetch(second + 64);
+}
+
+template <Space S>
+inline char *row_base(const Warp &w) { return S == Space::shared ? w.run->shared : w.run->bias; }
+
+template <class T>
+inline void read_parts(const Warp &w, const Op *op, const char *base, const Rows &rows, u32 bytes) {
+  if (op->n == 1) return read_rows<T>(w.frame + op->v[0], base, rows);
+  if (sizeof(T) >= 4 && rows.step == bytes) {
+    if (op->n == 2) return read_vector_rows<T, 2>(w, op->v, base, rows);
+    if (sizeof(T) == 4) return read_vector_rows<T, 4>(w, op->v, base, rows);
+  }
+  for (u32 part = 0; part < op->n; ++part) read_rows<T>(w.frame + op->v[part], base + part * sizeof(T), rows);
+}
+
+template <class T>
+inline void write_parts(const Warp &w, const Op *op, char *base, const Rows &rows, u32 bytes) {
+  if (op->n == 1) return write_rows<T>(w.frame + op->v[0], base, rows);
+  if (sizeof(T) >= 4 && rows.step == bytes) {
+    if (op->n == 2) return write_vector_rows<T, 2>(w, op->v, base, rows);
+    if (sizeof(T) == 4) return write_vector_rows<T, 4>(w, op->v, base, rows);
+  }
+  for (u32 part = 0; part < op->n; ++part) write_rows<T>(w.frame + op->v[part], base + part * sizeof(T), rows);
+}
+
+template <class W, Space S, class T>
+const Op *load_rows(Warp &w, const Op *op) {
+  const u32 bytes = op->n * u32(sizeof(T));
+  Rows rows;
+  if (!find_good_rows<W, S>(w, op, bytes, rows)) return plain<W>(w, op);
+  count_request<W, S>(w, op, Access::load, rows, bytes);
+  if (S == Space::global) prefetch_next(w, op, rows);
+  if (W::kind == Watch::tracking) track_load<S>(w, op, rows, bytes);
+  read_parts<T>(w, op, row_base<S>(w), rows, bytes);
+  return op + 1;
+}
+
+template <class W, Space S, class T>
+const Op *store_rows(Warp &w, const Op *op) {
+  const u32 bytes = op->n * u32(sizeof(T));
+  Rows rows;
+  if (!find_good_rows<W, S>(w, op, bytes, rows)) return plain<W>(w, op);
+  count_request<W, S>(w, op, Access::store, rows, bytes);
+  if (W::kind == Watch::tracking) track_store<S>(w, op, rows, bytes);
+  write_parts<T>(w, op, row_base<S>(w), rows, bytes);
+  return op + 1;
+}
+
+// Local memory is laid out by thread, and a store to constant memory is a fault: neither has a quick twin.
+constexpr bool has_load(Space space) { return space != Space::local; }
+constexpr bool has_store(Space space) { return space != Space::local && space != Space::constant; }
+
+template <class W>
+void add_watched(Handler *row) {
+#define LOAD(name, p, c, s, r, g, space, T) \
+  if (has_load(Space::space)) row[form_##name] = load_rows<W, Space::space, T>;
+#define STORE(name, p, c, s, r, g, space, T) \
+  if (has_store(Space::space)) row[form_##name] = store_rows<W, Space::space, T>;
+#define ATOM NO_ROW
+#define PLAIN NO_ROW
+#define WATCHED NO_ROW
+#include "../isa/memory.def"
+#undef LOAD
+#undef STORE
+#undef ATOM
+#undef PLAIN
+#undef WATCHED
+}
+
+}  // namespace
+
+void add_row_access(HandlerTable &quick) {
+  add_watched<WatchNothing>(quick[size_t(Watch::nothing)]);
+  add_watched<WatchCounters>(quick[size_t(Watch::counters)]);
+  add_watched<WatchClaims>(quick[size_t(Watch::claims)]);
+  add_watched<WatchTiming>(quick[size_t(Watch::timing)]);
+  add_watched<WatchTracking>(quick[size_t(Watch::tracking)]);
+}
+
+}  // namespace vgpu
