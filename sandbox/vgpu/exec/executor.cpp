@@ -17,6 +17,8 @@ struct Table {
     add_convert(handlers);
     add_memory(handlers);
     add_atomics(handlers);
+    add_vector_atomics(handlers);
+    add_stack(handlers);
     add_control(handlers);
     add_warp_operations(handlers);
     add_async(handlers);

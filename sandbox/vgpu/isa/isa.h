@@ -24,6 +24,8 @@ enum FormId : uint16_t {
 #define LOAD(name, ...) form_##name,
 #define STORE(name, ...) form_##name,
 #define ATOM(name, ...) form_##name,
+#define VECTOR_ATOM(name, ...) form_##name,
+#define WIDE_ATOM(name, ...) form_##name,
 #include "all.def"
   form_count,
 };

@@ -3,7 +3,7 @@
 // A signature lists, in the order of the text, `field:kind`. Kinds: W X P are results of 4 and 8 bytes and predicates,
 // w x p the same as sources, m is a memory address (a and offset), g a second one (b and v3), i an immediate
 // (Op::bytes). `d:W|v0:P` may be a pair; `?` marks what may be absent; field v takes a vector or a single register
-// (v0..v3), field e appends to `extra`, field _ reads nothing.
+// (v0..v3), field eN a vector of N registers (e*: of any length), appended to `extra`; field _ reads nothing.
 #pragma once
 
 #include <string>

@@ -237,7 +237,7 @@ void Parser::initial_value(Variable &variable, uint64_t &offset, int depth) {
   int64_t value = 0;
   bool is_f64 = false;
   std::string_view name;
-  if (in_.real(value, is_f64) || in_.integer(value)) {
+  if (in_.real(value, is_f64) || in_.expression(value)) {
     std::memcpy(&variable.content[offset], &value, std::min<uint32_t>(bytes, 8));
   } else if (!(name = in_.identifier()).empty()) {
     const bool wrapped = name == "generic" && in_.take('(');

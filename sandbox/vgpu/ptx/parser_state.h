@@ -48,6 +48,7 @@ class Parser {
   void check_totals(const Function &);
   bool operand(Function &, Operand &, bool nested = false);
   bool operand_list(Function &, Operand &, char close, Operand::Kind);
+  bool constant_follows();
   bool memory_operand(Function &, Operand &);
   void name_operand(Function &, Operand &, std::string_view name);
   void location();
