@@ -16,7 +16,7 @@ inline f64 power_of_two(s32 exponent) { return bits_as<f64>(u64(exponent + 1023)
 template <class E>
 inline u32 narrow_fp8(f32 x) {
   const u32 sign = bits_as<u32>(x) >> 24 & 0x80;
-  const f64 size = x < 0 ? -f64(x) : f64(x);
+  const f64 size = bits_as<f32>(bits_as<u32>(x) & 0x7fffffff);
   if (x != x) return 0x7f;
   if (size > power_of_two(127 - 1)) return sign | E::most;
   const s32 own = s32(bits_as<u64>(size) >> 52) - 1023, least = 1 - s32(E::bias);

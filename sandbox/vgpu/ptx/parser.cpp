@@ -43,7 +43,8 @@ void Parser::directive() {
   if (word == ".file") return file_directive();
   if (word == ".loc") return location();
   if (word == ".section") return in_.skip_braces();
-  if (word == ".pragma" || word == ".alias") return in_.skip_past(';');
+  if (word == ".alias") return alias();
+  if (word == ".pragma") return in_.skip_past(';');
   linkage_then(word);
 }
 
@@ -79,6 +80,16 @@ void Parser::location() {
   if (!in_.integer(file) || !in_.integer(line)) error(".loc needs a file and a line");
   position_ = {static_cast<uint32_t>(file), static_cast<uint32_t>(line)};
   in_.skip_line();
+}
+
+void Parser::alias() {
+  Alias made;
+  made.name = in_.identifier();
+  expect(',', "after the name of an alias");
+  made.target = in_.identifier();
+  if (made.name.empty() || made.target.empty()) error(".alias needs two names of functions");
+  module_.aliases.push_back(made);
+  expect(';', "after an alias");
 }
 
 Function &Parser::function_named(std::string_view name) {

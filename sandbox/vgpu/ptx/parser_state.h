@@ -53,6 +53,7 @@ class Parser {
   void name_operand(Function &, Operand &, std::string_view name);
   void location();
   void file_directive();
+  void alias();
   Function &function_named(std::string_view name);
   void error(const std::string &message);
   void expect(char c, const char *where);
