@@ -46,7 +46,7 @@ def encode(kind: str, value: int) -> int:
 
 
 def _kernel(space: str, kind: str, operation: str, returns: bool) -> str:
-    """Lane i updates the cell with 3 i - 20 (encoded); the cell is copied to shared memory and back where asked."""
+    """Lane i updates the cell with its element of `values`; the cell is copied to shared memory and back where asked."""
     bits, dot = _bits(kind), f".{space}" if space else ""
     register = "b" + str(max(bits, 16))
     update = f"{'atom' if returns else 'red'}{dot}.{operation}.{kind}"
@@ -85,7 +85,7 @@ def _expected(kind: str, operation: str, start: int, values: list[int]) -> tuple
 
 @pytest.mark.parametrize(("space", "kind", "operation"), CASES)
 def test_lanes_update_one_after_the_other(space: str, kind: str, operation: str) -> None:
-    values = [3 * lane - 20 for lane in range(32)]
+    values = [3 * (lane % 8) - 10 for lane in range(32)]
     dtype = f"u{_bits(kind) // 8}"
     old, last = _expected(kind, operation, 5, values)
     for returns in (True, False) if operation != "exch" else (True,):

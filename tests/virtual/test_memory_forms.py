@@ -44,7 +44,7 @@ def test_what_is_stored_is_loaded_and_extended_as_the_type_says(space: str, kind
     if kind[0] == "f":
         assert got.view(elementwise.bits_dtype(kind)).tolist() == column
         return
-    expected = [operands.signed(kind, bits) & 0xFFFFFFFFFFFFFFFF for bits in column]
+    expected = [operands.signed(stored, bits) & 0xFFFFFFFFFFFFFFFF for bits in column]
     assert got.tolist() == expected
 
 

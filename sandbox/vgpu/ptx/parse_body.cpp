@@ -145,7 +145,7 @@ bool Parser::constant_follows() {
 }
 
 bool Parser::operand(Function &function, Operand &out, bool nested) {
-  out.negate = in_.take('!');
+  out.negate = !(in_.peek() == '!' && constant_follows()) && in_.take('!');
   const char next = in_.peek();
   if (nested && (next == '{' || next == '(' || next == '[')) return false;
   if (next == '{') return in_.take('{') && operand_list(function, out, '}', Operand::Kind::vector);
