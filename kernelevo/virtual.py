@@ -119,6 +119,36 @@ class LaunchReport:
         )
 
 
+@dataclass(frozen=True)
+class Form:
+    """A row of the table of instruction forms; `section` is its anchor in the PTX manual. See docs/virtual-gpu-forms.md."""
+
+    name: str
+    pattern: str
+    cls: str
+    slots: int
+    section: str
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """An instruction of a kernel, and the name of the Form that executes it."""
+
+    kernel: str
+    ptx_line: int
+    instruction: str
+    form: str
+    refused: str
+
+
+def forms() -> tuple[Form, ...]:
+    """Every instruction form that the virtual GPU executes, in the order of its table."""
+    text = ctypes.c_char_p()
+    _check(_library(), _library().vgpu_forms(ctypes.byref(text)), text, answers=True)
+    items = json.loads(_take(_library(), text))
+    return tuple(Form(item["name"], item["pattern"], item["class"], item["slots"], item["section"]) for item in items)
+
+
 class Module:
     """Parsed PTX. Raises PtxError when the text is not PTX.
 
@@ -140,6 +170,10 @@ class Module:
                 return kernel
         names = ", ".join(kernel.name for kernel in self.kernels) or "none"
         raise BadInput(f"the module has no kernel {name!r}; its kernels are: {names}")
+
+    def instructions(self) -> tuple[Instruction, ...]:
+        """Every instruction that the kernels reach; those with a reason in `refused` are not executed."""
+        return tuple(Instruction(**item) for item in json.loads(self._text(_library().vgpu_module_instructions)))
 
     def _text(self, call: Any) -> str:
         text = ctypes.c_char_p()
@@ -390,6 +424,8 @@ def _library() -> ctypes.CDLL:
         "vgpu_module_load": (ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(pointer), text),
         "vgpu_module_kernels": (pointer, text),
         "vgpu_module_target": (pointer, text),
+        "vgpu_module_instructions": (pointer, text),
+        "vgpu_forms": (text,),
         "vgpu_machine_create": (pointer, ctypes.POINTER(_Limits), ctypes.POINTER(pointer), text),
         "vgpu_machine_allocate": (pointer, ctypes.c_char_p, number, ctypes.c_uint32, ctypes.POINTER(number), text),
         "vgpu_machine_write": (pointer, number, pointer, number, text),

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "machine.h"
+#include "forms.h"
 #include "report_json.h"
 
 struct vgpu_module {
@@ -128,6 +129,14 @@ vgpu_status vgpu_module_kernels(const vgpu_module *module, char **text) {
 
 vgpu_status vgpu_module_target(const vgpu_module *module, char **text) {
   return guarded(text, [&] { return answer(text, module->module->target()); });
+}
+
+vgpu_status vgpu_module_instructions(const vgpu_module *module, char **text) {
+  return guarded(text, [&] { return answer(text, vgpu::instructions_json(*module->module)); });
+}
+
+vgpu_status vgpu_forms(char **text) {
+  return guarded(text, [&] { return answer(text, vgpu::forms_json()); });
 }
 
 vgpu_limits vgpu_default_limits(void) {

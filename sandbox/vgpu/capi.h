@@ -64,6 +64,10 @@ VGPU_API void vgpu_module_free(vgpu_module *);
 VGPU_API vgpu_status vgpu_module_kernels(const vgpu_module *, char **text);   // JSON list of KernelInfo
 VGPU_API vgpu_status vgpu_module_target(const vgpu_module *, char **text);    // "sm_80"
 
+// JSON list of the instructions that the module's kernels reach, each with the row of the table that executes it.
+VGPU_API vgpu_status vgpu_module_instructions(const vgpu_module *, char **text);
+VGPU_API vgpu_status vgpu_forms(char **text);                                 // JSON list: the table of instruction forms
+
 VGPU_API vgpu_limits vgpu_default_limits(void);
 VGPU_API vgpu_timing vgpu_default_timing(void);
 

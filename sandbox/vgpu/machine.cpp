@@ -10,12 +10,32 @@
 
 namespace vgpu {
 
+namespace {
+
+// An initialiser may hold the address of a variable or a function of the module.
+bool names_are_known(const ptx::Module &module, const Image &image, std::vector<Diagnostic> &diagnostics) {
+  const size_t before = diagnostics.size();
+  for (const Placed &placed : image.variables) {
+    for (const ptx::Relocation &each : placed.variable->relocations) {
+      if (image.address.count(each.symbol)) continue;
+      const auto line = std::count(module.text.data(), each.symbol.data(), '\n') + 1;
+      diagnostics.push_back({uint32_t(line), "the initialiser of '" + std::string(placed.variable->name) + "' names '" +
+                                                 std::string(each.symbol) +
+                                                 "', which is not a variable or function of this module"});
+    }
+  }
+  return diagnostics.size() == before;
+}
+
+}  // namespace
+
 std::shared_ptr<const Module> Module::load(std::string_view ptx, std::vector<Diagnostic> &diagnostics) {
   auto loaded = std::make_shared<LoadedModule>();
   loaded->tree = ptx::parse(ptx, diagnostics);
   if (!loaded->tree) return nullptr;
-  // From here the text is well formed; what is not executed is found when it is reached.
   loaded->image = place(*loaded->tree);
+  if (!names_are_known(*loaded->tree, loaded->image, diagnostics)) return nullptr;
+  // From here the text is well formed; what is not executed is found when it is reached.
   for (uint32_t i = 0; i < loaded->tree->functions.size(); ++i) {
     const ptx::Function &function = loaded->tree->functions[i];
     if (!function.entry || !function.defined) continue;
@@ -61,12 +81,7 @@ void Machine::State::place_variables() {
 
 void Machine::State::write_relocations(const Placed &placed) {
   for (const ptx::Relocation &each : placed.variable->relocations) {
-    const auto found = module->image.address.find(each.symbol);
-    if (found == module->image.address.end()) {
-      throw std::invalid_argument("the initialiser of '" + std::string(placed.variable->name) + "' names '" +
-                                  std::string(each.symbol) + "', which is not a variable or function of this module");
-    }
-    const uint64_t value = found->second + uint64_t(each.addend);
+    const uint64_t value = module->image.address.at(each.symbol) + uint64_t(each.addend);
     std::memcpy(arena.host(placed.address + each.offset), &value, std::min<uint32_t>(each.bytes, 8));
   }
 }

@@ -216,7 +216,7 @@ void add_counts(const Program &program, const Run &run, const std::vector<OpCoun
       head = all[i];
       behind_stop = false;
     }
-    if (is_pseudo(op.form)) continue;
+    if (is_pseudo(op.form) || (op.flags & kHelper)) continue;
     const OpCounts &own = all[i];
     const uint64_t executed = head.executed - behind_stop;
     const uint64_t threads = (op.flags & kGuarded) ? own.threads : head.threads - (behind_stop ? run.stop_lanes : 0);

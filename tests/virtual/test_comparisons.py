@@ -106,3 +106,69 @@ def test_sign_selection_takes_the_first_value_for_non_negative_numbers() -> None
     inputs = {n: (k, operands.as_array(k, c)) for n, k, c in zip("abc", ("b32", "b32", "s32"), columns, strict=True)}
     got = elementwise.run("slct.b32.s32 d, a, b, c;", "b32", **inputs).tolist()
     assert got == [a if operands.signed("s32", c) >= 0 else b for a, b, c in zip(*columns, strict=True)]
+
+
+SET_CASES = [
+    *((name, kind) for kind in ("u16", "s16", "u32", "s32", "u64", "s64") for name in ("ne", "lt", "ge")),
+    *((name, kind) for kind in ("f32", "f64", "f16", "bf16") for name in ("eq", "lt", "geu", "nan")),
+]
+
+
+@pytest.mark.parametrize(("name", "kind"), SET_CASES)
+def test_set_compares_every_type_and_combines_with_a_predicate(name: str, kind: str) -> None:
+    columns = operands.combinations(kind, kind)
+    inputs = _inputs(kind, columns)
+    text = f"{{ .reg .pred p; setp.lt.u32 p, index, 9; set.{name}.xor.u32.{kind} d, a, b, p; }}"
+    plain = elementwise.run(f"set.{name}.u32.{kind} d, a, b;", "u32", **inputs).tolist()
+    combined = elementwise.run(text, "u32", **inputs).tolist()
+    for i, (a, b) in enumerate(zip(*columns, strict=True)):
+        holds = _holds(kind, name, a, b)
+        assert plain[i] == (0xFFFFFFFF if holds else 0), (hex(a), hex(b))
+        assert combined[i] == (0xFFFFFFFF if holds != (i < 9) else 0), (hex(a), hex(b))
+
+
+def _holds(kind: str, name: str, a: int, b: int) -> bool:
+    if kind in exact.FORMATS:
+        return bool(_expected(exact.FORMATS[kind], name, a, b))
+    return ORDER[name](operands.signed(kind, a), operands.signed(kind, b))
+
+
+@pytest.mark.parametrize(("kind", "one"), [("f16", 0x3C00), ("bf16", 0x3F80)])
+@pytest.mark.parametrize("name", ["eq", "lt", "neu", "num"])
+def test_halves_of_a_pair_are_compared_each_for_itself(name: str, kind: str, one: int) -> None:
+    low = operands.combinations(kind, kind)
+    high = [column[::-1] for column in low]
+    pairs = [[a | b << 16 for a, b in zip(x, y, strict=True)] for x, y in zip(low, high, strict=True)]
+    inputs = _inputs(f"{kind}x2", pairs)
+    written = elementwise.run(f"set.{name}.{kind}x2.{kind}x2 d, a, b;", f"{kind}x2", **inputs).tolist()
+    text = "{ .reg .pred p, q; .reg .b32 x, y; setp.NAME.and.KIND p|q, a, b, 1; selp.u32 x, 1, 0, p;"
+    text += " selp.u32 y, 2, 0, q; or.b32 d, x, y; }"
+    flags = elementwise.run(text.replace("NAME", name).replace("KIND", f"{kind}x2"), "u32", **inputs).tolist()
+    fmt = exact.FORMATS[kind]
+    for *row, value, both in zip(*low, *high, written, flags, strict=True):
+        first, second = _expected(fmt, name, row[0], row[1]), _expected(fmt, name, row[2], row[3])
+        assert value == (one if first else 0) | (one if second else 0) << 16, list(map(hex, row))
+        assert both == first + 2 * second, list(map(hex, row))
+
+
+@pytest.mark.parametrize("selector", ["s32", "f32"])
+@pytest.mark.parametrize("kind", ["b32", "b64"])
+def test_sign_selection_of_every_width(kind: str, selector: str) -> None:
+    columns = operands.combinations(kind, selector)
+    columns = [columns[0], columns[0][::-1], columns[1]]
+    kinds = (kind, kind, selector)
+    inputs = {n: (k, operands.as_array(k, c)) for n, k, c in zip("abc", kinds, columns, strict=True)}
+    got = elementwise.run(f"slct.{kind}.{selector} d, a, b, c;", kind, **inputs).tolist()
+    for a, b, c, result in zip(*columns, got, strict=True):
+        takes_a = operands.signed("s32", c) >= 0 if selector == "s32" else _expected(exact.F32, "ge", c, 0)
+        assert result == (a if takes_a else b), hex(c)
+
+
+def test_logic_of_predicates() -> None:
+    columns = [[0, 0, 1, 1], [0, 1, 0, 1]]
+    for opcode, python in (("and", operator.and_), ("or", operator.or_), ("xor", operator.xor)):
+        text = f"{{ .reg .pred p, q; setp.ne.u32 p, a, 0; setp.ne.u32 q, b, 0; {opcode}.pred d, p, q; }}"
+        got = elementwise.run(text, "pred", **_inputs("u32", columns)).tolist()
+        assert got == [python(a, b) for a, b in zip(*columns, strict=True)]
+    text = "{ .reg .pred p, q; setp.ne.u32 p, a, 0; mov.pred q, p; not.pred d, q; }"
+    assert elementwise.run(text, "pred", **_inputs("u32", columns)).tolist() == [1, 1, 0, 0]

@@ -6,34 +6,15 @@ Semantics: https://docs.nvidia.com/cuda/parallel-thread-execution/#integer-arith
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import elementwise
 import operands
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from integer_cases import Case, bits_of, check
 
 INTEGERS = ("u16", "s16", "u32", "s32", "u64", "s64")
 WIDE = ("u16", "s16", "u32", "s32")
-
-
-@dataclass(frozen=True)
-class Case:
-    """An instruction, the types of its operands a, b, c and result, and what it must compute (None: unspecified)."""
-
-    instruction: str
-    kinds: tuple[str, ...]
-    result: str
-    expected: Callable[..., int | None]
-
-    def __str__(self) -> str:
-        return self.instruction.split()[0]
-
-
-def _bits(kind: str) -> int:
-    return elementwise.bits_dtype(kind).itemsize * 8
 
 
 def _divide(a: int, b: int) -> int | None:
@@ -46,11 +27,11 @@ def _remainder(a: int, b: int) -> int | None:
 
 
 def _overflows(kind: str, a: int, b: int) -> bool:
-    return kind[0] == "s" and b == -1 and a == -(1 << (_bits(kind) - 1))
+    return kind[0] == "s" and b == -1 and a == -(1 << (bits_of(kind) - 1))
 
 
 def _arithmetic(kind: str) -> list[Case]:
-    width = _bits(kind)
+    width = bits_of(kind)
     two, three = (kind, kind), (kind, kind, kind)
     return [
         Case(f"add.{kind} d, a, b;", two, kind, lambda a, b: a + b),
@@ -68,7 +49,7 @@ def _arithmetic(kind: str) -> list[Case]:
 
 
 def _widening(kind: str) -> list[Case]:
-    wide = f"{kind[0]}{2 * _bits(kind)}"
+    wide = f"{kind[0]}{2 * bits_of(kind)}"
     return [
         Case(f"mul.wide.{kind} d, a, b;", (kind, kind), wide, lambda a, b: a * b),
         Case(f"mad.wide.{kind} d, a, b, c;", (kind, kind, wide), wide, lambda a, b, c: a * b + c),
@@ -120,7 +101,7 @@ def _highest_bit(kind: str, a: int) -> int:
 
 def _extract(kind: str, a: int, position: int, length: int) -> int:
     """bfe, as the manual's pseudo-code: bits beyond the top repeat the sign of the signed forms."""
-    bits, position, length = _bits(kind), position & 255, length & 255
+    bits, position, length = bits_of(kind), position & 255, length & 255
     pattern = a & (1 << bits) - 1
     if length == 0:
         return 0
@@ -209,14 +190,14 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_limits_and_their_neighbours(case: Case) -> None:
-    _check(case, operands.combinations(*case.kinds))
+    check(case, operands.combinations(*case.kinds))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 @settings(max_examples=15, deadline=None)
 @given(st.data())
 def test_random_operands(case: Case, data: st.DataObject) -> None:
-    _check(case, data.draw(operands.drawn(*case.kinds)))
+    check(case, data.draw(operands.drawn(*case.kinds)))
 
 
 @settings(max_examples=25, deadline=None)
@@ -230,17 +211,3 @@ def test_carry_runs_through_a_128_bit_style_chain(columns: operands.Columns) -> 
     subtracted = elementwise.run("sub.cc.u32 d, a, c; subc.u32 d, b, e;", "u32", **inputs)
     assert added.tolist() == [value >> 32 & 0xFFFFFFFF for value in sums]
     assert subtracted.tolist() == [value >> 32 & 0xFFFFFFFF for value in differences]
-
-
-def _check(case: Case, columns: operands.Columns) -> None:
-    inputs = {
-        name: (kind, operands.as_array(kind, column))
-        for name, kind, column in zip("abce", case.kinds, columns, strict=False)
-    }
-    got = elementwise.run(case.instruction, case.result, **inputs)
-    mask = (1 << _bits(case.result)) - 1
-    for result, *bits in zip(got.tolist(), *columns, strict=True):
-        values = [operands.signed(kind, value) for kind, value in zip(case.kinds, bits, strict=True)]
-        expected = case.expected(*values)
-        if expected is not None:
-            assert result & mask == expected & mask, (case.instruction, values)

@@ -98,3 +98,41 @@ def test_nothing_and_noise_are_not_ptx() -> None:
     assert not _loads("")
     assert not _loads("int main() { return 0; }")
     assert not _loads("\x00\xff\x00")
+
+
+def test_an_initialiser_names_something_of_the_module_or_is_refused_with_its_line() -> None:
+    head = access.HEAD + ".global .u32 there;\n"
+    kernel = ".visible .entry k(.param .u32 n)\n{\n  ret;\n}\n"
+    assert _loads(f"{head}.global .u64 a = there;\n.global .u64 b = generic(there)+4;\n{kernel}")
+    with pytest.raises(PtxError, match="'nowhere', which is not a variable") as caught:
+        Module(f"{head}.global .u64 a = nowhere;\n{kernel}")
+    assert caught.value.line == head.count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [("1+2*3", 7), ("(1<<4)|1", 17), ("-8/3", -2), ("~0 & 0xff", 255), ("5 > 3 ? 10 : 20", 10), ("!0 + 7 % 4", 4),
+     ("1 << 2 + 1", 8), ("6 ^ 3 & 1", 7), ("2 == 2 && 3 != 3 || 1 <= 0", 0)],
+)  # fmt: skip
+def test_constant_expressions_have_the_operators_and_precedence_of_c(expression: str, value: int) -> None:
+    text = _kernel(f"mov.b64 %rd0, %rd1;\n  ld.param.u64 %rd0, [out];\n  st.global.u32 [%rd0+4*(1+1)-8], {expression};")
+    text = text.replace(".param .u32 n", ".param .u64 out")
+    with Machine(Module(text), memory_bytes=1 << 20) as machine:
+        out = machine.empty(1, "i4")
+        assert machine.launch("k", grid=1, block=1, args=[out], budget=100).faults == ()
+        assert out.numpy().tolist() == [value]
+
+
+def test_an_alias_is_the_function_it_names() -> None:
+    function = (
+        ".func (.param .b32 r) one() {{\n  .reg .b32 %r;\n  mov.u32 %r, 41;\n  st.param.b32 [r], %r;\n  ret;\n}}\n"
+        ".func (.param .b32 r) other();\n{alias}"
+        ".visible .entry k(.param .u64 out) {{\n  .reg .b32 %r;\n  .reg .b64 %d;\n  .param .b32 r;\n"
+        "  ld.param.u64 %d, [out];\n  call.uni (r), other;\n  ld.param.b32 %r, [r];\n  st.global.u32 [%d], %r;\n  ret;\n}}\n"
+    )
+    for alias, values in ((".alias other, one;\n", [41]), ("", [0])):
+        with Machine(Module(access.HEAD + function.format(alias=alias)), memory_bytes=1 << 20) as machine:
+            out = machine.array([0])
+            report = machine.launch("k", grid=1, block=1, args=[out], budget=100)
+            assert out.numpy().tolist() == values
+            assert [fault.kind for fault in report.faults] == ([] if alias else ["unsupported"])

@@ -2,7 +2,8 @@
 // https://docs.nvidia.com/cuda/parallel-thread-execution/#data-movement-and-conversion-instructions-cvt
 #include <limits>
 
-#include "half.h"
+#include "bits.h"
+#include "fp8.h"
 #include "table.h"
 
 namespace vgpu {
@@ -200,6 +201,11 @@ const Op *read_clock32(Warp &w, const Op *op) {
   write_lanes<u32>(w, op->d, [=](u32) { return u32(now); });
   return op + 1;
 }
+const Op *read_clock_high(Warp &w, const Op *op) {
+  const u64 now = w.run->clock += 4;
+  write_lanes<u32>(w, op->d, [=](u32) { return u32(now >> 32); });
+  return op + 1;
+}
 const Op *read_clock64(Warp &w, const Op *op) {
   w.run->slept += 4;
   const u64 now = clock_of(*w.run);
@@ -209,11 +215,13 @@ const Op *read_clock64(Warp &w, const Op *op) {
 
 #define LANES1 DEFINE_LANES1
 #define LANES2 DEFINE_LANES2
+#define LANES3 DEFINE_LANES3
 #define LANES4 DEFINE_LANES4
 #define PLAIN NO_ROW
 #include "../isa/convert.def"
 #undef LANES1
 #undef LANES2
+#undef LANES3
 #undef LANES4
 #undef PLAIN
 }  // namespace
@@ -221,6 +229,7 @@ const Op *read_clock64(Warp &w, const Op *op) {
 void add_convert(HandlerTable &table) {
 #define LANES1 TABLE_ROW
 #define LANES2 TABLE_ROW
+#define LANES3 TABLE_ROW
 #define LANES4 TABLE_ROW
 #define PLAIN TABLE_ROW
 #include "../isa/convert.def"

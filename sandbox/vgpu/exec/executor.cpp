@@ -18,6 +18,8 @@ struct Table {
     add_convert(plain);
     add_memory(plain);
     add_atomics(plain);
+    add_vector_atomics(plain);
+    add_stack(plain);
     add_control(plain);
     add_warp_operations(plain);
     add_async(plain);

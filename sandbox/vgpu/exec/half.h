@@ -34,12 +34,12 @@ inline u16 f32_to_bf16(f32 x) {
 struct F16 {
   static f32 widen(u16 h) { return f16_to_f32(h); }
   static u16 narrow(f32 x) { return f32_to_f16(x); }
-  static constexpr u16 least_normal = 0x0400, one = 0x3c00;
+  static constexpr u16 least_normal = 0x0400, one = 0x3c00, infinity = 0x7c00;
 };
 struct Bf16 {
   static f32 widen(u16 h) { return bf16_to_f32(h); }
   static u16 narrow(f32 x) { return f32_to_bf16(x); }
-  static constexpr u16 least_normal = 0x0080, one = 0x3f80;
+  static constexpr u16 least_normal = 0x0080, one = 0x3f80, infinity = 0x7f80;
 };
 
 template <class H>

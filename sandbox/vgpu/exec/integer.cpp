@@ -1,6 +1,8 @@
 // Handlers of isa/integer.def: integer arithmetic, logic, shifts, comparison.
+#include "bits.h"
 #include "compare.h"
 #include "table.h"
+#include "video.h"
 
 namespace vgpu {
 namespace {
@@ -53,12 +55,24 @@ const Op *mad_carry_s32(Warp &w, const Op *op) { return mad_carry<s32, s64>(w, o
 const Op *mad_carry_u64(Warp &w, const Op *op) { return mad_carry<u64, u128>(w, op); }
 const Op *mad_carry_s64(Warp &w, const Op *op) { return mad_carry<s64, s128>(w, op); }
 
+// p = (d != 0) and/or q
+const Op *lop3_pred(Warp &w, const Op *op) {
+  const u32 *a = lanes_at<u32>(w, op->a), *b = lanes_at<u32>(w, op->b), *c = lanes_at<u32>(w, op->c);
+  const u32 with = predicate_at(w, op->v[1]) ^ (op->flags & kNegate ? kAllLanes : 0), table = u32(op->offset);
+  const u32 set = lanes_where([&](u32 i) { return logic3(a[i], b[i], c[i], table) != 0; });
+  write_lanes<u32>(w, op->d, [=](u32 i) { return logic3(a[i], b[i], c[i], table); });
+  write_predicate(w, op->v[0], op->kind ? set | with : set & with);
+  return op + 1;
+}
+
 const Op *setp_u16(Warp &w, const Op *op) { return setp<u16>(w, op); }
 const Op *setp_s16(Warp &w, const Op *op) { return setp<s16>(w, op); }
 const Op *setp_u32(Warp &w, const Op *op) { return setp<u32>(w, op); }
 const Op *setp_s32(Warp &w, const Op *op) { return setp<s32>(w, op); }
 const Op *setp_u64(Warp &w, const Op *op) { return setp<u64>(w, op); }
 const Op *setp_s64(Warp &w, const Op *op) { return setp<s64>(w, op); }
+const Op *set_u16(Warp &w, const Op *op) { return set_lanes<u16>(w, op); }
+const Op *set_s16(Warp &w, const Op *op) { return set_lanes<s16>(w, op); }
 const Op *set_u32(Warp &w, const Op *op) { return set_lanes<u32>(w, op); }
 const Op *set_s32(Warp &w, const Op *op) { return set_lanes<s32>(w, op); }
 const Op *set_f32(Warp &w, const Op *op) { return set_lanes<f32>(w, op); }

@@ -163,6 +163,43 @@ inline T max_any(T a, T b, const Op *op) {
   return negative ? -most : most;
 }
 
+// Of three f32; Op::kind: .abs compares magnitudes, and the result is one.
+inline f32 magnitude_if(f32 x, bool wanted) { return wanted && x < 0 ? -x : x == 0 && wanted ? 0.0f : x; }
+inline f32 min_three(f32 a, f32 b, f32 c, const Op *op) {
+  const bool abs = op->kind;
+  return min_any(min_any(magnitude_if(a, abs), magnitude_if(b, abs), op), magnitude_if(c, abs), op);
+}
+inline f32 max_three(f32 a, f32 b, f32 c, const Op *op) {
+  const bool abs = op->kind;
+  return max_any(max_any(magnitude_if(a, abs), magnitude_if(b, abs), op), magnitude_if(c, abs), op);
+}
+
+// --- f32 with every modifier, and pairs of f32 in 64 bits --------------------------------------------------------------
+
+inline f32 add_any(f32 a, f32 b, const Op *op) {
+  const bool ftz = op->flags & kFtz;
+  return finish(add_round(flush_if(a, ftz), flush_if(b, ftz), Rounding(op->round)), op);
+}
+inline f32 sub_any(f32 a, f32 b, const Op *op) { return add_any(a, -b, op); }
+inline f32 mul_any(f32 a, f32 b, const Op *op) {
+  const bool ftz = op->flags & kFtz;
+  return finish(mul_round(flush_if(a, ftz), flush_if(b, ftz), Rounding(op->round)), op);
+}
+inline f32 fma_any(f32 a, f32 b, f32 c, const Op *op) {
+  const bool ftz = op->flags & kFtz;
+  return finish(fma_round(flush_if(a, ftz), flush_if(b, ftz), flush_if(c, ftz), Rounding(op->round)), op);
+}
+inline f32 low_f32(u64 pair) { return bits_as<f32>(u32(pair)); }
+inline f32 high_f32(u64 pair) { return bits_as<f32>(u32(pair >> 32)); }
+inline u64 pack_f32(f32 low, f32 high) { return u64(bits_as<u32>(high)) << 32 | bits_as<u32>(low); }
+template <f32 (*f)(f32, f32, const Op *)>
+inline u64 each_f32(u64 a, u64 b, const Op *op) {
+  return pack_f32(f(low_f32(a), low_f32(b), op), f(high_f32(a), high_f32(b), op));
+}
+inline u64 fma_each_f32(u64 a, u64 b, u64 c, const Op *op) {
+  return pack_f32(fma_any(low_f32(a), low_f32(b), low_f32(c), op), fma_any(high_f32(a), high_f32(b), high_f32(c), op));
+}
+
 // --- integers
 // ----------------------------------------------------------------------------------------------------------
 
@@ -182,6 +219,20 @@ inline u64 mul_high(u64 a, u64 b) { return u64((u128(a) * b) >> 64); }
 inline s64 mul_high(s64 a, s64 b) { return s64((s128(a) * b) >> 64); }
 inline s32 clamp_s32(s64 x) { return x > 0x7fffffff ? 0x7fffffff : x < -s64(0x80000000) ? s32(0x80000000) : s32(x); }
 inline u32 add_each_16(u32 a, u32 b) { return ((a + b) & 0xffff) | ((a & 0xffff0000) + (b & 0xffff0000)); }
+
+// The smaller (larger) of each pair of 16-bit halves; .relu clamps at zero.
+template <class T>
+inline u32 min_each_16(u32 a, u32 b, const Op *op) {
+  const T low = T(a) < T(b) ? T(a) : T(b), high = T(a >> 16) < T(b >> 16) ? T(a >> 16) : T(b >> 16);
+  const bool relu = op->flags & kRelu;
+  return u16(relu && low < 0 ? T(0) : low) | u32(u16(relu && high < 0 ? T(0) : high)) << 16;
+}
+template <class T>
+inline u32 max_each_16(u32 a, u32 b, const Op *op) {
+  const T low = T(a) > T(b) ? T(a) : T(b), high = T(a >> 16) > T(b >> 16) ? T(a >> 16) : T(b >> 16);
+  const bool relu = op->flags & kRelu;
+  return u16(relu && low < 0 ? T(0) : low) | u32(u16(relu && high < 0 ? T(0) : high)) << 16;
+}
 
 template <class T>
 inline T low_ones(u32 count) { return count >= sizeof(T) * 8 ? ~T(0) : (T(1) << count) - 1; }

@@ -16,6 +16,8 @@ void add_half(HandlerTable &);
 void add_convert(HandlerTable &);
 void add_memory(HandlerTable &);
 void add_atomics(HandlerTable &);
+void add_vector_atomics(HandlerTable &);
+void add_stack(HandlerTable &);
 void add_control(HandlerTable &);
 void add_warp_operations(HandlerTable &);
 void add_async(HandlerTable &);

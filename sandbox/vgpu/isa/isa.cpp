@@ -54,6 +54,10 @@ constexpr Form kForms[] = {
   {#name, pattern, Class::cls, slots, section, signature},
 #define STORE(name, pattern, cls, slots, section, signature, ...) \
   {#name, pattern, Class::cls, slots, section, signature},
+#define VECTOR_ATOM(name, pattern, cls, slots, section, signature, ...) \
+  {#name, pattern, Class::cls, slots, section, signature},
+#define WIDE_ATOM(name, pattern, cls, slots, section, signature, ...) \
+  {#name, pattern, Class::cls, slots, section, signature},
 #define ATOM(name, pattern, cls, slots, section, signature, ...) \
   {#name, pattern, Class::cls, slots, section, signature},
 #define PRODUCT(name, pattern, slots, section, signature, ...) \
@@ -72,7 +76,8 @@ constexpr std::string_view kHints[] = {
     "ca", "cg", "cs", "lu", "cv", "wb", "wt", "nc", "uni", "v2", "v4", "L1::evict_normal", "L1::evict_unchanged",
     "L1::evict_first", "L1::evict_last", "L1::no_allocate", "L2::evict_normal", "L2::evict_first", "L2::evict_last",
     "L2::cache_hint", "L2::64B", "L2::128B", "L2::256B", "fractional", "range", "b64", "proxy", "async", "global",
-    "shared::cta", "acquire::gpu", "generic", "alias",
+    "shared::cta", "acquire::gpu", "generic", "alias", "L2", "L2::evict_unchanged", "cvt", "mbarrier_init", "release", "param::entry",
+    "sync_restrict::shared::cta", "sync_restrict::shared::cluster",
 };
 
 std::string_view take_token(std::string_view &text) {

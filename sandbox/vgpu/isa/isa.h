@@ -27,6 +27,8 @@ enum FormId : uint16_t {
 #define PRODUCT(name, ...) form_##name,
 #define WMMA_LOAD(name, ...) form_##name,
 #define WMMA_STORE(name, ...) form_##name,
+#define VECTOR_ATOM(name, ...) form_##name,
+#define WIDE_ATOM(name, ...) form_##name,
 #include "all.def"
   form_count,
 };

@@ -50,6 +50,9 @@ struct DraftFunction {
   std::map<uint32_t, uint32_t> local_offset;     // .local variable -> offset
   std::map<std::pair<uint32_t, bool>, uint32_t> fixed_register;   // word -> virtual register
   std::map<std::tuple<Special, uint8_t, uint64_t>, uint32_t> preloaded;
+  std::map<uint32_t, uint32_t> high_half;        // of a .b128 register: the register of its upper 64 bits
+  uint32_t stack_offset = 0;                     // of what alloca hands out, in local memory
+  int32_t stack_used = -1;                       // register: bytes of it in use; -1: no alloca
   std::vector<uint32_t> addressed;               // functions of the module whose address it takes
 
   uint32_t make_register(char kind) {

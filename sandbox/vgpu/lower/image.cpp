@@ -22,6 +22,13 @@ Image place(const ptx::Module &module) {
     image.function[module.functions[i].name] = i;
     image.address[module.functions[i].name] = function_address(i);
   }
+  for (const ptx::Alias &alias : module.aliases) {
+    const auto target = image.function.find(alias.target);
+    if (target == image.function.end()) continue;      // a call of it says that the function is not declared
+    const uint32_t index = target->second;
+    image.function[alias.name] = index;
+    image.address[alias.name] = function_address(index);
+  }
   return image;
 }
 

@@ -7,13 +7,15 @@
 #include "frame_params.h"
 #include "select.h"
 #include "slots.h"
+#include "stack.h"
 #include "waiting_loops.h"
+#include "wide.h"
 
 namespace vgpu {
 
 namespace {
 
-char kind_of(ptx::Type type) { return type == ptx::Type::pred ? 'p' : ptx::bytes_of(type) == 8 ? 'x' : 'w'; }
+char kind_of(ptx::Type type) { return type == ptx::Type::pred ? 'p' : ptx::bytes_of(type) >= 8 ? 'x' : 'w'; }
 
 // Registers of the text come first, so that their numbers stay the same.
 DraftFunction begin_function(const ptx::Function &tree, uint32_t index) {
@@ -21,6 +23,7 @@ DraftFunction begin_function(const ptx::Function &tree, uint32_t index) {
   draft.tree = &tree;
   draft.index = index;
   for (const ptx::Type type : tree.registers) draft.make_register(kind_of(type));
+  split_wide_registers(draft);
   const auto add_words = [&](uint32_t variable) {
     draft.variable_word[variable] = draft.fixed_words;
     draft.fixed_words += words_of(tree.variables[variable]);
@@ -39,6 +42,7 @@ DraftFunction begin_function(const ptx::Function &tree, uint32_t index) {
     draft.local_offset[i] = draft.local_bytes;
     draft.local_bytes += uint32_t(variable.bytes);
   }
+  reserve_stack(draft);
   return draft;
 }
 

@@ -29,7 +29,7 @@ namespace {
 struct FlagToken { std::string_view token; uint16_t flag; };
 constexpr FlagToken kFlagTokens[] = {
     {"ftz", kFtz}, {"sat", kSat}, {"relu", kRelu}, {"NaN", kNan}, {"xorsign", kXorSign}, {"cc", kSetsCarry},
-    {"volatile", kVolatile}, {"aligned", kAligned},
+    {"aligned", kAligned},
 };
 
 struct RoundToken { std::string_view token; Rounding round; bool integral; };
@@ -60,6 +60,9 @@ constexpr Family kFamilies[] = {
     {"testp", {"finite", "infinite", "number", "notanumber", "normal", "subnormal"}},
     {"prmt", {"b32", "f4e", "b4e", "rc8", "ecl", "ecr", "rc16"}},
     {"shf", {"wrap", "clamp"}},
+    {"szext", {"wrap", "clamp"}},
+    {"bmsk", {"wrap", "clamp"}},
+    {"lop3", {"and", "or"}},
     {"mad", {"lo", "hi"}},
     {"madc", {"lo", "hi"}},
     {"bfind", {"", "shiftamt"}},
@@ -81,6 +84,7 @@ void decode_family(std::string_view opcode, std::string_view base, Op &op) {
     op.kind = shared ? 0 : kGenericBarrier;
   }
   if (base == "dp2a") op.kind = has_token(opcode, "hi") ? 16 : 0;
+  if (base == "min" || base == "max") op.kind = has_token(opcode, "abs");
   if (base == "isspacep") {
     const std::string_view space = token_at(opcode, 1);
     op.kind = uint8_t(space == "global" ? Space::global : space.substr(0, 6) == "shared" ? Space::shared
@@ -125,6 +129,19 @@ uint32_t true_value(std::string_view opcode) {
   return type == "u16" || type == "s16" ? 0xffff : 0xffffffff;
 }
 
+// vOP4.dtype.atype.btype and vset4.atype.btype.cmp; without a prefix that fits, nothing.
+void decode_video(std::string_view opcode, Op &op) {
+  constexpr std::string_view names[] = {"vadd", "vsub", "vavrg", "vabsdiff", "vmin", "vmax"};
+  const std::string_view base = token_at(opcode, 0), name = base.substr(0, base.size() - 1);
+  const bool set = name == "vset";
+  const int what = position_in(names, name);
+  if (!set && what < 0) return;
+  const auto is_signed = [&](size_t i) { return token_at(opcode, i) == "s32"; };
+  op.kind = uint8_t(set ? position_in(kCompare, token_at(opcode, 3)) : what);
+  op.n = uint8_t((!set && is_signed(1) ? 1 : 0) | (is_signed(set ? 1 : 2) ? 2 : 0) | (is_signed(set ? 2 : 3) ? 4 : 0) |
+                 (has_token(opcode, "add") ? 8 : 0));
+}
+
 void decode_comparison(std::string_view opcode, Op &op) {
   const std::string_view how = token_at(opcode, 1), combine = token_at(opcode, 2);
   const int plain = position_in(kCompare, how), unsigned_form = position_in(kUnsignedCompare, how);
@@ -153,6 +170,7 @@ void decode_modifiers(std::string_view opcode, Op &op) {
   if (base == "cvt") decode_conversion(opcode, op);
   if (base == "addc" || base == "subc" || base == "madc") op.flags |= kUsesCarry;
   decode_family(opcode, base, op);
+  decode_video(opcode, op);
 }
 
 }  // namespace vgpu

@@ -68,6 +68,13 @@ constexpr SpecialRow kSpecials[] = {
     {"%cluster_nctaid.y", Special::one},
     {"%cluster_nctaid.z", Special::one},
     {"%is_explicit_cluster", Special::zero},
+    {"%clusterid.x", Special::ctaid_x},
+    {"%clusterid.y", Special::ctaid_y},
+    {"%clusterid.z", Special::ctaid_z},
+    {"%nclusterid.x", Special::nctaid_x},
+    {"%nclusterid.y", Special::nctaid_y},
+    {"%nclusterid.z", Special::nctaid_z},
+    {"%current_graph_exec", Special::zero},
 };
 
 uint8_t bytes_of_kind(char kind) { return kind == 'p' ? 1 : kind == 'w' ? 4 : 8; }
@@ -80,7 +87,9 @@ uint32_t special_register(const Scope &scope, std::string_view name, char kind) 
   }
   if (name == "%envreg1") return scope.function.preload(Special::workspace_high, bytes_of_kind(kind), 0);
   if (name == "%envreg2") return scope.function.preload(Special::workspace_low, bytes_of_kind(kind), 0);
-  if (name.substr(0, 7) == "%envreg") return scope.function.preload(Special::zero, bytes_of_kind(kind), 0);
+  // Set by the driver, or counters of the hardware: nothing sets them here.
+  const bool unset = name.substr(0, 7) == "%envreg" || name.substr(0, 3) == "%pm" || name.substr(0, 14) == "%reserved_smem";
+  if (unset) return scope.function.preload(Special::zero, bytes_of_kind(kind), 0);
   if (name == "WARP_SZ") return scope.function.preload(Special::constant, bytes_of_kind(kind), 32);
   refuse("the special register " + std::string(name) + " is not executed");
 }
@@ -153,6 +162,7 @@ uint64_t immediate_bits(const ptx::Operand &operand, char kind) {
 Draft conversion(uint16_t form, uint32_t to, uint32_t from, const Draft &near) {
   Draft draft;
   draft.op.form = form;
+  draft.op.flags |= kHelper;
   draft.source = near.source;
   draft.guard = near.guard;
   draft.guard_negate = near.guard_negate;
@@ -201,7 +211,7 @@ Want read_want(std::string_view text) {
   if (field == "c") want.field = field_c;
   if (field.size() == 2 && field[0] == 'v') want.field = uint8_t(field_v0 + (field[1] - '0'));
   if (field == "v") want.field = field_v0;
-  if (field[0] == 'e') want.length = field.size() == 1 ? 0 : uint8_t(field[1] - '0');
+  if (field[0] == 'e') want.length = field.size() == 1 || field[1] == '*' ? 0 : uint8_t(field[1] - '0');
   else if (field.size() == 2 || field.size() == 5) want.whole = ' ';
   return want;
 }
@@ -248,7 +258,9 @@ class Binder {
     const size_t count = vector ? operand.parts.size() : 1;
     if (want.whole == 'v' && count > 4) refuse("vectors of more than four elements are not executed");
     if (want.length && want.length != count) refuse("a matrix operand has another number of registers");
-    if (want.whole == 'v') draft_.op.n = uint8_t(count);
+    if (want.whole == 'e' && !want.length && draft_.op.n != 1 && draft_.op.n != count)
+      refuse("the vectors have different lengths");
+    if (want.whole == 'v' || !want.length) draft_.op.n = uint8_t(count);
     for (size_t i = 0; i < count; ++i) {
       want.field = uint8_t(want.whole == 'v' ? field_v0 + i : field_extra + draft_.extra.size());
       if (want.whole == 'e') draft_.extra.push_back(0);

@@ -26,7 +26,7 @@ enum : uint16_t {
   kAddress32 = 32,      // the address register is a 32-bit one
   kNegate = 64,         // the guard or the predicate operand is negated
   kSetsCarry = 128, kUsesCarry = 256,
-  kVolatile = 512,
+  kHelper = 512,        // stands beside the operation that counts for the instruction; is not counted itself
   kHasD2 = 1024,        // there is a second (predicate) destination, v[0]
   kAligned = 2048,
   kGuarded = 4096,      // behind a `guard` operation: threads are counted there

@@ -5,6 +5,8 @@
 #include "frame_params.h"
 #include "matrix_forms.h"
 #include "modifiers.h"
+#include "stack.h"
+#include "wide.h"
 
 namespace vgpu {
 
@@ -125,6 +127,9 @@ void select_move(const Selection &s, const ptx::Instruction &instruction) {
     operands = packs ? std::vector<ptx::Operand>{instruction.operands[0]} : std::vector<ptx::Operand>{};
     operands.insert(operands.end(), parts.begin(), parts.end());
     if (unpacks) operands.push_back(instruction.operands[1]);
+  } else if (source == "%clock_hi" || source == "%globaltimer_hi") {
+    form = form_read_clock_high;
+    operands.pop_back();
   } else if (source.substr(0, 6) == "%clock" || source.substr(0, 11) == "%globaltime") {
     form = s.forms.find("read.clock.b" + width);
     operands.pop_back();
@@ -151,12 +156,18 @@ void require_vector(std::string_view opcode, const std::vector<Draft> &drafts) {
   const std::string_view base = token_at(opcode, 0);
   if (!is_access(base)) return;
   const bool matrix = base == "ldmatrix" || base == "stmatrix";
-  const uint32_t named = has_token(opcode, matrix ? "x4" : "v4") ? 4 : has_token(opcode, matrix ? "x2" : "v2") ? 2 : 1;
+  const uint32_t named = has_token(opcode, matrix ? "x4" : "v4")   ? 4
+                         : has_token(opcode, matrix ? "x2" : "v2") ? 2
+                         : has_token(opcode, "v8")                 ? 8
+                                                                   : 1;
   for (size_t i = drafts.size(); i-- > 0;) {
     if (drafts[i].op.bytes == 0) continue;             // a conversion behind the access
     if (drafts[i].op.n != named) throw UnsupportedForm{"the vector operand has another length than the opcode says"};
-    if (drafts[i].op.n * drafts[i].op.bytes > 16)
-      throw UnsupportedForm{"an access of more than 16 bytes is not executed"};
+    // 32 bytes: sm_100 on, in global memory.
+    const Class cls = form_row(drafts[i].op.form).cls;
+    const bool global = cls == Class::global_load || cls == Class::global_store;
+    if (drafts[i].op.n * drafts[i].op.bytes > (global ? 32 : 16))
+      throw UnsupportedForm{"an access of more bytes than a vector has is not executed"};
     return;
   }
 }
@@ -196,19 +207,6 @@ void select_entry_param(const Selection &s, const ptx::Instruction &instruction)
   emit(s, std::move(after));
 }
 
-bool select_param(const Selection &s, const ptx::Instruction &instruction) {
-  const std::string_view base = token_at(instruction.opcode, 0), space = token_at(instruction.opcode, 1);
-  if ((base != "ld" && base != "st") || space.substr(0, 5) != "param") return false;
-  if (instruction.operands.size() != 2) throw UnsupportedForm{"an access needs a register and an address"};
-  const ptx::Operand &address = instruction.operands[base == "ld" ? 1 : 0];
-  const ptx::Function &tree = *s.scope.function.tree;
-  bool of_kernel = address.variable < 0;
-  for (const uint32_t index : tree.params) of_kernel |= tree.entry && int32_t(index) == address.variable;
-  if (of_kernel && base == "ld") select_entry_param(s, instruction);
-  else emit(s, frame_param_access(s.scope, s.forms, instruction));
-  return true;
-}
-
 // --- everything else
 // ---------------------------------------------------------------------------------------------------
 
@@ -223,25 +221,22 @@ uint16_t choose_async_copy(const Selection &s, const ptx::Instruction &instructi
   return ignores ? form_cp_async_ignore_src : form_cp_async;
 }
 
-void select_plain(const Selection &s, const ptx::Instruction &instruction) {
+uint16_t find_form(const Selection &s, const ptx::Instruction &instruction) {
   const std::string opcode = manual_order(instruction.opcode);
-  uint16_t form = s.forms.find(opcode);
-  if (form == form_cp_async) form = choose_async_copy(s, instruction);
-  if (form == form_count) throw UnsupportedForm{"this instruction is not executed by the virtual GPU"};
-  Draft draft = begin(instruction);
-  decode_modifiers(instruction.opcode, draft.op);
-  draft.op.form = form;
-  decode_matrix(opcode, draft.op);
-  require_fragment(opcode, instruction.operands, draft.op);
-  if (is_access(token_at(instruction.opcode, 0))) draft.op.bytes = uint8_t(element_bytes(instruction.opcode));
-  std::vector<ptx::Operand> operands = instruction.operands;
-  if (form == form_lop3_b32) {
-    if (operands.size() != 5) throw UnsupportedForm{"lop3 needs a table"};
-    draft.op.offset = operands.back().value;
-    operands.pop_back();
-  }
-  emit_bound(s, form, operands, draft);
-  require_vector(instruction.opcode, s.scope.function.drafts);
+  const std::string_view base = token_at(instruction.opcode, 0);
+  const uint16_t form = s.forms.find(opcode);
+  if (form == form_cp_async) return choose_async_copy(s, instruction);
+  const bool three = instruction.operands.size() == 4 && opcode.size() > 4 && opcode.substr(opcode.size() - 4) == ".f32";
+  if (three && base == "min") return form_min3_f32;
+  if (three && base == "max") return form_max3_f32;
+  return form;
+}
+
+// lop3 d, a, b, c, table {, p}: the table is an immediate.
+void take_table(std::vector<ptx::Operand> &operands, Draft &draft) {
+  if (operands.size() < 5 || operands[4].kind != Kind::integer) throw UnsupportedForm{"lop3 needs a table"};
+  draft.op.offset = operands[4].value;
+  operands.erase(operands.begin() + 4);
 }
 
 // A guarded operation that may switch warps is jumped over instead of masked.
@@ -253,6 +248,10 @@ bool must_branch_around(const ptx::Instruction &instruction) {
 
 void select_guarded(const Selection &s, const ptx::Instruction &instruction);
 
+void select_plain(const Selection &s, const ptx::Instruction &instruction) {
+  select_form(s, find_form(s, instruction), instruction.operands, instruction, instruction.opcode);
+}
+
 void select_any(const Selection &s, const ptx::Instruction &instruction) {
   const std::string_view base = token_at(instruction.opcode, 0);
   if (must_branch_around(instruction)) return select_guarded(s, instruction);
@@ -260,6 +259,8 @@ void select_any(const Selection &s, const ptx::Instruction &instruction) {
   if (base == "ret" || base == "exit") return select_leave(s, instruction, base == "exit");
   if (base == "brx") return select_table_branch(s, instruction);
   if (base == "call") return select_call(s, instruction);
+  if (is_stack_instruction(base)) return select_stack(s, instruction);
+  if (select_wide(s, instruction)) return;
   if (base == "mov") return select_move(s, instruction);
   if (!select_param(s, instruction)) select_plain(s, instruction);
 }
@@ -282,6 +283,34 @@ void select_guarded(const Selection &s, const ptx::Instruction &instruction) {
 }
 
 }  // namespace
+
+bool select_param(const Selection &s, const ptx::Instruction &instruction) {
+  const std::string_view base = token_at(instruction.opcode, 0), space = token_at(instruction.opcode, 1);
+  if ((base != "ld" && base != "st") || space.substr(0, 5) != "param") return false;
+  if (instruction.operands.size() != 2) throw UnsupportedForm{"an access needs a register and an address"};
+  const ptx::Operand &address = instruction.operands[base == "ld" ? 1 : 0];
+  const ptx::Function &tree = *s.scope.function.tree;
+  bool of_kernel = address.variable < 0;
+  for (const uint32_t index : tree.params) of_kernel |= tree.entry && int32_t(index) == address.variable;
+  if (of_kernel && base == "ld") select_entry_param(s, instruction);
+  else emit(s, frame_param_access(s.scope, s.forms, instruction));
+  return true;
+}
+
+void select_form(const Selection &s, uint16_t form, std::vector<ptx::Operand> operands,
+                 const ptx::Instruction &instruction, std::string_view opcode) {
+  if (form == form_count) throw UnsupportedForm{"this instruction is not executed by the virtual GPU"};
+  Draft draft = begin(instruction);
+  decode_modifiers(opcode, draft.op);
+  draft.op.form = form;
+  const std::string ordered = manual_order(opcode);
+  decode_matrix(ordered, draft.op);
+  require_fragment(ordered, operands, draft.op);
+  if (is_access(token_at(opcode, 0))) draft.op.bytes = uint8_t(element_bytes(opcode));
+  if (form == form_lop3_b32 || form == form_lop3_pred) take_table(operands, draft);
+  emit_bound(s, form, operands, draft);
+  require_vector(opcode, s.scope.function.drafts);
+}
 
 void select_instruction(const Selection &s, const ptx::Instruction &instruction) {
   const size_t before = s.scope.function.drafts.size();

@@ -137,19 +137,26 @@ void Parser::instruction(Function &function) {
   function.body.push_back(std::move(made));
 }
 
+// Whether the parenthesis that comes next opens a constant expression, not a list of call operands.
+bool Parser::constant_follows() {
+  Cursor probe = in_;
+  int64_t ignored = 0;
+  return probe.expression(ignored);
+}
+
 bool Parser::operand(Function &function, Operand &out, bool nested) {
-  out.negate = in_.take('!');
+  out.negate = !(in_.peek() == '!' && constant_follows()) && in_.take('!');
   const char next = in_.peek();
   if (nested && (next == '{' || next == '(' || next == '[')) return false;
   if (next == '{') return in_.take('{') && operand_list(function, out, '}', Operand::Kind::vector);
-  if (next == '(') return in_.take('(') && operand_list(function, out, ')', Operand::Kind::list);
+  if (next == '(' && !constant_follows()) return in_.take('(') && operand_list(function, out, ')', Operand::Kind::list);
   if (next == '[') return memory_operand(function, out);
   bool is_f64 = false;
   if (in_.real(out.value, is_f64)) {
     out.kind = is_f64 ? Operand::Kind::f64 : Operand::Kind::f32;
     return true;
   }
-  if (in_.integer(out.value)) {
+  if (in_.expression(out.value)) {
     out.kind = Operand::Kind::integer;
     return true;
   }
@@ -165,7 +172,7 @@ bool Parser::operand(Function &function, Operand &out, bool nested) {
     out = std::move(pair);
   } else if (out.kind == Operand::Kind::symbol && (in_.peek() == '+' || in_.peek() == '-')) {
     in_.take('+');
-    return in_.integer(out.value);
+    return in_.expression(out.value);
   }
   return true;
 }
@@ -193,13 +200,13 @@ bool Parser::operand_list(Function &function, Operand &out, char close, Operand:
 bool Parser::memory_operand(Function &function, Operand &out) {
   in_.take('[');
   int64_t absolute = 0;
-  if (in_.integer(absolute)) {
+  if (in_.expression(absolute)) {
     out.value = absolute;
   } else {
     name_operand(function, out, in_.identifier());
     if (out.kind == Operand::Kind::sink) return false;
     in_.take('+');
-    if (in_.peek() != ']' && in_.peek() != ',' && !in_.integer(out.value)) return false;
+    if (in_.peek() != ']' && in_.peek() != ',' && !in_.expression(out.value)) return false;
   }
   out.kind = Operand::Kind::memory;
   while (in_.take(',')) {  // tensor coordinates: [map, {x, y}]

@@ -43,7 +43,8 @@ void Parser::directive() {
   if (word == ".file") return file_directive();
   if (word == ".loc") return location();
   if (word == ".section") return in_.skip_braces();
-  if (word == ".pragma" || word == ".alias") return in_.skip_past(';');
+  if (word == ".alias") return alias();
+  if (word == ".pragma") return in_.skip_past(';');
   linkage_then(word);
 }
 
@@ -79,6 +80,16 @@ void Parser::location() {
   if (!in_.integer(file) || !in_.integer(line)) error(".loc needs a file and a line");
   position_ = {static_cast<uint32_t>(file), static_cast<uint32_t>(line)};
   in_.skip_line();
+}
+
+void Parser::alias() {
+  Alias made;
+  made.name = in_.identifier();
+  expect(',', "after the name of an alias");
+  made.target = in_.identifier();
+  if (made.name.empty() || made.target.empty()) error(".alias needs two names of functions");
+  module_.aliases.push_back(made);
+  expect(';', "after an alias");
 }
 
 Function &Parser::function_named(std::string_view name) {
@@ -237,7 +248,7 @@ void Parser::initial_value(Variable &variable, uint64_t &offset, int depth) {
   int64_t value = 0;
   bool is_f64 = false;
   std::string_view name;
-  if (in_.real(value, is_f64) || in_.integer(value)) {
+  if (in_.real(value, is_f64) || in_.expression(value)) {
     std::memcpy(&variable.content[offset], &value, std::min<uint32_t>(bytes, 8));
   } else if (!(name = in_.identifier()).empty()) {
     const bool wrapped = name == "generic" && in_.take('(');

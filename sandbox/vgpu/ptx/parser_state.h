@@ -48,10 +48,12 @@ class Parser {
   void check_totals(const Function &);
   bool operand(Function &, Operand &, bool nested = false);
   bool operand_list(Function &, Operand &, char close, Operand::Kind);
+  bool constant_follows();
   bool memory_operand(Function &, Operand &);
   void name_operand(Function &, Operand &, std::string_view name);
   void location();
   void file_directive();
+  void alias();
   Function &function_named(std::string_view name);
   void error(const std::string &message);
   void expect(char c, const char *where);

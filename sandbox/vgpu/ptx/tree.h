@@ -72,11 +72,14 @@ struct Function {
   Dim3 max_threads{0, 0, 0};
 };
 
+struct Alias { std::string_view name, target; };   // .alias name, target;
+
 struct Module {
   std::string text;
   std::string target;
   std::vector<Variable> variables;   // .global, .const, .shared of module scope
   std::deque<Function> functions;
+  std::vector<Alias> aliases;
   std::unordered_map<uint32_t, std::string> files;
 };
 
