@@ -27,13 +27,14 @@ STEPS = [0, 1, 2, 4, 8, 12, 16, 20, 32, 36, 64, 128, -4, -16, -32, 1 << 30, -(1 
 ELEMENTS = {"u8": 1, "s16": 2, "b32": 4, "b64": 8}
 Words = np.ndarray[Any, np.dtype[np.uint32]]
 
-# Shared memory is filled with data[], then the drawn request reads or writes it; `results` gets what was read.
+# Shared memory is filled with data[], then the drawn request reads or writes it; `results` gets what was read. The
+# request runs twice, first at one good address: a quick path begins once an operation has met its allocation.
 REQUEST = """
 .version 7.0
 .target sm_80
 .address_size 64
 .visible .entry request(.param .u64 offsets, .param .u64 data, .param .u64 results) {{
-  .reg .b32 %lane, %i, %o, %w<4>; .reg .b64 %at, %d, %r, %wide, %x<4>; .reg .b16 %h<4>; .reg .pred %more;
+  .reg .b32 %lane, %i, %o, %round, %last, %w<4>; .reg .b64 %at, %d, %r, %wide, %x<4>; .reg .b16 %h<4>; .reg .pred %more;
   .shared .align 16 .b8 tile[8192];
   ld.param.u64 %at, [offsets];
   ld.param.u64 %d, [data];
@@ -56,11 +57,19 @@ FILL:
   bar.sync 0;
   mul.wide.u32 %wide, %lane, 32;
   add.s64 %r, %r, %wide;
+  mov.u32 %last, %o;
+  mov.u32 %o, 0;
+  mov.u32 %round, 0;
+REQUEST:
   cvt.s64.s32 %wide, %o;
   mov.u32 %i, tile;
   add.u32 %o, %o, %i;
   add.s64 %at, %d, %wide;
 {body}
+  mov.u32 %o, %last;
+  add.u32 %round, %round, 1;
+  setp.lt.u32 %more, %round, 2;
+  @%more bra REQUEST;
   ret;
 }}
 """
@@ -86,16 +95,34 @@ def _request(space: str, element: str, parts: int, stores: bool) -> Module:
 
 
 @st.composite
-def offsets(draw: st.DrawFn) -> Words:
-    """Byte offsets of 32 lanes: two rows with one step; often one lane leaves its row."""
+def offsets(draw: st.DrawFn, size: int) -> Words:
+    """Byte offsets of 32 lanes: two rows with one step, often at an edge; sometimes one lane leaves its row.
+
+    The program adds 16; `size` is what each lane accesses.
+    """
     step = draw(st.sampled_from(STEPS))
-    starts = [draw(st.integers(-64, BYTES)) // 4 * 4, draw(st.integers(0, 256)) * 16]
-    if draw(st.booleans()):
-        starts[1] = starts[0] + 16 * step
-    lanes = np.array([starts[lane // 16] + lane % 16 * step for lane in range(32)], np.int64)
+    apart = draw(
+        st.sampled_from([16 * step, 16 * step, 0, 4, 64, 128, 256]) | st.integers(-64, 64).map(lambda i: i * 16)
+    )
+    lanes = np.array([lane // 16 * apart + lane % 16 * step for lane in range(32)], np.int64)
+    where = draw(st.sampled_from(["start", "end", "inside", "inside"]))
+    if where == "start":
+        lanes += draw(st.sampled_from([-16, -8, -4, -2, 0])) - 16 - lanes.min()
+    elif where == "end":
+        lanes += BYTES + draw(st.sampled_from([-8, -4, -1, 0, 2, 4, 8])) - 16 - size - lanes.max()
+    else:
+        lanes += draw(st.integers(0, 128)) * 16 - lanes.min()
     if draw(st.integers(0, 3)) == 0:
         lanes[draw(st.integers(0, 31))] += draw(st.sampled_from([1, 4, 16, 4096]))
     return lanes.astype(np.uint32)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> tuple[str, int, Words]:
+    """An element, how many of them a lane accesses, and the lanes' offsets."""
+    element, parts = draw(st.sampled_from(list(ELEMENTS))), draw(st.sampled_from([1, 1, 2, 4]))
+    parts = min(parts, 16 // ELEMENTS[element])
+    return element, parts, draw(offsets(parts * ELEMENTS[element]))
 
 
 def _launch(module: Module, setting: str, plain: bool, threads: int, *inputs: Words) -> tuple[LaunchReport, bytes]:
@@ -119,13 +146,13 @@ def _assert_twins(module: Module, threads: int, *inputs: Words) -> LaunchReport:
 
 @pytest.mark.parametrize("space", ["global", "shared", "generic"])
 @pytest.mark.parametrize("stores", [False, True], ids=["load", "store"])
-@settings(max_examples=60, deadline=None)
-@given(lanes=offsets(), element=st.sampled_from(list(ELEMENTS)), parts=st.sampled_from([1, 2, 4]), full=st.booleans())
+@settings(max_examples=80, deadline=None)
+@given(drawn=requests(), full=st.sampled_from([True, True, False]))
 def test_a_request_of_rows_is_the_same_without_quick_paths(
-    space: str, stores: bool, lanes: Words, element: str, parts: int, full: bool
+    space: str, stores: bool, drawn: tuple[str, int, Words], full: bool
 ) -> None:
-    parts = min(parts, 16 // ELEMENTS[element])
-    data = np.arange(BYTES // 4, dtype=np.uint32) * 2654435761 % 4294967291
+    element, parts, lanes = drawn
+    data = np.arange(BYTES // 4, dtype=np.uint64) * 2654435761 % 4294967291
     _assert_twins(_request(space, element, parts, stores), 32 if full else 29, lanes, data.astype(np.uint32))
 
 
@@ -134,7 +161,9 @@ def test_requests_are_drawn_that_succeed_and_that_fail() -> None:
     inside = np.arange(32, dtype=np.uint32) * 4
     module = _request("global", "b32", 1, False)
     assert not _assert_twins(module, 32, inside, data).faults
-    assert _assert_twins(module, 32, inside + BYTES - 80, data).faults[0].kind == "out_of_bounds"
+    edge = inside + BYTES - 16 - 128
+    assert not _assert_twins(module, 32, edge, data).faults
+    assert _assert_twins(module, 32, edge + 4, data).faults[0].kind == "out_of_bounds"
     assert _assert_twins(module, 32, inside + 2, data).faults[0].kind == "misaligned"
 
 
