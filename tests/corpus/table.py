@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import arithmetic, control, matrices, rows, sums
+from . import arithmetic, control, discrete, matrices, numerics, ordering, rows, sums
 from .case import Case
 from .compiling import TARGETS, compiler_version
 from .executing import Row, execute
@@ -32,7 +32,8 @@ SHOWN = {
 
 
 def all_cases() -> list[Case]:
-    return [case for part in (rows, sums, matrices, arithmetic, control) for case in part.all_cases()]
+    parts = (rows, sums, matrices, arithmetic, control, ordering, numerics, discrete)
+    return [case for part in parts for case in part.all_cases()]
 
 
 def main() -> int:
