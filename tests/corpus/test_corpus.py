@@ -14,7 +14,7 @@ from .executing import execute
 from .table import DOCUMENT, RESULTS, all_cases
 
 CASES = all_cases()
-SPOILT = [case for case in CASES if case.shape in ("64x500", "301")]
+SPOILT = [case for case in CASES if case.shape in ("64x500", "301") and not case.waits_for]
 
 
 def _marked(case: Case) -> Any:

@@ -1,0 +1,95 @@
+"""Random programs: the machine, in every Watch mode, does bit for bit what each thread does alone in the plain twin.
+
+Registers, shared, local and global memory, sums by atomics and the number of thread instructions are compared. A
+failing program is shrunk and printed as PTX.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+
+import numpy as np
+import plain_twin
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+from program_drawing import programs
+from programs import BOX_AT, LINES, LOCAL_AT, OWN_BYTES, REGISTERS, ROW_BYTES, SUMS, TALLY_AT, Program
+
+from kernelevo.virtual import LaunchReport, Machine, Module
+
+MODES: dict[str, dict[str, bool]] = {
+    "counters": {},
+    "nothing": {"counters": False},
+    "tracking": {"track_uninitialised": True},
+    "profile": {"caches": True, "scoreboard": True, "lines": True},
+}
+if "plain" in inspect.signature(Machine.launch).parameters:
+    MODES |= {"plain": {"plain": True}, "plain tracking": {"plain": True, "track_uninitialised": True}}
+
+
+@dataclass(frozen=True)
+class Result:
+    report: LaunchReport
+    out: bytes
+    own: bytes
+    lines: bytes
+    sums: list[int]
+
+
+def _launch(program: Program, module: Module, memory: tuple[bytes, bytes, bytes], mode: dict[str, bool]) -> Result:
+    init, own, lines = (np.frombuffer(data, np.uint8) for data in memory)
+    with Machine(module, memory_bytes=1 << 22) as machine:
+        out, sums = machine.array(np.zeros(len(init), np.uint8)), machine.array(np.zeros(SUMS, np.uint32))
+        arrays = [machine.array(init), machine.array(own), machine.array(lines), sums, out]
+        report = machine.launch("program", grid=program.grid, block=program.block, args=arrays, budget=10**6, **mode)
+        return Result(report, *(array.numpy().tobytes() for array in (out, *arrays[1:3])), sums.numpy().tolist())
+
+
+def _place(at: int) -> str:
+    thread, offset = divmod(at, ROW_BYTES)
+    if offset < 8 * len(REGISTERS):
+        return f"{REGISTERS[offset // 8]} of thread {thread}"
+    start, name = max(
+        (at, name) for at, name in ((BOX_AT, "box"), (LOCAL_AT, "local"), (TALLY_AT, "tally")) if at <= offset
+    )
+    return f"byte {offset - start} of the {name} of thread {thread}"
+
+
+def _differences(got: bytes, expected: bytes) -> list[str]:
+    unequal = [at for at in range(len(expected)) if got[at] != expected[at]]
+    return [_place(at) for at in unequal[:5]]
+
+
+def assert_agrees(program: Program) -> None:
+    """The machine in every mode against the twin, and all modes' counts against each other."""
+    note(repr(program))
+    init = plain_twin.initial_rows(program)
+    rng = np.random.default_rng(program.seed)
+    memory = (init, rng.bytes(program.threads * OWN_BYTES), rng.bytes(program.threads * LINES * 4))
+    twin, module = plain_twin.execute(program, *memory), Module(program.text())
+    counts = None
+    for mode, options in MODES.items():
+        result = _launch(program, module, memory, options)
+        assert result.report.faults == (), (mode, result.report.faults)
+        assert _differences(result.out, bytes(twin.out)) == [], mode
+        assert (result.own, result.lines, result.sums) == (bytes(twin.own), bytes(twin.lines), twin.sums), mode
+        if options.get("counters", True):
+            modelled = ("l1_", "l2_", "dram_", "chain_")
+            plain = {key: value for key, value in result.report.counts.items() if not key.startswith(modelled)}
+            counts = counts or plain
+            assert plain == counts, mode
+            assert plain["thread_instructions"] == twin.thread_instructions, mode
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(programs())
+def test_the_machine_does_what_each_thread_does_alone(program: Program) -> None:
+    assert_agrees(program)
+
+
+@pytest.mark.slow
+@settings(max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(programs(statements=20))
+def test_the_machine_does_what_each_thread_does_alone_in_long_programs(program: Program) -> None:
+    assert_agrees(program)
