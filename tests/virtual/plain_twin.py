@@ -192,7 +192,7 @@ class Thread:
         self.registers |= {"m0": (1 << warp) - 1, "tid": number, "ntid": block.program.block}
         block.boxes[number * OWN_BYTES : (number + 1) * OWN_BYTES] = row[BOX_AT:LOCAL_AT]
         self.local = bytearray(row[LOCAL_AT : LOCAL_AT + OWN_BYTES])
-        # Of an instruction under a guard, branches excepted, only those that execute it are counted.
+        # Of an instruction under a guard, only the threads that execute it are counted: thread 0 fills the tally.
         self.executed = instructions(prologue()) - (SUMS if number else 0)
         self.left = False
 
@@ -220,7 +220,7 @@ class Thread:
         at = 0
         while at < len(code):
             instruction = code[at]
-            self._count(self.block.costs[which][at] if _executes(code[at], names) else 0)
+            self._count(_executed(code[at], self.block.costs[which][at], names))
             at += 1
             match instruction:
                 case Label():
@@ -356,11 +356,13 @@ def _updated(operation: str, old: int, sources: list[int]) -> int:
     raise AssertionError(operation)
 
 
-def _executes(instruction: Instruction, names: Registers) -> bool:
-    """Whether a thread counts the instruction's lines."""
+def _executed(instruction: Instruction, cost: int, names: Registers) -> int:
+    """How many of its instructions a thread counts: of those under a guard only branches and returns without it."""
     if isinstance(instruction, ReturnIf):
-        return bool(names[instruction.predicate])
-    return isinstance(instruction, Jump) or _holds(getattr(instruction, "guard", None), names)
+        return 1 + names[instruction.predicate]
+    if isinstance(instruction, Jump) or _holds(getattr(instruction, "guard", None), names):
+        return cost
+    return 0
 
 
 def _holds(guard: Guard | None, names: Registers) -> bool:

@@ -128,9 +128,12 @@ def _compare(fmt: Format, holds: Callable[[int, int], bool], with_nan: bool) -> 
 
 
 def _to_integer(fmt: Format, bits: int, width: int) -> int:
-    """cvt.rzi to a signed integer: it saturates, and NaN becomes 0."""
+    """cvt.rzi to a signed integer: it saturates; NaN becomes 0 from f32 to 32 bits, the least integer otherwise.
+
+    https://docs.nvidia.com/cuda/parallel-thread-execution/#data-movement-and-conversion-instructions-cvt
+    """
     if fmt.is_nan(bits):
-        return 0
+        return 0 if fmt is F32 and width == 32 else 1 << width - 1
     low, high = -(1 << width - 1), (1 << width - 1) - 1
     value = exact.to_integer(fmt, bits, "rzi")
     if value is None:
