@@ -113,7 +113,7 @@ Written by `python -m tests.corpus.table --write`; `tests/corpus/test_corpus.py`
 bounds and the counts. {kernels} kernels, {rows} rows, {held} of them hold. Compiler: {compiler}.
 
 Each kernel of `tests/corpus/*.cu` is compiled for both targets and run three times: with counters, with tracking of
-uninitialised values, and with the cache model and the scoreboard. The three give the same bits and the same counts.
+uninitialised values, and with the cache model and the scoreboard. All give the same bits and the same counts.
 Errors are |got - expected| / scale, the largest of all elements; the scale of a sum is the sum of magnitudes, and the
 bound follows from the roundings (see the references beside the kernels). *Exact* is bit for bit. A row with a fault
 other than none must stop at it. Sectors are those of global loads + stores, wavefronts those of shared loads + stores.
