@@ -8,13 +8,33 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import plain_twin
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from program_drawing import programs
-from programs import BOX_AT, LINES, LOCAL_AT, OWN_BYTES, REGISTERS, ROW_BYTES, SUMS, TALLY_AT, Program
+from program_forms import FORMS
+from programs import (
+    BOX_AT,
+    LINES,
+    LOCAL_AT,
+    OWN_BYTES,
+    REGISTERS,
+    ROW_BYTES,
+    SUMS,
+    TALLY_AT,
+    Access,
+    Accumulate,
+    Barrier,
+    Compute,
+    Guard,
+    Instruction,
+    Leave,
+    Program,
+    Shuffle,
+)
 
 from kernelevo.virtual import LaunchReport, Machine, Module
 
@@ -65,7 +85,6 @@ def _differences(got: bytes, expected: bytes) -> list[str]:
 
 def assert_agrees(program: Program) -> None:
     """The machine in every mode against the twin, and all modes' counts against each other."""
-    note(repr(program))
     init = plain_twin.initial_rows(program)
     rng = np.random.default_rng(program.seed)
     memory = (init, rng.bytes(program.threads * OWN_BYTES), rng.bytes(program.threads * LINES * 4))
@@ -86,14 +105,61 @@ def assert_agrees(program: Program) -> None:
             assert plain["thread_instructions"] == twin.thread_instructions, mode
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(programs())
 def test_the_machine_does_what_each_thread_does_alone(program: Program) -> None:
+    note(repr(program))
     assert_agrees(program)
 
 
 @pytest.mark.slow
 @settings(max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(programs(statements=20))
+@given(programs(statements=60))
 def test_the_machine_does_what_each_thread_does_alone_in_long_programs(program: Program) -> None:
+    note(repr(program))
     assert_agrees(program)
+
+
+ONCE_WRONG: dict[str, list[Instruction]] = {
+    "a narrow load under a guard": [Access(False, "box", "s16", ("r0",), "r0", Guard("p0", False))],
+    "some leave before a barrier": [Leave("p0", "L1"), Barrier("sync")],
+}
+
+
+@pytest.mark.parametrize("body", ONCE_WRONG.values(), ids=list(ONCE_WRONG))
+def test_what_was_wrong_once_stays_right(body: list[Instruction]) -> None:
+    assert_agrees(Program(body=body))
+
+
+class Misspelt(Program):
+    """Its PTX does something else than its list."""
+
+    replaced: ClassVar[tuple[str, str]]
+
+    def text(self) -> str:
+        old, new = self.replaced
+        assert old in super().text()
+        return super().text().replace(old, new)
+
+
+def _add() -> Compute:
+    (form,) = [form for form in FORMS if form.text.startswith("add.u32")]
+    return Compute(form, ("r0",), ("r1", "r2"), Guard("p0", False))
+
+
+WRONG: dict[str, tuple[Instruction, str, str]] = {
+    "another value": (_add(), "add.u32 r0, r1, r2", "sub.u32 r0, r1, r2"),
+    "another guard": (_add(), "@p0 add", "@p1 add"),
+    "another address": (Access(True, "local", "b32", ("r0",), 4), "localbase+4", "localbase+8"),
+    "another lane": (Shuffle("down", "r0", "r1", 1, "m0"), "r1, 1, 31, m0", "r1, 2, 31, m0"),
+    "another sum": (Accumulate("sums", 1, "r0", False), "red.global.xor.b32", "red.global.or.b32"),
+    "one more instruction": (_add(), "@p0 add", "mov.u32 t0, 0; @p0 add"),
+}
+
+
+@pytest.mark.parametrize(("instruction", "old", "new"), WRONG.values(), ids=list(WRONG))
+def test_a_machine_that_did_something_else_would_be_noticed(instruction: Instruction, old: str, new: str) -> None:
+    program = Misspelt(body=[instruction])
+    program.replaced = (old, new)
+    with pytest.raises(AssertionError, match=r"counters|thread_instructions"):
+        assert_agrees(program)
