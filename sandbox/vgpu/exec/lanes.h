@@ -14,14 +14,16 @@ constexpr u32 kWarpSize = 32;
 template <class T, bool small = (sizeof(T) < 4)>
 struct Slot {
   static T get(const char *slot, u32 lane) { return reinterpret_cast<const T *>(slot)[lane]; }
-  static void put(char *slot, u32 lane, T value) { reinterpret_cast<T *>(slot)[lane] = value; }
   using Stored = T;
+  static Stored word(T value) { return value; }
+  static void put(char *slot, u32 lane, T value) { reinterpret_cast<Stored *>(slot)[lane] = word(value); }
 };
 template <class T>
 struct Slot<T, true> {
   static T get(const char *slot, u32 lane) { return T(reinterpret_cast<const u32 *>(slot)[lane]); }
-  static void put(char *slot, u32 lane, T value) { reinterpret_cast<u32 *>(slot)[lane] = u32(s32(value)); }
   using Stored = u32;
+  static Stored word(T value) { return u32(s32(value)); }
+  static void put(char *slot, u32 lane, T value) { reinterpret_cast<Stored *>(slot)[lane] = word(value); }
 };
 
 template <class T>
@@ -41,10 +43,12 @@ inline void write_lanes(const Warp &w, u32 d, Make make) {
     return;
   }
   const u32 mask = w.mask;
+  // Whole words are kept: the register of an inactive lane may be wider than D (ld.u8 into a 32-bit register).
+  auto *words = reinterpret_cast<typename Slot<D>::Stored *>(slot);
 #pragma GCC ivdep
   for (u32 i = 0; i < kWarpSize; ++i) {
     const D made = make(i);
-    Slot<D>::put(slot, i, in_mask(mask, i) ? made : Slot<D>::get(slot, i));
+    words[i] = in_mask(mask, i) ? Slot<D>::word(made) : words[i];
   }
 }
 

@@ -1,0 +1,3 @@
+// Transposes with uncoalesced stores and through padded shared memory, with edges.
+extern "C" __global__ void transpose_naive(const float*in,float*out,int w,int h){int x=blockIdx.x*32+threadIdx.x,y=blockIdx.y*32+threadIdx.y; for(int j=0;j<32;j+=8) if(x<w&&y+j<h) out[(size_t)x*h+y+j]=in[(size_t)(y+j)*w+x];}
+extern "C" __global__ void transpose_smem(const float*in,float*out,int w,int h){__shared__ float t[32][33]; int x=blockIdx.x*32+threadIdx.x,y=blockIdx.y*32+threadIdx.y; for(int j=0;j<32;j+=8) if(x<w&&y+j<h) t[threadIdx.y+j][threadIdx.x]=in[(size_t)(y+j)*w+x]; __syncthreads(); x=blockIdx.y*32+threadIdx.x;y=blockIdx.x*32+threadIdx.y; for(int j=0;j<32;j+=8) if(x<h&&y+j<w) out[(size_t)(y+j)*h+x]=t[threadIdx.x][threadIdx.y+j];}

@@ -1,0 +1,6 @@
+// f16x2 and bf16 arithmetic, comparison, conversion and atomics.
+#include <cuda_fp16.h>
+#include <cuda_bf16.h>
+extern "C" __global__ void gelu_h2(const half2*x,half2*y,int n){int i=blockIdx.x*blockDim.x+threadIdx.x; if(i<n){half2 v=x[i]; half2 u=__hmul2(v,__hfma2(__hmul2(v,v),__float2half2_rn(0.035677f),__float2half2_rn(0.797885f))); float2 f=__half22float2(u); f.x=tanhf(f.x);f.y=tanhf(f.y); y[i]=__hmul2(__hmul2(v,__float2half2_rn(.5f)),__hadd2(__float22half2_rn(f),__float2half2_rn(1.f)));}}
+extern "C" __global__ void bf16_mix(const __nv_bfloat16*x,const __nv_bfloat16*z,__nv_bfloat16*y,half*h,int n){int i=blockIdx.x*blockDim.x+threadIdx.x; if(i<n){__nv_bfloat16 a=x[i],b=z[i]; __nv_bfloat16 c=__hfma(a,b,__hsub(a,b)); c=__hmax(c,__hmin(a,b)); if(__hgt(a,b))c=__hneg(c); y[i]=__hadd(c,__float2bfloat16(erff(__bfloat162float(a)))); h[i]=hexp(__float2half(__bfloat162float(b)))+hrsqrt(__float2half(2.f+__bfloat162float(a)))+__hmul(h[i],__int2half_rn(i&7)); if(__hisnan(h[i])) h[i]=__ushort_as_half(0);}}
+extern "C" __global__ void half_atomics(const half2*x,half2*o,__nv_bfloat162*ob,int n){int i=blockIdx.x*blockDim.x+threadIdx.x; if(i<n){atomicAdd(&o[i&7],x[i]); atomicAdd(&ob[i&3],__floats2bfloat162_rn(1.f,2.f));}}

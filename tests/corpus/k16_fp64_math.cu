@@ -1,0 +1,4 @@
+// f64 arithmetic and libm in both precisions, with argument reduction of sincos.
+extern "C" __global__ void fp64_stencil(const double*x,double*y,int n){int i=blockIdx.x*blockDim.x+threadIdx.x; if(i>0&&i<n-1)y[i]=(x[i-1]-2*x[i]+x[i+1])/sqrt(1.0+x[i]*x[i])+exp(-x[i]);}
+extern "C" __global__ void math_slow(const float*x,float*y,int n){int i=blockIdx.x*blockDim.x+threadIdx.x; if(i<n){float v=x[i]; float s,c; sincosf(v*1000.f,&s,&c); y[i]=s*c+powf(fabsf(v),1.7f)+logf(1.f+v*v)+atan2f(v,2.f)+cbrtf(v)+erff(v)+fmodf(v,.3f)+floorf(v)+rintf(v)+truncf(v)+(float)(int)v+(float)__double2float_rn((double)v*3.0)+log1pf(v)+copysignf(1.f,v)+ldexpf(v,3)+sqrtf(fabsf(v))+1.f/v+exp2f(v)+log2f(fabsf(v)+1)+__sinf(v)+tanf(v);}}
+extern "C" __global__ void norm_cdf(const double*x,double*y,int n){int i=blockIdx.x*blockDim.x+threadIdx.x; if(i<n)y[i]=normcdf(x[i])+sin(x[i])+log(x[i]*x[i]+1)+pow(fabs(x[i]),.3);}
