@@ -195,20 +195,22 @@ const Op *isspacep(Warp &w, const Op *op) {
 }
 
 // Virtual time rises with the instructions executed, and with each reading.
-const Op *read_clock32(Warp &w, const Op *op) {
+u64 next_tick(Warp &w) {
   w.run->slept += 4;
-  const u64 now = clock_of(*w.run);
+  return clock_of(*w.run);
+}
+const Op *read_clock32(Warp &w, const Op *op) {
+  const u64 now = next_tick(w);
   write_lanes<u32>(w, op->d, [=](u32) { return u32(now); });
   return op + 1;
 }
 const Op *read_clock_high(Warp &w, const Op *op) {
-  const u64 now = w.run->clock += 4;
+  const u64 now = next_tick(w);
   write_lanes<u32>(w, op->d, [=](u32) { return u32(now >> 32); });
   return op + 1;
 }
 const Op *read_clock64(Warp &w, const Op *op) {
-  w.run->slept += 4;
-  const u64 now = clock_of(*w.run);
+  const u64 now = next_tick(w);
   write_lanes<u64>(w, op->d, [=](u32) { return now; });
   return op + 1;
 }

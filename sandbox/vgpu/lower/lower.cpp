@@ -256,7 +256,8 @@ KernelInfo describe(const ptx::Function &tree) {
 bool communicates(const Program &program) {
   return std::any_of(program.ops.begin(), program.ops.end(), [](const Op &op) {
     const bool waits = op.form == form_enter_block && op.offset != 0;
-    const bool clock = op.form == form_read_clock32 || op.form == form_read_clock64 || op.form == form_nanosleep;
+    const bool clock = op.form == form_read_clock32 || op.form == form_read_clock64 ||
+                       op.form == form_read_clock_high || op.form == form_nanosleep;
     return waits || clock || op.form == form_call_host || form_row(op.form).cls == Class::global_atomic;
   });
 }
