@@ -199,13 +199,14 @@ uint32_t write_register(const Scope &scope, const ptx::Operand &operand, char ki
 
 // --- signatures ------------------------------------------------------------------------------------------------------
 
-struct Want { uint8_t field; char kind; bool optional; char whole; uint8_t length; };
+// `counted`: the number of registers is Op::n, the same for every such operand.
+struct Want { uint8_t field; char kind; bool optional; char whole; uint8_t length; bool counted; };
 struct Wanted { Want first; Want second; bool pair; };
 
 Want read_want(std::string_view text) {
   const size_t colon = text.find(':');
   const std::string_view field = text.substr(0, colon);
-  Want want{field_d, text[colon + 1], text.back() == '?', field[0], 0};
+  Want want{field_d, text[colon + 1], text.back() == '?', field[0], 0, field == "v" || field == "e*"};
   if (field == "a") want.field = field_a;
   if (field == "b") want.field = field_b;
   if (field == "c") want.field = field_c;
@@ -258,9 +259,9 @@ class Binder {
     const size_t count = vector ? operand.parts.size() : 1;
     if (want.whole == 'v' && count > 4) refuse("vectors of more than four elements are not executed");
     if (want.length && want.length != count) refuse("a matrix operand has another number of registers");
-    if (want.whole == 'e' && !want.length && draft_.op.n != 1 && draft_.op.n != count)
+    if (want.whole == 'e' && want.counted && draft_.op.n != 1 && draft_.op.n != count)
       refuse("the vectors have different lengths");
-    if (want.whole == 'v' || !want.length) draft_.op.n = uint8_t(count);
+    if (want.counted) draft_.op.n = uint8_t(count);
     for (size_t i = 0; i < count; ++i) {
       want.field = uint8_t(want.whole == 'v' ? field_v0 + i : field_extra + draft_.extra.size());
       if (want.whole == 'e') draft_.extra.push_back(0);

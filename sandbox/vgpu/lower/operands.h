@@ -4,7 +4,7 @@
 // w x p the same as sources, m is a memory address (a and offset), g a second one (b and v3; s where it is in shared
 // memory), h a third one in shared memory (c and v2), i an immediate (Op::bytes). `d:W|v0:P` may be a pair; `?` marks
 // what may be absent; field v takes a vector or a single register (v0..v3), field eN appends N registers to `extra`
-// (e and e*: as many as there are), field _ reads nothing.
+// (e: as many as there are; e*: these, which Op::n counts), field _ reads nothing.
 #pragma once
 
 #include <string>
