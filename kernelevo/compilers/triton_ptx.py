@@ -62,11 +62,16 @@ Place = tuple[str, str, str]
 def _with_own_lines(lines: Sequence[str], own: set[int]) -> Iterator[str]:
     """The lines, with each `.loc` in the candidate's file 1; one that leads to no line of it is left out."""
     known: dict[Place, Place] = {}
+    in_assembly = False
     for line in lines:
+        if "inline asm" in line:
+            in_assembly = "begin" in line
         found = _LOC.match(line) if ".loc" in line else None
         if found is None:
             yield line
             continue
+        if in_assembly:
+            continue  # LLVM counts the lines of the assembly text on from the statement's own, which holds for all
         here: Place = (found[1], found[2], found[3])
         outer: Place = (found[4] or "", found[5] or "", found[6] or "")
         place = next((each for each in (here, outer) if each[0] and int(each[0]) in own), known.get(outer))

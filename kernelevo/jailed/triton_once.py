@@ -8,8 +8,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from triton_build import build  # noqa: E402
-from triton_package import import_triton  # noqa: E402
+from triton_build import build
+from triton_package import import_triton
 
 import_triton(sys.argv[1])
 request = json.loads(Path("request.json").read_text(encoding="utf-8"))
