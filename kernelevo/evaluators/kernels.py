@@ -131,7 +131,7 @@ class KernelEvaluator:
         untuned = sorted(set(defines) - {tune.macro for tune in plan.tunes})
         if untuned:
             line = f"{self._language.tune} {untuned[0]} ..."
-            raise broken_rule(f"{untuned[0]} is set but not tuned; add `{line}`")
+            raise broken_rule(f"{self._language.tuned} {untuned[0]} is set but not tuned; add `{line}`")
         return plan
 
     def _schedule(self, plan: Plan, dossier: Dossier) -> dict[str, Schedule]:

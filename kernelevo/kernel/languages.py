@@ -21,13 +21,14 @@ ReadPlan = Callable[[str, str, Mapping[str, int] | None], Plan]
 @dataclass(frozen=True)
 class Language:
     """`read_plan` takes text, file name and values of tuned names; `with_values` writes such values into the text;
-    `comment` begins a comment that ends with its line; `tune` is how a tune line begins.
+    `comment` begins a comment that ends with its line; `tune` is how a tune line begins; `tuned` is what it tunes.
     """
 
     name: str
     suffix: str
     comment: str
     tune: str
+    tuned: str
     read_plan: ReadPlan
     with_values: Callable[[str, Mapping[str, int]], str]
 
@@ -43,8 +44,8 @@ def with_macros(text: str, values: Mapping[str, int]) -> str:
     return text
 
 
-CUDA = Language("CUDA C++", ".cu", "//", "#pragma kernelevo tune", read_plan, with_macros)
-TRITON = Language("Triton", ".triton.py", "#", "# kernelevo: tune", read_triton_plan, with_starts)
+CUDA = Language("CUDA C++", ".cu", "//", "#pragma kernelevo tune", "macro", read_plan, with_macros)
+TRITON = Language("Triton", ".triton.py", "#", "# kernelevo: tune", "name", read_triton_plan, with_starts)
 
 
 def language_of(path: Path) -> Language:
