@@ -224,7 +224,7 @@ def _bind(
 
 def _no_python(fault: tuple[str, int], file_name: str) -> PlanError:
     message, line = fault
-    return PlanError(f"from here on this is no Python: {message}; correct it", file_name, line, 1)
+    return PlanError(f"this is no Python: {message}; correct it", file_name, line, 1)
 
 
 def _find_head(launch: _Launch, heads: Mapping[str, Head], source: SourceText, file_name: str) -> Head:
