@@ -21,6 +21,7 @@ State = Literal["ok", "optional", "missing"]
 NATIVE_FILES = {
     "kernelevo-jail": "the wall's launcher",
     "kernelevo-worker": "the wall's worker (compiler and virtual GPU)",
+    "libkernelevo_lock.so": "the wall around Triton's compiler",
     "libkernelevo_vgpu.so": "the virtual GPU as a Python API",
 }
 TRITON_VERSIONS = "3.9."

@@ -391,8 +391,8 @@ class KernelBench:
     def __init__(self, request: Request, task: Task, settings: Settings) -> None:
         copies = settings.cache / "include"
         self.include_folders = tuple(str(snapshot(Path(folder), copies)) for folder in request.include_folders)
-        self.wall, self.compiler, self._cuda = _open_compilers(request, task.language, settings, self.include_folders)
-        self._device = _open_device(request.device, self.wall)
+        self._walls, self.compiler, self._cuda = _open_compilers(request, task.language, settings, self.include_folders)
+        self._device = _open_device(request.device, self._walls)
         self._target = _target_note(self.compiler, self._device)
         self.device, self.how, self.band = self._device.name, self._device.how, self._device.band
         self.properties = self._device.properties
@@ -407,7 +407,8 @@ class KernelBench:
 
     def close(self) -> None:
         self._device.close()
-        self.wall.close()
+        for wall in self._walls:
+            wall.close()
 
     def _evaluator(self, request: Request, task: Task, mode: Literal["search", "final"]) -> Any:
         from kernelevo.evaluators import kernels
@@ -422,13 +423,15 @@ class KernelBench:
 
 def _open_compilers(
     request: Request, language: Language, settings: Settings, include_folders: tuple[str, ...]
-) -> tuple[Sandbox, Compiler, Compiler]:
-    """A wall, the compiler of this language, and one for CUDA, in which an oracle may be written."""
+) -> tuple[list[Sandbox], Compiler, Compiler]:
+    """The walls (the first runs kernels), the compiler of this language, and one for CUDA, in which an oracle may be
+    written.
+    """
     from kernelevo.compilers.nvcc import NvccCompiler
     from kernelevo.compilers.nvrtc import NvrtcCompiler
     from kernelevo.compilers.toolkit import find_toolkit
     from kernelevo.kernel.languages import TRITON
-    from kernelevo.sandbox import Sandbox
+    from kernelevo.sandbox import Sandbox, Worker
 
     triton = _find_triton(request) if language is TRITON else None
     toolkit = find_toolkit()
@@ -438,9 +441,10 @@ def _open_compilers(
     if triton is not None:
         from kernelevo.compilers.triton import TritonCompiler
 
-        return wall, TritonCompiler(wall, triton, cache), nvrtc
+        script = Sandbox(unsafe=request.unsafe, script=Worker(triton.words, triton.readable))
+        return [wall, script], TritonCompiler(script, triton, cache), nvrtc
     compiler = nvrtc if request.compiler == "nvrtc" else NvccCompiler(wall, cache)
-    return wall, compiler, compiler
+    return [wall], compiler, compiler
 
 
 def _find_triton(request: Request) -> TritonInstall:
@@ -460,13 +464,14 @@ def _target_note(compiler: Compiler, device: Device) -> str:
     return f"{compiler.name} compiles for {target}, not for the device's own {device.arch}: times are further off"
 
 
-def _open_device(name: str, wall: Sandbox) -> Device:
+def _open_device(name: str, walls: Sequence[Sandbox]) -> Device:
     from kernelevo.devices.virtual import open_virtual
 
     try:
-        return open_virtual(name, wall)
+        return open_virtual(name, walls[0])
     except BadInput:
-        wall.close()
+        for wall in walls:
+            wall.close()
         raise
 
 

@@ -1,7 +1,8 @@
 """Triton behind the wall, ahead of time: a file's kernels to PTX, one for each specialisation, and a cubin of them all.
 
-What imports the candidate's file is kernelevo/jailed/triton_build.py, in a jail. Its answer is a candidate's word: it
-holds PTX, which is data and is judged by what it does, and two sizes, which harm the candidate alone if they are lies.
+What imports the candidate's file is a child of kernelevo/jailed/triton_zygote.py, in a jail. Its answer is the
+candidate's word: it holds PTX, which is data and is judged by what it does, and sizes of memory, which harm the
+candidate alone if they are lies.
 Registers and the like are read from the cubin that ptxas makes of this PTX in a jail of its own.
 
 Triton's PTX for sm_90 uses tensor-core instructions that the virtual GPU does not execute, so newer architectures than
@@ -26,21 +27,23 @@ from kernelevo.compilers.request import build_key, failure, refuse
 from kernelevo.compilers.triton_install import TritonInstall
 from kernelevo.compilers.triton_ptx import join_ptx
 from kernelevo.errors import BadInput
-from kernelevo.interfaces import Wall
+from kernelevo.interfaces import Wall, WallRequest
 from kernelevo.kernel.triton_instance import Instance, read_instance
 from kernelevo.types import Budget, BuildFailure, BuildRequest, Diagnostic, Image, KernelImage
 from kernelevo.wire.command import Command, CommandResult, read_result
-from kernelevo.wire.words import visible
+from kernelevo.wire.words import visible, visible_line
 
 ARCH = "sm_80"
 MOST_KERNELS = 128  # specialisations of one build; the most that the shipped problems need is under 20
-_FILE_BYTES = 64 << 20  # of all PTX of one build, and of its cubin
+ANSWER_BYTES = 64 << 20  # room for all PTX of one build; untouched pages cost nothing
+_CUBIN_BYTES = 64 << 20
 
 
 class TritonCompiler:
     """Implements interfaces.Compiler. The names of a request are instances (kernel/triton_instance.py).
 
-    `cache` is the folder of the build cache, None for none.
+    `wall` must have been made for the words and files of `install` (a Worker of sandbox.py); `cache` is the folder of
+    the build cache, None for none.
     """
 
     name = "triton"
@@ -85,9 +88,10 @@ class TritonCompiler:
         if answer.error is not None:
             return failure(visible(answer.error), request.file_name, answer.line), True
         ptx = join_ptx([kernel.ptx for kernel in answer.kernels], request.file_name)
-        assembled = self._run(self._assembler(ptx), budget)
-        if isinstance(assembled, BuildFailure):
-            return assembled, False
+        ended = self._wall.call(self._assembler(ptx).request(), budget)
+        if ended.ended != "done":
+            return failure(f"ptxas was stopped: {ended.reason}", request.file_name), False
+        assembled = read_result(ended)
         if assembled.code != 0 or assembled.outputs[0] is None:
             return _refused_by_ptxas(assembled, request), True
         named = dict(zip(request.names, symbols, strict=True))
@@ -108,32 +112,15 @@ class TritonCompiler:
                 for instance, symbol in zip(instances, symbols, strict=True)
             ],
         }
-        result = self._run(self._python(json.dumps(asked).encode()), budget)
-        if isinstance(result, BuildFailure):
-            return result
-        return _read(result, request, len(instances))
-
-    def _run(self, command: Command, budget: Budget) -> CommandResult | BuildFailure:
-        answer = self._wall.call(command.request(), budget)
-        return read_result(answer) if answer.ended == "done" else failure(f"Triton was stopped: {answer.reason}")
-
-    def _python(self, request: bytes) -> Command:
-        install = self._install
-        script = install.scripts / "triton_once.py"
-        return Command(
-            words=(str(install.interpreter), "-I", "-S", "-B", str(script), str(install.package)),
-            environment={},
-            readable=tuple(map(str, install.readable)),
-            inputs={"request.json": request},
-            outputs=("answer.json",),
-            forks=0,
-            file_bytes=_FILE_BYTES,
-        )
+        answer = self._wall.call(WallRequest("triton", json.dumps(asked).encode(), (), ANSWER_BYTES), budget)
+        if answer.ended != "done":
+            return failure(f"Triton was stopped: {answer.reason}", request.file_name)
+        return _read(answer.head, request, len(instances))
 
     def _assembler(self, ptx: str) -> Command:
         ptxas = str(self._install.ptxas)
         words = (ptxas, "-v", "-lineinfo", "--regAllocOptLevel=2", f"--gpu-name={ARCH}", "-o", "cubin", "kernels.ptx")
-        return Command(words, {}, (ptxas,), {"kernels.ptx": ptx.encode(errors="replace")}, ("cubin",), 0, _FILE_BYTES)
+        return Command(words, {}, (ptxas,), {"kernels.ptx": ptx.encode(errors="replace")}, ("cubin",), 0, _CUBIN_BYTES)
 
 
 def _hash(scripts: Path) -> str:
@@ -174,16 +161,12 @@ class _Answer(_Strict):
 _ANSWER = TypeAdapter(_Answer)
 
 
-def _read(result: CommandResult, request: BuildRequest, count: int) -> _Answer | BuildFailure:
+def _read(head: bytes, request: BuildRequest, count: int) -> _Answer | BuildFailure:
     """The answer of a process that the candidate may have taken over: what does not fit is the candidate's failure."""
-    said = " ".join(visible(result.log).split())[-1000:]
-    content = result.outputs[0]
-    if content is None:
-        return failure(f"Triton ended with exit status {result.code} and no answer: {said}", request.file_name)
     try:
-        answer = _ANSWER.validate_json(content)
+        answer = _ANSWER.validate_json(head)
     except ValidationError as error:
-        words = f"{error.errors()[0]['msg']} at {error.errors()[0]['loc']}"
+        words = visible_line(f"{error.errors()[0]['msg']} at {error.errors()[0]['loc']}")
         return failure(f"what came back in place of Triton's answer cannot be read: {words}", request.file_name)
     if answer.error is None and len(answer.kernels) != count:
         return failure(f"{len(answer.kernels)} kernels came back, and {count} were asked for", request.file_name)

@@ -15,6 +15,7 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
+from kernelevo import native
 from kernelevo.errors import NotInstalled
 
 INSTALL = 'pip install "kernelevo[triton]"'
@@ -39,11 +40,17 @@ class TritonInstall:
         return _SCRIPTS.resolve()
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """What starts the zygote (no site, no environment, no bytecode files), which must find all that it needs."""
+        script, lock = self.scripts / "triton_zygote.py", native.path("libkernelevo_lock.so").resolve()
+        return (str(self.interpreter), "-I", "-S", "-B", str(script), str(self.package), str(lock))
+
+    @property
     def readable(self) -> tuple[Path, ...]:
         """What the jailed interpreter reads."""
         library = sysconfig.get_config_var("LIBDIR") or ""
         shared = sorted(Path(library).glob("libpython*.so*")) if library else []
-        return (*_standard_library(), *shared, self.scripts, self.package)
+        return (*_standard_library(), *shared, self.scripts, self.package, native.path("libkernelevo_lock.so"))
 
     @property
     def ptx_version(self) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import json
 import os
 import re
 import socket
@@ -18,14 +19,17 @@ from pathlib import Path
 
 import pytest
 from conformance.compiler import BUDGET
+from conformance.wall import WallContract
+from wall.test_attacks import MODES, needs
 
+from kernelevo import sandbox
 from kernelevo.compilers.triton import ARCH, TritonCompiler
 from kernelevo.compilers.triton_install import TritonInstall, find_triton
 from kernelevo.errors import BadInput, NotInstalled
-from kernelevo.sandbox import Sandbox
+from kernelevo.interfaces import WallAnswer, WallRequest
+from kernelevo.sandbox import Sandbox, Worker
 from kernelevo.sandbox_scripted import ScriptedWall
 from kernelevo.types import Budget, BuildFailure, BuildRequest, Diagnostic, Image, Parameter
-from kernelevo.wire.command import CommandResult
 
 needs_triton = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="the extra `triton` is not there")
 
@@ -55,9 +59,13 @@ def install() -> TritonInstall:
     return find_triton()
 
 
+def open_wall(install: TritonInstall, *launcher_options: str) -> Sandbox:
+    return Sandbox(launcher_options=launcher_options, script=Worker(install.words, install.readable))
+
+
 @pytest.fixture(scope="module")
 def compiler(install: TritonInstall) -> Iterator[TritonCompiler]:
-    with Sandbox() as wall:
+    with open_wall(install) as wall:
         yield TritonCompiler(wall, install)
 
 
@@ -103,7 +111,7 @@ class TestBuilds:
     def test_the_same_content_has_the_same_key_and_comes_from_the_cache(
         self, install: TritonInstall, tmp_path: Path
     ) -> None:
-        with Sandbox() as wall:
+        with open_wall(install) as wall:
             first = built(TritonCompiler(wall, install, tmp_path))
         assert built(TritonCompiler(ScriptedWall([]), install, tmp_path)) == first
 
@@ -174,6 +182,19 @@ ATTACKS = {
 }
 
 
+# Finds the answer's memory among what the process has, and writes a frame of its own into it.
+FORGE = """
+import gc, mmap, os, struct, sys
+frame = sys._getframe()
+while "answer" not in frame.f_locals or not isinstance(frame.f_locals["answer"], mmap.mmap):
+    frame = frame.f_back
+memory = frame.f_locals["answer"]
+memory[40:40 + {head!r}.__len__()] = {head!r}
+memory[0:40] = struct.pack("<5Q", int.from_bytes(b"EVOWALL1", "little"), {start}, {size}, 40, 0)
+os._exit(0)
+"""
+
+
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, object]]:
     (tmp_path / "secret").write_text("secret")
@@ -214,7 +235,13 @@ class TestHostileFiles:
             ("import os; os._exit(0)", "no answer"),
             ("import os; os._exit(7)", "exit status 7"),
             ("import sys; sys.exit(0)", "SystemExit"),
-            ("import ctypes; ctypes.string_at(0)", "no answer"),
+            ("import ctypes; ctypes.string_at(0)", "SIGSEGV"),
+            ("import os; os._exit(70)", "exit status 70"),
+            ("import os; os._exit(71)", "exit status 71"),
+            ("import os; os._exit(78)", "larger than it may be"),
+            ("import os; os.abort()", "SIGABRT"),
+            ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "PermissionError"),
+            ("import threading, signal; signal.pthread_kill(threading.get_ident(), 9)", "PermissionError"),
             ("x = bytearray(64 << 30)", "MemoryError"),
             ("raise BaseException('gone')", "gone"),
             ("class Odd(Exception):\n    def __str__(self): raise Odd()\nraise Odd()", "no answer"),
@@ -234,10 +261,15 @@ class TestHostileFiles:
         assert "MemoryError" in found.message or "no answer" in found.message or "memory" in found.message
 
     def test_a_forged_answer_is_data_and_no_more(self, compiler: TritonCompiler) -> None:
-        answers = ['{"kernels": []}', "no JSON", '{"kernels": [{"ptx": 7}]}', "[" * 100_000, '{"kernels": null}']
-        for answer in answers:
-            forge = f"import os\nopen('answer.json', 'w').write({answer!r})\nprint({answer!r})\nos._exit(0)\n"
-            assert refused(compiler, f"{TEXT}\n{forge}").severity == "error"
+        for answer in ('{"kernels": []}', "no JSON", '{"kernels": [{"ptx": 7}]}', "[" * 100_000, '{"kernels": null}'):
+            forge = FORGE.format(head=answer.encode(), start=40, size=len(answer))
+            assert "came back" in refused(compiler, f"{TEXT}\n{forge}").message
+
+    @pytest.mark.parametrize(("start", "size"), [(1 << 63, 9), (40, 1 << 62), (0, 1 << 26)])
+    def test_a_forged_frame_is_no_answer(self, compiler: TritonCompiler, start: int, size: int) -> None:
+        forge = FORGE.format(head=b"{}", start=start, size=size)
+        message = refused(compiler, f"{TEXT}\n{forge}").message
+        assert "no answer" in message or "came back" in message
 
     def test_other_ptx_than_the_texts_is_assembled_and_judged_like_any(self, compiler: TritonCompiler) -> None:
         patch = (
@@ -270,12 +302,34 @@ class TestHostileFiles:
 
 
 @needs_triton
-def test_without_ptx_from_the_wall_there_is_no_image(install: TritonInstall) -> None:
-    answer = CommandResult(1, "/scratch", "words\x1b[2J of a dying process", (None,)).answer()
+class TestScriptWall(WallContract):
+    @pytest.fixture
+    def wall(self, install: TritonInstall) -> Iterator[Sandbox]:
+        with open_wall(install) as wall:
+            yield wall
+
+    @pytest.fixture
+    def errand(self) -> WallRequest:
+        empty = {"text": "", "file_name": "k.py", "arch": 80, "ptx_version": 80, "instances": []}
+        return WallRequest("triton", json.dumps(empty).encode(), (), 1 << 20)
+
+
+@needs_triton
+@pytest.mark.parametrize("mode", MODES)
+def test_it_builds_in_every_mode_of_the_wall(install: TritonInstall, mode: str) -> None:
+    needs(MODES[mode], sandbox.layers())
+    with open_wall(install, *MODES[mode]) as wall:
+        compiler = TritonCompiler(wall, install)
+        assert built(compiler).kernels
+        assert "Error" in refused(compiler, f"{TEXT}\nopen('/etc/passwd')\n").message
+
+
+@needs_triton
+def test_hostile_words_are_made_visible(install: TritonInstall) -> None:
+    answer = WallAnswer("done", "", json.dumps({"error": "words\x1b[2J", "line": 3}).encode(), ())
     found = TritonCompiler(ScriptedWall([answer]), install).build(GOOD, BUDGET)
     assert isinstance(found, BuildFailure)
-    assert "exit status 1" in found.diagnostics[0].message
-    assert "\x1b" not in found.diagnostics[0].message
+    assert found.diagnostics == (Diagnostic("error", "words\\x1b[2J", "k.triton.py", 3),)
 
 
 def test_without_triton_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
