@@ -32,7 +32,6 @@ from kernelevo.stores.sqlite import SqliteStore
 from kernelevo.types import Attempt, Budget, Candidate, How, RunRecord, Verdict
 
 if TYPE_CHECKING:
-    from kernelevo.compilers.triton_install import TritonInstall
     from kernelevo.kernel.languages import Language
     from kernelevo.sandbox import Sandbox
 
@@ -424,36 +423,24 @@ class KernelBench:
 def _open_compilers(
     request: Request, language: Language, settings: Settings, include_folders: tuple[str, ...]
 ) -> tuple[list[Sandbox], Compiler, Compiler]:
-    """The walls (the first runs kernels), the compiler of this language, and one for CUDA, in which an oracle may be
-    written.
-    """
+    """The walls (the first runs kernels), this language's compiler, and one for CUDA, in which an oracle is written."""
     from kernelevo.compilers.nvcc import NvccCompiler
     from kernelevo.compilers.nvrtc import NvrtcCompiler
     from kernelevo.compilers.toolkit import find_toolkit
+    from kernelevo.compilers.triton import TritonCompiler
+    from kernelevo.compilers.triton_install import find_triton
     from kernelevo.kernel.languages import TRITON
     from kernelevo.sandbox import Sandbox, Worker
 
-    triton = _find_triton(request) if language is TRITON else None
-    toolkit = find_toolkit()
+    triton = find_triton(request.compiler) if language is TRITON else None
+    toolkit, cache = find_toolkit(), settings.cache / "builds"
     wall = Sandbox(toolkit.library, (*toolkit.read_only, *map(Path, include_folders)), request.unsafe)
-    cache = settings.cache / "builds"
     nvrtc = NvrtcCompiler(wall, toolkit, cache)
     if triton is not None:
-        from kernelevo.compilers.triton import TritonCompiler
-
         script = Sandbox(unsafe=request.unsafe, script=Worker(triton.words, triton.readable))
         return [wall, script], TritonCompiler(script, triton, cache), nvrtc
     compiler = nvrtc if request.compiler == "nvrtc" else NvccCompiler(wall, cache)
     return [wall], compiler, compiler
-
-
-def _find_triton(request: Request) -> TritonInstall:
-    """Where Triton is; raises BadInput if the request gives what only a CUDA compiler takes."""
-    from kernelevo.compilers.triton_install import find_triton
-
-    if request.compiler != "nvrtc" or request.compiler_options or request.include_folders:
-        raise BadInput(f"{request.kernel} is a Triton file: --compiler, -D, -I and -std are for CUDA; leave them out")
-    return find_triton()
 
 
 def _target_note(compiler: Compiler, device: Device) -> str:

@@ -132,7 +132,7 @@ def _hash(scripts: Path) -> str:
 
 def _instances(request: BuildRequest) -> list[Instance]:
     if request.options or request.include_folders:
-        raise BadInput("-D, -I and -std are for CUDA files; a Triton file takes none of them, so leave them out")
+        raise BadInput("-D, -I and -std are for CUDA files; a Triton file takes none; leave them out")
     try:
         return [read_instance(name) for name in request.names]
     except ValueError as error:

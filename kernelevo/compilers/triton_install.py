@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kernelevo import native
-from kernelevo.errors import NotInstalled
+from kernelevo.errors import BadInput, NotInstalled
 
 INSTALL = 'pip install "kernelevo[triton]"'
 SUPPORTED = "3.9"
@@ -61,8 +61,12 @@ class TritonInstall:
         return 80 + minor - (minor >= 6)
 
 
-def find_triton() -> TritonInstall:
-    """The installed Triton; raises NotInstalled with the command that installs it."""
+def find_triton(asked: str = "nvrtc") -> TritonInstall:
+    """The installed Triton; raises NotInstalled with the command that installs it, BadInput where another compiler than
+    the default was `asked` for.
+    """
+    if asked != "nvrtc":
+        raise BadInput(f"--compiler {asked} is for CUDA files, and this is a Triton file; leave it out")
     found = importlib.util.find_spec("triton")
     if found is None or not found.submodule_search_locations:
         raise NotInstalled(f"Triton is not installed, and a .triton.py file needs it; run: {INSTALL}")

@@ -37,8 +37,8 @@ EVENT = struct.Struct("<IiQ")
 FRAME = struct.Struct("<5Q")
 MAGIC = int.from_bytes(b"EVOWALL1", "little")
 EXIT_ANSWERED, EXIT_PROTOCOL, EXIT_FAILED, EXIT_TOO_LARGE = 0, 70, 71, 78
-INHERITED_BYTES = 512 << 20
-"""What a child has of us counts towards its limit, so it is allowed for: 270 MB with Triton 3.9."""
+INHERITED_BYTES = 64 << 20
+"""What a child has of us counts towards its limit, so it is allowed for: 24 MB with Triton 3.9."""
 
 WARM_UP = """\
 import triton
