@@ -241,6 +241,8 @@ class TestHostileFiles:
             ("import os; os._exit(78)", "larger than it may be"),
             ("import os; os.abort()", "SIGABRT"),
             ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "PermissionError"),
+            ("import os, signal; os.kill(os.getppid(), signal.SIGKILL)", "PermissionError"),
+            ("import sys; sys.stderr.write('x' * (64 << 20))", "Error"),
             ("import threading, signal; signal.pthread_kill(threading.get_ident(), 9)", "PermissionError"),
             ("x = bytearray(64 << 30)", "MemoryError"),
             ("raise BaseException('gone')", "gone"),
@@ -282,6 +284,10 @@ class TestHostileFiles:
         assert [parameter.type for parameter in image.kernel(SCALE).parameters] == ["u64"]
         assert "Parsing error" in refused(compiler, TEXT + patch.replace("ret;", "malformed")).message
         assert "scale" in refused(compiler, TEXT + patch.replace("scale__0", "other")).message
+
+    def test_an_answer_that_is_too_large_is_not_taken(self, compiler: TritonCompiler) -> None:
+        patch = "import triton.backends.nvidia.compiler as c\nc.CUDABackend.make_ptx = lambda *_: 'x' * (65 << 20)\n"
+        assert "larger than it may be" in refused(compiler, TEXT + patch).message
 
     def test_wishes_that_are_no_sizes_are_refused(self, compiler: TritonCompiler) -> None:
         for size in ("-1", "1 << 40", "'7'", "None", "float('nan')"):

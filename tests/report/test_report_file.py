@@ -9,7 +9,7 @@ import pytest
 
 from kernelevo.answer import Answer
 from kernelevo.errors import BadInput
-from kernelevo.kernel.languages import CUDA
+from kernelevo.kernel.languages import CUDA, TRITON
 from kernelevo.report_file import settled, standing_alone, unified_diff, write_file
 from kernelevo.types import Attempt, Candidate, Check, Figure, RunRecord, Status, Verdict
 
@@ -36,6 +36,15 @@ def test_a_macro_set_from_outside_replaces_the_files_default() -> None:
 
 def test_a_macro_that_the_file_does_not_define_is_put_first() -> None:
     assert settled(Candidate("int x;\n", {"B": 2, "A": 1}), CUDA).text == "#define B 2\n#define A 1\nint x;\n"
+
+
+def test_a_value_of_a_triton_file_is_written_as_its_start() -> None:
+    kernel = "@triton.jit\ndef k(B: tl.constexpr): pass\n"
+    text = f"# kernelevo: tune B 1 2 4 = 2\n# kernelevo: launch k[1](B=B)\n{kernel}"
+    made = settled(Candidate(text, {"B": 4}), TRITON)
+    assert made.text == text.replace("= 2", "= 4") and made.defines == {}
+    head = standing_alone(answer(made), "0.1", "kernelevo check k.triton.py", TRITON).split("# kernelevo:")[0]
+    assert len(head.splitlines()) == 3 and all(line.startswith("# ") for line in head.splitlines())
 
 
 def test_a_candidate_without_macros_is_itself() -> None:
