@@ -16,6 +16,9 @@ from dataclasses import dataclass
 MAX_HEAD = 4000
 """Characters of one decorator or head; the longest of the published kernels have under 1500."""
 
+OPTIONS = ("num_warps", "num_stages")
+"""What a launch may be given besides the kernel's own parameters."""
+
 MAX_NESTING = 12
 """Brackets inside brackets in a head."""
 
@@ -112,7 +115,10 @@ def _head(name: str, statement: list[tokenize.TokenInfo], decorators: list[str])
     arguments = function.args
     if arguments.vararg or arguments.kwarg:
         return Head(name, (), line, "it takes *args or **kwargs; name every parameter")
-    return Head(name, tuple(_parameters(arguments)), line, "")
+    parameters = tuple(_parameters(arguments))
+    reserved = next((each.name for each in parameters if each.name in OPTIONS), "")
+    fault = f"its parameter {reserved} has the name of a launch option; rename it" if reserved else ""
+    return Head(name, parameters, line, fault)
 
 
 def _words_of_head(statement: list[tokenize.TokenInfo]) -> Iterator[str]:

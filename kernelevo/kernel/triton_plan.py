@@ -32,7 +32,7 @@ from kernelevo.kernel.plan_lines import (
     refuse_twice,
 )
 from kernelevo.kernel.tokens import Cursor, SyntaxFault, Token
-from kernelevo.kernel.triton_heads import Head, HeadParameter, SourceText, read_heads, read_tokens
+from kernelevo.kernel.triton_heads import OPTIONS, Head, HeadParameter, SourceText, read_heads, read_tokens
 
 MARK = "# kernelevo:"
 NUM_WARPS, NUM_STAGES = 4, 3
@@ -251,10 +251,10 @@ def _given(launch: _Launch, head: Head, file_name: str) -> dict[str, Expression]
         raise refuse(f"it takes {len(names)} arguments, and {len(launch.arguments)} are given")
     given = dict(zip(names, launch.arguments, strict=False))
     for name, value in launch.keywords.items():
-        if name in ("num_warps", "num_stages") and name not in names:
+        if name in OPTIONS:
             continue
         if name not in names:
-            raise refuse(f"it has no parameter {name}; there are {', '.join(names)}, num_warps, num_stages")
+            raise refuse(f"it has no parameter {name}; there are {', '.join([*names, *OPTIONS])}")
         if name in given:
             raise refuse(f"{name} is given twice; keep one")
         given[name] = value

@@ -120,6 +120,10 @@ KERNEL = "\n@triton.jit\ndef k(x, n, B: tl.constexpr): pass\n"
             "f:3:1: k cannot be launched: it takes *args",
         ),
         ("# kernelevo: launch k[1]()\n@triton.autotune([])\n@triton.jit\ndef k(): pass\n", "triton.autotune"),
+        (
+            "# kernelevo: launch k[1]()\n@triton.jit\ndef k(num_warps): pass\n",
+            "num_warps has the name of a launch option",
+        ),
         ("# kernelevo: launch k[1]()\n@triton.jit\ndef k(x y): pass\n", "f:3:1: k cannot be launched"),
         ("# kernelevo: launch k[1]()\nif 1:\n    @triton.jit\n    def k(): pass\n", "there are none"),
         ("# kernelevo: launch k[1]()\ndef k(): pass\n", "there are none"),
