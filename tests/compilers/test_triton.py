@@ -26,6 +26,7 @@ from kernelevo import sandbox
 from kernelevo.compilers.triton import ARCH, TritonCompiler
 from kernelevo.compilers.triton_install import TritonInstall, find_triton
 from kernelevo.errors import BadInput, NotInstalled
+from kernelevo.evaluators.specialise import integer_parameter
 from kernelevo.interfaces import WallAnswer, WallRequest
 from kernelevo.sandbox import Sandbox, Worker
 from kernelevo.sandbox_scripted import ScriptedWall
@@ -305,6 +306,22 @@ class TestHostileFiles:
         patch = "import triton.backends.nvidia.compiler as c\nc.CUDABackend.make_ptx = None\n"
         assert refused(compiler, TEXT + patch)
         assert built(compiler).kernels
+
+
+@needs_triton
+@pytest.mark.parametrize(
+    "value", [0, 1, 2, 15, 16, 17, -1, -16, -17, 2**31 - 1, 2**31, -(2**31), -(2**31) - 1, 2**40 + 1, 2**62]
+)
+def test_an_integer_is_specialised_as_by_tritons_own_jit(value: int) -> None:
+    from triton._C.libtriton import native_specialize_impl
+    from triton.backends.compiler import BaseBackend
+
+    kind, known = native_specialize_impl(BaseBackend, value, False, True, True)
+    ours = integer_parameter("n", value)
+    if kind == "constexpr":
+        assert (ours.type, ours.value) == (None, known)
+    else:
+        assert (ours.type, ours.divisible) == (kind, known == "D")
 
 
 @needs_triton
