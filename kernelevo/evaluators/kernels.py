@@ -257,7 +257,7 @@ def _summary(image: Image | None) -> dict[str, Any]:
         {
             "name": kernel.spelled, "symbol": kernel.name,
             "registers": kernel.registers, "spill_bytes": kernel.spill_bytes,
-            "static_shared_bytes": kernel.static_shared_bytes + kernel.dynamic_shared_bytes,
+            "static_shared_bytes": kernel.static_shared_bytes, "dynamic_shared_bytes": kernel.dynamic_shared_bytes,
             "local_bytes": kernel.local_bytes,
         }
         for kernel in image.kernels
