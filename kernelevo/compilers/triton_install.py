@@ -68,7 +68,8 @@ def find_triton(asked: str = "nvrtc") -> TritonInstall:
     if asked != "nvrtc":
         raise BadInput(f"--compiler {asked} is for CUDA files, and this is a Triton file; leave it out")
     found = importlib.util.find_spec("triton")
-    if found is None or not found.submodule_search_locations:
+    # A folder of this name on the path is a package, too, but one without a file to begin with.
+    if found is None or found.origin is None or not found.submodule_search_locations:
         raise NotInstalled(f"Triton is not installed, and a .triton.py file needs it; run: {INSTALL}")
     package = Path(found.submodule_search_locations[0]).resolve()
     version = _version()

@@ -355,6 +355,16 @@ def test_hostile_words_are_made_visible(install: TritonInstall) -> None:
     assert found.diagnostics == (Diagnostic("error", "words\\x1b[2J", "k.triton.py", 3),)
 
 
+def test_a_folder_that_is_called_triton_is_not_triton(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "triton").mkdir()
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.setattr(sys, "path_importer_cache", {})
+    monkeypatch.delitem(sys.modules, "triton", raising=False)
+    assert importlib.util.find_spec("triton") is not None
+    with pytest.raises(NotInstalled, match="not installed"):
+        find_triton()
+
+
 def test_without_triton_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(NotInstalled, match=r'pip install "kernelevo\[triton\]"'):
