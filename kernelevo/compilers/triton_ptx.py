@@ -5,8 +5,8 @@ What several modules declare alike is kept once, what they define under one name
 A `.loc` in Triton's own library (`tl.sum`) becomes the place in the candidate's file that it was inlined at, which is
 where a profile or a fault should point.
 
-The text may be a candidate's through and through: patterns are bounded, and a text that is not as expected comes out as
-PTX that the assembler refuses.
+The text may be a candidate's through and through: reading takes time in proportion to its length, and a text that is
+not as expected comes out as PTX that the assembler refuses.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _LOC = re.compile(
     r"[ \t]{0,9}\.loc[ \t]{1,9}(\d{1,6}) (\d{1,9}) (\d{1,9})"
     r"(?:, function_name [\w$]{1,99}, inlined_at (\d{1,6}) (\d{1,9}) (\d{1,9}))?"
 )
-_EXTERN = re.compile(r"^\.extern [^;]{1,9999};\n", re.MULTILINE)
-_NAME = r"([A-Za-z_$%][\w$]{0,999})"
+_EXTERN = re.compile(r"^\.extern (?:[^;\n]|\n(?!\.extern ))*+;\n", re.MULTILINE)
+_NAME = r"([A-Za-z_$%][\w$]{0,999}+)"
 _DEFINED = re.compile(
     rf"^(?:\.func[ \t]{{1,9}}(?:\([^)\n]{{0,999}}\)[ \t]{{0,9}})?{_NAME}"
-    rf"|(?:\.visible )?\.(?:global|const) [^=;\n\[]{{0,200}}?{_NAME}[ \t]{{0,9}}[\[=;])",
+    rf"|(?:\.visible )?\.(?:global|const)(?: [^=;\n\[]{{0,200}}?)? {_NAME}[ \t]{{0,9}}[\[=;])",
     re.MULTILINE,
 )
 
