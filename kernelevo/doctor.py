@@ -21,8 +21,10 @@ State = Literal["ok", "optional", "missing"]
 NATIVE_FILES = {
     "kernelevo-jail": "the wall's launcher",
     "kernelevo-worker": "the wall's worker (compiler and virtual GPU)",
+    "libkernelevo_lock.so": "the wall around Triton's compiler",
     "libkernelevo_vgpu.so": "the virtual GPU as a Python API",
 }
+TRITON_VERSIONS = "3.9."
 HEADER_WHEELS = ("nvidia-cuda-nvrtc", "nvidia-cuda-runtime", "nvidia-cuda-crt", "nvidia-cuda-cccl")
 
 
@@ -45,6 +47,7 @@ def examine(layers: Mapping[str, Any] | None) -> list[Finding]:
         *wall_findings(layers),
         *_nvrtc(),
         _nvcc(),
+        _triton(),
         _virtual_devices(),
         _cuda_device(),
     ]
@@ -121,6 +124,20 @@ def _nvcc() -> Finding:
     return Finding(
         "compiler: nvcc", "ok", f"{lines[0] if lines else 'unknown version'} ({found}); used with --compiler nvcc"
     )
+
+
+def _triton() -> Finding:
+    try:
+        version = importlib.metadata.version("triton")
+    except importlib.metadata.PackageNotFoundError:
+        advice = 'not needed for .cu files; for .triton.py files: pip install "kernelevo[triton]"'
+        return Finding("compiler: triton", "optional", "not installed", advice)
+    if not version.startswith(TRITON_VERSIONS):
+        advice = 'pip install "kernelevo[triton]"'
+        return Finding(
+            "compiler: triton", "optional", f"{version}, but .triton.py files need {TRITON_VERSIONS}x", advice
+        )
+    return Finding("compiler: triton", "ok", f"{version}; compiles .triton.py files for sm_80")
 
 
 def _virtual_devices() -> Finding:

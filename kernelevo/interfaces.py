@@ -71,6 +71,10 @@ class Compiler(Protocol):
     name: str
     version: str
 
+    def target(self, arch: str) -> str:
+        """The architecture that code for a device of `arch` is compiled for: `arch` itself, or an older one."""
+        ...
+
     def build(self, request: BuildRequest, budget: Budget) -> Image | BuildFailure: ...
 
 
@@ -158,4 +162,3 @@ class Listener(Protocol):
     def concluded(self, attempt: Attempt, best: Attempt | None, evaluations: int) -> None: ...
 
     def finished(self, best: Attempt | None) -> None: ...
-

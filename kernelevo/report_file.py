@@ -10,27 +10,28 @@ import contextlib
 import difflib
 import errno
 import os
-import re
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kernelevo.answer import Answer
 from kernelevo.errors import BadInput, Infrastructure
 from kernelevo.report_reasons import oracle_labels
 from kernelevo.types import Candidate
 
+if TYPE_CHECKING:
+    from kernelevo.kernel.languages import Language
 
-def settled(candidate: Candidate) -> Candidate:
-    """The same program with every macro's value written in its text; itself if no macro is set from outside."""
+
+def settled(candidate: Candidate, language: Language) -> Candidate:
+    """The same program with every tuned value written in its text; itself if none is set from outside."""
     if not candidate.defines:
         return candidate
-    text = candidate.text
-    for name, value in sorted(candidate.defines.items()):
-        text = _with_macro(text, name, value)
+    text = language.with_values(candidate.text, candidate.defines)
     return Candidate(text, proposer=candidate.proposer, parent=candidate.id, moves=candidate.moves)
 
 
-def standing_alone(answer: Answer, version: str, check_command: str) -> str:
+def standing_alone(answer: Answer, version: str, check_command: str, language: Language) -> str:
     """The best kernel with a head of comments: where it comes from, how much faster it is, how to check it again."""
     where = f"{answer.run.how} on {answer.run.device}"
     times = f"{answer.start_time.value:.4g} -> {answer.best_time.value:.4g} {answer.best_time.unit}"
@@ -44,7 +45,7 @@ def standing_alone(answer: Answer, version: str, check_command: str) -> str:
     ]
     head += [f"Changed: {move}" for move in answer.best.candidate.moves]
     head += [f"M{label[1:]}" for label in oracle_labels(answer.best.verdict)]
-    return "".join(f"// {_comment(line)}\n" for line in head) + answer.best.candidate.text
+    return "".join(f"{language.comment} {_comment(line)}\n" for line in head) + answer.best.candidate.text
 
 
 def unified_diff(old: str, new: str, old_name: str, new_name: str) -> str:
@@ -72,14 +73,6 @@ def write_file(path: Path, text: str) -> None:
                 f"no space left to write {path}; free some space, then `kernelevo resume last`"
             ) from error
         raise BadInput(f"{path} cannot be written ({error.strerror}); give another place with --out") from error
-
-
-def _with_macro(text: str, name: str, value: int) -> str:
-    """Replaces the default of `#define NAME ...`, or puts a definition first."""
-    pattern = re.compile(rf"^([ \t]*#[ \t]*define[ \t]+{re.escape(name)}[ \t]+)[^\n]*$", re.MULTILINE)
-    if pattern.search(text):
-        return pattern.sub(lambda match: f"{match[1]}{value}", text, count=1)
-    return f"#define {name} {value}\n{text}"
 
 
 def _comment(line: str) -> str:

@@ -82,7 +82,9 @@ def _headline(step: StepReport, verdict: Verdict) -> str:
         parts.append(f"{blocks:,} of the {resident:,} blocks that fit the GPU at once ({blocks / resident:.2g} waves)")
     if image:
         parts.append(f"{image['registers']} registers, {image['spill_bytes']} bytes spilled")
-        parts += [f"{shared} bytes of static shared memory" for shared in [image["static_shared_bytes"]] if shared]
+        # Records of before Triton do not say what the compiler wants of a launch.
+        shared = {"static": image["static_shared_bytes"], "dynamic": image.get("dynamic_shared_bytes", 0)}
+        parts += [f"{count} bytes of {kind} shared memory" for kind, count in shared.items() if count]
     return escape(f"launch of {image.get('name', step.kernel)}{size}: {time}; {'; '.join(parts)}")
 
 

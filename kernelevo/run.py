@@ -7,6 +7,7 @@ proposer or an evaluator is one line in the functions at the end, and nothing el
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import platform
 from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +32,7 @@ from kernelevo.stores.sqlite import SqliteStore
 from kernelevo.types import Attempt, Budget, Candidate, How, RunRecord, Verdict
 
 if TYPE_CHECKING:
+    from kernelevo.kernel.languages import Language
     from kernelevo.sandbox import Sandbox
 
 EVALUATION = Budget(seconds=30.0, memory_bytes=4 << 30, warp_instructions=2_000_000_000)
@@ -51,6 +53,7 @@ class Task:
     problem_path: Path
     text: str
     notes: tuple[str, ...]
+    language: Language
 
 
 class Bench(Protocol):
@@ -121,7 +124,7 @@ def optimize(
         with SqliteStore.create(folder) as store:
             store.begin(_record(folder.name, request, limits, task, bench, [*notes, proposers.note], proposers.harness))
             store.propose(Candidate(task.text))
-            return _search(store, limits, proposers, benches, request.workers, listener)
+            return _search(store, limits, proposers, task.language, benches, request.workers, listener)
     finally:
         benches.close()
 
@@ -144,7 +147,7 @@ def resume(
             announce(proposers.note)
             if not store.candidates():
                 store.propose(Candidate(task.text))
-            return _search(store, limits, proposers, benches, request.workers, listener)
+            return _search(store, limits, proposers, task.language, benches, request.workers, listener)
         finally:
             benches.close()
 
@@ -238,6 +241,7 @@ def _search(
     store: SqliteStore,
     limits: Limits,
     proposers: Proposers,
+    language: Language,
     benches: PerWorker[Bench],
     workers: int,
     listener: Listener,
@@ -246,7 +250,8 @@ def _search(
     light, full = _WorkersOwn(lambda: benches.get().light), _WorkersOwn(lambda: benches.get().full)
     judges = Judges(light, full, EVALUATION)
     executor = LocalExecutor(workers)
-    search = Search(store, archive, judges, proposers.members, executor, limits, listener, settled)
+    settle = functools.partial(settled, language=language)
+    search = Search(store, archive, judges, proposers.members, executor, limits, listener, settle)
     try:
         answer = search.run()
     except KeyboardInterrupt:
@@ -343,21 +348,23 @@ def _require_same(record: RunRecord, task: Task) -> None:
 
 def open_task(request: Request) -> Task:
     """Reads the kernel and loads its problem, at the sizes asked for; raises BadInput."""
-    from kernelevo.kernel.pragmas import PlanError, read_plan
+    from kernelevo.kernel.directives import PlanError
+    from kernelevo.kernel.languages import language_of
     from kernelevo.kernel.problem import load_problem
     from kernelevo.kernel.source import read_kernel
 
+    language = language_of(request.kernel)
     problem_file = _problem_file(request)
     problem = load_problem(problem_file)
     if request.cases:
         problem = problem.with_cases(request.cases)
     text, notes = read_kernel(request.kernel, problem)
     try:
-        read_plan(text, request.kernel.name)
+        language.read_plan(text, request.kernel.name, {})
     except PlanError as fault:
         # Of a candidate this is a verdict; this is the user's own file.
         raise BadInput(str(fault)) from fault
-    return Task(request.kernel, problem.name, problem, problem_file, text, notes)
+    return Task(request.kernel, problem.name, problem, problem_file, text, notes, language)
 
 
 def _problem_file(request: Request) -> Path:
@@ -369,8 +376,6 @@ def _problem_file(request: Request) -> Path:
         raise BadInput(f"{kernel} is a folder; give the kernel file (.cu) itself")
     if not kernel.is_file():
         raise BadInput(f"there is no kernel file {kernel}; check the path")
-    if kernel.suffix == ".py":
-        raise BadInput(f"{kernel} is a Python file; kernels are CUDA C++ (.cu), and Triton is not supported yet")
     path = request.problem or problem_path(kernel)
     if not path.is_file():
         raise BadInput(
@@ -380,13 +385,14 @@ def _problem_file(request: Request) -> Path:
 
 
 class KernelBench:
-    """One worker's tools for CUDA kernels: a wall of its own, a compiler and a device behind it, and two evaluators."""
+    """One worker's tools for kernels: a wall of its own, a compiler and a device behind it, and two evaluators."""
 
     def __init__(self, request: Request, task: Task, settings: Settings) -> None:
         copies = settings.cache / "include"
         self.include_folders = tuple(str(snapshot(Path(folder), copies)) for folder in request.include_folders)
-        self.wall, self.compiler = _open_compiler(request, settings, self.include_folders)
-        self._device = _open_device(request.device, self.wall)
+        self._walls, self.compiler, self._cuda = _open_compilers(request, task.language, settings, self.include_folders)
+        self._device = _open_device(request.device, self._walls)
+        self._target = _target_note(self.compiler, self._device)
         self.device, self.how, self.band = self._device.name, self._device.how, self._device.band
         self.properties = self._device.properties
         self.versions = {self.compiler.name: self.compiler.version}
@@ -396,11 +402,12 @@ class KernelBench:
     def note(self) -> str:
         """Whether this problem's check tells right from wrong; costs a second, so it is asked once in a run."""
         sentence: str = self.full.self_test().sentence
-        return sentence
+        return f"{self._target}\n{sentence}" if self._target else sentence
 
     def close(self) -> None:
         self._device.close()
-        self.wall.close()
+        for wall in self._walls:
+            wall.close()
 
     def _evaluator(self, request: Request, task: Task, mode: Literal["search", "final"]) -> Any:
         from kernelevo.evaluators import kernels
@@ -408,44 +415,67 @@ class KernelBench:
         generator = kernels.secret_generator if request.seed is None else kernels.seeded_generator(request.seed)
         return kernels.KernelEvaluator(
             task.problem, self.compiler, self._device, mode=mode, options=request.compiler_options,
-            include_folders=self.include_folders, generator=generator,
+            include_folders=self.include_folders, generator=generator, language=task.language,
+            oracle_compiler=self._cuda,
         )  # fmt: skip
 
 
-def _open_compiler(request: Request, settings: Settings, include_folders: tuple[str, ...]) -> tuple[Sandbox, Compiler]:
+def _open_compilers(
+    request: Request, language: Language, settings: Settings, include_folders: tuple[str, ...]
+) -> tuple[list[Sandbox], Compiler, Compiler]:
+    """The walls (the first runs kernels), this language's compiler, and one for CUDA, in which an oracle is written."""
     from kernelevo.compilers.nvcc import NvccCompiler
     from kernelevo.compilers.nvrtc import NvrtcCompiler
     from kernelevo.compilers.toolkit import find_toolkit
-    from kernelevo.sandbox import Sandbox
+    from kernelevo.compilers.triton import TritonCompiler
+    from kernelevo.compilers.triton_install import find_triton
+    from kernelevo.kernel.languages import TRITON
+    from kernelevo.sandbox import Sandbox, Worker
 
-    toolkit = find_toolkit()
+    triton = find_triton(request.compiler) if language is TRITON else None
+    toolkit, cache = find_toolkit(), settings.cache / "builds"
     wall = Sandbox(toolkit.library, (*toolkit.read_only, *map(Path, include_folders)), request.unsafe)
-    cache = settings.cache / "builds"
-    if request.compiler == "nvrtc":
-        return wall, NvrtcCompiler(wall, toolkit, cache)
-    return wall, NvccCompiler(wall, cache)
+    nvrtc = NvrtcCompiler(wall, toolkit, cache)
+    if triton is not None:
+        script = Sandbox(unsafe=request.unsafe, script=Worker(triton.words, triton.readable))
+        return [wall, script], TritonCompiler(script, triton, cache), nvrtc
+    compiler = nvrtc if request.compiler == "nvrtc" else NvccCompiler(wall, cache)
+    return [wall], compiler, compiler
 
 
-def _open_device(name: str, wall: Sandbox) -> Device:
+def _target_note(compiler: Compiler, device: Device) -> str:
+    """What is to be said where the code is not for the device's own architecture."""
+    target = compiler.target(device.arch)
+    if target == device.arch:
+        return ""
+    return f"{compiler.name} compiles for {target}, not for the device's own {device.arch}: times are further off"
+
+
+def _open_device(name: str, walls: Sequence[Sandbox]) -> Device:
     from kernelevo.devices.virtual import open_virtual
 
     try:
-        return open_virtual(name, wall)
+        return open_virtual(name, walls[0])
     except BadInput:
-        wall.close()
+        for wall in walls:
+            wall.close()
         raise
 
 
 def kernel_proposers(task: Task, bench: Bench, settings: Settings) -> Proposers:
-    """Structure first, then its parameters; the rules' settings are those of the harness."""
+    """Structure first, then its parameters; the rules' settings are those of the harness. Rules read CUDA only."""
+    from kernelevo.kernel.languages import CUDA
     from kernelevo.proposers.rules import RulesProposer, read_rule_settings
     from kernelevo.proposers.tune import TuneProposer
 
+    tune = TuneProposer(task.language)
+    if task.language is not CUDA:
+        return Proposers([tune], f"no rules: they do not read {task.language.name}; only tuned values are changed")
     folder, why = settings.choose_harness(samples_folder() / "harness")
     file = folder / "rules.toml"
     text = read_text(file)
     rules = RulesProposer(task.problem, bench.properties, read_rule_settings(text, str(file)))
-    return Proposers([rules, TuneProposer()], f"rules of {file}: {why}", _hash(text.encode()))
+    return Proposers([rules, tune], f"rules of {file}: {why}", _hash(text.encode()))
 
 
 def read_text(file: Path) -> str:

@@ -38,7 +38,8 @@ START_SECONDS = 30.0  # loading and warming the compiler takes 0.3 s; a machine 
 KILL_SECONDS = 5.0  # from SIGKILL to the kernel's having freed a child's memory
 _SAID_BYTES = 4096  # of the last words that a message quotes
 
-_ERRANDS = {"compile": 1, "run": 2}
+_ERRANDS = {"compile": 1, "run": 2, "triton": 3}
+_TAKEN_OVER = {"triton"}  # errands in whose child the candidate's own code runs: its end and its answer are its word
 _START, _KILL = 1, 2
 _READY, _ENDED = 1, 2
 _ORDER = struct.Struct("<2I4Q")
@@ -58,8 +59,17 @@ def layers() -> Mapping[str, Any]:
     return found
 
 
+@dataclass(frozen=True)
+class Worker:
+    """A zygote's program: the words that start it, and what it reads besides."""
+
+    words: tuple[str, ...]
+    read_only: tuple[Path, ...]
+
+
 class Sandbox:
-    """A jailed zygote. Implements interfaces.Wall for the errands "compile" (needs `nvrtc`), "run" and "command".
+    """A jailed zygote. Implements interfaces.Wall for the errands "compile" (needs `nvrtc`), "run" and "command"; with
+    `script`, a zygote of another program that the first errand starts, for what that does ("triton") and "command".
 
     `nvrtc` is the compiler's library, `read_only` the folders that a child may read besides (the toolkit's headers,
     include folders), `launcher_options` further words for kernelevo-jail (tests force modes with them). Raises
@@ -72,10 +82,12 @@ class Sandbox:
         read_only: Sequence[Path] = (),
         unsafe: bool = False,
         launcher_options: Sequence[str] = (),
+        script: Worker | None = None,
     ) -> None:
         self._launcher_options = (*launcher_options, *(["--unsafe"] if unsafe else []))
-        self._command = _launcher_command(nvrtc, read_only, self._launcher_options)
-        self._zygote: _Zygote | None = _Zygote(self._command)
+        worker = script or _own_worker(nvrtc, read_only)
+        self._command = _launcher_command(worker, self._launcher_options)
+        self._zygote: _Zygote | None = _Zygote(self._command) if script is None else None
 
     def call(self, request: WallRequest, budget: Budget) -> WallAnswer:
         """Runs one errand in a fresh child under the budget's seconds and memory. Raises SandboxBroken."""
@@ -91,7 +103,7 @@ class Sandbox:
             raise
         if ending.lost:
             self.close()
-        return _answer(ending, frame, budget)
+        return _answer(request, ending, frame, budget)
 
     def close(self) -> None:
         """Ends the zygote and its children; the next call would start a new one."""
@@ -159,7 +171,7 @@ class _Zygote:
                 mmap.mmap(answered.fileno(), request.answer_bytes, prot=mmap.PROT_READ) as memory,
                 memoryview(memory) as view,
             ):
-                return ending, read_frame(view)
+                return ending, _read_answer(request, view)
 
     def _order(self, order: int, request: WallRequest, size: int, budget: Budget, files: Sequence[int]) -> None:
         cpu_seconds = math.ceil(budget.seconds) + 1
@@ -230,21 +242,23 @@ class _Zygote:
         os.close(self._stderr)
 
 
-def _launcher_command(nvrtc: Path | None, read_only: Sequence[Path], launcher_options: Sequence[str]) -> list[str]:
-    readable = [*read_only, *([nvrtc.parent] if nvrtc else [])]
-    grants = [word for path in readable for word in ("--read", os.path.abspath(path))]
-    compiler = ["--nvrtc", os.path.abspath(nvrtc)] if nvrtc else []
-    launcher, worker = native.path("kernelevo-jail").resolve(), native.path("kernelevo-worker").resolve()
+def _own_worker(nvrtc: Path | None, read_only: Sequence[Path]) -> Worker:
+    compiler = ("--nvrtc", os.path.abspath(nvrtc)) if nvrtc else ()
+    readable = (*read_only, *([nvrtc.parent] if nvrtc else []))
+    return Worker((str(native.path("kernelevo-worker").resolve()), *compiler), readable)
+
+
+def _launcher_command(worker: Worker, launcher_options: Sequence[str]) -> list[str]:
+    grants = [word for path in worker.read_only for word in ("--read", os.path.abspath(path))]
     return [
-        str(launcher),
+        str(native.path("kernelevo-jail").resolve()),
         "--zygote",
         *grants,
         *launcher_options,
         "--keep-fd",
         "{control}",
         "--",
-        str(worker),
-        *compiler,
+        *worker.words,
     ]
 
 
@@ -286,7 +300,17 @@ def _fill(file: io.FileIO, parts: Sequence[tuple[int, Bytes]]) -> None:
             offset, rest = offset + written, rest[written:]
 
 
-def _answer(ending: _Ending, frame: Frame | None, budget: Budget) -> WallAnswer:
+def _read_answer(request: WallRequest, memory: memoryview) -> Frame | None:
+    """The frame in the answer; None where it is malformed and the candidate may have written it."""
+    try:
+        return read_frame(memory)
+    except SandboxBroken:
+        if request.kind in _TAKEN_OVER:
+            return None
+        raise
+
+
+def _answer(request: WallRequest, ending: _Ending, frame: Frame | None, budget: Budget) -> WallAnswer:
     """What the child's end means. A memory limit shows as an exit of our own, or as a crash in code that cannot
     handle it.
     """
@@ -299,10 +323,11 @@ def _answer(ending: _Ending, frame: Frame | None, budget: Budget) -> WallAnswer:
         return _no_answer("killed", f"it needs more than {budget.memory_bytes >> 20} MiB of memory")
     if code == _EXIT_TOO_LARGE:
         return _no_answer("killed", "its answer is larger than it may be")
-    if code in (_EXIT_PROTOCOL, _EXIT_FAILED):
+    if code in (_EXIT_PROTOCOL, _EXIT_FAILED) and request.kind not in _TAKEN_OVER:
         raise SandboxBroken(f"a jailed child could not do its errand: {ending.said}")
     if frame is None:
-        return _no_answer("died", f"it ended with exit status {code}")
+        said = f": {ending.said}" if ending.said and request.kind in _TAKEN_OVER else ""
+        return _no_answer("died", f"it ended with exit status {code} and no answer{said}")
     return WallAnswer("done", "", *frame)
 
 

@@ -161,7 +161,12 @@ class Parameter:
 
 @dataclass(frozen=True)
 class KernelImage:
-    """What the compiler says of one kernel. `name` is the symbol in the image; `spelled` how the plan writes it."""
+    """What the compiler says of one kernel. `name` is the symbol in the image; `spelled` how the plan writes it.
+
+    `dynamic_shared_bytes` is what its compiler wants in each launch besides the plan's own; `scratch_bytes` holds, for
+    each pointer to scratch that the compiler has added after the kernel's own parameters, the bytes that one block
+    needs there (0: a null pointer will do).
+    """
 
     name: str
     spelled: str
@@ -171,6 +176,8 @@ class KernelImage:
     static_shared_bytes: int
     local_bytes: int
     max_threads: int
+    dynamic_shared_bytes: int = 0
+    scratch_bytes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ MAY_USE = {
     # A search orders attempts: it is the one part that needs a data structure of its own.
     "search": FOUNDATION | {"archive"},
     "doctor": FOUNDATION | {"sandbox"},
+    # Runs behind the wall, where there is no package but Triton.
+    "jailed": set(),
 }
 JOINERS = {"run", "cli", "commands", "__init__", "__main__"}
 
@@ -76,6 +78,11 @@ def test_a_module_imports_only_what_its_layer_allows(path: Path) -> None:
     allowed = MAY_USE.get(own, FOUNDATION | {"kernel", "wire"}) | {own}
     broken = [f"line {line} imports {other}" for other, line in sorted(imported_parts(path)) if other not in allowed]
     assert not broken, f"{path.relative_to(PACKAGE)} ({own}): {broken}"
+
+
+def test_what_runs_behind_the_wall_is_not_imported_by_what_judges() -> None:
+    importers = {str(path) for path in modules() for other, _ in imported_parts(path) if other == "jailed"}
+    assert not importers
 
 
 def test_the_rule_catches_a_part_that_imports_another(tmp_path: Path) -> None:

@@ -59,8 +59,9 @@ def swallowing_handlers(source: str) -> list[int]:
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "kernelevo").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
 )
-def test_only_the_command_line_catches_everything(path: Path) -> None:
-    allowed = path.name == "cli.py"
+def test_only_the_edges_catch_everything(path: Path) -> None:
+    """The command line, and the process behind the wall in which a candidate raises whatever it likes."""
+    allowed = path.name in ("cli.py", "triton_build.py")
     found = swallowing_handlers(path.read_text(encoding="utf-8"))
     assert not found or allowed, f"broad except that swallows at lines {found}"
 

@@ -32,6 +32,8 @@ def place_for_best(kernel: Path, out: Path | None) -> Path:
 
 def finish(outcome: run.Outcome, out: Path | None, as_json: bool, state: State) -> None:
     """Writes the best kernel and shows the outcome; raises typer.Exit as `show_outcome` does."""
+    from kernelevo.kernel.languages import language_of  # here, because it loads numpy
+
     if outcome.answer is None:
         show_outcome(outcome, None, as_json, state)
         return
@@ -39,7 +41,8 @@ def finish(outcome: run.Outcome, out: Path | None, as_json: bool, state: State) 
     path = place_for_best(request.kernel, out)
     command = check_command(request, path, request.problem or path)
     try:
-        write_file(path, standing_alone(outcome.answer, kernelevo.__version__, command))
+        text = standing_alone(outcome.answer, kernelevo.__version__, command, language_of(request.kernel))
+        write_file(path, text)
     except KernelevoError:
         show_outcome(outcome, None, as_json, state)
         raise

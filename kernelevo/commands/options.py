@@ -23,7 +23,9 @@ from kernelevo.types import Status, Verdict
 Kernel = Annotated[
     Path,
     typer.Argument(
-        metavar="KERNEL.cu", help="Kernel file; its problem file NAME.problem.py is beside it.", show_default=False
+        metavar="KERNEL",
+        help="Kernel file, NAME.cu or NAME.triton.py; its problem file NAME.problem.py is beside it.",
+        show_default=False,
     ),
 ]
 ProblemFile = Annotated[
@@ -90,7 +92,7 @@ Runs = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", metavar="FILE", help="Where the best kernel is written (default: best/NAME.cu)."),
+    typer.Option("--out", metavar="FILE", help="Where the best kernel is written (default: best/NAME)."),
 ]
 RunName = Annotated[
     str, typer.Argument(metavar="RUN", help="The run's id, a prefix of it, or `last`.", show_default=False)

@@ -40,7 +40,7 @@ def list_runs(context: typer.Context, as_json: opt.AsJson = False, runs: opt.Run
     elif rows:
         print_rows(open_console(state.settings.plain), _COLUMNS, [_cells(row) for row in rows])
     else:
-        print(f"no runs in {state.settings.runs}; `kernelevo optimize KERNEL.cu` makes one")
+        print(f"no runs in {state.settings.runs}; `kernelevo optimize KERNEL` makes one")
 
 
 @app.command("show")

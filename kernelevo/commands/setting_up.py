@@ -36,22 +36,28 @@ def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the problem.", show_default=False)],
     oracle: Oracle = None,
     folder: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the files.")] = Path("kernels"),
+    triton: Annotated[bool, typer.Option("--triton", help="Write the kernel in Triton.")] = False,
 ) -> None:
     """Write a kernel and its problem file to start from; with --from, from a kernel of yours that is known to be right.
 
     \b
     Example: kernelevo new gelu
+    Example: kernelevo new gelu --triton
     Example: kernelevo new gelu --from mine.cu
     """
-    from kernelevo.kernel import scaffold  # late: it loads NumPy and a parser
+    from kernelevo.kernel import languages, scaffold  # late: they load NumPy and a parser
 
-    made = scaffold.new_from_kernel(folder, name, oracle) if oracle else scaffold.new_problem(folder, name)
+    language = languages.TRITON if triton else languages.CUDA
+    if triton and oracle:
+        raise BadInput("--from takes a .cu file, which stays what it is; leave --triton or --from out")
+    made = scaffold.new_from_kernel(folder, name, oracle) if oracle else scaffold.new_problem(folder, name, language)
     for path in made.files:
         print(f"wrote {path}")
     for note in made.notes:
         print(note)
-    print(f"next: look at {folder / f'{name}.problem.py'}, then `kernelevo check {folder / f'{name}.cu'}`,")
-    print(f"then  `kernelevo optimize {folder / f'{name}.cu'}`")
+    kernel = folder / f"{name}{language.suffix}"
+    print(f"next: look at {folder / f'{name}.problem.py'}, then `kernelevo check {kernel}`,")
+    print(f"then  `kernelevo optimize {kernel}`")
 
 
 def import_kernel(kernel: HostKernel, out: ImportOut = None) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 from kernelevo.errors import BadInput, Infrastructure, KernelevoError
 from kernelevo.types import BuildFailure, Diagnostic, Image, KernelImage, Parameter
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 class BuildCache:
@@ -89,9 +89,11 @@ def _from_json(key: str, entry: dict[str, Any]) -> Image | BuildFailure:
     image = entry["image"]
     if image is None:
         return BuildFailure(diagnostics)
-    kernels = tuple(
-        KernelImage(**{**kernel, "parameters": tuple(Parameter(**one) for one in kernel["parameters"])})
-        for kernel in image["kernels"]
-    )
+    kernels = tuple(_kernel(kernel) for kernel in image["kernels"])
     cubin = base64.b64decode(image["cubin"])
     return Image(key, image["arch"], image["ptx"], cubin, kernels, image["compiler"], diagnostics)
+
+
+def _kernel(entry: dict[str, Any]) -> KernelImage:
+    parameters = tuple(Parameter(**one) for one in entry["parameters"])
+    return KernelImage(**{**entry, "parameters": parameters, "scratch_bytes": tuple(entry["scratch_bytes"])})

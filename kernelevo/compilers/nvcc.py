@@ -45,6 +45,9 @@ class NvccCompiler:
         self._wall = wall
         self._cache = BuildCache(cache) if cache else None
 
+    def target(self, arch: str) -> str:
+        return arch
+
     def build(self, request: BuildRequest, budget: Budget) -> Image | BuildFailure:
         """Compiles, or takes the same build from the cache. Raises BadInput for a wrong request, SandboxBroken."""
         refused = refuse(request)

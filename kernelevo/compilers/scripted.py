@@ -20,6 +20,9 @@ class ScriptedCompiler:
         self._builds = dict(builds)
         self.asked: list[BuildRequest] = []
 
+    def target(self, arch: str) -> str:
+        return arch
+
     def build(self, request: BuildRequest, budget: Budget) -> Image | BuildFailure:
         """Returns the table's build of the request's text. Raises BadInput for a wrong request."""
         self.asked.append(request)

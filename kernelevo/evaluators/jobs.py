@@ -13,7 +13,7 @@ from kernelevo.evaluators.schedule import LaunchStep, Schedule
 from kernelevo.evaluators.trials import Drawn, skew
 from kernelevo.kernel.arguments import Tensor
 from kernelevo.kernel.problem import Problem
-from kernelevo.types import Buffer, Clear, Image, Job, Launch
+from kernelevo.types import Buffer, BufferArgument, Clear, Image, Job, Launch, ScalarArgument
 
 Array = np.ndarray
 
@@ -24,6 +24,7 @@ def build_job(problem: Problem, drawn: Drawn, schedule: Schedule, image: Image, 
     """
     buffers = [_buffer(tensor, drawn) for tensor in problem.tensors]
     buffers += [Buffer(temp.name, temp.bytes) for temp in schedule.temps]
+    buffers += _scratch(schedule, image)
     steps = tuple(_steps(schedule, image))
     tracks = drawn.trial.repeat and not profile
     return Job(tuple(buffers), steps, poison, profile=profile, track_uninitialised=tracks)
@@ -40,14 +41,33 @@ def raw_bytes(array: Array) -> memoryview:
     return array.reshape(-1).view(np.uint8).data
 
 
+def _scratch(schedule: Schedule, image: Image) -> Iterator[Buffer]:
+    """What the compiler wants besides: a buffer for each of its own pointers that needs one, in each launch."""
+    for index, step in enumerate(schedule.steps):
+        if isinstance(step, LaunchStep):
+            for place, size in enumerate(image.kernel(step.kernel).scratch_bytes):
+                if size:
+                    yield Buffer(_scratch_name(index, place), size * step.blocks)
+
+
+def _scratch_name(step: int, place: int) -> str:
+    return f"compiler's scratch {place} of step {step}"
+
+
 def _steps(schedule: Schedule, image: Image) -> Iterator[Launch | Clear]:
-    for step in schedule.steps:
-        yield _launch(step, image) if isinstance(step, LaunchStep) else step
+    for index, step in enumerate(schedule.steps):
+        yield _launch(index, step, image) if isinstance(step, LaunchStep) else step
 
 
-def _launch(step: LaunchStep, image: Image) -> Launch:
-    symbol = image.kernel(step.kernel).name
-    return Launch(symbol, step.grid, step.block, step.shared_bytes, step.arguments, step.cooperative, step.cluster)
+def _launch(index: int, step: LaunchStep, image: Image) -> Launch:
+    kernel = image.kernel(step.kernel)
+    added = tuple(
+        BufferArgument(_scratch_name(index, place)) if size else ScalarArgument(0)
+        for place, size in enumerate(kernel.scratch_bytes)
+    )
+    shared_bytes = step.shared_bytes + kernel.dynamic_shared_bytes
+    arguments = (*step.arguments, *added)
+    return Launch(kernel.name, step.grid, step.block, shared_bytes, arguments, step.cooperative, step.cluster)
 
 
 def draw_poisons(rng: np.random.Generator) -> tuple[int, int]:

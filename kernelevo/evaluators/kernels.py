@@ -1,4 +1,4 @@
-"""The evaluator of CUDA kernels: a list of passes, each of which the candidate must survive.
+"""The evaluator of kernels, in CUDA or Triton: a list of passes, each of which the candidate must survive.
 
     rules    its plan is read and fits the device on every case         RULE_BROKEN
     build    it compiles, and its launches fit its kernels              BUILD_ERROR, RULE_BROKEN
@@ -27,12 +27,13 @@ from kernelevo.evaluators.oracle import Oracle, build_oracle
 from kernelevo.evaluators.parameters import check_launches
 from kernelevo.evaluators.rejection import Rejected, broken_rule
 from kernelevo.evaluators.running import Purse, Runner, TrialResult
-from kernelevo.evaluators.schedule import Schedule, schedule
+from kernelevo.evaluators.schedule import LaunchStep, Schedule, schedule
 from kernelevo.evaluators.selftest import SelfTest, self_test
 from kernelevo.evaluators.trials import Drawn, Mode, distributions, draw, plan_trials
 from kernelevo.interfaces import Compiler, Device
+from kernelevo.kernel.directives import PlanError
+from kernelevo.kernel.languages import CUDA, Language
 from kernelevo.kernel.plan import LaunchLine, Plan
-from kernelevo.kernel.pragmas import PlanError, read_plan
 from kernelevo.kernel.problem import Problem
 from kernelevo.types import Budget, BuildFailure, BuildRequest, Candidate, Check, Image, Status, Verdict
 
@@ -80,6 +81,8 @@ class KernelEvaluator:
         options: tuple[str, ...] = (),
         include_folders: tuple[str, ...] = (),
         generator: Callable[[], np.random.Generator] = secret_generator,
+        language: Language = CUDA,
+        oracle_compiler: Compiler | None = None,
     ) -> None:
         self.problem = problem
         self.compiler = compiler
@@ -88,6 +91,8 @@ class KernelEvaluator:
         self.options = options
         self.include_folders = include_folders
         self._generator = generator
+        self._language = language
+        self._oracle_compiler = oracle_compiler or compiler
         self._oracle: Oracle | None = None
 
     def evaluate(self, candidate: Candidate, budget: Budget) -> Verdict:
@@ -99,7 +104,7 @@ class KernelEvaluator:
             plan = self._read_rules(dossier)
             schedules = self._schedule(plan, dossier)
             # What is built. From here the candidate is an image; its text is not read again.
-            image = self._build(plan, dossier)
+            image = self._build(plan, schedules, dossier)
             self._check_launches(plan, schedules, image, dossier)
             # What it does. Seeds are drawn here, where the candidate can no longer change.
             results = self._run_trials(schedules, image, budget, dossier)
@@ -120,12 +125,13 @@ class KernelEvaluator:
         if "\0" in text:
             raise broken_rule("the source holds a NUL character; remove it")
         try:
-            plan = read_plan(text, self._file_name, defines)
+            plan = self._language.read_plan(text, self._file_name, defines)
         except PlanError as fault:
             raise broken_rule(str(fault)) from None
         untuned = sorted(set(defines) - {tune.macro for tune in plan.tunes})
         if untuned:
-            raise broken_rule(f"macro {untuned[0]} is set but not tuned; add `#pragma kernelevo tune {untuned[0]} ...`")
+            line = f"{self._language.tune} {untuned[0]} ..."
+            raise broken_rule(f"{self._language.tuned} {untuned[0]} is set but not tuned; add `{line}`")
         return plan
 
     def _schedule(self, plan: Plan, dossier: Dossier) -> dict[str, Schedule]:
@@ -134,9 +140,9 @@ class KernelEvaluator:
         dossier.passed("rules", f"the plan is within the limits of {self.device.name} on {len(schedules)} cases")
         return schedules
 
-    def _build(self, plan: Plan, dossier: Dossier) -> Image:
+    def _build(self, plan: Plan, schedules: dict[str, Schedule], dossier: Dossier) -> Image:
         candidate = dossier.candidate
-        names = tuple(dict.fromkeys(step.kernel for step in plan.steps if isinstance(step, LaunchLine)))
+        names = _kernel_names(plan, schedules)
         request = BuildRequest(
             candidate.text,
             self._file_name,
@@ -166,7 +172,7 @@ class KernelEvaluator:
         trials = plan_trials(self.problem, self.mode, rng)
         runner = Runner(
             self.problem, self.device, image, dossier.candidate.text, schedules, draw_poisons(rng),
-            self._expectation(budget), lambda trial: draw(self.problem, trial, rng), dossier.purse,
+            self._expectation(budget), lambda trial: draw(self.problem, trial, rng), dossier.purse, self._file_name,
         )  # fmt: skip
         results = runner.run(trials)
         dossier.checks += self._run_checks(results)
@@ -175,7 +181,7 @@ class KernelEvaluator:
     def _expectation(self, budget: Budget) -> Callable[[Drawn], Expected]:
         if self.problem.oracle is None:
             return lambda drawn: expect(self.problem, drawn)
-        oracle = self._oracle or build_oracle(self.problem, self.compiler, self.device, budget)
+        oracle = self._oracle or build_oracle(self.problem, self._oracle_compiler, self.device, budget)
         self._oracle = oracle
         return lambda drawn: oracle.expect(drawn, budget)
 
@@ -224,7 +230,17 @@ class KernelEvaluator:
 
     @property
     def _file_name(self) -> str:
-        return f"{self.problem.name}.cu"
+        return f"{self.problem.name}{self._language.suffix}"
+
+
+def _kernel_names(plan: Plan, schedules: dict[str, Schedule]) -> tuple[str, ...]:
+    """What is to be compiled: of CUDA every kernel that the plan names, used or not, so that a name which is none is
+    found; of Triton every specialisation that a case needs.
+    """
+    launches = [step for step in plan.steps if isinstance(step, LaunchLine)]
+    written = [launch.kernel for launch in launches if launch.triton is None]
+    used = [step.kernel for each in schedules.values() for step in each.steps if isinstance(step, LaunchStep)]
+    return tuple(dict.fromkeys([*written, *used]))
 
 
 def _diagnosis(failure: BuildFailure) -> str:
@@ -241,7 +257,8 @@ def _summary(image: Image | None) -> dict[str, Any]:
         {
             "name": kernel.spelled, "symbol": kernel.name,
             "registers": kernel.registers, "spill_bytes": kernel.spill_bytes,
-            "static_shared_bytes": kernel.static_shared_bytes, "local_bytes": kernel.local_bytes,
+            "static_shared_bytes": kernel.static_shared_bytes, "dynamic_shared_bytes": kernel.dynamic_shared_bytes,
+            "local_bytes": kernel.local_bytes,
         }
         for kernel in image.kernels
     ]  # fmt: skip

@@ -29,6 +29,7 @@ from kernelevo.evaluators.trials import Drawn
 from kernelevo.interfaces import Compiler, Device
 from kernelevo.kernel import dtypes
 from kernelevo.kernel.arguments import Tensor
+from kernelevo.kernel.languages import CUDA, language_of
 from kernelevo.kernel.plan import LaunchLine, Plan
 from kernelevo.kernel.pragmas import read_plan
 from kernelevo.kernel.problem import Problem
@@ -96,6 +97,8 @@ def build_oracle(problem: Problem, compiler: Compiler, device: Device, budget: B
     path = problem.oracle
     if path is None:
         raise ValueError(f"problem {problem.name} has no oracle")
+    if language_of(path) is not CUDA:
+        raise BadInput(f"the oracle {path} is no .cu file, and no other can be an oracle; write a reference instead")
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

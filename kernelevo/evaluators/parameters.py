@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kernelevo.evaluators.rejection import Rejected, broken_rule
-from kernelevo.evaluators.schedule import LaunchStep, Schedule
+from kernelevo.evaluators.schedule import TEMP_BYTES_LIMIT, LaunchStep, Schedule
 from kernelevo.kernel.plan import LaunchLine, Plan
 from kernelevo.types import BufferArgument, Image, KernelImage, Parameter, ScalarArgument
 
@@ -36,15 +36,16 @@ def _broken(step: LaunchStep, case: str, message: str) -> Rejected:
 
 
 def _check_arguments(step: LaunchStep, kernel: KernelImage, source: LaunchLine, case: str) -> None:
-    if len(step.arguments) != len(kernel.parameters):
-        declares = f"{step.kernel} declares {len(kernel.parameters)} parameters"
+    declared = kernel.parameters[: len(kernel.parameters) - len(kernel.scratch_bytes)]
+    if len(step.arguments) != len(declared):
+        declares = f"{step.kernel} declares {len(declared)} parameters"
         raise _broken(step, case, f"the launch passes {len(step.arguments)} arguments but {declares}")
-    for number, (argument, parameter) in enumerate(zip(step.arguments, kernel.parameters, strict=True), start=1):
+    for number, (argument, parameter) in enumerate(zip(step.arguments, declared, strict=True), start=1):
         complaint = _misfit(argument, parameter)
         if complaint:
-            raise _broken(
-                step, case, f"argument {number} of {step.kernel} (`{source.arguments[number - 1]}`) {complaint}"
-            )
+            # A Triton kernel takes fewer arguments than its line gives, since some are constants.
+            written = f" (`{source.arguments[number - 1]}`)" if source.triton is None else ""
+            raise _broken(step, case, f"argument {number} of {step.kernel}{written} {complaint}")
 
 
 def _misfit(argument: BufferArgument | ScalarArgument, parameter: Parameter) -> str:
@@ -68,13 +69,14 @@ def _misfit(argument: BufferArgument | ScalarArgument, parameter: Parameter) -> 
 
 
 def _check_resources(step: LaunchStep, kernel: KernelImage, case: str, properties: Mapping[str, int]) -> None:
-    shared = kernel.static_shared_bytes + step.shared_bytes
+    shared = kernel.static_shared_bytes + kernel.dynamic_shared_bytes + step.shared_bytes
     per_warp = -(-kernel.registers * properties["warp"] // REGISTER_UNIT) * REGISTER_UNIT
     registers = per_warp * -(-step.threads_per_block // properties["warp"])
     limits = (
         ("bytes of shared memory per block", shared, properties["shared_bytes_per_block"]),
         ("registers per block", registers, properties["registers_per_sm"]),
         ("threads per block", step.threads_per_block, kernel.max_threads or properties["threads_per_block"]),
+        ("bytes of scratch", step.blocks * max(kernel.scratch_bytes, default=0), TEMP_BYTES_LIMIT),
     )
     for what, value, limit in limits:
         if value > limit:

@@ -64,6 +64,8 @@ class Runner:
     expect: Callable[[Drawn], Expected]
     draw: Callable[[Trial], Drawn]
     purse: Purse
+    file_name: str
+    """What the image calls the candidate's text."""
 
     def run(self, trials: Sequence[Trial]) -> list[TrialResult]:
         """Every trial, in order; raises Rejected at the first that is not right."""
@@ -97,7 +99,7 @@ class Runner:
         reports = self.device.run(self.image, jobs, budget)
         self.purse.spend(started)
         for (each, _), report in zip(runs, reports, strict=False):
-            require_done(report, each.name, self.text, f"{self.problem.name}.cu")
+            require_done(report, each.name, self.text, self.file_name)
             yield report
         if len(reports) != len(jobs):
             raise Infrastructure(

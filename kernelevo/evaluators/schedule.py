@@ -11,25 +11,32 @@ capabilities"), and what the device's properties say of threads and shared memor
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kernelevo.evaluators.rejection import Rejected, broken_rule
+from kernelevo.evaluators.specialise import fraction_parameter, integer_parameter, pointer_parameter
 from kernelevo.kernel import dtypes
+from kernelevo.kernel.arguments import MAX_ALIGNMENT
 from kernelevo.kernel.expressions import Expression, ExpressionError
-from kernelevo.kernel.plan import LaunchLine, Plan, ZeroLine
+from kernelevo.kernel.plan import LaunchLine, Plan, TempLine, TritonCall, ZeroLine
 from kernelevo.kernel.problem import Case, Problem, Scalar, Tensor
+from kernelevo.kernel.triton_instance import Instance, InstanceParameter
+from kernelevo.kernel.triton_plan import TRUTH
 from kernelevo.types import BufferArgument, Clear, Dim3, ScalarArgument
 
 GRID_LIMIT: Dim3 = (2**31 - 1, 65535, 65535)
 BLOCK_LIMIT: Dim3 = (1024, 1024, 64)
 CLUSTER_BLOCKS = 8
 STEPS_LIMIT = 64
+STAGES_LIMIT = 16
 TEMP_BYTES_LIMIT = 1 << 30
 
 
 @dataclass(frozen=True)
 class LaunchStep:
-    """One launch that happens: `kernel` as the plan spells it, sizes in threads, blocks and bytes."""
+    """One launch that happens: `kernel` as the plan spells it (of Triton: its specialisation), sizes in threads, blocks
+    and bytes.
+    """
 
     kernel: str
     grid: Dim3
@@ -43,6 +50,10 @@ class LaunchStep:
     @property
     def threads_per_block(self) -> int:
         return self.block[0] * self.block[1] * self.block[2]
+
+    @property
+    def blocks(self) -> int:
+        return self.grid[0] * self.grid[1] * self.grid[2]
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,7 @@ class _Place:
     names: Mapping[str, int]
     tensors: Mapping[str, Tensor]
     scalars: Mapping[str, Scalar]
-    temps: frozenset[str]
+    temps: Mapping[str, TempLine]
     properties: Mapping[str, int]
 
     def value(self, expression: Expression, line: int, what: str) -> int:
@@ -97,7 +108,7 @@ def schedule(plan: Plan, problem: Problem, case: Case, properties: Mapping[str, 
 def _place(plan: Plan, problem: Problem, case: Case, properties: Mapping[str, int]) -> _Place:
     tensors = {each.name: each for each in problem.arguments if isinstance(each, Tensor)}
     scalars = {each.name: each for each in problem.arguments if isinstance(each, Scalar)}
-    temps = frozenset(temp.name for temp in plan.temps)
+    temps = {temp.name: temp for temp in plan.temps}
     for temp in plan.temps:
         if temp.name in tensors or temp.name in scalars or temp.name in case.dims or temp.name in plan.macros:
             raise broken_rule(f"line {temp.line}: the name of temp {temp.name} is taken; choose another")
@@ -142,7 +153,7 @@ def _groups(plan: Plan) -> Iterator[list[LaunchLine] | ZeroLine]:
 
 def _chosen(group: list[LaunchLine], place: _Place) -> LaunchLine:
     for line in group:
-        if line.guard is None or place.value(line.guard, line.line, "when(...)"):
+        if line.guard is None or _within_launch(line, place).value(line.guard, line.line, "when(...)"):
             return line
     last = group[-1]
     raise place.broken(
@@ -165,16 +176,75 @@ def _buffers(place: _Place) -> str:
     return f"there are {', '.join([*place.tensors, *sorted(place.temps)])}"
 
 
-def _launch(line: LaunchLine, place: _Place) -> LaunchStep:
+def _launch(line: LaunchLine, outside: _Place) -> LaunchStep:
+    place = _within_launch(line, outside)
     grid = _sizes(line, "grid", line.grid, GRID_LIMIT, place)
     block = _sizes(line, "block", line.block, BLOCK_LIMIT, place)
     shared = place.value(line.shared, line.line, f"shared memory of {line.kernel}")
     cluster = _cluster(line, grid, place)
-    arguments = tuple(_argument(line, each, place) for each in line.arguments)
-    step = LaunchStep(line.kernel, grid, block, shared, arguments, line.cooperative, cluster, line.line)
+    arguments = tuple(_argument(line, each, outside) for each in line.arguments)
+    kernel = line.kernel
+    if line.triton is not None:
+        instance = _instance(line, line.triton, arguments, place)
+        kernel, arguments = str(instance), _kept(instance, arguments)
+    step = LaunchStep(kernel, grid, block, shared, arguments, line.cooperative, cluster, line.line)
     _within(step, "threads per block", step.threads_per_block, 1, place.properties["threads_per_block"], place)
     _within(step, "dynamic shared bytes", shared, 0, place.properties["shared_bytes_per_block"], place)
     return step
+
+
+def _within_launch(line: LaunchLine, place: _Place) -> _Place:
+    """The place with the names that a launch of a Triton kernel adds: its constants and options, as Triton's `meta`."""
+    call = line.triton
+    if call is None:
+        return place
+    known = replace(place, names={**TRUTH, **place.names})
+    given = {**call.constants, "num_warps": call.num_warps, "num_stages": call.num_stages}
+    values = {
+        name: known.value(value, line.line, f"{name} of {line.kernel}")
+        for name, value in given.items()
+        if value is not None
+    }
+    return replace(place, names={**known.names, **values})
+
+
+def _instance(
+    line: LaunchLine, call: TritonCall, arguments: tuple[BufferArgument | ScalarArgument, ...], place: _Place
+) -> Instance:
+    """The specialisation of a Triton kernel that this case needs."""
+    num_warps, num_stages = place.names["num_warps"], place.names["num_stages"]
+    if num_warps not in (1, 2, 4, 8, 16, 32) or not 1 <= num_stages <= STAGES_LIMIT:
+        rule = f"warps are a power of two up to 32, stages from 1 to {STAGES_LIMIT}"
+        raise place.broken(line.line, f"{line.kernel} has {num_warps} warps and {num_stages} stages; {rule}")
+    given = zip(call.names, line.arguments, arguments, strict=True)
+    parameters = [_parameter(name, written, argument, place) for name, written, argument in given]
+    constants = [
+        InstanceParameter(name, None, False, None if value is None else place.names[name])
+        for name, value in call.constants.items()
+    ]
+    return Instance(line.kernel, (*parameters, *constants), num_warps, num_stages)
+
+
+def _parameter(
+    name: str, written: Expression, argument: BufferArgument | ScalarArgument, place: _Place
+) -> InstanceParameter:
+    if isinstance(argument, ScalarArgument):
+        scalar = place.scalars.get(written.name or "")
+        if scalar is not None and scalar.dtype.is_float:
+            return fraction_parameter(name, scalar.dtype)
+        return integer_parameter(name, int(argument.value))
+    if argument.buffer in place.temps:
+        return pointer_parameter(name, dtypes.named(place.temps[argument.buffer].dtype, name), MAX_ALIGNMENT)
+    tensor = place.tensors[argument.buffer]
+    return pointer_parameter(name, tensor.dtype, tensor.aligned)
+
+
+def _kept(
+    instance: Instance, arguments: tuple[BufferArgument | ScalarArgument, ...]
+) -> tuple[BufferArgument | ScalarArgument, ...]:
+    """The arguments whose parameters did not become constants."""
+    given = zip(instance.parameters, arguments, strict=False)
+    return tuple(argument for parameter, argument in given if parameter.type is not None)
 
 
 def _sizes(line: LaunchLine, what: str, sizes: tuple[Expression, ...], limits: Dim3, place: _Place) -> Dim3:

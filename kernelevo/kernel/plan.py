@@ -1,4 +1,6 @@
-"""The launch plan: what `#pragma kernelevo` lines of a kernel file say. These are the nouns; `pragmas.py` reads them.
+"""The launch plan: what the `#pragma kernelevo` lines of a CUDA file, or the `# kernelevo:` lines of a Triton file say.
+
+These are the nouns; `pragmas.py` and `triton_plan.py` read them.
 
 A plan is declarative: no host code of a candidate ever runs. Steps happen in the order of their lines. A group is a run
 of guarded launches closed by the next unguarded one; the first launch of a group whose guard holds is taken, and a
@@ -17,11 +19,24 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
+class TritonCall:
+    """What a launch of a Triton kernel says besides: `names` are the kernel's run-time parameters, one for each of the
+    launch's arguments; `constants` the values of its `tl.constexpr` parameters (None: the text's own default).
+    """
+
+    names: tuple[str, ...]
+    constants: Mapping[str, Expression | None]
+    num_warps: Expression
+    num_stages: Expression
+
+
+@dataclass(frozen=True)
 class LaunchLine:
     """`launch kernel<<<grid, block, shared>>>(arguments) when(guard) cooperative cluster(x, y, z)`.
 
     `kernel` is spelled as in C++ (`softmax`, `softmax<BLOCK>`); arguments are names of buffers, dimensions or
-    scalars, or integer expressions.
+    scalars, or integer expressions. With `triton` (`launch kernel[grid](arguments, NAME=value)`), `kernel` is the
+    name of a `@triton.jit` function, which is specialised anew for each case, and other sizes are as it implies.
     """
 
     kernel: str
@@ -33,6 +48,7 @@ class LaunchLine:
     cooperative: bool
     cluster: tuple[Expression, Expression, Expression] | None
     line: int
+    triton: TritonCall | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +71,9 @@ class TempLine:
 
 @dataclass(frozen=True)
 class TuneLine:
-    """`tune BLOCK 64 128 256`: the values that the macro may take; the file's own `#ifndef` default is the start."""
+    """`tune BLOCK 64 128 256`: the values that the macro may take. The start is the file's own `#ifndef` default, or
+    what follows `=` in a Triton file.
+    """
 
     macro: str
     values: tuple[int, ...]
@@ -70,4 +88,4 @@ class Plan:
     temps: tuple[TempLine, ...] = ()
     tunes: tuple[TuneLine, ...] = ()
     macros: Mapping[str, int] = field(default_factory=dict)
-    """Values of tuned macros and of plain integer `#define`s of the file, as the plan's expressions see them."""
+    """Values of tuned names and of plain integer `#define`s of the file, as the plan's expressions see them."""

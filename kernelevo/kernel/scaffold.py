@@ -16,6 +16,7 @@ from pathlib import Path
 from kernelevo.errors import BadInput
 from kernelevo.kernel import dtypes
 from kernelevo.kernel.cuda_syntax import SourceFunction, SourceParameter, functions, parse_cuda
+from kernelevo.kernel.languages import CUDA, Language, language_of
 from kernelevo.kernel.plan import LaunchLine, Plan, ZeroLine
 from kernelevo.kernel.pragmas import read_plan
 from kernelevo.kernel.problem import SUFFIX
@@ -31,12 +32,14 @@ class Scaffold:
     notes: tuple[str, ...]
 
 
-def new_problem(folder: Path, name: str) -> Scaffold:
-    """Writes NAME.cu and NAME.problem.py, a small operator to be changed; raises BadInput rather than overwrite a
-    file.
+def new_problem(folder: Path, name: str, language: Language = CUDA) -> Scaffold:
+    """Writes a kernel in this language and NAME.problem.py, a small operator to be changed; raises BadInput rather than
+    overwrite a file.
     """
-    texts = {f"{name}.cu": _KERNEL.replace("NAME", _checked(name)), f"{name}{SUFFIX}": _PROBLEM.replace("NAME", name)}
-    return Scaffold(_write(folder, texts), ())
+    file_name = f"{_checked(name)}{language.suffix}"
+    kernel = _KERNEL if language is CUDA else _TRITON_KERNEL
+    problem = _PROBLEM.replace("NAME.cu", file_name).replace("NAME", name)
+    return Scaffold(_write(folder, {file_name: kernel.replace("NAME", name), f"{name}{SUFFIX}": problem}), ())
 
 
 def new_from_kernel(folder: Path, name: str, source: Path) -> Scaffold:
@@ -45,6 +48,8 @@ def new_from_kernel(folder: Path, name: str, source: Path) -> Scaffold:
     Raises BadInput if the file is missing, has neither, or uses types of arguments that a problem cannot declare.
     """
     _checked(name)
+    if language_of(source) is not CUDA:
+        raise BadInput(f"{source} is no .cu file, and no other can be an oracle; run `kernelevo new {name} --triton`")
     text, notes = read_kernel(source)
     plan = read_plan(text, source.name)
     described = _describe(text, plan, source.name)
@@ -238,6 +243,23 @@ extern "C" __global__ void NAME(const float* x, float* y, int n, float scale)
         y[i] = scale * x[i];
     }
 }
+"""
+
+_TRITON_KERNEL = """\
+# y = scale * x, BLOCK elements per program: replace it by what you need.
+
+import triton
+import triton.language as tl
+
+# kernelevo: tune BLOCK 128 256 512 1024 2048 = 512
+# kernelevo: tune num_warps 1 2 4 8 = 4
+# kernelevo: launch NAME[ceildiv(n, BLOCK)](x, y, n, scale, BLOCK=BLOCK)
+
+
+@triton.jit
+def NAME(x, y, n, scale, BLOCK: tl.constexpr):
+    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    tl.store(y + i, scale * tl.load(x + i, mask=i < n), mask=i < n)
 """
 
 _PROBLEM = '''\

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kernelevo.errors import BadInput
 from kernelevo.kernel.hostlauncher import derive_plan, has_plan, strip_host_code
+from kernelevo.kernel.languages import CUDA, language_of
 from kernelevo.kernel.problem import Problem
 
 
@@ -14,9 +15,11 @@ def read_kernel(path: Path, problem: Problem | None = None) -> tuple[str, tuple[
     derived).
 
     With `problem`, a derived plan uses the problem's names. Raises BadInput if the file cannot be read, or has host
-    code that no plan can express.
+    code that no plan can express. A Triton file is taken as it is.
     """
     text = _read(path)
+    if language_of(path) is not CUDA:
+        return text, ()
     if has_plan(text):
         text, note = strip_host_code(text)
     else:

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -174,6 +175,15 @@ int restrict_supervised_jail() {
 
 void restrict_compile_child() {
   SeccompFilter filter;
+  allow_computing(filter);
+  allow_reading_files(filter);
+  filter.install_refusing_others(EPERM);
+}
+
+void restrict_script_child() {
+  SeccompFilter filter;
+  filter.refuse_if_argument(SYS_kill, 1, SIGKILL, EPERM);
+  filter.refuse_if_argument(SYS_tgkill, 2, SIGKILL, EPERM);
   allow_computing(filter);
   allow_reading_files(filter);
   filter.install_refusing_others(EPERM);

@@ -15,6 +15,10 @@ int restrict_supervised_jail();
 // For the child that compiles: computing, memory, and reading files (the jail decides which).
 void restrict_compile_child();
 
+// For the child in which a candidate's own script runs: as the one that compiles, and it may not kill itself with
+// SIGKILL, which is to mean that somebody else did.
+void restrict_script_child();
+
 // For the child that runs kernels: computing and memory.
 void restrict_run_child();
 

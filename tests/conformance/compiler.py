@@ -45,6 +45,9 @@ class CompilerContract:
         assert 0 < kernel.registers <= 255
         assert (kernel.spill_bytes, kernel.max_threads) == (0, 1024)
 
+    def test_it_says_what_code_is_compiled_for(self, compiler: Compiler) -> None:
+        assert compiler.target("sm_80") == "sm_80"
+
     def test_a_bad_text_is_a_value_that_names_the_place(self, compiler: Compiler) -> None:
         failure = compiler.build(BAD, BUDGET)
         assert isinstance(failure, BuildFailure)

@@ -4,6 +4,8 @@ good.
 
 from __future__ import annotations
 
+import importlib.metadata
+
 import pytest
 
 from kernelevo import doctor
@@ -44,3 +46,21 @@ def test_a_part_that_is_not_there_comes_with_advice(monkeypatch: pytest.MonkeyPa
     missing = [finding for finding in findings if finding.state == "missing"]
     assert {"kernelevo-jail", "kernelevo-worker", "wall: Landlock"} <= {finding.name for finding in missing}
     assert all(finding.advice for finding in missing)
+
+
+@pytest.mark.parametrize(
+    ("version", "state", "said"),
+    [("3.9.4", "ok", "3.9.4"), ("3.6.0", "optional", "3.9.x"), (None, "optional", "pip install")],
+)
+def test_triton_is_ok_optional_or_the_wrong_one(
+    monkeypatch: pytest.MonkeyPatch, version: str | None, state: str, said: str
+) -> None:
+    def installed(name: str) -> str:
+        if name == "triton" and version is None:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return version if name == "triton" and version else "1.0"
+
+    monkeypatch.setattr(importlib.metadata, "version", installed)
+    found = next(each for each in doctor.examine(None) if each.name == "compiler: triton")
+    assert found.state == state
+    assert said in f"{found.detail} {found.advice}"

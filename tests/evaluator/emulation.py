@@ -123,6 +123,9 @@ class FunctionCompiler:
         self.details = details
         self.requests: list[BuildRequest] = []
 
+    def target(self, arch: str) -> str:
+        return arch
+
     def build(self, request: BuildRequest, budget: Budget) -> Image | BuildFailure:
         self.requests.append(request)
         if "refuse" in request.text:

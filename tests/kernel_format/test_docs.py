@@ -12,8 +12,10 @@ from kernelevo.errors import BadInput
 from kernelevo.kernel.dtypes import DTYPES
 from kernelevo.kernel.expressions import parse
 from kernelevo.kernel.hostlauncher import derive_plan, has_plan
+from kernelevo.kernel.plan import LaunchLine
 from kernelevo.kernel.pragmas import read_plan
 from kernelevo.kernel.problem import load_problem
+from kernelevo.kernel.triton_plan import read_triton_plan
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "problem-format.md").read_text(encoding="utf-8")
 
@@ -39,7 +41,37 @@ def test_a_kernel_example_has_a_plan(text: str) -> None:
     assert all(temp.elements.evaluate(names) >= 1 for temp in plan.temps)
 
 
-@pytest.mark.parametrize("text", blocks("python"), ids=range(len(blocks("python"))))
+PYTHON = blocks("python")
+TRITON_FILES = [text for text in PYTHON if "@triton.jit" in text]
+PROBLEMS = [text for text in PYTHON if text not in TRITON_FILES]
+
+
+def test_the_triton_example_has_a_plan_whose_values_can_be_changed() -> None:
+    assert len(TRITON_FILES) == 1
+    plan = read_triton_plan(TRITON_FILES[0], "example.triton.py", {"BLOCK": 256})
+    (launch,) = plan.steps
+    assert isinstance(launch, LaunchLine)
+    assert launch.triton is not None
+    assert launch.triton.names == ("x", "y", "rows", "cols")
+    assert plan.macros == {"BLOCK": 256, "num_warps": 4, "num_stages": 1}
+
+
+def test_every_line_of_the_triton_grammar_is_shown_as_it_is() -> None:
+    grammar = next(block for block in blocks("") if "KERNEL[GRID]" in block)
+    example = (
+        grammar.replace("[GRID]", "(3)")
+        .replace("[ELEMENTS]", "(8)")
+        .replace("ARGUMENT, ..., NAME=EXPRESSION, ...", "x, B=NAME")
+        .replace("tune NAME VALUE VALUE ...", "tune NAME 1 2")
+    )
+    example = re.sub(r"[\[\]]", "", example).replace("(3)", "[3]").replace("(8)", "[8]")
+    example = example.replace("TYPE NAME", "float scratch").replace("GUARD", "1").replace("START", "1")
+    kernel = "@triton.jit\ndef KERNEL(x, B: tl.constexpr): pass\n"
+    plan = read_triton_plan(example + kernel, "k.triton.py")
+    assert (len(plan.steps), len(plan.temps), len(plan.tunes)) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("text", PROBLEMS, ids=range(len(PROBLEMS)))
 def test_a_problem_example_loads(tmp_path: Path, text: str) -> None:
     path = tmp_path / "example.problem.py"
     path.write_text(text)
@@ -75,7 +107,7 @@ def test_every_operator_that_is_listed_is_one() -> None:
 
 def test_the_mistakes_that_are_shown_are_reported_in_these_words(tmp_path: Path) -> None:
     shown = next(block for block in blocks("") if "luanch" in block).strip().split("\n")
-    kernel, problem = blocks("cuda")[0], blocks("python")[0]
+    kernel, problem = blocks("cuda")[0], PROBLEMS[0]
     host = "\n" * 19 + "void run(float* x) {\nfor (;;) k<<<1, 1>>>(x); }"
     path = tmp_path / "softmax.problem.py"
     wrong_shape = problem.replace("return e / e.sum(axis=1, keepdims=True)", "return e[:, 0]")

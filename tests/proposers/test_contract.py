@@ -8,6 +8,7 @@ from conformance.proposer import ProposerContract
 from problems import all_problems, text_of
 
 from kernelevo.interfaces import Proposer
+from kernelevo.kernel.languages import TRITON
 from kernelevo.proposers.scripted import ScriptedProposer
 from kernelevo.proposers.tune import TuneProposer
 from kernelevo.types import Attempt, Candidate
@@ -43,6 +44,34 @@ class TestTune(ProposerContract):
     @pytest.fixture
     def parent(self) -> Attempt:
         return passed(Candidate(TUNED))
+
+
+TRITON_TUNED = """\
+# kernelevo: tune BLOCK 32 64 128 512 = 128
+# kernelevo: tune num_warps 2 4
+# kernelevo: launch fill[ceildiv(n, BLOCK)](y, n, BLOCK=BLOCK)
+@triton.jit
+def fill(y, n, BLOCK: tl.constexpr): pass
+"""
+
+
+class TestTuneTriton(ProposerContract):
+    @pytest.fixture
+    def proposer(self) -> Proposer:
+        return TuneProposer(TRITON)
+
+    @pytest.fixture
+    def parent(self) -> Attempt:
+        return passed(Candidate(TRITON_TUNED))
+
+
+def test_tuning_a_triton_file_starts_from_its_starts() -> None:
+    found = TuneProposer(TRITON).propose(passed(Candidate(TRITON_TUNED)), frozenset(), 10)
+    assert [one.moves[-1] for one in found] == [
+        "tune(BLOCK=64)", "tune(BLOCK=512)", "tune(num_warps=4)", "tune(BLOCK=32)"
+    ]  # fmt: skip
+    assert all(one.text == TRITON_TUNED for one in found)
+    assert found[0].defines == {"BLOCK": 64}
 
 
 class TestScripted(ProposerContract):

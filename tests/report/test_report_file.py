@@ -9,6 +9,7 @@ import pytest
 
 from kernelevo.answer import Answer
 from kernelevo.errors import BadInput
+from kernelevo.kernel.languages import CUDA, TRITON
 from kernelevo.report_file import settled, standing_alone, unified_diff, write_file
 from kernelevo.types import Attempt, Candidate, Check, Figure, RunRecord, Status, Verdict
 
@@ -28,32 +29,41 @@ def answer(best: Candidate) -> Answer:
 
 def test_a_macro_set_from_outside_replaces_the_files_default() -> None:
     text = "#ifndef BLOCK\n#  define BLOCK 128 // threads\n#endif\n#define BLOCKS 3\n"
-    made = settled(Candidate(text, {"BLOCK": 64}, "tune", None, ("BLOCK 64",)))
+    made = settled(Candidate(text, {"BLOCK": 64}, "tune", None, ("BLOCK 64",)), CUDA)
     assert made.text == "#ifndef BLOCK\n#  define BLOCK 64\n#endif\n#define BLOCKS 3\n"
     assert made.defines == {} and made.moves == ("BLOCK 64",) and made.parent
 
 
 def test_a_macro_that_the_file_does_not_define_is_put_first() -> None:
-    assert settled(Candidate("int x;\n", {"B": 2, "A": 1})).text == "#define B 2\n#define A 1\nint x;\n"
+    assert settled(Candidate("int x;\n", {"B": 2, "A": 1}), CUDA).text == "#define B 2\n#define A 1\nint x;\n"
+
+
+def test_a_value_of_a_triton_file_is_written_as_its_start() -> None:
+    kernel = "@triton.jit\ndef k(B: tl.constexpr): pass\n"
+    text = f"# kernelevo: tune B 1 2 4 = 2\n# kernelevo: launch k[1](B=B)\n{kernel}"
+    made = settled(Candidate(text, {"B": 4}), TRITON)
+    assert made.text == text.replace("= 2", "= 4") and made.defines == {}
+    head = standing_alone(answer(made), "0.1", "kernelevo check k.triton.py", TRITON).split("# kernelevo:")[0]
+    assert len(head.splitlines()) == 3 and all(line.startswith("# ") for line in head.splitlines())
 
 
 def test_a_candidate_without_macros_is_itself() -> None:
     candidate = Candidate("text")
-    assert settled(candidate) is candidate
+    assert settled(candidate, CUDA) is candidate
 
 
 @pytest.mark.parametrize(
     "move", ["two\nlines", "ends in a backslash \\", "\\\r\n__global__ void evil() {}", "*/ int x; /*"]
 )
 def test_no_remark_can_leave_its_comment(move: str) -> None:
-    text = standing_alone(answer(Candidate("int kernel;\n", moves=(move,))), "0.1", "kernelevo check x.cu")
+    text = standing_alone(answer(Candidate("int kernel;\n", moves=(move,))), "0.1", "kernelevo check x.cu", CUDA)
     head, _, rest = text.partition("int kernel;\n")
     assert rest == "" and all(line.startswith("//") and not line.endswith("\\") for line in head.splitlines())
     assert len(head.splitlines()) == 4 and "\r" not in head
 
 
 def test_the_head_says_device_how_and_how_to_check_again() -> None:
-    head = standing_alone(answer(Candidate("x")), "0.1", "kernelevo check x.cu --problem p")
+    head = standing_alone(answer(Candidate("x")), "0.1", "kernelevo check x.cu --problem p", CUDA)
     assert (
         "5.00 times as fast" in head
         and "modelled on virtual:h100" in head

@@ -33,7 +33,8 @@ def step(limiter: str, *lines: LineCounts) -> StepReport:
 def shown(report: StepReport, floors: dict[str, Floor]) -> str:
     time = Figure(2.5, "us", DEVICE, "modelled")
     case = CaseResult("n=8", {"n": 8}, time, report.counts, report.limiter, 0.5, (report,))
-    kernels = [{"name": "f<2>", "symbol": "_Z1fPf", "registers": 40, "spill_bytes": 8, "static_shared_bytes": 128}]
+    kernels = [{"name": "f<2>", "symbol": "_Z1fPf", "registers": 40, "spill_bytes": 8, "static_shared_bytes": 128,
+                "dynamic_shared_bytes": 64}]  # fmt: skip
     verdict = Verdict(
         "c", DEVICE, Status.PASSED, "", time, (case,), (Check("outputs", True, ""),), image={"kernels": kernels}
     )
@@ -58,7 +59,7 @@ def test_the_hottest_line_is_the_one_that_causes_the_bound(limiter: str, first: 
 def test_a_launch_is_described_by_its_size_bounds_registers_and_efficiency() -> None:
     text = shown(step("latency", line(2, 12, 64)), {"n=8": Floor(2.0, "at least 1 byte")})
     assert "launch of f<2>, grid 4, block 16 x 2: 2.5 us; bound by latency; occupancy 50% where blocks run" in text
-    assert "40 registers, 8 bytes spilled; 128 bytes of static shared memory" in text
+    assert "8 bytes spilled; 128 bytes of static shared memory; 64 bytes of dynamic shared memory" in text
     assert "4 of the 8 blocks that fit the GPU at once (0.5 waves)" in text
     assert "(us): latency 2, instruction issue 1" in text and "FP64" not in text
     assert "8.0 of 32 lanes active; 2 of 8 branches diverge" in text
