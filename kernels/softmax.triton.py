@@ -3,7 +3,7 @@
 import triton
 import triton.language as tl
 
-# kernelevo: tune BLOCK 128 256 512 1024 2048
+# kernelevo: tune BLOCK 32 64 128 256 512 1024 2048
 # kernelevo: tune num_warps 1 2 4 8 = 4
 # kernelevo: tune num_stages 1 2 3
 # kernelevo: launch softmax[rows](x, y, cols, BLOCK=BLOCK)
