@@ -1,4 +1,4 @@
-"""The shipped Triton starts as a user meets them: `check` passes them and refuses broken ones, `optimize` gains on them."""
+"""The shipped Triton starts as a user meets them: `check` passes them and refuses broken ones, and tuning gains."""
 
 from __future__ import annotations
 
