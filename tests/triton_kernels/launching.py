@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 from ahead_of_time import Compiled, compile_kernel, launch
 from triton_corpus import Array, Run, numbers
@@ -9,10 +11,8 @@ from triton_corpus import Array, Run, numbers
 from kernelevo.virtual import LaunchReport, Machine, Module
 
 
-def compile_run(run: Run, *, capability: int = 80, **options: int) -> Compiled:
-    import triton_corpus_kernels
-
-    kernel = getattr(triton_corpus_kernels, run.kernel)
+def compile_run(run: Run, *, module: str = "triton_corpus_kernels", capability: int = 80, **options: int) -> Compiled:
+    kernel = getattr(importlib.import_module(module), run.kernel)
     return compile_kernel(kernel, run.types, run.constants, run.divisible, capability=capability, **options)
 
 
