@@ -13,18 +13,6 @@ from triton_language import RUNS
 
 from kernelevo.virtual import LaunchReport, Machine, Module
 
-NOT_YET = {
-    "product f64": "mma.m8n8k4.f64 is not executed yet",
-    "product i8": "mma.m16n8k32.satfinite.s8 is not executed yet",
-}
-
-
-def named(names: dict) -> list:
-    return [
-        pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=NOT_YET[name]) if name in NOT_YET else ())
-        for name in names
-    ]
-
 
 def make(name: str) -> Run:
     """The same inputs whenever it is asked for."""
@@ -37,14 +25,14 @@ def assert_right(run: Run, **options: int) -> None:
     assert max(error_ratios(run, found).values()) <= 1
 
 
-@pytest.mark.parametrize("name", named(RUNS))
+@pytest.mark.parametrize("name", RUNS)
 def test_it_computes_what_the_language_says(name: str) -> None:
     assert_right(make(name))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("warps", [1, 2, 8])
-@pytest.mark.parametrize("name", named(RUNS))
+@pytest.mark.parametrize("name", RUNS)
 def test_it_does_so_with_any_number_of_warps(name: str, warps: int) -> None:
     assert_right(make(name), num_warps=warps)
 
