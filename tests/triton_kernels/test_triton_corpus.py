@@ -5,6 +5,7 @@ warps and stages.
 from __future__ import annotations
 
 import dataclasses
+import re
 import zlib
 
 import numpy as np
@@ -55,6 +56,15 @@ def test_another_result_is_refused() -> None:
     other = dataclasses.replace(run, values={**run.values, "seed": run.values["seed"] + 1})
     assert right(run, compiled(run))
     assert not right(other, compiled(other))
+
+
+def test_a_pipeline_that_does_not_wait_for_its_copies_is_refused() -> None:
+    run = make("matmul_f16")
+    program = compiled(run, num_stages=3)
+    hasty, waits = re.subn(r"cp\.async\.wait_group\s+\w+;", "", program.ptx)
+    assert waits > 0
+    assert right(run, program)
+    assert not right(run, dataclasses.replace(program, ptx=hasty))
 
 
 @pytest.mark.parametrize("warps", [1, 2, 8])
