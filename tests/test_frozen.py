@@ -17,7 +17,8 @@ RECORD = ROOT / "benchmarks" / "frozen.toml"
 
 
 def frozen_files() -> list[Path]:
-    return [*sorted((ROOT / "kernels").glob("*.cu")), ROOT / "kernelevo" / "devices" / "gpus.toml"]
+    starts = [*(ROOT / "kernels").glob("*.cu"), *(ROOT / "kernels").glob("*.triton.py")]
+    return [*sorted(starts), ROOT / "kernelevo" / "devices" / "gpus.toml"]
 
 
 def current() -> dict[str, str]:

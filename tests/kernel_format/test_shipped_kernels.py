@@ -15,14 +15,14 @@ from kernelevo.kernel.pragmas import DEVICE_NAMES, read_plan
 from kernelevo.kernel.problem import Problem, load_problem, problem_path
 
 KERNELS = Path(__file__).parents[2] / "kernels"
-NAMES = ("layernorm", "matmul", "reduce_sum", "softmax", "transpose", "vector_add")
+NAMES = ("attention", "layernorm", "matmul", "matmul_f16", "reduce_sum", "softmax", "transpose", "vector_add")
 
 
 def load(name: str) -> Problem:
     return load_problem(problem_path(KERNELS / f"{name}.cu"))
 
 
-def test_six_problems_are_shipped() -> None:
+def test_eight_problems_are_shipped() -> None:
     assert tuple(sorted(path.stem for path in KERNELS.glob("*.cu"))) == NAMES
 
 
@@ -67,8 +67,18 @@ def test_the_references_compute_what_they_are_named_for() -> None:
     plain = (norm - beta) / gamma
     assert np.allclose(plain.mean(axis=1), 0)
     assert np.allclose(plain.var(axis=1), x.var(axis=1) / (x.var(axis=1) + np.float32(1e-5)))
-    product = load("matmul").expected({"a": x, "b": y}, {"m": 5, "k": 7, "n": 3})["c"]
-    assert np.allclose(product, [[sum(x[i, k] * y[k, j] for k in range(7)) for j in range(3)] for i in range(5)])
+    for name in ("matmul", "matmul_f16"):
+        product = load(name).expected({"a": x, "b": y}, {"m": 5, "k": 7, "n": 3})["c"]
+        assert np.allclose(product, [[sum(x[i, k] * y[k, j] for k in range(7)) for j in range(3)] for i in range(5)])
     assert load("transpose").expected({"x": x}, {"rows": 5, "cols": 7})["y"][6, 2] == x[2, 6]
     assert load("vector_add").expected({"a": gamma, "b": beta}, {"n": 7})["c"].tolist() == (gamma + beta).tolist()
     assert np.isclose(load("reduce_sum").expected({"x": gamma}, {"n": 7})["out"][0], sum(gamma))
+
+
+def test_attention_mixes_values_by_the_softmax_of_scaled_scores_head_by_head() -> None:
+    q, k, v = np.random.default_rng(5).normal(size=(3, 2, 5, 16))
+    mixed = load("attention").expected({"q": q, "k": k, "v": v}, {"heads": 2, "length": 5, "width": 16})["out"]
+    for head in range(2):
+        scores = {"x": np.array([[left @ right / 4 for right in k[head]] for left in q[head]])}
+        weights = load("softmax").expected(scores, {"rows": 5, "cols": 5})["y"]
+        assert np.allclose(mixed[head], weights @ v[head])
