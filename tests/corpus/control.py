@@ -8,7 +8,7 @@ import numpy as np
 
 from .case import Blank, Case, Check, Run, Values, cases, ceil_div, normal
 
-PLAIN, MBARRIER = "plain Python", "mbarrier"
+PLAIN = "plain Python"
 
 
 def all_cases() -> list[Case]:
@@ -18,8 +18,8 @@ def all_cases() -> list[Case]:
     copies = {"1024": (1024, 128), "175": (175, 35)}
     return [
         *cases("k14_pipeline", "pipe_prim", "NumPy", _pipe_primitives, {"1024": (1024, 2), "333": (333, 3)}),
-        *cases("k14_pipeline", "pipe_cuda", "NumPy", _pipe_cuda, copies, MBARRIER),
-        *cases("k14_pipeline", "barrier_k", "NumPy", _barrier, {"512": (2,), "256": (1,)}, MBARRIER),
+        *cases("k14_pipeline", "pipe_cuda", "NumPy", _pipe_cuda, copies),
+        *cases("k14_pipeline", "barrier_k", "NumPy", _barrier, {"512": (2,), "256": (1,)}),
         *cases("k17_control", "switch_div", PLAIN, _switch, {"512": (512,), "301": (301,)}),
         *cases("k17_control", "virt_call", PLAIN, _virtual_call, blocks),
         *cases("k17_control", "printf_assert", PLAIN, _printf, launches),

@@ -9,8 +9,6 @@ import numpy as np
 from .case import EPS16, EPS32, EPS64, Blank, Case, Check, Run, Values, cases, ceil_div, normal, wide
 from .rows import softmax
 
-GRID_SYNC = "grid-wide synchronisation"
-
 
 def all_cases() -> list[Case]:
     sparse, batches = {"200x150": (200, 150), "37x61": (37, 61)}, {"5x32x32": (5, 32), "3x11x11": (3, 11)}
@@ -34,9 +32,7 @@ def all_cases() -> list[Case]:
             _ragged,
             {"4 lengths": (7, 31, 1, 40), "1": (1,)},
         ),
-        *cases(
-            "s22_grid_jacobi", "jacobi_grid", "NumPy float32", _jacobi, {"512": (512, 4), "301": (301, 3)}, GRID_SYNC
-        ),
+        *cases("s22_grid_jacobi", "jacobi_grid", "NumPy float32", _jacobi, {"512": (512, 4), "301": (301, 3)}),
     ]
 
 

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from .case import Case, Check, Run
-from .compiling import HERE, TARGETS, compiled, compiler_version, sources
+from .compiling import HERE, TARGETS, compiler_version, sources
 from .executing import Row, execute
 from .table import DOCUMENT, RESULTS, all_cases
 
 CASES = all_cases()
+ENTRY = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\(\d+\) )?(\w+)\(')
 SPOILT = [case for case in CASES if case.shape in ("64x500", "301") and not case.waits_for]
 
 
@@ -55,7 +56,7 @@ def test_every_kernel_of_every_file_has_two_rows_on_each_target() -> None:
     declared = {
         (source, kernel)
         for source in sources()
-        for kernel in re.findall(r"\.visible \.entry (\w+)", compiled(source, TARGETS[0]))
+        for kernel in ENTRY.findall((HERE / f"{source}.cu").read_text(encoding="utf-8"))
     }
     rows = [(case.source, case.kernel) for case in CASES]
     assert {pair: min(rows.count(pair), 2) for pair in declared} == dict.fromkeys(set(rows), 2)

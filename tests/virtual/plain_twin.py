@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from program_forms import signed
+from program_forms import FILES, signed
 from program_spelling import (
     FUNCTION_END,
     TABLE,
@@ -340,7 +340,7 @@ class Thread:
                 memory[at : at + size] = (names[register] & (1 << 8 * size) - 1).to_bytes(size, "little")
             else:
                 value = int.from_bytes(memory[at : at + size], "little", signed=access.width[0] == "s")
-                names[register] = value & FULL if size < 4 else value
+                names[register] = value & (1 << FILES[register[0]][0]) - 1
 
 
 def _updated(operation: str, old: int, sources: list[int]) -> int:

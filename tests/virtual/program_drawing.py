@@ -16,6 +16,7 @@ from programs import (
     COUNTS,
     DEPTH,
     SUM_OPERATIONS,
+    WIDTHS,
     Access,
     Accumulate,
     Barrier,
@@ -155,13 +156,9 @@ def _access(to: Writer, place: Place) -> None:
     if space != "lines" and to.draw(st.integers(0, 3)) == 3:
         width, registers = to.draw(st.sampled_from(VECTORS))
     else:
-        widths = {"b32": "r", "f32": "f"} if space == "lines" else WIDTH_FILES
-        width = to.draw(st.sampled_from(sorted(widths)))
-        registers = (to.draw(NAMES[widths[width]]),)
+        width = to.draw(st.sampled_from(["b32", "f32"] if space == "lines" else sorted(WIDTHS)))
+        registers = (to.draw(NAMES[WIDTHS[width][0]]),)
     to.add(Access(stores, space, width, registers, index, to.draw(GUARDS)))
-
-
-WIDTH_FILES = {"u8": "r", "s16": "r", "b32": "r", "f32": "f", "b64": "d", "f64": "g"}
 
 
 def _lookup(to: Writer, place: Place) -> None:

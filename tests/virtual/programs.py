@@ -25,7 +25,17 @@ ROW_BYTES = TALLY_AT + -(-4 * SUMS // 16) * 16
 DEPTH = 4  # masks, loop counters and limits exist for so many levels
 FULL = 0xFFFFFFFF
 SUM_OPERATIONS = ("add.u32", "xor.b32", "or.b32", "and.b32", "min.s32", "max.u32")
-WIDTHS = {"u8": ("r", 1), "s16": ("r", 2), "b32": ("r", 4), "f32": ("f", 4), "b64": ("d", 8), "f64": ("g", 8)}
+# Types of loads and stores: the registers they fill, wider ones by zeros or by the sign, and their bytes.
+WIDTHS = {
+    "u8": ("r", 1),
+    "s16": ("r", 2),
+    "u16": ("d", 2),
+    "s32": ("d", 4),
+    "b32": ("r", 4),
+    "f32": ("f", 4),
+    "b64": ("d", 8),
+    "f64": ("g", 8),
+}
 
 
 @dataclass(frozen=True)
