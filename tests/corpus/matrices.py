@@ -12,14 +12,14 @@ PRODUCT = "NumPy float64 matmul"
 
 
 def all_cases() -> list[Case]:
-    wmma, transposed = "wmma", {"64x96": (64, 96), "70x45": (70, 45)}
+    transposed = {"64x96": (64, 96), "70x45": (70, 45)}
     return [
         *cases("k05_transpose", "transpose_naive", "NumPy transpose", _transpose, transposed),
         *cases("k05_transpose", "transpose_smem", "NumPy transpose", _transpose, transposed),
         *cases("k06_sgemm", "sgemm_naive", PRODUCT, _sgemm_naive, _products((64, 64, 64), (45, 37, 51))),
         *cases("k06_sgemm", "sgemm_tiled", PRODUCT, _sgemm_tiled, _products((128, 128, 64), (128, 256, 24))),
-        *cases("k07_wmma", "hgemm_wmma", PRODUCT, _hgemm_wmma, _products((64, 32, 64), (32, 48, 80)), wmma),
-        *cases("k07_wmma", "hgemm_wmma_smem", PRODUCT, _wmma_smem, _products((64, 64, 64), (128, 64, 96)), wmma),
+        *cases("k07_wmma", "hgemm_wmma", PRODUCT, _hgemm_wmma, _products((64, 32, 64), (32, 48, 80))),
+        *cases("k07_wmma", "hgemm_wmma_smem", PRODUCT, _wmma_smem, _products((64, 64, 64), (128, 64, 96))),
         *cases("k08_mma_cpasync", "hgemm_mma", PRODUCT, _hgemm_mma, _products((128, 64, 64), (64, 128, 160))),
         *cases("k11_conv", "conv2d_naive", "NumPy float64", _conv_naive, _CONVOLUTIONS),
         *cases("k11_conv", "conv2d_halo", "NumPy float64", _conv_halo, {"32x48": (32, 48), "21x35": (21, 35)}),
