@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 
 #include "launch.h"
@@ -46,6 +47,9 @@ struct Machine::State {
 };
 
 void Machine::State::place_variables() {
+  uint64_t bytes = 0;
+  for (const Placed &each : module->image.variables) bytes += each.variable->bytes;
+  if (bytes > limits.memory_bytes) throw std::bad_alloc();
   arena.allocate_at("grid synchronisation workspace", kWorkspaceAddress, kWorkspaceBytes, true);
   arena.mark(kWorkspaceAddress, kWorkspaceBytes, true);
   arena.allocate_at("kernel parameters", kParamAddress, kParamBytes, false);

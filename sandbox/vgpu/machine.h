@@ -182,6 +182,7 @@ struct Limits {
 
 class Machine {
  public:
+  // Throws std::bad_alloc if the module's variables need more than Limits::memory_bytes.
   Machine(std::shared_ptr<const Module>, const Limits &);
   ~Machine();
   Machine(const Machine &) = delete;
