@@ -74,10 +74,12 @@ class Values {
 
 constexpr size_t kConverted = 512;     // characters of one conversion, at most
 
-// Widths and precisions far beyond what is kept would only cost the host's time: they become 999.
+// Widths and precisions far beyond what is kept would only cost the host's time: they become 999. A zero before a width
+// is a flag.
 std::string bound_numbers(const std::string &flags) {
   std::string bounded;
   for (size_t at = 0, digits; at < flags.size(); at += digits + 1) {
+    if (flags[at] == '0') bounded += '0', at = std::min(flags.find_first_not_of('0', at), flags.size());
     digits = std::min(flags.find_first_not_of("0123456789", at), flags.size()) - at;
     bounded += digits > 3 ? "999" : flags.substr(at, digits);
     if (at + digits < flags.size()) bounded += flags[at + digits];

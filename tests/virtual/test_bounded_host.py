@@ -18,7 +18,7 @@ def kernel(body: str, module: str = "", registers: str = "") -> str:
 
 def launch(text: str, grid: int = 1, block: int = 1, cooperative: bool = False) -> LaunchReport:
     with Machine(Module(text), memory_bytes=1 << 20) as machine:
-        return machine.launch("k", grid=grid, block=block, args=[], budget=1000, cooperative=cooperative)
+        return machine.launch("k", grid=grid, block=block, args=[], budget=100_000, cooperative=cooperative)
 
 
 @pytest.mark.parametrize("opening", ["[0,", "{", "(", "[0,{", "%r1|"])
