@@ -1,4 +1,6 @@
 // Changes that keep most of a text PTX: byte changes alone are refused by the parser nearly always.
+#include <algorithm>
+#include <cstddef>
 #include <random>
 #include <vector>
 
@@ -68,8 +70,8 @@ std::string change_lines(std::string_view input, size_t most, uint64_t seed) {
   for (uint64_t change = 1 + below(random, 4); change; --change) {
     const size_t at = below(random, lines.size());
     switch (below(random, 8)) {
-      case 0: lines.erase(lines.begin() + ptrdiff_t(at)); break;
-      case 1: lines.insert(lines.begin() + ptrdiff_t(at), lines[below(random, lines.size())]); break;
+      case 0: lines.erase(lines.begin() + std::ptrdiff_t(at)); break;
+      case 1: lines.insert(lines.begin() + std::ptrdiff_t(at), lines[below(random, lines.size())]); break;
       case 2: std::swap(lines[at], lines[below(random, lines.size())]); break;
       default: change_line(lines[at], lines, random);
     }

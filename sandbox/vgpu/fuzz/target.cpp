@@ -1,5 +1,6 @@
 #include "target.h"
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 #include <stdexcept>
@@ -29,7 +30,7 @@ struct Settings {
       default: options.threads = 2;
     }
     constexpr uint32_t sides[] = {1, 2, 16, 31, 32, 33, 64, 96};
-    block = {sides[byte[3] % 8], 1 + byte[3] / 8 % 2, 1 + byte[3] / 16 % 2};
+    block = {sides[byte[3] % 8], 1 + byte[3] / 8 % 2u, 1 + byte[3] / 16 % 2u};
     grid = {1 + byte[4] % 4u, 1 + byte[4] / 4 % 2u, 1 + byte[4] / 8 % 2u};
     cooperative = byte[5] % 2;
     dynamic_shared_bytes = byte[5] / 2 % 4 * 1024;
