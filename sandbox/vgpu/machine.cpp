@@ -10,6 +10,15 @@
 #include "ptx/parser.h"
 
 namespace vgpu {
+namespace {
+
+// Of all kernels of a module together. Every kernel has its own copy of the functions that it reaches, so that a short
+// text could fill the host's memory otherwise.
+constexpr size_t kMaxOperations = 1 << 21;
+
+uint32_t line_of(const ptx::Function &function) { return function.body.empty() ? 1 : function.body.front().line; }
+
+}  // namespace
 
 std::shared_ptr<const Module> Module::load(std::string_view ptx, std::vector<Diagnostic> &diagnostics) {
   auto loaded = std::make_shared<LoadedModule>();
@@ -17,11 +26,18 @@ std::shared_ptr<const Module> Module::load(std::string_view ptx, std::vector<Dia
   if (!loaded->tree) return nullptr;
   // From here the text is well formed; what is not executed is found when it is reached.
   loaded->image = place(*loaded->tree);
+  size_t operations = 0;
   for (uint32_t i = 0; i < loaded->tree->functions.size(); ++i) {
     const ptx::Function &function = loaded->tree->functions[i];
     if (!function.entry || !function.defined) continue;
     loaded->programs.push_back(lower(*loaded->tree, loaded->image, i));
     loaded->infos.push_back(loaded->programs.back().info);
+    operations += loaded->programs.back().ops.size();
+    if (operations <= kMaxOperations) continue;
+    diagnostics.push_back({line_of(function), "the kernels of this text have more than " +
+                                                  std::to_string(kMaxOperations) +
+                                                  " operations with all that they call; load them in several modules"});
+    return nullptr;
   }
   return loaded;
 }

@@ -83,3 +83,27 @@ def test_memory_is_not_read_past_the_end_of_the_address_space() -> None:
         array.address = 2**64 - 8
         with pytest.raises(BadInput, match="not inside one allocation"):
             array.numpy()
+
+
+def calling_kernels(count: int) -> str:
+    """As many kernels as functions, and each kernel reaches every function."""
+    functions = [f".func f{i}() {{ {f'call f{i + 1}, ();' if i < count - 1 else ''} ret; }}" for i in range(count)]
+    kernels = [f".visible .entry k{i}() {{ call f0, (); ret; }}" for i in range(count)]
+    return "\n".join([access.HEAD, *reversed(functions), *kernels])
+
+
+def test_operations_of_all_kernels_are_bounded_together() -> None:
+    assert len(Module(calling_kernels(20)).kernels) == 20
+    with pytest.raises(PtxError, match="load them in several modules"):
+        Module(calling_kernels(1000))
+
+
+def branching(tables: int) -> str:
+    labels = ", ".join(["END"] * tables)
+    return kernel(f"T: .branchtargets {labels};\n" + "  brx.idx %r0, T;\n" * tables + "END:")
+
+
+def test_targets_of_branches_through_tables_are_bounded_together() -> None:
+    assert [fault.kind for fault in launch(branching(3)).faults] == ["trap"]
+    with pytest.raises(PtxError, match="too many targets"):
+        Module(branching(3000))
