@@ -2,23 +2,18 @@
 
     python tests/virtual/digest.py
 
-Two machines that execute the same way print the same text. The launches are the behaviour files of tests/virtual/ptx, with
-every observer, and the instructions whose bits a processor or compiler could change: floating point with NaN, infinities,
-subnormals and every rounding mode, conversions out of range, and approximations.
+Two machines that execute the same way print the same text. The launches are the behaviour files of tests/virtual/ptx,
+with every observer, and the instructions whose bits a processor or compiler could change: floating point with NaN,
+infinities, subnormals and every rounding mode, conversions out of range, and approximations.
 """
 
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Iterator
-from pathlib import Path
-
-import numpy as np
-
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
 import elementwise
+import numpy as np
 import test_ptx_files as behaviour
 from ptx_file import DEFAULT_BUDGET, ArrayArg, Run
 
@@ -47,7 +42,11 @@ OPERANDS = {"fma": 3, "add": 2, "sub": 2, "mul": 2, "div": 2, "min": 2, "max": 2
 
 def main() -> None:
     for name, parts in [*behaviours(), *arithmetic()]:
-        print(name, hashlib.sha256(b"\0".join(parts)).hexdigest()[:16])
+        print(line(name, parts))
+
+
+def line(name: str, parts: list[bytes]) -> str:
+    return f"{name} {hashlib.sha256(bytes(1).join(parts)).hexdigest()[:16]}"
 
 
 def behaviours() -> Iterator[tuple[str, list[bytes]]]:

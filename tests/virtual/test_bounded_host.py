@@ -1,4 +1,4 @@
-"""Untrusted PTX cannot take the host with it: what a text or a launch makes the machine allocate or compute is bounded."""
+"""Untrusted PTX cannot take the host with it: what a text or a launch makes the machine allocate is bounded."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Replays what the fuzzers kept (sandbox/vgpu/fuzz): each text is refused with a line, or its kernels end within their budget
-under every observer, with the same memory where none of them ends in a fault.
+"""Replays what the fuzzers kept (sandbox/vgpu/fuzz): each text is refused with a line, or its kernels end within their
+budget under every observer, with the same memory where none of them ends in a fault.
 
-The files are the smallest that reach code which no other file reaches, and the former findings (finding-*.ptx). Each is a
-PTX file as it is; its first line chooses how the fuzzer itself launches it.
+The files are small ones that together reach most of what the fuzzers reached, and the former findings
+(finding-*.ptx). Each is a PTX file as it is; its first line chooses how the fuzzer itself launches it.
 """
 
 from __future__ import annotations
