@@ -1,5 +1,6 @@
 #include "host_calls.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <new>
@@ -45,9 +46,9 @@ const char *readable(const Run &run, const Warp &w, uint32_t lane, uint64_t addr
   return state.arena.find(address, bytes) ? state.arena.host(address) : nullptr;
 }
 
-std::string text_at(const Run &run, const Warp &w, uint32_t lane, uint64_t address) {
+std::string text_at(const Run &run, const Warp &w, uint32_t lane, uint64_t address, size_t most = 4096) {
   std::string text;
-  for (const char *c; text.size() < 4096 && (c = readable(run, w, lane, address + text.size(), 1)) && *c;) text += *c;
+  for (const char *c; text.size() < most && (c = readable(run, w, lane, address + text.size(), 1)) && *c;) text += *c;
   return text;
 }
 
@@ -71,13 +72,28 @@ class Values {
   uint64_t address_, at_ = 0;
 };
 
+constexpr size_t kConverted = 512;     // characters of one conversion, at most
+
+// Widths and precisions far beyond what is kept would only cost the host's time: they become 999. A zero before a width
+// is a flag.
+std::string bound_numbers(const std::string &flags) {
+  std::string bounded;
+  for (size_t at = 0, digits; at < flags.size(); at += digits + 1) {
+    if (flags[at] == '0') bounded += '0', at = std::min(flags.find_first_not_of('0', at), flags.size());
+    digits = std::min(flags.find_first_not_of("0123456789", at), flags.size()) - at;
+    bounded += digits > 3 ? "999" : flags.substr(at, digits);
+    if (at + digits < flags.size()) bounded += flags[at + digits];
+  }
+  return bounded;
+}
+
 // One conversion of a format, such as %-8.3f, with its value.
 std::string convert(const Run &run, const Warp &w, uint32_t lane, const std::string &conversion, Values &values) {
   const char kind = conversion.back();
-  std::string flags = conversion.substr(0, conversion.size() - 1);
+  std::string flags = bound_numbers(conversion.substr(0, conversion.size() - 1));
   const bool is_long = flags.find('l') != std::string::npos;
   while (!flags.empty() && std::strchr("lhzjt", flags.back())) flags.pop_back();
-  char out[512];
+  char out[kConverted];
   out[0] = '\0';
   if (std::strchr("feEgGaA", kind)) {
     double value;
@@ -85,7 +101,7 @@ std::string convert(const Run &run, const Warp &w, uint32_t lane, const std::str
     std::memcpy(&value, &bits, 8);
     std::snprintf(out, sizeof out, (flags + kind).c_str(), value);
   } else if (kind == 's') {
-    std::snprintf(out, sizeof out, (flags + kind).c_str(), text_at(run, w, lane, values.next(8)).c_str());
+    std::snprintf(out, sizeof out, (flags + kind).c_str(), text_at(run, w, lane, values.next(8), kConverted).c_str());
   } else if (kind == 'p') {
     std::snprintf(out, sizeof out, "0x%llx", static_cast<unsigned long long>(values.next(8)));
   } else if (kind == 'c') {

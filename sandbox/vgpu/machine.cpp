@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 
 #include "launch.h"
@@ -9,8 +10,13 @@
 #include "ptx/parser.h"
 
 namespace vgpu {
-
 namespace {
+
+// Of all kernels of a module together. Every kernel has its own copy of the functions that it reaches, so that a short
+// text could fill the host's memory otherwise.
+constexpr size_t kMaxOperations = 1 << 21;
+
+uint32_t line_of(const ptx::Function &function) { return function.body.empty() ? 1 : function.body.front().line; }
 
 // An initialiser may hold the address of a variable or a function of the module.
 bool names_are_known(const ptx::Module &module, const Image &image, std::vector<Diagnostic> &diagnostics) {
@@ -36,11 +42,18 @@ std::shared_ptr<const Module> Module::load(std::string_view ptx, std::vector<Dia
   loaded->image = place(*loaded->tree);
   if (!names_are_known(*loaded->tree, loaded->image, diagnostics)) return nullptr;
   // From here the text is well formed; what is not executed is found when it is reached.
+  size_t operations = 0;
   for (uint32_t i = 0; i < loaded->tree->functions.size(); ++i) {
     const ptx::Function &function = loaded->tree->functions[i];
     if (!function.entry || !function.defined) continue;
     loaded->programs.push_back(lower(*loaded->tree, loaded->image, i));
     loaded->infos.push_back(loaded->programs.back().info);
+    operations += loaded->programs.back().ops.size();
+    if (operations <= kMaxOperations) continue;
+    diagnostics.push_back({line_of(function), "the kernels of this text have more than " +
+                                                  std::to_string(kMaxOperations) +
+                                                  " operations with all that they call; load them in several modules"});
+    return nullptr;
   }
   return loaded;
 }
@@ -66,6 +79,9 @@ struct Machine::State {
 };
 
 void Machine::State::place_variables() {
+  uint64_t bytes = 0;
+  for (const Placed &each : module->image.variables) bytes += each.variable->bytes;
+  if (bytes > limits.memory_bytes) throw std::bad_alloc();
   arena.allocate_at("grid synchronisation workspace", kWorkspaceAddress, kWorkspaceBytes, true);
   arena.mark(kWorkspaceAddress, kWorkspaceBytes, true);
   arena.allocate_at("kernel parameters", kParamAddress, kParamBytes, false);

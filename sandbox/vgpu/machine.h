@@ -184,6 +184,7 @@ struct Limits {
 
 class Machine {
  public:
+  // Throws std::bad_alloc if the module's variables need more than Limits::memory_bytes.
   Machine(std::shared_ptr<const Module>, const Limits &);
   ~Machine();
   Machine(const Machine &) = delete;

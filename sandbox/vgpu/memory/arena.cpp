@@ -80,7 +80,8 @@ void Arena::mark_everything_known() {
 
 const Allocation *Arena::find(uint64_t address, uint64_t bytes) const {
   for (const Allocation &each : allocations_) {
-    if (address >= each.extent.low && address + bytes <= each.extent.high) return &each;
+    const bool starts_inside = address >= each.extent.low && address <= each.extent.high;
+    if (starts_inside && bytes <= each.extent.high - address) return &each;
   }
   return nullptr;
 }

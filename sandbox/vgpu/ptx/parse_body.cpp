@@ -211,7 +211,7 @@ bool Parser::memory_operand(Function &function, Operand &out) {
   out.kind = Operand::Kind::memory;
   while (in_.take(',')) {  // tensor coordinates: [map, {x, y}]
     out.parts.emplace_back();
-    if (!operand(function, out.parts.back())) return false;
+    if (in_.peek() == '[' || !operand(function, out.parts.back())) return false;
   }
   return in_.take(']');
 }

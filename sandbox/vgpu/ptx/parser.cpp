@@ -216,12 +216,19 @@ void Parser::check_size(const Variable &variable) {
 
 // What all variables of a function may take together.
 void Parser::check_totals(const Function &function) {
-  uint64_t local = 0, params = 0;
+  uint64_t local = 0, params = 0, all_params = 0;
   for (const Variable &each : function.variables) local += each.space == Space::local ? each.bytes + each.align : 0;
+  for (const Variable &each : function.variables)
+    all_params += each.space == Space::param ? std::max<uint64_t>(each.bytes, 4) : 0;
   for (const uint32_t index : function.params)
     params += function.variables[index].bytes + function.variables[index].align;
+  uint64_t longest = 0, jumps = 0;
+  for (const BranchTable &each : function.tables) longest = std::max<uint64_t>(longest, each.targets.size());
+  for (const Instruction &each : function.body) jumps += each.opcode.substr(0, 4) == "brx." ? longest : 0;
+  if (jumps > kMaxJumps) error("the branches through tables have too many targets together");
   if (local > kMaxLocal) error("the function needs more local memory than a thread has");
   if (params > kMaxParams) error("the function has more parameters than fit into 32764 bytes");
+  if (all_params > kMaxCallParams) error("the parameters of the function's calls need more than 1 MiB");
 }
 
 void Parser::initialiser(Variable &variable) {

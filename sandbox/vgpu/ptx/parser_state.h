@@ -14,6 +14,8 @@ constexpr size_t kMaxOpcode = 200;                   // characters
 constexpr uint64_t kMaxVariable = uint64_t(1) << 36; // bytes of a global variable
 constexpr uint64_t kMaxLocal = 512 << 10;            // bytes of local memory a thread
 constexpr uint64_t kMaxParams = 32764;               // bytes of parameters of a function
+constexpr uint64_t kMaxCallParams = 1 << 20;         // bytes of .param variables for the calls that a function makes
+constexpr uint64_t kMaxJumps = 1 << 22;              // targets of all branches through tables in a function
 constexpr uint64_t kMaxShared = 1 << 20;             // far beyond any device
 constexpr int kMaxNesting = 16;                      // of braces in an initialiser
 

@@ -9,6 +9,7 @@ namespace {
 
 constexpr uint64_t kCallFrameBytes = 512 << 10;  // at least, for a warp's nested calls, if functions are called at all
 constexpr uint64_t kCallLocalBytes = 16384;
+constexpr uint64_t kLiveBytes = uint64_t(8) << 30;  // of the host, for all blocks under way if each uses all it may
 
 Watch watch_for(const Options &options) {
   if (options.track_uninitialised) return Watch::tracking;
@@ -66,6 +67,11 @@ uint64_t shared_bytes_of(const Program &program, const Launch &launch) {
                                      : program.static_shared_bytes;
 }
 
+// Of the host, for one block whose warps use all of their stacks.
+uint64_t live_bytes_of(const Program &program, uint64_t warps, uint64_t shared) {
+  return warps * (frame_bytes_of(program) + kWarpLanes * local_stride_of(program) + kJoins * sizeof(Join)) + shared;
+}
+
 }  // namespace
 
 uint64_t resident_blocks(const Program &program, const Launch &launch, const Limits &limits) {
@@ -73,7 +79,7 @@ uint64_t resident_blocks(const Program &program, const Launch &launch, const Lim
   const uint64_t shared = std::max<uint64_t>(shared_bytes_of(program, launch), 1);
   const uint64_t most = std::min({uint64_t(limits.blocks_per_sm), limits.threads_per_sm / (warps * kWarpLanes),
                                   std::max<uint64_t>(limits.shared_bytes_per_sm / shared, 1)});
-  return most * limits.sms;
+  return std::min(most * limits.sms, kLiveBytes / live_bytes_of(program, warps, shared));
 }
 
 Plan::Plan(const LaunchContext &given, const Program &code, const Launch &what, const Options &how)
