@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -270,6 +270,7 @@ class _Report(_Strict):
     counts: _Counts
     lines: list[_Line]
     printed: Annotated[str, AfterValidator(visible)]
+    needs_one_thread: Literal[0]  # jobs run on one
 
 
 class _Complaint(_Strict):
