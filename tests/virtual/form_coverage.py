@@ -1,8 +1,8 @@
 """Which test executes which row of the table of instruction forms: recorded by running the tests.
 
-`record(["tests/virtual"])` runs them in this process with a launch that counts by line: a row is executed by a test when
-one of its instructions ran in at least one warp of a launch of that test, and the test passed. Tests whose expectations
-come from no independent source (counts, differential runs, malformed text) do not count.
+`record(["tests/virtual"])` runs them in this process with a launch that counts by line: a row is executed by a test
+when one of its instructions ran in at least one warp of a launch of that test, and the test passed. Tests whose
+expectations come from no independent source (counts, differential runs, malformed text) do not count.
 """
 
 from __future__ import annotations

@@ -144,7 +144,9 @@ void add_memory(HandlerTable &table) {
   set_all(table, form_ld_param_s16, load_param<s16>);
   set_all(table, form_ld_param_b32, load_param<u32>);
   set_all(table, form_ld_param_b64, load_param<u64>);
-  for (const uint16_t hint : {form_prefetch, form_discard, form_applypriority, form_griddepcontrol}) set_all(table, hint, nothing);
+  for (const uint16_t hint : {form_prefetch, form_discard, form_applypriority, form_griddepcontrol}) {
+    set_all(table, hint, nothing);
+  }
   set_all(table, form_createpolicy, policy);
 }
 
