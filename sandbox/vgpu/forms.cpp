@@ -17,6 +17,12 @@ bool stands_for_text(const Form &form) {
   return true;
 }
 
+// A store of an argument becomes moves between registers of the frame; its row is that of the text.
+uint16_t row_of(const Op &op, const Origin &origin) {
+  const bool stores_argument = origin.text.find("st.param") != std::string_view::npos;
+  return stores_argument && op.form != form_unsupported ? uint16_t(form_st_param) : op.form;
+}
+
 void write_instruction(Writer &to, const Program &program, size_t i) {
   const Op &op = program.ops[i];
   const Origin &origin = program.origins[i];
@@ -25,7 +31,7 @@ void write_instruction(Writer &to, const Program &program, size_t i) {
   to.field("kernel", program.info.name);
   to.field("ptx_line", origin.ptx_line);
   to.field("instruction", std::string(origin.text));
-  to.field("form", std::string(form_row(op.form).name));
+  to.field("form", std::string(form_row(row_of(op, origin)).name));
   to.field("refused", refused ? program.notes[size_t(op.offset)] : std::string());
   to.end('}');
 }

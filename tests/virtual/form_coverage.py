@@ -54,11 +54,8 @@ class Recorder:
 
 def executed_forms(module: Module, kernel: str, report: LaunchReport) -> set[str]:
     """The rows behind the lines that at least one thread executed."""
-    lines = {line.ptx_line for line in report.lines if line.thread_instructions}
-    ran = [each for each in _instructions(module) if each.kernel == kernel and each.ptx_line in lines]
-    # The parameter of a call is a word of the frame, so st.param is executed as a move and never by its own row.
-    moved = {"st_param" for each in ran if each.instruction.startswith("st.param")}
-    return {each.form for each in ran} | moved
+    ran = {line.ptx_line for line in report.lines if line.thread_instructions}
+    return {each.form for each in _instructions(module) if each.kernel == kernel and each.ptx_line in ran}
 
 
 def test_name(node: str) -> str:
