@@ -11,7 +11,7 @@
 
 A fault of the program (out of bounds, a divergent barrier, ...) is a value in the report; a mistake of the caller
 raises. It runs in this process, which is right for tests and for one's own kernels; text that nobody vouches for
-belongs behind the wall (kernelevo.evaluators). The library behind it is sandbox/vgpu/capi.h.
+belongs behind the wall (kernelevo.evaluators). The library behind it is loaded by kernelevo/virtual_library.py.
 
 Limits: a Machine must not be used by two threads at once. Cache operators are ignored; times are not modelled here.
 """
@@ -19,38 +19,37 @@ Limits: a Machine must not be used by two threads at once. Cache operators are i
 from __future__ import annotations
 
 import ctypes
-import functools
 import json
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from types import MappingProxyType, TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from kernelevo import native
-from kernelevo.errors import BadInput, Infrastructure
+from kernelevo.errors import BadInput
 from kernelevo.types import Dim3, Fault, LineCounts, Parameter, SourceLine
+from kernelevo.virtual_library import (
+    LaunchRequest,
+    Limits,
+    Options,
+    PtxError,
+    Timing,
+    VirtualGpuDefect,
+    check,
+    open_library,
+    take,
+    timing_struct,
+)
 
-LIBRARY = "libkernelevo_vgpu.so"
 MAX_THREADS = 256
 
-_BAD_PTX, _BAD_CALL, _OUT_OF_MEMORY = 1, 2, 3  # vgpu_status in capi.h
-
-
-class PtxError(BadInput):
-    """The text is not PTX; `line` is the first line (1-based) that is wrong, `diagnostics` are all (line, message)."""
-
-    def __init__(self, diagnostics: Sequence[tuple[int, str]]):
-        self.diagnostics = tuple(diagnostics)
-        self.line = self.diagnostics[0][0]
-        super().__init__("; ".join(f"line {line} of the PTX: {message}" for line, message in self.diagnostics))
-
-
-class VirtualGpuDefect(Infrastructure):
-    """The virtual GPU contradicted itself: please report it, with the PTX."""
+__all__ = [
+    "Array", "Form", "Instruction", "Kernel", "LaunchReport", "Machine", "Module", "PtxError", "Timing",
+    "VirtualGpuDefect", "forms", "pack_arguments",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,29 +63,6 @@ class Kernel:
     local_bytes: int
     max_threads: Dim3
     instructions: int
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Latencies in cycles and cache sizes in bytes that the cache model and the scoreboard use (vgpu::Timing).
-
-    `l1_bytes` is the share of one block: divide an SM's by the blocks that are resident on it.
-    """
-
-    alu: int = 4
-    fp64: int = 8
-    special: int = 18
-    shared: int = 24
-    l1_hit: int = 34
-    l2_hit: int = 260
-    dram: int = 560
-    atomic: int = 300
-    shuffle: int = 24
-    barrier: int = 20
-    constant: int = 8
-    matrix: int = 33
-    l1_bytes: int = 128 << 10
-    l2_bytes: int = 50 << 20
 
 
 @dataclass(frozen=True)
@@ -121,7 +97,7 @@ class LaunchReport:
 
 @dataclass(frozen=True)
 class Form:
-    """A row of the table of instruction forms; `section` is its anchor in the PTX manual. See docs/virtual-gpu-forms.md."""
+    """A row of the table of instruction forms; `section` is its anchor in the PTX manual."""
 
     name: str
     pattern: str
@@ -143,9 +119,9 @@ class Instruction:
 
 def forms() -> tuple[Form, ...]:
     """Every instruction form that the virtual GPU executes, in the order of its table."""
-    text = ctypes.c_char_p()
-    _check(_library(), _library().vgpu_forms(ctypes.byref(text)), text, answers=True)
-    items = json.loads(_take(_library(), text))
+    library, text = open_library(), ctypes.c_char_p()
+    check(library, library.vgpu_forms(ctypes.byref(text)), text, answers=True)
+    items = json.loads(take(library, text))
     return tuple(Form(item["name"], item["pattern"], item["class"], item["slots"], item["section"]) for item in items)
 
 
@@ -156,10 +132,10 @@ class Module:
     """
 
     def __init__(self, ptx: str):
-        library, text, data = _library(), ctypes.c_char_p(), ptx.encode()
+        library, text, data = open_library(), ctypes.c_char_p(), ptx.encode()
         self._handle = ctypes.c_void_p()
         status = library.vgpu_module_load(data, len(data), ctypes.byref(self._handle), ctypes.byref(text))
-        _check(library, status, text)
+        check(library, status, text)
         self.kernels = tuple(_kernel(item) for item in json.loads(self._text(library.vgpu_module_kernels)))
         self.target = self._text(library.vgpu_module_target)
 
@@ -173,16 +149,16 @@ class Module:
 
     def instructions(self) -> tuple[Instruction, ...]:
         """Every instruction that the kernels reach; those with a reason in `refused` are not executed."""
-        return tuple(Instruction(**item) for item in json.loads(self._text(_library().vgpu_module_instructions)))
+        return tuple(Instruction(**item) for item in json.loads(self._text(open_library().vgpu_module_instructions)))
 
     def _text(self, call: Any) -> str:
-        text = ctypes.c_char_p()
-        _check(_library(), call(self._handle, ctypes.byref(text)), text, answers=True)
-        return _take(_library(), text)
+        library, text = open_library(), ctypes.c_char_p()
+        check(library, call(self._handle, ctypes.byref(text)), text, answers=True)
+        return take(library, text)
 
     def __del__(self) -> None:
         if getattr(self, "_handle", None):
-            _library().vgpu_module_free(self._handle)
+            open_library().vgpu_module_free(self._handle)
 
 
 class Array:
@@ -239,12 +215,12 @@ class Machine:
     ):
         self.module, self._arrays = module, 0
         self._handle: ctypes.c_void_p | None = ctypes.c_void_p()
-        library, text = _library(), ctypes.c_char_p()
-        limits = _Limits(threads_per_block, shared_bytes_per_block, sms, memory_bytes)
+        library, text = open_library(), ctypes.c_char_p()
+        limits = Limits(threads_per_block, shared_bytes_per_block, sms, memory_bytes)
         status = library.vgpu_machine_create(
             module._handle, ctypes.byref(limits), ctypes.byref(self._handle), ctypes.byref(text)
         )
-        _check(library, status, text)
+        check(library, status, text)
         self._call("vgpu_machine_set_poison", poison)
 
     def array(self, values: npt.ArrayLike, *, name: str = "", skew: int = 0) -> Array:
@@ -297,12 +273,12 @@ class Machine:
         """
         declared = self.module.kernel(kernel)
         params = pack_arguments(declared, args)
-        request = _Launch(
+        request = LaunchRequest(
             kernel.encode(), _dim3(grid), _dim3(block), shared_bytes, int(cooperative), params, len(params)
         )
         if not 1 <= threads <= MAX_THREADS:
             raise BadInput(f"a launch runs on 1 to {MAX_THREADS} threads of the host, not {threads}")
-        options = _Options(
+        options = Options(
             counters,
             lines,
             caches,
@@ -310,24 +286,24 @@ class Machine:
             track_uninitialised,
             plain,
             threads,
-            ctypes.pointer(_timing_struct(timing or Timing())),
+            ctypes.pointer(timing_struct(timing or Timing())),
         )
         text = ctypes.c_char_p()
         self._call("vgpu_machine_launch", ctypes.byref(request), ctypes.byref(options), budget, text=text)
-        return LaunchReport.from_json(_take(_library(), text))
+        return LaunchReport.from_json(take(open_library(), text))
 
     def close(self) -> None:
         """Frees the device memory; the machine and its arrays cannot be used afterwards."""
         if self._handle:
-            _library().vgpu_machine_free(self._handle)
+            open_library().vgpu_machine_free(self._handle)
         self._handle = None
 
     def _call(self, name: str, *args: Any, text: ctypes.c_char_p | None = None) -> None:
         if self._handle is None:
             raise BadInput("the machine is closed; make a new one")
-        library, message = _library(), ctypes.c_char_p() if text is None else text
+        library, message = open_library(), ctypes.c_char_p() if text is None else text
         status = getattr(library, name)(self._handle, *args, ctypes.byref(message))
-        _check(library, status, message, answers=text is not None)
+        check(library, status, message, answers=text is not None)
 
     def __enter__(self) -> Self:
         return self
@@ -376,104 +352,11 @@ def _pack(parameter: Parameter, value: Argument) -> bytes:
     return number.to_bytes(parameter.bytes, "little", signed=number < 0 or parameter.type[0] == "s")
 
 
-class _Limits(ctypes.Structure):
-    _fields_ = [
-        ("threads_per_block", ctypes.c_uint32),
-        ("shared_bytes_per_block", ctypes.c_uint32),
-        ("sms", ctypes.c_uint32),
-        ("memory_bytes", ctypes.c_uint64),
-    ]
-
-
-class _Timing(ctypes.Structure):
-    _fields_ = [
-        (field.name, ctypes.c_uint64 if field.name.endswith("_bytes") else ctypes.c_uint32) for field in fields(Timing)
-    ]
-
-
-class _Launch(ctypes.Structure):
-    _fields_ = [
-        ("kernel", ctypes.c_char_p),
-        ("grid", ctypes.c_uint32 * 3),
-        ("block", ctypes.c_uint32 * 3),
-        ("dynamic_shared_bytes", ctypes.c_uint32),
-        ("cooperative", ctypes.c_uint32),
-        ("params", ctypes.c_char_p),
-        ("param_bytes", ctypes.c_size_t),
-    ]
-
-
-class _Options(ctypes.Structure):
-    _fields_ = [
-        ("counters", ctypes.c_uint32),
-        ("lines", ctypes.c_uint32),
-        ("caches", ctypes.c_uint32),
-        ("scoreboard", ctypes.c_uint32),
-        ("track_uninitialised", ctypes.c_uint32),
-        ("plain", ctypes.c_uint32),
-        ("threads", ctypes.c_uint32),
-        ("timing", ctypes.POINTER(_Timing)),
-    ]
-
-
-@functools.cache
-def _library() -> ctypes.CDLL:
-    library = ctypes.CDLL(str(native.path(LIBRARY)))
-    pointer, text, number = ctypes.c_void_p, ctypes.POINTER(ctypes.c_char_p), ctypes.c_uint64
-    signatures = {
-        "vgpu_module_load": (ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(pointer), text),
-        "vgpu_module_kernels": (pointer, text),
-        "vgpu_module_target": (pointer, text),
-        "vgpu_module_instructions": (pointer, text),
-        "vgpu_forms": (text,),
-        "vgpu_machine_create": (pointer, ctypes.POINTER(_Limits), ctypes.POINTER(pointer), text),
-        "vgpu_machine_allocate": (pointer, ctypes.c_char_p, number, ctypes.c_uint32, ctypes.POINTER(number), text),
-        "vgpu_machine_write": (pointer, number, pointer, number, text),
-        "vgpu_machine_read": (pointer, number, pointer, number, text),
-        "vgpu_machine_poison": (pointer, number, number, text),
-        "vgpu_machine_set_poison": (pointer, ctypes.c_uint32, text),
-        "vgpu_machine_first_uninitialised": (pointer, number, number, ctypes.POINTER(ctypes.c_int64), text),
-        "vgpu_machine_launch": (pointer, ctypes.POINTER(_Launch), ctypes.POINTER(_Options), number, text),
-    }
-    for name, arguments in signatures.items():
-        function = getattr(library, name)
-        function.argtypes, function.restype = arguments, ctypes.c_int
-    for name in ("vgpu_free_text", "vgpu_module_free", "vgpu_machine_free"):
-        function = getattr(library, name)
-        function.argtypes, function.restype = (pointer,), None
-    return library
-
-
-def _take(library: ctypes.CDLL, text: ctypes.c_char_p) -> str:
-    value = (text.value or b"").decode()
-    library.vgpu_free_text(text)
-    return value
-
-
-def _check(library: ctypes.CDLL, status: int, text: ctypes.c_char_p, *, answers: bool = False) -> None:
-    if status != 0:
-        _raise(status, _take(library, text))
-    if not answers:
-        library.vgpu_free_text(text)
-
-
-def _raise(status: int, message: str) -> NoReturn:
-    if status == _BAD_PTX:
-        raise PtxError([(item["ptx_line"], item["message"]) for item in json.loads(message)])
-    if status in (_BAD_CALL, _OUT_OF_MEMORY):
-        raise BadInput(message)
-    raise VirtualGpuDefect(message)
-
-
 def _dim3(size: int | Sequence[int]) -> Any:
     given = (size,) if isinstance(size, int) else tuple(size)
     if not 1 <= len(given) <= 3 or min(given) < 0 or max(given) >= 2**32:
         raise BadInput(f"a grid or block is one to three numbers from 0 to 2**32 - 1, not {size!r}")
     return (ctypes.c_uint32 * 3)(*given, *([1] * (3 - len(given))))
-
-
-def _timing_struct(timing: Timing) -> _Timing:
-    return _Timing(*(getattr(timing, field.name) for field in fields(Timing)))
 
 
 def _kernel(data: Mapping[str, Any]) -> Kernel:

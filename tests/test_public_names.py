@@ -13,7 +13,8 @@ PUBLIC = {
     "integers", "normal", "rare_huge", "specials", "uniform", "wide",
 }  # fmt: skip
 VIRTUAL = {
-    "Array", "Kernel", "LaunchReport", "Machine", "Module", "PtxError", "Timing", "VirtualGpuDefect", "pack_arguments",
+    "Array", "Form", "Instruction", "Kernel", "LaunchReport", "Machine", "Module", "PtxError", "Timing",
+    "VirtualGpuDefect", "forms", "pack_arguments",
 }  # fmt: skip
 
 
@@ -23,8 +24,10 @@ def test_the_names_of_a_problem_file_are_these() -> None:
 
 
 def test_the_names_of_the_virtual_gpu_are_these() -> None:
+    assert set(virtual.__all__) == VIRTUAL
+    assert all(getattr(virtual, name).__name__ == name for name in VIRTUAL)
     own = {name for name, value in vars(virtual).items() if getattr(value, "__module__", "") == virtual.__name__}
-    assert {name for name in own if not name.startswith("_")} == VIRTUAL
+    assert not {name for name in own if not name.startswith("_")} - VIRTUAL
 
 
 def test_a_name_that_is_not_public_is_refused() -> None:

@@ -1,5 +1,5 @@
-// The virtual GPU's C interface: the library that kernelevo/virtual.py loads. It is machine.h, call for call, with
-// handles for objects, status codes for exceptions and JSON for reports (report_json.h).
+// The virtual GPU's C interface: the library that kernelevo/virtual_library.py loads. It is machine.h, call for call,
+// with handles for objects, status codes for exceptions and JSON for reports (report_json.h).
 //
 // A function that can fail returns a vgpu_status and takes `char **text`: on failure it is set to a sentence (for
 // VGPU_BAD_PTX to a JSON list of diagnostics), on success of the two functions that answer with text to that text. Free
@@ -66,7 +66,7 @@ VGPU_API vgpu_status vgpu_module_target(const vgpu_module *, char **text);    //
 
 // JSON list of the instructions that the module's kernels reach, each with the row of the table that executes it.
 VGPU_API vgpu_status vgpu_module_instructions(const vgpu_module *, char **text);
-VGPU_API vgpu_status vgpu_forms(char **text);                                 // JSON list: the table of instruction forms
+VGPU_API vgpu_status vgpu_forms(char **text);                            // JSON list: the table of instruction forms
 
 VGPU_API vgpu_limits vgpu_default_limits(void);
 VGPU_API vgpu_timing vgpu_default_timing(void);

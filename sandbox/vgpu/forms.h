@@ -1,4 +1,5 @@
-// What the virtual GPU executes, as JSON: the table of instruction forms, and the rows that a module's instructions use.
+// What the virtual GPU executes, as JSON: the table of instruction forms, and the rows that a module's instructions
+// use.
 #pragma once
 
 #include <string>

@@ -24,7 +24,7 @@ compares what it did with values from an independent source.
 | --- | --- | --- | --- |
 """
 _ROW = re.compile(r"\| \[`(?P<pattern>.*)`\]\((?P<section>\S*)\) \| (?P<cls>\w+) \| (?P<slots>\d+) \| (?P<test>.*) \|")
-_TYPE = re.compile(r"(?:[usbf](?:8|16|32|64|128)|bf16|(?:bf|f|u|s)16x2|f32x2|tf32|e[45]m[23]x2|pred)\Z")
+_TYPE = re.compile(r"(?:[usbf](?:8|16|32|64|128)|bf16|(?:bf|f|u|s)16x2|f32x2|tf32|[us]4|b1|e[45]m[23](?:x2)?|pred)\Z")
 
 
 def document(forms: Sequence[Form], executed: Mapping[str, Sequence[str]]) -> str:

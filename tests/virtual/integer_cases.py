@@ -37,4 +37,5 @@ def check(case: Case, columns: operands.Columns) -> None:
         values = [operands.signed(kind, value) for kind, value in zip(case.kinds, bits, strict=True)]
         expected = case.expected(*values)
         if expected is not None:
-            assert result & mask == expected & mask, (case.instruction, values, hex(result & mask), hex(expected & mask))
+            got_bits, wanted = result & mask, expected & mask
+            assert got_bits == wanted, (case.instruction, values, hex(got_bits), hex(wanted))

@@ -46,7 +46,7 @@ def encode(kind: str, value: int) -> int:
 
 
 def _kernel(space: str, kind: str, operation: str, returns: bool) -> str:
-    """Lane i updates the cell with its element of `values`; the cell is copied to shared memory and back where asked."""
+    """Lane i updates the cell with its element of `values`; the cell is moved to shared memory and back where asked."""
     bits, dot = _bits(kind), f".{space}" if space else ""
     register = "b" + str(max(bits, 16))
     update = f"{'atom' if returns else 'red'}{dot}.{operation}.{kind}"
@@ -103,7 +103,7 @@ def test_lanes_update_one_after_the_other(space: str, kind: str, operation: str)
 @pytest.mark.parametrize("bits", [16, 32, 64])
 def test_only_the_lane_that_finds_its_value_swaps(bits: int, space: str) -> None:
     """Lane i swaps i for i + 1, lane by lane: the cell counts up, and every lane saw its own number."""
-    text = _kernel(space, f"b{bits}", "cas", returns=True).replace(", %x;", f", %x, %w; // swap\n", 1)
+    text = _kernel(space, f"b{bits}", "cas", returns=True).replace(", %x;", ", %x, %w; // swap\n", 1)
     swap = f"{{ .reg .b{max(bits, 16)} %w; add.u{bits} %w, %x, 1; atom"
     text = text.replace("atom", swap, 1).replace("// swap\n", "}")
     dtype = f"u{bits // 8}"

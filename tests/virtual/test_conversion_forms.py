@@ -7,6 +7,7 @@ https://docs.nvidia.com/cuda/parallel-thread-execution/#data-movement-and-conver
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import elementwise
 import exact
@@ -21,11 +22,12 @@ FP8 = {"e4m3": (exact.Format(4, 3), 0x7E, Fraction(448)), "e5m2": (exact.Format(
 
 def _run(text: str, result: str, kind: str, *columns: list[int]) -> list[int]:
     inputs = {name: (kind, operands.as_array(kind, column)) for name, column in zip("ab", columns, strict=False)}
-    return elementwise.run(text, result, **inputs).view(elementwise.bits_dtype(result)).tolist()  # type: ignore[no-any-return]
+    bits: list[int] = elementwise.run(text, result, **inputs).view(elementwise.bits_dtype(result)).tolist()
+    return bits
 
 
 def _narrow(name: str, source: exact.Format, bits: int, relu: bool) -> int:
-    fmt, most, largest = FP8[name]
+    _, most, largest = FP8[name]
     if source.is_nan(bits):
         return 0x7F
     sign = 0x80 if bits & source.sign else 0
@@ -54,7 +56,7 @@ def _samples(kind: str, name: str) -> list[int]:
     """All values of the 8-bit format, the middles between neighbours, and the usual suspects."""
     fmt, most = exact.FORMATS[kind], FP8[name][1]
     values = [_value(name, bits) for bits in range(most + 1)]
-    middles = [(a + b) / 2 for a, b in zip(values, values[1:], strict=False)]
+    middles = [(a + b) / 2 for a, b in pairwise(values)]
     positive = [fmt.round(value, "rn") for value in values + middles + [FP8[name][2] * 2] if value]
     return operands.interesting(kind) + positive + [bits | fmt.sign for bits in positive]
 

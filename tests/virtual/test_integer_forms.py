@@ -1,5 +1,5 @@
-"""Integer instructions beyond plain arithmetic, against Python's integers: 24-bit products, packed halves, dot products,
-byte permutation, bit searches, carry chains, clamped packing, SIMD video.
+"""Integer instructions beyond plain arithmetic, against Python's integers: 24-bit products, packed halves, dot
+products, byte permutation, bit searches, carry chains, clamped packing, SIMD video.
 
 https://docs.nvidia.com/cuda/parallel-thread-execution/#integer-arithmetic-instructions,
 #extended-precision-integer-arithmetic-instructions and #simd-video-instructions.
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from typing import Any
 
 import elementwise
 import operands
@@ -85,7 +86,8 @@ def _halves() -> list[Case]:
     ]  # fmt: skip
     for name, choose in (("min", min), ("max", max)):
         for form, signed, relu in (("u16x2", False, False), ("s16x2", True, False), ("relu.s16x2", True, True)):
-            def both(a: int, b: int, choose=choose, signed: bool = signed, relu: bool = relu) -> int:  # type: ignore[no-untyped-def]
+
+            def both(a: int, b: int, choose: Any = choose, signed: bool = signed, relu: bool = relu) -> int:
                 chosen = map(choose, _parts(a, 16, signed), _parts(b, 16, signed))
                 return _packed([max(part, 0) if relu else part for part in chosen], 16)
 
@@ -205,6 +207,7 @@ def _packing() -> list[Case]:
     ]  # fmt: skip
     for bits in (2, 4, 8):
         for sign in "us":
+
             def packed(a: int, b: int, c: int, bits: int = bits, s: bool = sign == "s") -> int:
                 return _packed([_clamped(b, bits, s), _clamped(a, bits, s)], bits) | c << 2 * bits
 
@@ -232,8 +235,8 @@ def test_random_operands(case: Case, data: st.DataObject) -> None:
 def test_the_nth_set_bit_is_counted_from_the_base_in_the_direction_of_the_offset(rows: list[tuple[int, ...]]) -> None:
     mask, base, offset = zip(*rows, strict=True)
     columns = [list(mask), list(base), [value & 0xFFFFFFFF for value in offset]]
-    got = elementwise.run("fns.b32 d, a, b, c;", "b32",
-                          **{n: ("b32", operands.as_array("b32", c)) for n, c in zip("abc", columns, strict=True)})  # fmt: skip
+    inputs = {n: ("b32", operands.as_array("b32", c)) for n, c in zip("abc", columns, strict=True)}
+    got = elementwise.run("fns.b32 d, a, b, c;", "b32", **inputs)
     assert got.tolist() == [_nth_set(*row) for row in rows]
 
 
@@ -266,13 +269,14 @@ def test_carry_and_borrow_run_through_sums_differences_and_products(kind: str, d
     bits = bits_of(kind)
     inputs = {name: (kind, operands.as_array(kind, column)) for name, column in zip("abce", columns, strict=True)}
     chains = {
-        "add.cc.{0} d, a, b; addc.cc.{0} d, c, e; addc.{0} d, 0, 0;": lambda a, b, c, e: (a + b + ((c + e) << bits)),
+        "add.cc.{0} d, a, b; addc.cc.{0} d, c, e; addc.{0} d, 0, 0;": lambda a, b, c, e: a + b + ((c + e) << bits),
         "sub.cc.{0} d, a, b; subc.cc.{0} d, c, e; subc.{0} d, 0, 0;": lambda a, b, c, e: a - b + ((c - e) << bits),
     }
     mask = (1 << bits) - 1
     for text, wide in chains.items():
         got = elementwise.run(text.format(kind), kind, **inputs)
-        assert [value & mask for value in got.tolist()] == [wide(*row) >> 2 * bits & mask for row in zip(a, b, c, e, strict=True)]
+        wanted = [wide(*row) >> 2 * bits & mask for row in zip(a, b, c, e, strict=True)]
+        assert [value & mask for value in got.tolist()] == wanted
     got = elementwise.run(f"mad.lo.cc.{kind} d, a, b, c; madc.hi.{kind} d, a, b, e;", kind, **inputs)
     for *row, value in zip(*columns, got.tolist(), strict=True):
         x, y, z, w = (operands.signed(kind, bits) for bits in row)
@@ -282,6 +286,7 @@ def test_carry_and_borrow_run_through_sums_differences_and_products(kind: str, d
 @pytest.mark.parametrize("name", ["vadd4", "vset2"])
 def test_sums_of_video_lanes_start_from_the_third_operand(name: str) -> None:
     text = f"{name}.u32.u32.{'u32' if name == 'vadd4' else 'lt'}.add d, a, b, c;"
-    inputs = {n: ("u32", operands.as_array("u32", [v])) for n, v in zip("abc", (0x01020304, 0x05060708, 100), strict=True)}
+    values = {"a": 0x01020304, "b": 0x05060708, "c": 100}
+    inputs = {n: ("u32", operands.as_array("u32", [v])) for n, v in values.items()}
     expected = 100 + 1 + 2 + 3 + 4 + 5 + 6 + 7 + 8 if name == "vadd4" else 100 + 2
     assert elementwise.run(text, "u32", **inputs).tolist() == [expected]

@@ -9,7 +9,7 @@ import access
 import numpy as np
 import pytest
 
-from kernelevo import virtual
+from kernelevo import virtual_library
 from kernelevo.errors import BadInput
 from kernelevo.virtual import LaunchReport, Machine, Module, PtxError, Timing
 
@@ -152,9 +152,9 @@ def test_a_closed_machine_says_so() -> None:
 
 
 def test_default_latencies_are_those_of_the_library() -> None:
-    default = virtual._library().vgpu_default_timing
-    default.restype = virtual._Timing
-    assert Timing(*(getattr(default(), name) for name, _ in virtual._Timing._fields_)) == Timing()
+    default = virtual_library.open_library().vgpu_default_timing
+    default.restype = virtual_library.TimingStruct
+    assert Timing(*(getattr(default(), name) for name, _ in virtual_library.TimingStruct._fields_)) == Timing()
 
 
 def _histogram() -> LaunchReport:

@@ -128,7 +128,8 @@ def test_an_alias_is_the_function_it_names() -> None:
         ".func (.param .b32 r) one() {{\n  .reg .b32 %r;\n  mov.u32 %r, 41;\n  st.param.b32 [r], %r;\n  ret;\n}}\n"
         ".func (.param .b32 r) other();\n{alias}"
         ".visible .entry k(.param .u64 out) {{\n  .reg .b32 %r;\n  .reg .b64 %d;\n  .param .b32 r;\n"
-        "  ld.param.u64 %d, [out];\n  call.uni (r), other;\n  ld.param.b32 %r, [r];\n  st.global.u32 [%d], %r;\n  ret;\n}}\n"
+        "  ld.param.u64 %d, [out];\n  call.uni (r), other;\n  ld.param.b32 %r, [r];\n"
+        "  st.global.u32 [%d], %r;\n  ret;\n}}\n"
     )
     for alias, values in ((".alias other, one;\n", [41]), ("", [0])):
         with Machine(Module(access.HEAD + function.format(alias=alias)), memory_bytes=1 << 20) as machine:

@@ -18,7 +18,8 @@ TYPES = ["u8", "s8", "b8", "u16", "s16", "b16", "u32", "s32", "b32", "f32", "u64
 # How an address of the space is made, where each thread has 16 bytes of its own.
 SPACES = {
     "shared": "{ .shared .align 16 .b8 pool[2048]; mov.u64 address, pool; mad.wide.u32 address, first, 16, address; }",
-    "shared::cta": "{ .shared .align 16 .b8 pool[2048]; mov.u64 address, pool; mad.wide.u32 address, first, 16, address; }",
+    "shared::cta": "{ .shared .align 16 .b8 pool[2048]; mov.u64 address, pool;"
+    " mad.wide.u32 address, first, 16, address; }",
     "local": "{ .local .align 16 .b8 pool[16]; mov.u64 address, pool; }",
     "": "{ .shared .align 16 .b8 pool[2048]; mov.u64 address, pool; cvta.shared.u64 address, address;"
         " mad.wide.u32 address, first, 16, address; }",

@@ -28,7 +28,8 @@ def _run(text: str, kind: str, columns: list[list[int]], kinds: list[str] | None
     given_kinds = [stored.get(k, k) for k in kinds or [kind] * len(columns)]
     inputs = {n: (k, operands.as_array(k, c)) for n, k, c in zip("abce", given_kinds, columns, strict=False)}
     result = stored.get(kind, kind)
-    return elementwise.run(text, result, **inputs).view(elementwise.bits_dtype(result)).tolist()  # type: ignore[no-any-return]
+    bits: list[int] = elementwise.run(text, result, **inputs).view(elementwise.bits_dtype(result)).tolist()
+    return bits
 
 
 def _same(fmt: exact.Format, got: int, expected: int, what: object) -> None:
@@ -57,7 +58,8 @@ def test_each_element_of_a_pair_is_rounded_once(pair: str, operation: str, mode:
         mode = "rn"
     kind, (arity, compute) = PAIRS[pair], ARITHMETIC[operation]
     fmt = exact.FORMATS[kind]
-    columns = [a + b for a, b in zip(operands.combinations(*[kind] * 2) * 2, data.draw(operands.drawn(*[kind] * 4)), strict=True)]
+    chosen, drawn = operands.combinations(*[kind] * 2) * 2, data.draw(operands.drawn(*[kind] * 4))
+    columns = [a + b for a, b in zip(chosen, drawn, strict=True)]
     text = f"{operation}.{mode}.{pair} d, {', '.join('abc'[:arity])};"
     _check_pairs(text, pair, columns[:arity], lambda *row: compute(fmt, *row, mode))
 
@@ -134,7 +136,8 @@ def test_a_half_is_widened_exactly_before_an_operation_with_f32(kind: str, opera
 
     got = _run(f"{operation}.{mode}.f32.{kind} d, {', '.join('abc'[:arity])};", "f32", columns, kinds)
     for *row, result in zip(*columns, got, strict=True):
-        _same(exact.F32, result, compute(exact.F32, *map(widened, row[:-1]), row[-1], mode), (operation, *map(hex, row)))
+        wanted = compute(exact.F32, *map(widened, row[:-1]), row[-1], mode)
+        _same(exact.F32, result, wanted, (operation, *map(hex, row)))
 
 
 @pytest.mark.parametrize("kind", ["f32", "f64"])

@@ -3,9 +3,8 @@
 // https://docs.nvidia.com/cuda/parallel-thread-execution/#data-movement-and-conversion-instructions-asynchronous-copy
 //
 // The source is read when the copy is carried out, so a source that is overwritten in between shows too.
-#include "claiming.h"
+#include "every_watch.h"
 #include "landing.h"
-#include "table.h"
 
 namespace vgpu {
 namespace {
@@ -135,11 +134,7 @@ void add_watched(Handler *row) {
 }  // namespace
 
 void add_async(HandlerTable &table) {
-  add_watched<WatchNothing>(table[size_t(Watch::nothing)]);
-  add_watched<WatchCounters>(table[size_t(Watch::counters)]);
-  add_watched<WatchClaims>(table[size_t(Watch::claims)]);
-  add_watched<WatchTiming>(table[size_t(Watch::timing)]);
-  add_watched<WatchTracking>(table[size_t(Watch::tracking)]);
+  for_every_watch(table, [](auto watch, Handler *row) { add_watched<decltype(watch)>(row); });
   set_all(table, form_cp_async_commit, commit_group);
 }
 

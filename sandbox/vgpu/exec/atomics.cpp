@@ -2,8 +2,7 @@
 // https://docs.nvidia.com/cuda/parallel-thread-execution/#parallel-synchronization-and-communication-instructions-atom
 #include "access.h"
 #include "atomic_elements.h"
-#include "claiming.h"
-#include "table.h"
+#include "every_watch.h"
 
 namespace vgpu {
 namespace {
@@ -59,11 +58,7 @@ void add_watched(Handler *row) {
 }  // namespace
 
 void add_atomics(HandlerTable &table) {
-  add_watched<WatchNothing>(table[size_t(Watch::nothing)]);
-  add_watched<WatchCounters>(table[size_t(Watch::counters)]);
-  add_watched<WatchClaims>(table[size_t(Watch::claims)]);
-  add_watched<WatchTiming>(table[size_t(Watch::timing)]);
-  add_watched<WatchTracking>(table[size_t(Watch::tracking)]);
+  for_every_watch(table, [](auto watch, Handler *row) { add_watched<decltype(watch)>(row); });
 }
 
 }  // namespace vgpu

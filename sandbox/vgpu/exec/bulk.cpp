@@ -4,9 +4,8 @@
 //
 // Limits: shared::cluster means the own block. wait_group.read carries a store out as wait_group does (it may complete
 // at any time after it was issued); the proxies see the same memory, so fence.proxy.async needs no action.
-#include "claiming.h"
+#include "every_watch.h"
 #include "landing.h"
-#include "table.h"
 
 namespace vgpu {
 namespace {
@@ -194,11 +193,7 @@ void add_watched(Handler *row) {
 }  // namespace
 
 void add_bulk(HandlerTable &table) {
-  add_watched<WatchNothing>(table[size_t(Watch::nothing)]);
-  add_watched<WatchCounters>(table[size_t(Watch::counters)]);
-  add_watched<WatchClaims>(table[size_t(Watch::claims)]);
-  add_watched<WatchTiming>(table[size_t(Watch::timing)]);
-  add_watched<WatchTracking>(table[size_t(Watch::tracking)]);
+  for_every_watch(table, [](auto watch, Handler *row) { add_watched<decltype(watch)>(row); });
   set_all(table, form_cp_async_bulk_commit, commit_group);
   set_all(table, form_cp_async_bulk_prefetch, nothing);
 }

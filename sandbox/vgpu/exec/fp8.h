@@ -37,7 +37,9 @@ inline f32 widen_fp8(u32 bits) {
 }
 
 template <class E>
-inline u32 narrow_fp8(f32 x, const Op *op) { return narrow_fp8<E>((op->flags & kRelu) && sign_of(x) && x == x ? 0 : x); }
+inline u32 narrow_fp8(f32 x, const Op *op) {
+  return narrow_fp8<E>((op->flags & kRelu) && sign_of(x) && x == x ? 0 : x);
+}
 template <class E>
 inline u32 pack_fp8(f32 high, f32 low, const Op *op) { return narrow_fp8<E>(high, op) << 8 | narrow_fp8<E>(low, op); }
 template <class E>

@@ -3,9 +3,8 @@
 // l / 4). Each row is one access of 16 bytes, checked and counted like any other.
 // https://docs.nvidia.com/cuda/parallel-thread-execution/#warp-level-matrix-instructions-ldmatrix
 #include "access.h"
-#include "claiming.h"
+#include "every_watch.h"
 #include "fragments.h"
-#include "table.h"
 
 namespace vgpu {
 namespace {
@@ -121,11 +120,7 @@ void add_watched(Handler *row) {
 }  // namespace
 
 void add_ldmatrix(HandlerTable &table) {
-  add_watched<WatchNothing>(table[size_t(Watch::nothing)]);
-  add_watched<WatchCounters>(table[size_t(Watch::counters)]);
-  add_watched<WatchClaims>(table[size_t(Watch::claims)]);
-  add_watched<WatchTiming>(table[size_t(Watch::timing)]);
-  add_watched<WatchTracking>(table[size_t(Watch::tracking)]);
+  for_every_watch(table, [](auto watch, Handler *row) { add_watched<decltype(watch)>(row); });
   set_all(table, form_movmatrix, movmatrix);
   table[size_t(Watch::tracking)][form_movmatrix] = tracked_movmatrix;
 }

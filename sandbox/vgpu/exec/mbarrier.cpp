@@ -4,9 +4,8 @@
 // Section "mbarrier" of https://docs.nvidia.com/cuda/parallel-thread-execution/.
 //
 // Limits: shared::cluster means the own block; ordering and scopes need no action, because execution is sequential.
-#include "claiming.h"
+#include "every_watch.h"
 #include "landing.h"
-#include "table.h"
 
 namespace vgpu {
 namespace {
@@ -195,11 +194,7 @@ void add_watched(Handler *row) {
 }  // namespace
 
 void add_mbarrier(HandlerTable &table) {
-  add_watched<WatchNothing>(table[size_t(Watch::nothing)]);
-  add_watched<WatchCounters>(table[size_t(Watch::counters)]);
-  add_watched<WatchClaims>(table[size_t(Watch::claims)]);
-  add_watched<WatchTiming>(table[size_t(Watch::timing)]);
-  add_watched<WatchTracking>(table[size_t(Watch::tracking)]);
+  for_every_watch(table, [](auto watch, Handler *row) { add_watched<decltype(watch)>(row); });
   set_all(table, form_mbarrier_pending_count, count_pending);
   set_all(table, form_fence_mbarrier_init, nothing);
 }

@@ -1,8 +1,7 @@
 // Handlers of loads and stores in every state space.
 // https://docs.nvidia.com/cuda/parallel-thread-execution/#state-spaces
 #include "access.h"
-#include "claiming.h"
-#include "table.h"
+#include "every_watch.h"
 
 namespace vgpu {
 namespace {
@@ -133,18 +132,16 @@ void add_watched(Handler *row) {
 }  // namespace
 
 void add_memory(HandlerTable &table) {
-  add_watched<WatchNothing>(table[size_t(Watch::nothing)]);
-  add_watched<WatchCounters>(table[size_t(Watch::counters)]);
-  add_watched<WatchClaims>(table[size_t(Watch::claims)]);
-  add_watched<WatchTiming>(table[size_t(Watch::timing)]);
-  add_watched<WatchTracking>(table[size_t(Watch::tracking)]);
+  for_every_watch(table, [](auto watch, Handler *row) { add_watched<decltype(watch)>(row); });
   set_all(table, form_ld_param_b8, load_param<u8>);
   set_all(table, form_ld_param_s8, load_param<s8>);
   set_all(table, form_ld_param_b16, load_param<u16>);
   set_all(table, form_ld_param_s16, load_param<s16>);
   set_all(table, form_ld_param_b32, load_param<u32>);
   set_all(table, form_ld_param_b64, load_param<u64>);
-  for (const uint16_t hint : {form_prefetch, form_discard, form_applypriority, form_griddepcontrol}) set_all(table, hint, nothing);
+  for (const uint16_t hint : {form_prefetch, form_discard, form_applypriority, form_griddepcontrol}) {
+    set_all(table, hint, nothing);
+  }
   set_all(table, form_createpolicy, policy);
 }
 

@@ -174,7 +174,7 @@ inline f32 max_three(f32 a, f32 b, f32 c, const Op *op) {
   return max_any(max_any(magnitude_if(a, abs), magnitude_if(b, abs), op), magnitude_if(c, abs), op);
 }
 
-// --- f32 with every modifier, and pairs of f32 in 64 bits --------------------------------------------------------------
+// --- f32 with every modifier, and pairs of f32 in 64 bits ------------------------------------------------------------
 
 inline f32 add_any(f32 a, f32 b, const Op *op) {
   const bool ftz = op->flags & kFtz;

@@ -1,9 +1,8 @@
 // Quick twins of the loads and stores of exec/memory.cpp, for a full warp whose addresses are two rows (exec/rows.h).
 // Where they are not, or where anything may be wrong with them, the plain handler does the request from its start.
-#include "claiming.h"
+#include "every_watch.h"
 #include "row_elements.h"
 #include "row_tracking.h"
-#include "table.h"
 
 namespace vgpu {
 namespace {
@@ -118,11 +117,7 @@ void add_watched(Handler *row) {
 }  // namespace
 
 void add_row_access(HandlerTable &quick) {
-  add_watched<WatchNothing>(quick[size_t(Watch::nothing)]);
-  add_watched<WatchCounters>(quick[size_t(Watch::counters)]);
-  add_watched<WatchClaims>(quick[size_t(Watch::claims)]);
-  add_watched<WatchTiming>(quick[size_t(Watch::timing)]);
-  add_watched<WatchTracking>(quick[size_t(Watch::tracking)]);
+  for_every_watch(quick, [](auto watch, Handler *row) { add_watched<decltype(watch)>(row); });
 }
 
 }  // namespace vgpu

@@ -1,5 +1,6 @@
-// Handlers of isa/stack.def. A function that calls alloca has kStackBytes of local memory behind its variables; how much
-// of it each lane uses is a hidden register (lower/stack.cpp), which alloca reads and writes as operand b and v[0].
+// Handlers of isa/stack.def. A function that calls alloca has kStackBytes of local memory behind its variables; how
+// much of it each lane uses is a hidden register (lower/stack.cpp), which alloca reads and writes as operand b and
+// v[0].
 // https://docs.nvidia.com/cuda/parallel-thread-execution/#stack-manipulation-instructions
 #include "table.h"
 

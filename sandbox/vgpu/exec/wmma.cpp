@@ -7,9 +7,8 @@
 // own address and stride; the manual wants them equal.
 // https://docs.nvidia.com/cuda/parallel-thread-execution/#warp-level-matrix-instructions-wmma-ld
 #include "access.h"
-#include "claiming.h"
+#include "every_watch.h"
 #include "fragments.h"
-#include "table.h"
 
 namespace vgpu {
 namespace {
@@ -243,11 +242,7 @@ void add_watched(Handler *row) {
 }  // namespace
 
 void add_wmma(HandlerTable &table) {
-  add_watched<WatchNothing>(table[size_t(Watch::nothing)]);
-  add_watched<WatchCounters>(table[size_t(Watch::counters)]);
-  add_watched<WatchClaims>(table[size_t(Watch::claims)]);
-  add_watched<WatchTiming>(table[size_t(Watch::timing)]);
-  add_watched<WatchTracking>(table[size_t(Watch::tracking)]);
+  for_every_watch(table, [](auto watch, Handler *row) { add_watched<decltype(watch)>(row); });
 }
 
 }  // namespace vgpu

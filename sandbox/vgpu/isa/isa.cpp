@@ -76,8 +76,8 @@ constexpr std::string_view kHints[] = {
     "ca", "cg", "cs", "lu", "cv", "wb", "wt", "nc", "uni", "v2", "v4", "L1::evict_normal", "L1::evict_unchanged",
     "L1::evict_first", "L1::evict_last", "L1::no_allocate", "L2::evict_normal", "L2::evict_first", "L2::evict_last",
     "L2::cache_hint", "L2::64B", "L2::128B", "L2::256B", "fractional", "range", "b64", "proxy", "async", "global",
-    "shared::cta", "acquire::gpu", "generic", "alias", "L2", "L2::evict_unchanged", "cvt", "mbarrier_init", "release", "param::entry",
-    "sync_restrict::shared::cta", "sync_restrict::shared::cluster",
+    "shared::cta", "acquire::gpu", "generic", "alias", "L2", "L2::evict_unchanged", "cvt", "mbarrier_init",
+    "param::entry", "sync_restrict::shared::cta", "sync_restrict::shared::cluster",
 };
 
 std::string_view take_token(std::string_view &text) {

@@ -88,7 +88,8 @@ uint32_t special_register(const Scope &scope, std::string_view name, char kind) 
   if (name == "%envreg1") return scope.function.preload(Special::workspace_high, bytes_of_kind(kind), 0);
   if (name == "%envreg2") return scope.function.preload(Special::workspace_low, bytes_of_kind(kind), 0);
   // Set by the driver, or counters of the hardware: nothing sets them here.
-  const bool unset = name.substr(0, 7) == "%envreg" || name.substr(0, 3) == "%pm" || name.substr(0, 14) == "%reserved_smem";
+  const bool unset =
+      name.substr(0, 7) == "%envreg" || name.substr(0, 3) == "%pm" || name.substr(0, 14) == "%reserved_smem";
   if (unset) return scope.function.preload(Special::zero, bytes_of_kind(kind), 0);
   if (name == "WARP_SZ") return scope.function.preload(Special::constant, bytes_of_kind(kind), 32);
   refuse("the special register " + std::string(name) + " is not executed");

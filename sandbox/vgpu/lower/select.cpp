@@ -226,7 +226,8 @@ uint16_t find_form(const Selection &s, const ptx::Instruction &instruction) {
   const std::string_view base = token_at(instruction.opcode, 0);
   const uint16_t form = s.forms.find(opcode);
   if (form == form_cp_async) return choose_async_copy(s, instruction);
-  const bool three = instruction.operands.size() == 4 && opcode.size() > 4 && opcode.substr(opcode.size() - 4) == ".f32";
+  const bool three =
+      instruction.operands.size() == 4 && opcode.size() > 4 && opcode.substr(opcode.size() - 4) == ".f32";
   if (three && base == "min") return form_min3_f32;
   if (three && base == "max") return form_max3_f32;
   return form;

@@ -31,7 +31,8 @@ namespace {
 uint8_t log2_of_alignment(const ptx::Instruction &instruction) {
   if (instruction.operands.size() < 3) return 3;
   const int64_t bytes = instruction.operands[2].value;
-  if (bytes < 1 || bytes > 4096 || (bytes & (bytes - 1))) throw UnsupportedForm{"alloca needs a power of two to align to"};
+  const bool power = bytes >= 1 && bytes <= 4096 && !(bytes & (bytes - 1));
+  if (!power) throw UnsupportedForm{"alloca needs a power of two to align to"};
   uint8_t log2 = 0;
   while ((int64_t(1) << log2) < bytes) ++log2;
   return log2;

@@ -1,5 +1,5 @@
-// alloca, stacksave and stackrestore: where a function's dynamic stack is, and the hidden register that says how much of
-// it is in use.
+// alloca, stacksave and stackrestore: where a function's dynamic stack is, and the hidden register that says how much
+// of it is in use.
 #pragma once
 
 #include "select.h"

@@ -96,7 +96,8 @@ void select_eight(const Selection &s, const ptx::Instruction &instruction) {
     if (loads) select_form(s, form_unpack_2x32, {eight[2 * i], eight[2 * i + 1], four[i]}, instruction, "mov.b64");
     else select_form(s, form_pack_2x32, {four[i], eight[2 * i], eight[2 * i + 1]}, instruction, "mov.b64");
   }
-  for (size_t i = first + loads; i < s.scope.function.drafts.size(); ++i) s.scope.function.drafts[i].op.flags |= kHelper;
+  std::vector<Draft> &drafts = s.scope.function.drafts;
+  for (size_t i = first + loads; i < drafts.size(); ++i) drafts[i].op.flags |= kHelper;
   if (!loads) select_form(s, s.forms.find(opcode), operands, instruction, opcode);
 }
 

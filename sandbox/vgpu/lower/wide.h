@@ -1,5 +1,5 @@
-// 128-bit registers and 256-bit accesses, taken apart into what the interpreter has: a .b128 register is two of 64 bits,
-// ld.v8.b32 a load of four times 64 bits whose results are unpacked.
+// 128-bit registers and 256-bit accesses, taken apart into what the interpreter has: a .b128 register is two of 64
+// bits, ld.v8.b32 a load of four times 64 bits whose results are unpacked.
 #pragma once
 
 #include "select.h"
