@@ -3,8 +3,9 @@
     python tests/virtual/digest.py
 
 Two machines that execute the same way print the same text. The launches are the behaviour files of tests/virtual/ptx,
-with every observer, and the instructions whose bits a processor or compiler could change: floating point with NaN,
-infinities, subnormals and every rounding mode, conversions out of range, and approximations.
+with every observer, the texts of tests/virtual/fuzz_corpus (or why they are refused), and the instructions whose bits a
+processor or compiler could change: floating point with NaN, infinities, subnormals and every rounding mode, conversions
+out of range, and approximations.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from collections.abc import Iterator
 
 import elementwise
 import numpy as np
+import test_fuzz_corpus as kept
 import test_ptx_files as behaviour
 from ptx_file import DEFAULT_BUDGET, ArrayArg, Run
 
-from kernelevo.virtual import Machine, Module
+from kernelevo.virtual import LaunchReport, Machine, Module, PtxError
 
 OBSERVERS = ({"lines": True}, {"caches": True, "scoreboard": True}, {"track_uninitialised": True}, {"threads": 2})
 ROUNDINGS = ("rn", "rz", "rm", "rp")
@@ -41,7 +43,7 @@ OPERANDS = {"fma": 3, "add": 2, "sub": 2, "mul": 2, "div": 2, "min": 2, "max": 2
 
 
 def main() -> None:
-    for name, parts in [*behaviours(), *arithmetic()]:
+    for name, parts in [*behaviours(), *kept_inputs(), *arithmetic()]:
         print(line(name, parts))
 
 
@@ -70,10 +72,37 @@ def outcome(text: str, run: Run, observers: dict[str, int]) -> Iterator[bytes]:
             cooperative="cooperative" in run.options,
             **observers,
         )
-        yield report.json.encode()
+        yield said(report)
+        if report.needs_one_thread:
+            return
         for arg, array in zip(run.arguments, made, strict=True):
             if isinstance(arg, ArrayArg):
                 yield array.numpy().tobytes()
+
+
+def kept_inputs() -> Iterator[tuple[str, list[bytes]]]:
+    for path in kept.CORPUS:
+        try:
+            module = Module(path.read_bytes().decode("latin-1"))
+        except PtxError as error:
+            yield path.stem, [repr(error.diagnostics).encode()]
+            continue
+        for kernel in module.kernels[:2]:
+            outcomes = [kept.launch(module, kernel, options) for options in kept.OBSERVERS]
+            name = f"{path.stem}-{hashlib.sha256(kernel.name.encode()).hexdigest()[:8]}"
+            yield (
+                name,
+                [
+                    part
+                    for report, memory in outcomes
+                    for part in (said(report), b"" if report.needs_one_thread else memory)
+                ],
+            )
+
+
+def said(report: LaunchReport) -> bytes:
+    """The report; where the order of blocks decided the outcome, only that it did."""
+    return b"needs one thread" if report.needs_one_thread else report.json.encode()
 
 
 def arithmetic() -> Iterator[tuple[str, list[bytes]]]:
