@@ -56,19 +56,35 @@ LaunchReport run_plan(const Plan &plan, Budget budget) {
   return report;
 }
 
+LaunchReport refuse(const Program &program, FaultKind kind, const std::string &why) {
+  LaunchReport report;
+  Fault fault{};
+  fault.kind = kind;
+  fault.message = why;
+  fault.kernel = fault.function = program.info.name;
+  report.faults.push_back(fault);
+  return report;
+}
+
+LaunchReport refuse_cluster(const Program &program) {
+  const Dim3 &size = program.cluster;
+  LaunchReport report = refuse(program, FaultKind::unsupported,
+                               "the kernel asks for clusters of " + std::to_string(size.count()) +
+                                   " blocks; the virtual GPU executes clusters of one block only");
+  report.faults[0].ptx_line = program.cluster_line;
+  report.faults[0].instruction = ".reqnctapercluster " + std::to_string(size.x) + ", " + std::to_string(size.y) + ", " +
+                                 std::to_string(size.z);
+  return report;
+}
+
 }  // namespace
 
 LaunchReport run_launch(const LaunchContext &context, const Program &program, const Launch &launch,
                         const Options &options, Budget budget) {
+  if (program.cluster.count() != 1) return refuse_cluster(program);
   const std::string problem = check_launch(program, launch, context.limits);
   if (problem.empty()) return run_plan(Plan(context, program, launch, options), budget);
-  LaunchReport report;
-  Fault fault{};
-  fault.kind = FaultKind::invalid_launch;
-  fault.message = problem;
-  fault.kernel = fault.function = program.info.name;
-  report.faults.push_back(fault);
-  return report;
+  return refuse(program, FaultKind::invalid_launch, problem);
 }
 
 }  // namespace vgpu

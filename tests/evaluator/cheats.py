@@ -214,6 +214,8 @@ MEMORY = [
 ]  # fmt: skip
 # Plans and texts that no device should be given.
 TEXTS = [
+    Kernel("clusters that the kernel asks for itself", "vector_add", add("", RIGHT).text.replace(
+        "__global__ void", "__global__ void __cluster_dims__(2, 1, 1)"), Status.UNSUPPORTED, "clusters"),
     add("a NUL character", RIGHT, R, "NUL", head="//\0"),
     add("300 KiB", RIGHT, R, "262144", head="//" + "x" * 300_000),
     add("five thousand launches", RIGHT, R, "at most",
@@ -239,18 +241,15 @@ TEXTS = [
 
 ENDLESS = [
     add("an endless loop", "while (((volatile int*)c)[0] != 1 || true) {}", L, "instructions"),
-    add("a block that waits for a later one", "if (blockIdx.x == 0) while (!((volatile int*)flag)[0]) {} "
-        "else flag[0] = 1; " + RIGHT, L, "instructions", head="__device__ int flag[1];"),
+    add("a block that waits for what nobody writes", "if (blockIdx.x == 0) while (!((volatile int*)flag)[0]) {} "
+        + RIGHT, L, "instructions", head="__device__ int flag[1];"),
 ]  # fmt: skip
 
-# What the virtual GPU does not see yet: it runs blocks and warps in one order, and ignores clusters that a kernel
-# declares. These pass and should not: strict xfails.
+# What the virtual GPU does not see yet: it runs blocks and warps in one order. These pass and should not: strict xfails.
 UNSEEN = [
     total("blocks that add without atomics", Status.RACE, publish="*out += sum;"),
     total("a block that reads what an earlier one wrote", Status.RACE, publish="""
         if (blockIdx.x) sum += part[blockIdx.x - 1]; part[blockIdx.x] = sum;
         if (blockIdx.x == gridDim.x - 1) *out = sum;"""),
     total("a warp that reads what earlier ones wrote, without a barrier", Status.RACE, barrier=""),
-    Kernel("a cluster that does not divide the grid", "vector_add", add("", RIGHT).text.replace(
-        "__global__ void", "__global__ void __cluster_dims__(2, 1, 1)"), Status.UNSUPPORTED),
 ]  # fmt: skip

@@ -267,6 +267,8 @@ bool communicates(const Program &program) {
 Program lower(const ptx::Module &module, const Image &image, uint32_t kernel) {
   Program program;
   program.info = describe(module.functions[kernel]);
+  program.cluster = module.functions[kernel].cluster;
+  program.cluster_line = module.functions[kernel].cluster_line;
   SharedLayout shared(program);
   FormFinder forms;
   CallTable calls(module, image);

@@ -125,6 +125,8 @@ struct Program {
   std::vector<std::string> notes;            // messages of unsupported operations, names of host calls
   std::vector<SharedVariable> shared;
   uint32_t static_shared_bytes = 0, dynamic_shared_offset = 0;
+  Dim3 cluster{1, 1, 1};                     // blocks of a cluster that the kernel asks for, and where
+  uint32_t cluster_line = 0;
   bool has_calls = false;
   bool communicates = false;                 // blocks may see what other blocks of the launch do
 };

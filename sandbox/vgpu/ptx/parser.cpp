@@ -143,6 +143,7 @@ void Parser::parameters(Function &function, std::vector<uint32_t> &indices, char
 
 void Parser::function_attributes(Function &function) {
   while (in_.peek() == '.') {
+    const uint32_t line = in_.line();
     const std::string_view word = in_.directive();
     if (word == ".attribute") {
       in_.skip_past(')');
@@ -158,6 +159,10 @@ void Parser::function_attributes(Function &function) {
     }
     if (word == ".maxntid" || word == ".reqntid") {
       function.max_threads = {uint32_t(values[0]), uint32_t(values[1]), uint32_t(values[2])};
+    }
+    if (word == ".reqnctapercluster") {
+      function.cluster = {uint32_t(values[0]), uint32_t(values[1]), uint32_t(values[2])};
+      function.cluster_line = line;
     }
   }
 }

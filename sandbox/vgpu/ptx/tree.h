@@ -70,6 +70,8 @@ struct Function {
   std::vector<BranchTable> tables;
   std::vector<uint32_t> scope_parent;
   Dim3 max_threads{0, 0, 0};
+  Dim3 cluster{1, 1, 1};             // .reqnctapercluster
+  uint32_t cluster_line = 0;
 };
 
 struct Alias { std::string_view name, target; };   // .alias name, target;
