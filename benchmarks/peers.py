@@ -79,7 +79,7 @@ def _options() -> argparse.Namespace:
 
 def _find(pythons: Sequence[str], folder: Path) -> list[Peer | Missing]:
     return [
-        find_oclgrind(large(), folder),
+        *find_oclgrind(large(), folder),
         find_numba(pythons, small(), folder / "numba"),
         find_triton(pythons, large(), folder / "triton"),
         *find_native([*large(), *small()], folder),
