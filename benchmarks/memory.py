@@ -63,7 +63,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=4096, help="rows and columns, a multiple of 32")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--record", action="store_true", help=f"write {RESULT.relative_to(HERE.parent)}")
+    parser.add_argument("--record", action="store_true", help="write benchmarks/results/memory.json")
     parser.add_argument("--launch", nargs=2, help=argparse.SUPPRESS)
     return parser.parse_args()
 

@@ -3,12 +3,13 @@
     python benchmarks/peers.py [--python PATH]... [--repeats 3] [--json] [--record]
 
 Four kernels (saxpy, softmax with a row for each block, naive sgemm, block sums), at a large size, and at a small one
-for the Numba CUDA simulator. Peers: Oclgrind, the Numba CUDA simulator, Triton's interpreter (benchmarks/peers/ holds
-the twins in their languages), and plain C++ compiled for this processor, the physical limit. Every peer's results are
-checked against float64 NumPy first. Times are CPU seconds (user and system) of one launch, without compiling and
-without a process's start; peers take turns, and the best of the repeats counts. Another Python that has Numba, or
-triton and torch, is named with --python. A peer that is not there is skipped, said and counted; --record, which writes
-benchmarks/results/peers.json, refuses then. benchmarks/peers_triton.py compares whole Triton kernels.
+for the Numba CUDA simulator; the virtual GPU alone does one block of saxpy too, which is what a launch costs by itself.
+Peers: Oclgrind, the Numba CUDA simulator, Triton's interpreter (benchmarks/peers/ holds the twins in their languages),
+and loops of plain C++ compiled for this processor. Every peer's results are checked against float64 NumPy first. Times
+are CPU seconds (user and system) of one launch, without compiling and without a process's start; peers take turns, and
+the best of the repeats counts. Another Python that has Numba, or triton and torch, is named with --python. A peer that
+is not there is skipped, said and counted; --record, which writes benchmarks/results/peers.json, refuses then.
+benchmarks/peers_triton.py compares whole Triton kernels.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from oclgrind import find_oclgrind  # noqa: E402
 from python_peers import find_numba, find_triton  # noqa: E402
 from timings import Missing, Peer  # noqa: E402
 from virtual_gpu import VirtualGpu  # noqa: E402
-from works import Work, large, small  # noqa: E402
+from works import Work, large, one_block, small  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Row:
 def main() -> int:
     options = _options()
     with tempfile.TemporaryDirectory() as folder:
-        ours = VirtualGpu([*large(), *small()])
+        ours = VirtualGpu([*large(), *small(), one_block()])
         peers, missing = _divide(_find([sys.executable, *options.python], Path(folder)))
         for peer in [ours, *peers]:
             _check(peer)

@@ -51,6 +51,11 @@ def small() -> list[Work]:
     return [saxpy(1 << 14), softmax(4, 512), sgemm(64), reduction(4, 1024)]
 
 
+def one_block() -> Work:
+    """Next to no work: what a launch costs by itself."""
+    return saxpy(THREADS)
+
+
 def saxpy(n: int) -> Work:
     x, y = _positive(1, n), _positive(2, n)
     expected = np.float32(0.5) * x + y
