@@ -245,7 +245,8 @@ ENDLESS = [
         + RIGHT, L, "instructions", head="__device__ int flag[1];"),
 ]  # fmt: skip
 
-# What the virtual GPU does not see yet: it runs blocks and warps in one order. These pass and should not: strict xfails.
+# What the virtual GPU does not see yet: it runs blocks and warps in one order. These pass and should not: strict
+# xfails.
 UNSEEN = [
     total("blocks that add without atomics", Status.RACE, publish="*out += sum;"),
     total("a block that reads what an earlier one wrote", Status.RACE, publish="""
