@@ -163,7 +163,7 @@ struct Options {
 
 // No default: a launch without a budget does not exist.
 struct Budget {
-  uint64_t warp_instructions;     // over the whole launch
+  uint64_t warp_instructions;     // over the whole launch; the fresh memory of a block costs one for each 4 KiB
 };
 
 struct Launch {
@@ -174,12 +174,13 @@ struct Launch {
   std::vector<uint8_t> params;    // KernelInfo::param_bytes, laid out by ParamInfo
 };
 
-// Limits of the device that a launch is checked against. Those of an SM bound how many blocks can be resident, that is
-// how many a cooperative launch may have; registers, which bound it too, are not known from PTX.
+// Limits of the device that a launch is checked against. Those of an SM (the largest of any GPU so far) bound how many
+// blocks can be resident, that is how many a cooperative launch may have; registers, which bound it too, are not known
+// from PTX.
 struct Limits {
   uint32_t threads_per_block = 1024, shared_bytes_per_block = 99 << 10, sms = 108;
   uint64_t memory_bytes = uint64_t(8) << 30;
-  uint32_t threads_per_sm = 2048, blocks_per_sm = 32, shared_bytes_per_sm = 164 << 10;
+  uint32_t threads_per_sm = 2048, blocks_per_sm = 32, shared_bytes_per_sm = 228 << 10;
 };
 
 class Machine {

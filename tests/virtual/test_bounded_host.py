@@ -107,3 +107,10 @@ def test_targets_of_branches_through_tables_are_bounded_together() -> None:
     assert [fault.kind for fault in launch(branching(3)).faults] == ["trap"]
     with pytest.raises(PtxError, match="too many targets"):
         Module(branching(3000))
+
+
+def test_the_fresh_memory_of_blocks_is_charged_to_the_budget() -> None:
+    text = kernel(".local .align 4 .b8 x[400000];")
+    assert launch(text, grid=1, block=32).faults == ()
+    (fault,) = launch(text, grid=1_000_000, block=1024).faults
+    assert fault.kind == "budget" and fault.block[0] < 100

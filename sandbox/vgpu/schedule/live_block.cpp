@@ -11,6 +11,7 @@ namespace vgpu {
 namespace {
 
 constexpr int64_t kSlice = 1 << 18;      // warp instructions of a turn; a warp that waits in a loop gives up earlier
+constexpr uint64_t kPoisonPage = 4096;   // bytes of a block's fresh memory that cost the budget one warp instruction
 constexpr uint32_t kIdle = 64;           // a block is stuck after so many rounds without an event ...
 constexpr uint32_t kSpinningRound = 32;  // ... of which one counts for so many if every turn ended in a waiting loop
 
@@ -74,6 +75,8 @@ void LiveBlock::start(Run &run, uint64_t number) {
   number_ = number;
   enter(run);
   const FunctionCode &entry = plan_.program.functions[0];
+  const uint64_t fresh = plan_.shared_bytes + uint64_t(entry.local_bytes) * plan_.threads;
+  run.reserve -= std::min<int64_t>(run.reserve, int64_t(fresh / kPoisonPage));
   poison_words(run, run.shared, plan_.shared_bytes);
   for (uint32_t thread = 0; entry.local_bytes && thread < plan_.threads; ++thread)
     poison_words(run, run.local + thread * plan_.local_stride, entry.local_bytes);
