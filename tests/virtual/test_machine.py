@@ -188,7 +188,10 @@ def test_observers_change_no_result() -> None:
     assert results == [results[0]] * len(results)
 
 
-@pytest.mark.parametrize(("option", "value"), [("budget", -1), ("budget", 2**64), ("shared_bytes", 2**32), ("grid", 1.5)])
+CUT = [("budget", -1), ("budget", 2**64), ("shared_bytes", 2**32), ("grid", 1.5)]
+
+
+@pytest.mark.parametrize(("option", "value"), CUT)
 def test_numbers_that_would_be_cut_are_refused(option: str, value: float) -> None:
     with _machine((PTX / "shuffles.ptx").read_text()) as machine:
         out = machine.empty(64, np.uint32)
