@@ -20,6 +20,8 @@ from __future__ import annotations
 
 import ctypes
 import json
+import math
+import operator
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -167,7 +169,7 @@ class Array:
     def __init__(self, machine: Machine, name: str, address: int, shape: tuple[int, ...], dtype: np.dtype[Any]):
         self._machine, self.name, self.address = machine, name, address
         self.shape, self.dtype = shape, dtype
-        self.nbytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        self.nbytes = math.prod(shape) * dtype.itemsize
 
     def numpy(self) -> npt.NDArray[Any]:
         """A copy of the content as it is now."""
@@ -216,7 +218,13 @@ class Machine:
         self.module, self._arrays = module, 0
         self._handle: ctypes.c_void_p | None = ctypes.c_void_p()
         library, text = open_library(), ctypes.c_char_p()
-        limits = Limits(threads_per_block, shared_bytes_per_block, sms, memory_bytes)
+        limits = Limits(
+            _whole("threads_per_block", threads_per_block, 2**32 - 1),
+            _whole("shared_bytes_per_block", shared_bytes_per_block, 2**32 - 1),
+            _whole("sms", sms, 2**32 - 1),
+            _whole("memory_bytes", memory_bytes, 2**64 - 1),
+        )
+        poison = _whole("poison", poison, 2**32 - 1)
         status = library.vgpu_machine_create(
             module._handle, ctypes.byref(limits), ctypes.byref(self._handle), ctypes.byref(text)
         )
@@ -234,12 +242,17 @@ class Machine:
         self, shape: int | tuple[int, ...], dtype: npt.DTypeLike = np.float32, *, name: str = "", skew: int = 0
     ) -> Array:
         """Uninitialised device memory: it reads as the poison pattern. Raises BadInput beyond `memory_bytes`."""
-        kind, shape = np.dtype(dtype), (shape,) if isinstance(shape, int) else tuple(shape)
+        kind = np.dtype(dtype)
+        if kind.hasobject:
+            raise BadInput(f"an array of dtype {kind} holds Python objects, which a kernel cannot use; take numbers")
+        shape = tuple(_whole("a size of an array", size, 2**63 - 1) for size in _sizes(shape))
         name = name or f"array{self._arrays}"
         self._arrays += 1
         array = Array(self, name, 0, shape, kind)
         address = ctypes.c_uint64()
-        self._call("vgpu_machine_allocate", name.encode(), array.nbytes, skew, ctypes.byref(address))
+        bytes_ = _whole("the bytes of an array", array.nbytes, 2**63 - 1)
+        skew = _whole("skew", skew, 2**32 - 1)
+        self._call("vgpu_machine_allocate", name.encode(), bytes_, skew, ctypes.byref(address))
         array.address = address.value
         return array
 
@@ -272,10 +285,18 @@ class Machine:
         Raises BadInput for an unknown kernel or arguments that do not fit.
         """
         declared = self.module.kernel(kernel)
+        self._require_own(args)
         params = pack_arguments(declared, args)
         request = LaunchRequest(
-            kernel.encode(), _dim3(grid), _dim3(block), shared_bytes, int(cooperative), params, len(params)
+            kernel.encode(),
+            _dim3(grid),
+            _dim3(block),
+            _whole("shared_bytes", shared_bytes, 2**32 - 1),
+            int(cooperative),
+            params,
+            len(params),
         )
+        budget = _whole("budget", budget, 2**64 - 1)
         if not 1 <= threads <= MAX_THREADS:
             raise BadInput(f"a launch runs on 1 to {MAX_THREADS} threads of the host, not {threads}")
         options = Options(
@@ -291,6 +312,11 @@ class Machine:
         text = ctypes.c_char_p()
         self._call("vgpu_machine_launch", ctypes.byref(request), ctypes.byref(options), budget, text=text)
         return LaunchReport.from_json(take(open_library(), text))
+
+    def _require_own(self, args: Sequence[Argument]) -> None:
+        for index, value in enumerate(args):
+            if isinstance(value, Array) and value._machine is not self:
+                raise BadInput(f"argument {index} is array {value.name} of another machine; copy it to this one")
 
     def close(self) -> None:
         """Frees the device memory; the machine and its arrays cannot be used afterwards."""
@@ -325,7 +351,7 @@ def pack_arguments(kernel: Kernel, args: Sequence[Argument]) -> bytes:
     for index, (parameter, value) in enumerate(zip(kernel.parameters, args, strict=True)):
         try:
             data = _pack(parameter, value)
-        except (struct.error, OverflowError, TypeError) as exc:
+        except (struct.error, OverflowError, TypeError, ValueError) as exc:
             raise BadInput(
                 f"argument {index} of {kernel.name} is {value!r}, which does not fit .{parameter.type} "
                 f"of {parameter.bytes} bytes"
@@ -352,11 +378,28 @@ def _pack(parameter: Parameter, value: Argument) -> bytes:
     return number.to_bytes(parameter.bytes, "little", signed=number < 0 or parameter.type[0] == "s")
 
 
+def _sizes(given: Any) -> tuple[Any, ...]:
+    """One number, or a sequence of numbers, as a tuple."""
+    return tuple(given) if isinstance(given, Sequence | np.ndarray) else (given,)
+
+
+def _whole(what: str, value: Any, most: int) -> int:
+    """`value` as an int; raises BadInput where C would cut it: no whole number, negative, or more than `most`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = -1
+    if not 0 <= number <= most:
+        raise BadInput(f"{what} is a whole number from 0 to {most}, not {value!r}")
+    return number
+
+
 def _dim3(size: int | Sequence[int]) -> Any:
-    given = (size,) if isinstance(size, int) else tuple(size)
-    if not 1 <= len(given) <= 3 or min(given) < 0 or max(given) >= 2**32:
-        raise BadInput(f"a grid or block is one to three numbers from 0 to 2**32 - 1, not {size!r}")
-    return (ctypes.c_uint32 * 3)(*given, *([1] * (3 - len(given))))
+    given = _sizes(size)
+    if not 1 <= len(given) <= 3:
+        raise BadInput(f"a grid or block is one to three numbers, not {size!r}")
+    numbers = [_whole("a size of a grid or block", each, 2**32 - 1) for each in given]
+    return (ctypes.c_uint32 * 3)(*numbers, *([1] * (3 - len(numbers))))
 
 
 def _kernel(data: Mapping[str, Any]) -> Kernel:

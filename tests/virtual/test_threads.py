@@ -120,3 +120,41 @@ def test_atomics_run_on_one_thread_whatever_was_asked_for() -> None:
 def test_a_number_of_threads_that_makes_no_sense_is_refused(threads: int) -> None:
     with pytest.raises(BadInput, match="threads of the host"):
         triple(threads)
+
+
+# Every block adds its fraction to the same words, in the order of blocks.
+REDUCE = """
+.version 8.0
+.target sm_90
+.address_size 64
+.visible .entry reduce(.param .u64 sums)
+{
+  .reg .b32 %r<3>;
+  .reg .f32 %f<3>;
+  .reg .b64 %rd<2>;
+  .shared .align 16 .b8 tile[16];
+  ld.param.u64 %rd1, [sums];
+  mov.u32 %r1, %ctaid.x;
+  add.u32 %r1, %r1, 1;
+  cvt.rn.f32.u32 %f1, %r1;
+  rcp.rn.f32 %f2, %f1;
+  mov.u32 %r2, tile;
+  st.shared.v4.f32 [%r2], {%f2, %f2, %f2, %f2};
+  cp.reduce.async.bulk.global.shared::cta.bulk_group.add.f32 [%rd1], [%r2], 16;
+  cp.async.bulk.commit_group;
+  cp.async.bulk.wait_group 0;
+  ret;
+}
+"""
+
+
+def test_bulk_reductions_are_added_in_the_order_of_blocks_on_any_number_of_threads() -> None:
+    expected = np.zeros(4, np.float32)
+    for block in range(BLOCKS):
+        expected += np.float32(1) / np.float32(block + 1)
+    for threads in (1, 2, 7):
+        with Machine(Module(REDUCE), memory_bytes=1 << 20) as machine:
+            sums = machine.array(np.zeros(4, np.float32))
+            report = machine.launch("reduce", grid=BLOCKS, block=1, args=[sums], budget=10**6, threads=threads)
+            assert report.faults == () and not report.needs_one_thread
+            np.testing.assert_array_equal(sums.numpy(), expected)

@@ -106,11 +106,11 @@ const Op *shfl_uniform(Warp &w, const Op *op) {
 
 }  // namespace
 
+// Not under tracking: there each lane's knowledge moves with its value, which the plain handler sees to.
 void add_uniform_shuffle(HandlerTable &quick) {
   quick[size_t(Watch::nothing)][form_shfl_b32] = shfl_uniform<Watch::nothing>;
   quick[size_t(Watch::counters)][form_shfl_b32] = shfl_uniform<Watch::counters>;
   quick[size_t(Watch::timing)][form_shfl_b32] = shfl_uniform<Watch::timing>;
-  quick[size_t(Watch::tracking)][form_shfl_b32] = shfl_uniform<Watch::tracking>;
 }
 
 }  // namespace vgpu

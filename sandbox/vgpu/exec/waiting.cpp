@@ -159,14 +159,24 @@ const Op *resolve_waiting(Warp &w) {
 
 namespace {
 
+// Lanes that have returned from a call go on in the caller, with what they returned; the others stay in the function.
+void release_call(Warp &w, Join &join, u32 lanes) {
+  const CallSite &site = w.run->program->calls[join.call];
+  const char *callee = w.frames + join.frame;
+  char *caller = w.frames + join.frame - w.run->program->functions[site.caller].frame_bytes;
+  for (const Copy &copy : site.returns) copy_words(w, callee + copy.to, caller + copy.from, copy.words, lanes);
+  join.mask &= ~lanes;             // they stay in `arrived`: joins inside the function do not wait for them
+}
+
 // Lanes that wait at the innermost join with arrivals go on without the current path.
 void release_join(Warp &w) {
-  for (u32 index = w.join; index != kNone && w.joins[index].call == kNone; index = w.joins[index].parent) {
+  for (u32 index = w.join; index != kNone; index = w.joins[index].parent) {
     Join &join = w.joins[index];
-    const u32 lanes = join.arrived & w.live & ~returned_lanes(w, join.activation);
+    const bool call = join.call != kNone;
+    const u32 lanes = join.mask & join.arrived & w.live & ~(call ? 0 : returned_lanes(w, join.activation));
     if (!lanes) continue;
-    join.mask &= ~join.arrived;
-    join.arrived = 0;
+    if (call) release_call(w, join, lanes);
+    else join.mask &= ~join.arrived, join.arrived = 0;
     return add_pending(w, join.pc, lanes, join.parent);
   }
 }

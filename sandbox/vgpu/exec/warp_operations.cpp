@@ -3,6 +3,7 @@
 #include "compare.h"
 #include "control.h"
 #include "table.h"
+#include "tracking.h"
 
 namespace vgpu {
 namespace {
@@ -50,6 +51,19 @@ u32 find_sources(const Warp &w, const Op *op, u32 *source, Find find) {
   return in_range;
 }
 
+// With tracking: a lane knows what the lane that it reads knew, if it knows whom to ask.
+void learn_shuffled(const Warp &w, const Op *op, const u32 *source) {
+  const u32 asked = known_lanes(w, op->b) & known_lanes(w, op->c) & known_lanes(w, op->v[1]);
+  const u32 given = known_lanes(w, op->a) & w.mask;
+  const u32 known = asked & lanes_where([&](u32 i) { return in_mask(given, source[i]); });
+  const auto learn = [&](u32 slot, u32 lanes) {
+    u32 &cell = known_lanes(w, slot);
+    cell = (cell & ~w.mask) | (lanes & w.mask);
+  };
+  learn(op->d, known);
+  if (op->flags & kHasD2) learn(op->v[0], asked);
+}
+
 const Op *shfl_b32(Warp &w, const Op *op) {
   const Op *elsewhere;
   if (!all_present(w, op, op->v[1], elsewhere)) return elsewhere;
@@ -61,6 +75,7 @@ const Op *shfl_b32(Warp &w, const Op *op) {
                           : find_sources(w, op, source, [](s32 lane, s32 segment, s32 shift) {
                               return (lane & segment) | (shift & ~segment);
                             });
+  if (w.known) learn_shuffled(w, op, source);
   const u32 *a = lanes_at<u32>(w, op->a);
   const u32 poison = w.run->poison;
   for (u32 i = 0; i < kWarpSize; ++i) value[i] = in_mask(w.mask, source[i]) ? a[source[i]] : poison;

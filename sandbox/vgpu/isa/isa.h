@@ -56,6 +56,8 @@ class FormFinder {
 };
 
 // Products and movmatrix: the first rows of isa/matrix.def. A lane's result depends on other lanes' registers.
-inline bool mixes_lanes(uint16_t form) { return form >= form_mma_k16_f32_f16 && form <= form_movmatrix; }
+inline bool mixes_lanes(uint16_t form) {
+  return (form >= form_mma_k16_f32_f16 && form <= form_movmatrix) || form == form_shfl_b32;
+}
 
 }  // namespace vgpu

@@ -251,14 +251,22 @@ KernelInfo describe(const ptx::Function &tree) {
   return info;
 }
 
+bool is_bulk_copy(uint16_t form) {
+  return form == form_cp_async_bulk_load || form == form_cp_async_bulk_store ||
+         form == form_cp_reduce_async_bulk_bits || form == form_cp_reduce_async_bulk_add ||
+         form == form_cp_reduce_async_bulk_add_half || form == form_cp_reduce_async_bulk_wrap ||
+         form == form_cp_reduce_async_bulk_extreme;
+}
+
 // Whether what a block does may depend on when other blocks run: it updates what they see, waits, or looks at the
-// clock.
+// clock. Bulk copies count, too: what they read and write is not noted in the claims on memory.
 bool communicates(const Program &program) {
   return std::any_of(program.ops.begin(), program.ops.end(), [](const Op &op) {
     const bool waits = op.form == form_enter_block && op.offset != 0;
     const bool clock = op.form == form_read_clock32 || op.form == form_read_clock64 ||
                        op.form == form_read_clock_high || op.form == form_nanosleep;
-    return waits || clock || op.form == form_call_host || form_row(op.form).cls == Class::global_atomic;
+    return waits || clock || is_bulk_copy(op.form) || op.form == form_call_host ||
+           form_row(op.form).cls == Class::global_atomic;
   });
 }
 
