@@ -69,7 +69,6 @@ Join *open_join(Warp &w, u32 pc, u32 call) {
 }
 
 const Op *next_path(Warp &w) {
-  w.yields = 0;
   while (w.join != kNone) {
     const u32 index = w.join;
     Join &join = w.joins[index];

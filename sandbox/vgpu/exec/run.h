@@ -79,6 +79,7 @@ struct Warp {
   const Op *resume = nullptr;      // where a warp that is not running goes on
   const Op *waiting = nullptr;     // the barrier operation
   uint32_t vote = 0;               // predicate of a bar.red
+  uint64_t came = 0;               // to the barrier: smaller is earlier
   char *frames = nullptr;          // start and end of all frames
   char *frames_end = nullptr;
   AsyncState *async = nullptr;     // what the block has begun asynchronously (pending.h)
@@ -99,7 +100,7 @@ struct Warp {
   // Fairness.
   uint32_t visits = 0;             // of heads of waiting loops, and when they began
   uint64_t visits_began = 0;
-  uint32_t yields = 0;             // turns that ended in a waiting loop, since the path last came to a join
+  uint32_t yields = 0;             // turns that ended in a waiting loop, since lanes were last let go for that
   bool spun = false;               // the last turn ended in a waiting loop
 };
 

@@ -49,11 +49,14 @@ DraftFunction begin_function(const ptx::Function &tree, uint32_t index) {
 // Writes one function's drafts as decoded operations: block heads, guards, operands.
 class Writer {
  public:
-  Writer(Program &program, const DraftFunction &function, const Flow &flow)
-      : program_(program), function_(function), flow_(flow), first_op_(program.ops.size()) {}
+  Writer(Program &program, const DraftFunction &function, const Flow &flow, std::vector<uint32_t> waiting)
+      : program_(program),
+        function_(function),
+        flow_(flow),
+        waiting_(std::move(waiting)),
+        first_op_(program.ops.size()) {}
 
   void write() {
-    waiting_ = find_waiting_loops(function_, flow_);
     head_.resize(flow_.blocks.size());
     for (uint32_t b = 0; b < flow_.blocks.size(); ++b) write_block(b);
     for (const Patch &patch : patches_) patch_targets(patch);
@@ -193,9 +196,9 @@ class Writer {
   Program &program_;
   const DraftFunction &function_;
   const Flow &flow_;
+  std::vector<uint32_t> waiting_;              // of each block: instructions of the waiting loop it heads, or 0
   size_t first_op_;                            // of this function
   std::vector<uint32_t> head_;                 // operation of each block's head
-  std::vector<uint32_t> waiting_;              // of each block: instructions of the waiting loop it heads, or 0
   std::vector<Patch> patches_;
 };
 
@@ -230,7 +233,11 @@ void lower_function(Program &program, SharedLayout &shared, FormFinder &forms, C
   code.address = uint32_t(function_address(calls.reached()[index]));
   assign_slots(function, flow, code);
   code.entry = uint32_t(program.ops.size());
-  Writer(program, function, flow).write();
+  // A function that is called through an address is taken for one that does not wait.
+  const auto callee_waits = [&](const Draft &draft) {
+    return draft.op.form == form_call && synchronises(calls.module().functions[calls.reached()[draft.op.target]]);
+  };
+  Writer(program, function, flow, find_waiting_loops(function, flow, callee_waits)).write();
   code.end = uint32_t(program.ops.size());
   program.functions.push_back(std::move(code));
 }

@@ -1,6 +1,7 @@
 // A loop may wait for another thread if a branch out of it depends on what a synchronising read in it brought: an
 // atomic, a volatile, relaxed or acquire load, a test of an mbarrier; or any load where the loop has a fence or
-// sleeps. Natural loops: https://en.wikipedia.org/wiki/Natural_loop. Finding too many costs time, never a result.
+// sleeps. A call counts as such a read if its function has one, or calls another. Natural loops:
+// https://en.wikipedia.org/wiki/Natural_loop. Finding too many costs time, never a result.
 #include "waiting_loops.h"
 
 #include <algorithm>
@@ -27,10 +28,16 @@ bool synchronises(std::string_view opcode) {
   return false;
 }
 
+constexpr uint32_t kCalleeInstructions = 200;    // allowed for a call, whose function is not lowered yet
+
+bool is_call(const Draft &draft) {
+  return draft.op.form == form_call || draft.op.form == form_call_indirect;
+}
+
 class Loop {
  public:
-  Loop(const DraftFunction &function, const Flow &flow, uint32_t head, uint32_t latch)
-      : function_(function), flow_(flow), inside_(flow.blocks.size(), false) {
+  Loop(const DraftFunction &function, const Flow &flow, const CalleeWaits &callee_waits, uint32_t head, uint32_t latch)
+      : function_(function), flow_(flow), callee_waits_(callee_waits), inside_(flow.blocks.size(), false) {
     inside_[head] = true;
     collect(latch);
   }
@@ -40,6 +47,10 @@ class Loop {
     for (uint32_t b = 0; b < inside_.size(); ++b) {
       if (inside_[b]) count += flow_.blocks[b].last - flow_.blocks[b].first + 1;
     }
+    any_draft([&](const Draft &draft) {
+      count += is_call(draft) ? kCalleeInstructions : 0;
+      return false;
+    });
     return count;
   }
 
@@ -48,11 +59,14 @@ class Loop {
     const bool fenced = any_draft([](const Draft &draft) { return draft.source && is_fence(draft.source->opcode); });
     const auto reads = [&](const Draft &draft) {
       if (!draft.source) return false;
+      if (is_call(draft)) return callee_waits_(draft);
       const std::string_view opcode = draft.source->opcode;
       return synchronises(opcode) || (fenced && token_at(opcode, 0) == "ld" && token_at(opcode, 1) != "param");
     };
     if (!any_draft(reads)) return false;
     std::vector<bool> tainted(function_.registers.size(), false);
+    const bool calls = any_draft([&](const Draft &draft) { return is_call(draft) && callee_waits_(draft); });
+    for (size_t i = 0; calls && i < tainted.size(); ++i) tainted[i] = function_.registers[i].home == Home::fixed;
     for (bool changed = true; changed;) changed = spread(tainted, reads);
     return any_draft([&](const Draft &draft) { return leaves(draft) && depends(draft, tainted); });
   }
@@ -114,21 +128,30 @@ class Loop {
 
   const DraftFunction &function_;
   const Flow &flow_;
+  const CalleeWaits &callee_waits_;
   std::vector<bool> inside_;
 };
 
 }  // namespace
 
-std::vector<uint32_t> find_waiting_loops(const DraftFunction &function, const Flow &flow) {
+bool synchronises(const ptx::Function &function) {
+  return std::any_of(function.body.begin(), function.body.end(), [](const ptx::Instruction &instruction) {
+    return synchronises(std::string_view(instruction.opcode)) || token_at(instruction.opcode, 0) == "call";
+  });
+}
+
+std::vector<uint32_t> find_waiting_loops(const DraftFunction &function, const Flow &flow,
+                                         const CalleeWaits &callee_waits) {
   std::vector<uint32_t> loops(flow.blocks.size(), 0);
-  const bool any = std::any_of(function.drafts.begin(), function.drafts.end(), [](const Draft &draft) {
+  const bool any = std::any_of(function.drafts.begin(), function.drafts.end(), [&](const Draft &draft) {
+    if (is_call(draft)) return callee_waits(draft);
     return draft.source && (synchronises(draft.source->opcode) || is_fence(draft.source->opcode));
   });
   if (!any) return loops;
   for (uint32_t latch = 0; latch < flow.blocks.size(); ++latch) {
     for (const uint32_t head : flow.blocks[latch].successors) {
       if (head > latch) continue;                        // not a jump back
-      const Loop loop(function, flow, head, latch);
+      const Loop loop(function, flow, callee_waits, head, latch);
       if (loop.may_wait()) loops[head] = std::max(loops[head], loop.instructions());
     }
   }

@@ -106,6 +106,7 @@ void LiveBlock::take_turn(Run &run, Warp &w) {
   run.reserve += run.slice;            // what is left of the turn
   run.slice = 0;
   changed_ |= w.state != WarpState::ready;
+  if (w.state == WarpState::at_barrier) w.came = ++arrivals_;
   if (run.stop.stopped) run.stop_lanes = uint32_t(__builtin_popcount(w.mask));
 }
 
@@ -140,15 +141,24 @@ LiveBlock::Outcome LiveBlock::run(Run &run) {
   return Outcome::stuck;
 }
 
-void LiveBlock::finish_waiting(uint32_t id) {
-  uint32_t voters = 0, yes = 0;
-  for (const Warp &w : warps_) {
-    if (w.state != WarpState::at_barrier || w.barrier != id) continue;
-    voters += uint32_t(__builtin_popcount(w.mask));
-    yes += uint32_t(__builtin_popcount(w.mask & w.vote));
-  }
+// The warps that wait at barrier `id`, in the order in which they came.
+std::vector<Warp *> LiveBlock::waiting_at(uint32_t id) {
+  std::vector<Warp *> found;
   for (Warp &w : warps_) {
-    if (w.state != WarpState::at_barrier || w.barrier != id) continue;
+    if (w.state == WarpState::at_barrier && w.barrier == id) found.push_back(&w);
+  }
+  std::stable_sort(found.begin(), found.end(), [](const Warp *a, const Warp *b) { return a->came < b->came; });
+  return found;
+}
+
+void LiveBlock::finish_waiting(const std::vector<Warp *> &released) {
+  uint32_t voters = 0, yes = 0;
+  for (const Warp *w : released) {
+    voters += uint32_t(__builtin_popcount(w->mask));
+    yes += uint32_t(__builtin_popcount(w->mask & w->vote));
+  }
+  for (Warp *each : released) {
+    Warp &w = *each;
     w.state = WarpState::ready;
     w.visits = w.yields = 0;
     const Op &op = *w.waiting;
@@ -165,27 +175,36 @@ void LiveBlock::finish_waiting(uint32_t id) {
   }
 }
 
-// Opens barrier `id` if everybody it waits for is there. Without a count that is every warp that has not ended.
+// Opens barrier `id` if everybody it waits for is there. Without a count that is every warp that has not ended; with one,
+// so many threads in the order in which they came, arrivals that do not wait included. The rest is of the next phase.
 bool LiveBlock::release_barrier(uint32_t id) {
-  uint32_t waiting = 0, running = 0, expected = barriers_[id].expected;
-  for (const Warp &w : warps_) {
-    running += w.state != WarpState::done;
-    if (w.state != WarpState::at_barrier || w.barrier != id) continue;
-    ++waiting;
-    expected = std::max(expected, w.barrier_threads);
+  std::vector<Warp *> waiting = waiting_at(id);
+  Barrier &barrier = barriers_[id];
+  uint32_t expected = barrier.expected;
+  for (const Warp *w : waiting) expected = std::max(expected, w->barrier_threads);
+  if (expected == 0) {
+    const auto running = std::count_if(warps_.begin(), warps_.end(),
+                                       [](const Warp &w) { return w.state != WarpState::done; });
+    if (waiting.empty() || int64_t(waiting.size()) != running) return false;
+  } else {
+    if (waiting.size() * kWarpLanes + barrier.arrived_threads < expected) return false;
+    const uint32_t missing = expected - std::min(expected, barrier.arrived_threads);
+    const size_t most = std::max<size_t>((missing + kWarpLanes - 1) / kWarpLanes, 1);
+    waiting.resize(std::min(waiting.size(), most));
+    barrier.arrived_threads += uint32_t(waiting.size()) * kWarpLanes;
+    barrier.arrived_threads -= std::min(barrier.arrived_threads, expected);
+    if (barrier.arrived_threads == 0) barrier.expected = 0;
   }
-  const bool complete =
-      expected ? waiting * kWarpLanes + barriers_[id].arrived_threads >= expected : waiting == running;
-  if (waiting == 0 || !complete) return false;
-  finish_waiting(id);
-  barriers_[id] = Barrier{};
-  if (scoreboard_) scoreboard_->barrier();
-  return true;
+  finish_waiting(waiting);
+  if (scoreboard_ && !waiting.empty()) scoreboard_->barrier();
+  return !waiting.empty();
 }
 
 bool LiveBlock::release_barriers() {
   bool any = false;
-  for (uint32_t id = 0; id < 16; ++id) any |= release_barrier(id);
+  for (uint32_t id = 0; id < 16; ++id) {
+    while (release_barrier(id)) any = true;
+  }
   return any;
 }
 

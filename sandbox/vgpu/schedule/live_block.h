@@ -31,7 +31,8 @@ class LiveBlock {
   void take_turn(Run &, Warp &);
   bool release_barriers();
   bool release_barrier(uint32_t id);
-  void finish_waiting(uint32_t id);
+  std::vector<Warp *> waiting_at(uint32_t id);
+  void finish_waiting(const std::vector<Warp *> &released);
   void report_deadlock(Run &);
 
   const Plan &plan_;
@@ -41,6 +42,7 @@ class LiveBlock {
   std::unique_ptr<Pages> frames_, known_, local_, joins_, shared_, known_memory_;
   std::unique_ptr<Scoreboard> scoreboard_;
   AsyncState async_;
+  uint64_t arrivals_ = 0;              // of warps at barriers, since the block's memory is there
   bool changed_ = false;               // in this round a warp ended or came to a barrier
 };
 
