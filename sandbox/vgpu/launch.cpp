@@ -8,7 +8,8 @@ namespace vgpu {
 std::string check_launch(const Program &program, const Launch &launch, const Limits &limits) {
   const Dim3 &block = launch.block, &grid = launch.grid, &most = program.info.max_threads;
   const uint64_t threads = block.count();
-  if (threads == 0 || !grid.x || !grid.y || !grid.z) return "a block and a grid need at least one thread in every dimension";
+  if (threads == 0 || !grid.x || !grid.y || !grid.z)
+    return "a block and a grid need at least one thread in every dimension";
   if (block.x > 1024 || block.y > 1024 || block.z > 64 || threads > limits.threads_per_block) {
     return "a block of " + std::to_string(threads) + " threads is larger than the device's limit of " +
            std::to_string(limits.threads_per_block);

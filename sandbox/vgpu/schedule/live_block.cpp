@@ -175,8 +175,9 @@ void LiveBlock::finish_waiting(const std::vector<Warp *> &released) {
   }
 }
 
-// Opens barrier `id` if everybody it waits for is there. Without a count that is every warp that has not ended; with one,
-// so many threads in the order in which they came, arrivals that do not wait included. The rest is of the next phase.
+// Opens barrier `id` if everybody it waits for is there. Without a count that is every warp that has not ended; with
+// one, so many threads in the order in which they came, arrivals that do not wait included. The rest is of the next
+// phase.
 bool LiveBlock::release_barrier(uint32_t id) {
   std::vector<Warp *> waiting = waiting_at(id);
   Barrier &barrier = barriers_[id];
