@@ -13,6 +13,11 @@ from kernelevo.virtual import Machine, Module, PtxError
 
 TEXTS = {path.stem: path.read_text() for path in sorted((Path(__file__).parent / "ptx").glob("*.ptx"))}
 BROKEN_LINES = [
+    "mov %r1, %r2;",
+    "mov;",
+    "cvt %r1, %r2;",
+    "shfl;",
+    "mbarrier;",
     "mov..u32 %r1, 0;",
     "mov. %r1, 0;",
     "mov.u32 %r1 0;",

@@ -118,6 +118,7 @@ void select_move(const Selection &s, const ptx::Instruction &instruction) {
   const std::string_view source =
       instruction.operands.size() == 2 ? instruction.operands[1].symbol : std::string_view();
   const std::string_view type = token_at(instruction.opcode, 1);
+  if (type.empty()) throw UnsupportedForm{"a move needs a type"};
   const std::string width(type.substr(1));
   uint16_t form;
   std::vector<ptx::Operand> operands = instruction.operands;
