@@ -81,14 +81,13 @@ class Run:
 
 @dataclass(frozen=True)
 class Case:
-    """One row. `waits_for` names the part of the virtual GPU that is not there yet; the row must fail until it is."""
+    """One row of the table, for each target."""
 
     source: str
     kernel: str
     shape: str
     against: str
     prepare: Callable[[], Run]
-    waits_for: str = ""
 
     @property
     def name(self) -> str:
@@ -101,7 +100,6 @@ def cases(
     against: str,
     prepare: Callable[..., Run],
     shapes: Mapping[str, tuple[Any, ...]],
-    waits_for: str = "",
 ) -> list[Case]:
     """One case for each shape: `prepare(*numbers)` with a generator seeded by the case's name as first argument."""
 
@@ -109,7 +107,7 @@ def cases(
         seed = zlib.crc32(f"{kernel} {shape}".encode())
         return lambda: prepare(np.random.default_rng(seed), *numbers)
 
-    return [Case(source, kernel, shape, against, bound(shape, numbers), waits_for) for shape, numbers in shapes.items()]
+    return [Case(source, kernel, shape, against, bound(shape, numbers)) for shape, numbers in shapes.items()]
 
 
 def normal(rng: np.random.Generator, *shape: int, dtype: npt.DTypeLike = np.float32) -> Values:
