@@ -6,7 +6,11 @@ namespace vgpu {
 
 uint32_t words_of(const ptx::Variable &variable) { return uint32_t(variable.bytes + 3) / 4; }
 
-uint32_t first_word(const DraftFunction &function, uint32_t variable) { return function.variable_word.at(variable); }
+uint32_t first_word(const DraftFunction &function, uint32_t variable) {
+  const auto found = function.variable_word.find(variable);
+  if (found != function.variable_word.end()) return found->second;
+  throw UnsupportedForm{"'" + std::string(function.tree->variables[variable].name) + "' is not a parameter"};
+}
 
 namespace {
 

@@ -9,7 +9,7 @@ namespace vgpu {
 
 std::vector<Draft> frame_param_access(const Scope &, FormFinder &, const ptx::Instruction &);
 
-// The first word of a .param variable of this function.
+// The first word of a .param variable of this function. Throws UnsupportedForm where the variable is of another space.
 uint32_t first_word(const DraftFunction &, uint32_t variable);
 
 // Words of a parameter list, in order; each parameter starts on a word of its own.
