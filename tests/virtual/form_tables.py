@@ -32,7 +32,9 @@ def document(forms: Sequence[Form], executed: Mapping[str, Sequence[str]]) -> st
 
 
 def _row(form: Form, tests: Sequence[str]) -> str:
-    test = f"[{tests[0]}](../tests/virtual/{tests[0].partition('::')[0]})" if tests else "none"
+    # What random programs reach depends on chance and on the version of hypothesis: they come last.
+    chosen = min(tests, key=lambda name: name.startswith("test_program_twins"), default="none")
+    test = f"[{chosen}](../tests/virtual/{chosen.partition('::')[0]})" if tests else chosen
     pattern = form.pattern.replace("|", r"\|")
     return f"| [`{pattern}`]({MANUAL}{form.section}) | {form.cls} | {form.slots} | {test} |\n"
 
