@@ -48,6 +48,9 @@ class Prepared:
     expected: Values
 
 
+Prepare = Callable[[Machine], Prepared]
+
+
 @dataclass(frozen=True)
 class Workload:
     """One kernel at one shape; `floor` is the speed to keep (M warp instructions/s with counters), 0 where none is."""
@@ -57,7 +60,7 @@ class Workload:
     grid: tuple[int, ...]
     block: tuple[int, ...]
     floor: int
-    prepare: Callable[[Machine], Prepared]
+    prepare: Prepare
 
 
 @dataclass(frozen=True)
@@ -131,17 +134,21 @@ def _launch(machine: Machine, workload: Workload, prepared: Prepared, setting: d
     return report.counts["warp_instructions"]
 
 
-def workloads() -> list[Workload]:
-    """Shapes and floors are those of the interpreter prototype: AVX2, counters and bounds checks, one core."""
+def workloads(times: int = 1) -> list[Workload]:
+    """Shapes and floors are those of the interpreter prototype: AVX2, counters and bounds checks, one core.
+
+    `times` multiplies the rows, and with them the blocks, of all but reduce_sum.
+    """
+    length, height, across = (times << 22), 1500 * times, 512 * times
     return [
-        Workload("saxpy", "4194304", (16384,), (256,), 106, _saxpy),
-        Workload("softmax_block", "512x4096", (512,), (256,), 69, _softmax_block),
-        Workload("softmax_naive", "512x1000", (4,), (128,), 58, _softmax_naive),
-        Workload("transpose_naive", "1500x2000", (63, 47), (32, 32), 73, _transpose),
-        Workload("transpose_shared", "1500x2000", (63, 47), (32, 8), 64, _transpose),
-        Workload("sgemm_naive", "256x256x256", (16, 16), (16, 16), 58, _sgemm(256)),
-        Workload("sgemm_tiled", "512x512x512", (4, 4), (256,), 51, _sgemm(512)),
-        Workload("hgemm_mma", "512x512x512", (8, 8), (128,), 18, _hgemm(512)),
+        Workload("saxpy", f"{length}", (length // 256,), (256,), 106, _saxpy(length)),
+        Workload("softmax_block", f"{across}x4096", (across,), (256,), 69, _softmax_block(across)),
+        Workload("softmax_naive", f"{across}x1000", (across // 128,), (128,), 58, _softmax_naive(across)),
+        Workload("transpose_naive", f"{height}x2000", (63, -(-height // 32)), (32, 32), 73, _transpose(height)),
+        Workload("transpose_shared", f"{height}x2000", (63, -(-height // 32)), (32, 8), 64, _transpose(height)),
+        Workload("sgemm_naive", f"{256 * times}x256x256", (16, 16 * times), (16, 16), 58, _sgemm(256 * times, 256)),
+        Workload("sgemm_tiled", f"{across}x512x512", (4, 4 * times), (256,), 51, _sgemm(across, 512)),
+        Workload("hgemm_mma", f"{across}x512x512", (8, 8 * times), (128,), 18, _hgemm(across, 512)),
         Workload("reduce_sum", "4194304", (256,), (256,), 0, _reduce_sum),
     ]
 
@@ -155,10 +162,13 @@ def _positive(*shape: int) -> Values:
     return np.random.default_rng(2).random(shape, np.float32) + 1
 
 
-def _saxpy(machine: Machine) -> Prepared:
-    x, y = _random(1 << 22), _positive(1 << 22)
-    result = machine.array(y)
-    return Prepared([0.5, machine.array(x), result, len(x)], result, np.float32(0.5) * x + y)
+def _saxpy(length: int) -> Prepare:
+    def prepare(machine: Machine) -> Prepared:
+        x, y = _random(length), _positive(length)
+        result = machine.array(y)
+        return Prepared([0.5, machine.array(x), result, length], result, np.float32(0.5) * x + y)
+
+    return prepare
 
 
 def _softmax(x: Values) -> Values:
@@ -166,42 +176,51 @@ def _softmax(x: Values) -> Values:
     return (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def _softmax_block(machine: Machine) -> Prepared:
-    x = _random(512, 4096)
-    result = machine.empty(x.shape)
-    return Prepared([machine.array(x), result, x.shape[1] // 4], result, _softmax(x))
-
-
-def _softmax_naive(machine: Machine) -> Prepared:
-    x = _random(512, 1000)
-    result = machine.empty(x.shape)
-    return Prepared([machine.array(x), result, *x.shape], result, _softmax(x))
-
-
-def _transpose(machine: Machine) -> Prepared:
-    x = _random(1500, 2000)
-    result = machine.empty(x.shape[::-1])
-    return Prepared([machine.array(x), result, x.shape[1], x.shape[0]], result, x.T)
-
-
-def _sgemm(size: int) -> Callable[[Machine], Prepared]:
+def _softmax_block(rows: int) -> Prepare:
     def prepare(machine: Machine) -> Prepared:
-        a, b = _positive(size, size), _positive(size, size)
-        result = machine.empty((size, size))
-        args: list[Argument] = [machine.array(a), machine.array(b), result, size, size, size]
+        x = _random(rows, 4096)
+        result = machine.empty(x.shape)
+        return Prepared([machine.array(x), result, x.shape[1] // 4], result, _softmax(x))
+
+    return prepare
+
+
+def _softmax_naive(rows: int) -> Prepare:
+    def prepare(machine: Machine) -> Prepared:
+        x = _random(rows, 1000)
+        result = machine.empty(x.shape)
+        return Prepared([machine.array(x), result, *x.shape], result, _softmax(x))
+
+    return prepare
+
+
+def _transpose(height: int) -> Prepare:
+    def prepare(machine: Machine) -> Prepared:
+        x = _random(height, 2000)
+        result = machine.empty(x.shape[::-1])
+        return Prepared([machine.array(x), result, x.shape[1], x.shape[0]], result, x.T)
+
+    return prepare
+
+
+def _sgemm(rows: int, size: int) -> Prepare:
+    def prepare(machine: Machine) -> Prepared:
+        a, b = _positive(rows, size), _positive(size, size)
+        result = machine.empty((rows, size))
+        args: list[Argument] = [machine.array(a), machine.array(b), result, rows, size, size]
         return Prepared(args, result, a @ b)
 
     return prepare
 
 
-def _hgemm(size: int) -> Callable[[Machine], Prepared]:
+def _hgemm(rows: int, size: int) -> Prepare:
     """Small multiples of 1/8: every sum is exact."""
 
     def prepare(machine: Machine) -> Prepared:
         random = np.random.default_rng(3)
-        a, b = ((random.integers(-8, 9, (size, size)) / 8).astype(np.float16) for _ in range(2))
-        result = machine.empty((size, size))
-        args: list[Argument] = [machine.array(a), machine.array(b), result, size, size, size]
+        a, b = ((random.integers(-8, 9, (many, size)) / 8).astype(np.float16) for many in (rows, size))
+        result = machine.empty((rows, size))
+        args: list[Argument] = [machine.array(a), machine.array(b), result, rows, size, size]
         return Prepared(args, result, a.astype(np.float32) @ b.astype(np.float32).T)
 
     return prepare

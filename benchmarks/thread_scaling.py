@@ -1,10 +1,11 @@
 """How much faster a launch of independent blocks ends on several host threads: wall time of one thread over that of N.
 
-    python benchmarks/thread_scaling.py [--threads 2] [--repeats 7] [--json] [--record]
+    python benchmarks/thread_scaling.py [--threads 2] [--times 1 8] [--repeats 7] [--json] [--record]
 
-The kernels of interpreter_speed.py whose blocks do not use atomics, with counters and bounds checks. Launches on one
-and on N threads alternate; the figure is the ratio of the best wall times, and beside it the CPU time of N threads over
-that of one, which is what noticing overlaps costs. --record writes benchmarks/results/thread_scaling.json.
+The kernels of interpreter_speed.py whose blocks do not use atomics, with counters and bounds checks, as they are and
+with eight times the blocks: the first launches take some ten milliseconds, of which starting threads is a part. Those
+on one and on N threads alternate; the figure is the ratio of the best wall times, and beside it the CPU time of N
+threads over that of one, which is what noticing overlaps costs. --record writes benchmarks/results/thread_scaling.json.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def main() -> int:
     options = _options()
     toolkit = find_toolkit()
     rows = []
-    for workload in workloads():
+    for workload in [each for times in options.times for each in workloads(times)]:
         if workload.kernel != "reduce_sum":
             text = (HERE / "kernels" / f"{workload.kernel}.cu").read_text()
             module = Module(compile_ptx(toolkit, text, f"{workload.kernel}.cu"))
@@ -62,6 +63,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2, help="host threads that are compared with one")
+    parser.add_argument("--times", type=int, nargs="+", default=[1, 8], help="sizes: times the rows of the workloads")
     parser.add_argument("--repeats", type=int, default=7, help="timed launches of each kernel and number of threads")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--record", action="store_true", help=f"write {RESULT.relative_to(HERE.parent)}")
@@ -103,10 +105,10 @@ def _launch(machine: Machine, workload: Workload, prepared: Prepared, threads: i
 
 
 def _table(rows: list[Row], threads: int) -> str:
-    lines = [f"{'kernel':17}{'shape':13}{'1 thread ms':>12}{f'{threads} ms':>8}{'speed-up':>10}{'CPU time':>10}"]
+    lines = [f"{'kernel':17}{'shape':15}{'1 thread ms':>12}{f'{threads} ms':>8}{'speed-up':>10}{'CPU time':>10}"]
     for row in rows:
         lines.append(
-            f"{row.kernel:17}{row.shape:13}{row.one * 1e3:12.1f}{row.several * 1e3:8.1f}{row.one / row.several:9.2f}x"
+            f"{row.kernel:17}{row.shape:15}{row.one * 1e3:12.1f}{row.several * 1e3:8.1f}{row.one / row.several:9.2f}x"
             f"{row.cpu_several / row.cpu_one:9.2f}x"
         )
     return "\n".join(lines)

@@ -10,7 +10,6 @@
 #include "exec/run.h"
 #include "memory/address_tally.h"
 #include "memory/arena.h"
-#include "memory/claims.h"
 #include "observe/cache.h"
 
 namespace vgpu {
@@ -24,7 +23,6 @@ struct HostState {
   const Timing &timing;
   // Frames of functions in which some lanes of a warp wait while others run elsewhere: by warp and activation.
   std::map<std::pair<const Warp *, uint32_t>, std::vector<char>> kept_frames;
-  Claims *claims;                  // null where nobody asked for them
 };
 
 constexpr size_t kPrintedCap = 1 << 16;

@@ -3,6 +3,7 @@
 
 #include "loaded_module.h"
 #include "memory/arena.h"
+#include "memory/claims.h"
 #include "observe/cache.h"
 
 namespace vgpu {
@@ -15,6 +16,7 @@ struct LaunchContext {
   uint32_t poison;
   uint64_t grid_id;
   CacheModel *caches;              // null without Options::caches
+  ClaimPool &claims;
 };
 
 LaunchReport run_launch(const LaunchContext &, const Program &, const Launch &, const Options &, Budget);

@@ -62,7 +62,8 @@ struct Machine::State {
   State(std::shared_ptr<const LoadedModule> loaded, const Limits &given)
       : module(std::move(loaded)),
         limits(given),
-        arena(module->image.end - kGlobalBase + kGuardBand, given.memory_bytes) {}
+        arena(module->image.end - kGlobalBase + kGuardBand, given.memory_bytes),
+        claims(arena) {}
 
   void place_variables();
   void write_relocations(const Placed &);
@@ -71,6 +72,7 @@ struct Machine::State {
   std::shared_ptr<const LoadedModule> module;
   Limits limits;
   Arena arena;
+  ClaimPool claims;                          // of launches on several threads
   uint32_t poison = 0xdeadbeef;
   uint64_t launches = 0;
   bool all_tracked = true;                   // false: some launch wrote without tracking
@@ -183,7 +185,7 @@ LaunchReport Machine::launch(const Launch &launch, const Options &options, Budge
     std::memcpy(state_->arena.host(kWorkspaceAddress), workspace, sizeof workspace);
   }
   const LaunchContext context{*state_->module, state_->limits, state_->arena, state_->poison, state_->launches++,
-                              state_->caches_for(options)};
+                              state_->caches_for(options), state_->claims};
   return run_launch(context, *program, launch, options, budget);
 }
 

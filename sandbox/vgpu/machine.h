@@ -112,8 +112,8 @@ struct LaunchReport {
   Counts counts;
   std::vector<LineCounts> lines;  // only with Options::lines
   std::string printed;            // output of printf, capped
-  // Only with Options::threads > 1: blocks read or wrote what others wrote, or the budget ran out, so that the order of
-  // blocks decides the outcome. Launch again on one thread, from the memory as it was before.
+  // Only with Options::threads > 1: blocks read or wrote what others wrote, or the launch stopped, so that the order of
+  // blocks decides what memory holds. Launch again on one thread, from the memory as it was before.
   bool needs_one_thread = false;
 };
 

@@ -113,7 +113,7 @@ inline bool prepare_request(Warp &w, const Op *op, Lanes64 &address, u32 bytes, 
   const OpCounts &memory = counts_of(w, op);
   const u64 size = !windowed ? memory.size : S == Space::shared ? w.run->shared_bytes : w.run->local_stride;
   const Shape shape = shape_of(address, bytes, windowed ? 0 : memory.low, size);
-  request = {address.at, w.mask, bytes, pattern_of(shape, w.mask)};
+  request = {address.at, w.mask, bytes, pattern_of(shape, w.mask), !windowed && !(shape.outside >> 63)};
   if (shape.low_bits & (bytes - 1)) return misaligned(w, op, S, address, bytes);
   if (!(shape.outside >> 63)) return true;
   return windowed ? check_window(w, op, S, address, bytes, size) : check_extents(w, op, address, bytes, writes);

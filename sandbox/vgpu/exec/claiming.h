@@ -1,6 +1,7 @@
 // Counts, and notes which words of global memory are read and written (memory/claims.h).
 #pragma once
 
+#include "claim_notes.h"
 #include "rows.h"
 
 namespace vgpu {
@@ -10,68 +11,78 @@ struct WatchClaims : WatchCounters {
 
   static void global(Warp &w, const Op *op, Access access, const Request &r) {
     WatchCounters::global(w, op, access, r);
-    Run &run = *w.run;
-    if (r.pattern == Pattern::uniform) return note(run, access, r.address[0], r.bytes);
-    if (r.pattern == Pattern::strided) return note(run, access, r.address[0], kWarpSize * r.bytes);
-    if (access == Access::load && only_read(run, r)) return;
-    if (r.bytes <= 4) return note_words(run, access, r);
-    for (u32 rest = r.mask; rest; rest &= rest - 1) note(run, access, r.address[first_lane(rest)], r.bytes);
+    const Run &run = *w.run;
+    if (access == Access::load && r.together && is_only_read(w, op)) return;
+    if (r.pattern == Pattern::uniform) return note_element(run, access, r.address[0], r.bytes);
+    if (r.pattern == Pattern::strided) return note_stretch(run, access, r.address[0], kWarpSize * r.bytes);
+    for (u32 rest = r.mask; rest; rest &= rest - 1) note_element(run, access, r.address[first_lane(rest)], r.bytes);
   }
 
-  static void claim_rows(Run &run, Access access, const Rows &rows, u32 bytes) {
-    claim_row(run, access, rows.first, rows.step, bytes);
-    if (!rows.is_same_row()) claim_row(run, access, rows.second, rows.step, bytes);
+  // Rows that lie in the allocation that the operation met last.
+  static void claim_rows(Warp &w, const Op *op, Access access, const Rows &rows, u32 bytes) {
+    if (access == Access::load && is_only_read(w, op)) return;
+    open_box(w, op, access, rows, bytes);
+  }
+
+  static void prefetch_claims(const Run &run, u64 address) {
+    __builtin_prefetch(run.claims + (address - kGlobalBase) / kClaimPage, 1);
   }
 
  private:
-  static void claim_row(Run &run, Access access, u64 first, u64 step, u32 bytes) {
-    if (step == 0) return note(run, access, first, bytes);
-    if (step == bytes) return note(run, access, first, kRow * bytes);
-    for (u32 i = 0; i < kRow; ++i) note(run, access, first + i * step, bytes);
-  }
-
-  static ClaimPage &page_at(Run &run, u64 page) {
-    ClaimPage *found = run.claims[page];
-    return found ? *found : *run.claim_call(run, page);
-  }
-
-  // Whether all lanes read one allocation that nobody is known to write; that it was read is then all that is noted.
-  static bool only_read(Run &run, const Request &r) {
-    u64 low = r.address[0], high = r.address[0];
-    for (u32 i = 1; i < kWarpSize; ++i) {
-      low = r.address[i] < low ? r.address[i] : low;
-      high = r.address[i] > high ? r.address[i] : high;
+  // Where the next warp, the next turn of a loop or the next operation of an unrolled one goes on beside these rows, a
+  // box grows; it is noted when another takes its place.
+  static void open_box(Warp &w, const Op *op, Access access, const Rows &rows, u32 bytes) {
+    const Run &run = *w.run;
+    const ClaimBox box = box_of(rows, access, bytes);
+    if (box.stretches == 0) return note_rows(run, access, rows, bytes);
+    const u32 own = u32(op - run.ops);
+    u32 &recent = w.run->recent_box[access == Access::store], &used = run.claim_boxes[own].used;
+    if (extend(run.claim_boxes[used], box)) return;
+    if (extend(run.claim_boxes[recent], box)) {
+      used = recent;
+      return;
     }
-    u32 index = 0;
-    while (index < run.extent_count && run.extents[index].high <= low) ++index;
-    if (index == run.extent_count || high + r.bytes > run.extents[index].high) return false;
-    if (run.extent_claims[index] & kExtentWritten) return false;
-    run.extent_claims[index] |= kExtentRead;
+    note_box(run, run.claim_boxes[own]);
+    run.claim_boxes[own] = box;
+    used = recent = own;
+  }
+
+  static bool extend(ClaimBox &open, const ClaimBox &box) {
+    if (open.first + open.bytes != box.first || open.stretches != box.stretches || open.step != box.step) return false;
+    if (open.access != box.access) return false;
+    open.bytes += box.bytes;
     return true;
   }
 
-  static void note_words(Run &run, Access access, const Request &r) {
-    for (u32 rest = r.mask; rest; rest &= rest - 1) {
-      const u64 word = (r.address[first_lane(rest)] - kGlobalBase) >> 2;
-      ClaimPage &page = page_at(run, word / (kClaimPage / 4));
-      const u64 bit = u64(1) << (word % 64);
-      (access == Access::load ? page.reads : page.writes)[word % (kClaimPage / 4) / 64] |= bit;
+  // No stretches: the rows are not a box.
+  static ClaimBox box_of(const Rows &rows, Access access, u32 bytes) {
+    if (rows.step == bytes) {
+      if (rows.is_one_row()) return {rows.first, 0, kWarpSize * bytes, 1, access, 0};
+      return {rows.first, rows.second - rows.first, kRow * bytes, 2, access, 0};
     }
+    if (rows.is_one_row()) return {rows.first, rows.step, bytes, rows.step ? kWarpSize : 1, access, 0};
+    return {};
   }
 
-  // [address, address + bytes), page by page, 64 words at a time.
-  static void note(Run &run, Access access, u64 address, u32 bytes) {
-    u64 word = (address - kGlobalBase) >> 2;
-    const u64 last = (address - kGlobalBase + bytes - 1) >> 2;
-    while (word <= last) {
-      ClaimPage &page = page_at(run, word / (kClaimPage / 4));
-      const u32 cell = u32(word % (kClaimPage / 4)) / 64, first = u32(word % 64);
-      const u64 count = last - word + 1 < 64 - first ? last - word + 1 : 64 - first;
-      const u64 bits = (count == 64 ? ~u64(0) : (u64(1) << count) - 1) << first;
-      if (access != Access::store) page.reads[cell] |= bits;
-      if (access != Access::load) page.writes[cell] |= bits;
-      word += count;
-    }
+  static void note_rows(const Run &run, Access access, const Rows &rows, u32 bytes) {
+    for (u32 i = 0; i < kRow; ++i) note_element(run, access, rows.first + i * rows.step, bytes);
+    for (u32 i = 0; i < kRow; ++i) note_element(run, access, rows.second + i * rows.step, bytes);
+  }
+
+  // Whether the allocation that the operation met last is one that the kernel does not seem to write; that it was read
+  // is then all that is noted, once.
+  static bool is_only_read(Warp &w, const Op *op) {
+    const u64 low = counts_of(w, op).low;
+    const u64 known = w.run->read_alone[op - w.run->ops];
+    return known == low || (known != ~low && find_out_whether_only_read(*w.run, op, low));
+  }
+
+  static bool find_out_whether_only_read(Run &run, const Op *op, u64 low) {
+    uint8_t &claim = run.extent_claims[extent_at(run, low, 1) - run.extents];
+    const bool written = claim & kExtentWritten;
+    if (!written) claim |= kExtentRead;
+    run.read_alone[op - run.ops] = written ? ~low : low;
+    return !written;
   }
 };
 

@@ -63,9 +63,16 @@ bool differs_by_lane(Special what) {
          (what >= Special::lanemask_eq && what <= Special::lanemask_gt);
 }
 
-void put(const Preload &preload, char *slot, u32 lane, u64 value) {
-  if (preload.bytes == 8) reinterpret_cast<u64 *>(slot)[lane] = value;
-  else reinterpret_cast<u32 *>(slot)[lane] = u32(value);
+template <class T>
+void fill_lanes(const Run &run, const Warp &w, const Preload &preload, char *slot) {
+  T lanes[kWarpSize];
+  if (differs_by_lane(preload.what)) {
+    for (u32 i = 0; i < kWarpSize; ++i) lanes[i] = T(lane_value(run, w, preload, i));
+  } else {
+    const T value = T(uniform_value(run, w, preload));
+    for (T &lane : lanes) lane = value;
+  }
+  std::memcpy(slot, lanes, sizeof lanes);
 }
 
 void fill(const Run &run, const Warp &w, const Preload &preload, char *frame) {
@@ -75,12 +82,8 @@ void fill(const Run &run, const Warp &w, const Preload &preload, char *frame) {
     std::memcpy(slot, &bits, 4);
     return;
   }
-  if (!differs_by_lane(preload.what)) {
-    const u64 value = uniform_value(run, w, preload);
-    for (u32 i = 0; i < kWarpSize; ++i) put(preload, slot, i, value);
-    return;
-  }
-  for (u32 i = 0; i < kWarpSize; ++i) put(preload, slot, i, lane_value(run, w, preload, i));
+  if (preload.bytes == 8) fill_lanes<u64>(run, w, preload, slot);
+  else fill_lanes<u32>(run, w, preload, slot);
 }
 
 bool differs_by_block(Special what) {

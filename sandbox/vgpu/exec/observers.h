@@ -15,6 +15,7 @@ struct Request {
   u32 mask;
   u32 bytes;                // of one lane
   Pattern pattern;
+  bool together = false;    // known to lie in the allocation that the operation met last
 };
 
 struct WatchNothing {

@@ -27,7 +27,7 @@ inline void count_request(Warp &w, const Op *op, Access access, const Rows &rows
   counts.requests += 1;
   counts.pieces += S == Space::shared ? count_row_wavefronts(rows, bytes) : count_row_sectors(rows, bytes);
   if constexpr (W::kind == Watch::claims) {
-    if (S != Space::shared) W::claim_rows(*w.run, access, rows, bytes);
+    if (S != Space::shared) W::claim_rows(w, op, access, rows, bytes);
   }
   if (W::kind != Watch::timing || S == Space::shared) return;
   Lanes64 address;
@@ -36,15 +36,18 @@ inline void count_request(Warp &w, const Op *op, Access access, const Rows &rows
 }
 
 // Host memory is far away, and a loop's requests go on as they began: the next one is fetched while this one is served.
+template <class W, Access access>
 inline void prefetch_next(Warp &w, const Op *op, const Rows &rows) {
   u64 &last = counts_of(w, op).executed;       // free in an operation that is no head of a block
   const u64 further = rows.first - last;
   last = rows.first;
+  constexpr int kWrites = access == Access::store;
   const char *first = w.run->bias + rows.first + further, *second = w.run->bias + rows.second + further;
-  __builtin_prefetch(first);
-  __builtin_prefetch(first + 64);
-  __builtin_prefetch(second);
-  __builtin_prefetch(second + 64);
+  __builtin_prefetch(first, kWrites);
+  __builtin_prefetch(first + 64, kWrites);
+  __builtin_prefetch(second, kWrites);
+  __builtin_prefetch(second + 64, kWrites);
+  if constexpr (W::kind == Watch::claims && access == Access::store) W::prefetch_claims(*w.run, rows.first + further);
 }
 
 template <Space S>
@@ -76,7 +79,7 @@ const Op *load_rows(Warp &w, const Op *op) {
   Rows rows;
   if (!find_good_rows<W, S>(w, op, bytes, rows)) return plain<W>(w, op);
   count_request<W, S>(w, op, Access::load, rows, bytes);
-  if (S == Space::global) prefetch_next(w, op, rows);
+  if (S == Space::global) prefetch_next<W, Access::load>(w, op, rows);
   if (W::kind == Watch::tracking) track_load<S>(w, op, rows, bytes);
   read_parts<T>(w, op, row_base<S>(w), rows, bytes);
   return op + 1;
@@ -88,6 +91,7 @@ const Op *store_rows(Warp &w, const Op *op) {
   Rows rows;
   if (!find_good_rows<W, S>(w, op, bytes, rows)) return plain<W>(w, op);
   count_request<W, S>(w, op, Access::store, rows, bytes);
+  if (S == Space::global) prefetch_next<W, Access::store>(w, op, rows);
   if (W::kind == Watch::tracking) track_store<S>(w, op, rows, bytes);
   write_parts<T>(w, op, row_base<S>(w), rows, bytes);
   return op + 1;

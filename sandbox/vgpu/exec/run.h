@@ -47,14 +47,18 @@ struct Join {
 // Lanes that wait for their turn (or for other lanes; then `live` tells who had not exited when they began to wait).
 struct Path { uint32_t pc, mask, join, live; };
 
-// Words of one page of global memory that were read and written, a bit for each (memory/claims.h).
-constexpr uint64_t kClaimPage = 4096;
-constexpr uint32_t kClaimWords = kClaimPage / 4 / 64;
-// Of an allocation: parts of the launch write it; some lanes read it without a note of the words.
+// Words of one page of global memory that were read and written, a bit for each (memory/claims.h): a cache line.
+constexpr uint64_t kClaimPage = 1024;
+constexpr uint32_t kClaimCells = kClaimPage / 4 / 64;
+struct alignas(64) ClaimPage { uint64_t reads[kClaimCells], writes[kClaimCells]; };
+// Of an allocation: the kernel may write it; it is read without a note of the words.
 constexpr uint8_t kExtentWritten = 1, kExtentRead = 2;
-struct ClaimPage { uint64_t reads[kClaimWords] = {}, writes[kClaimWords] = {}; };
 
 enum class Access : uint8_t { load, store, atomic };
+
+// Words that are claimed: stretches of `bytes` bytes, `step` bytes from start to start. Each operation has one; `used` is
+// the operation whose box it extended last.
+struct ClaimBox { uint64_t first, step, bytes; uint32_t stretches; Access access; uint32_t used; };
 
 constexpr uint32_t kWarpLanes = 32;
 
@@ -104,7 +108,8 @@ struct Warp {
   bool spun = false;               // the last turn ended in a waiting loop
 };
 
-struct Barrier { uint32_t arrived_threads = 0, waiting_warps = 0, expected = 0; };
+// Threads that have arrived without waiting, and how many it waits for in all (0: every warp of the block).
+struct Barrier { uint32_t arrived_threads = 0, expected = 0; };
 
 struct Stop {
   bool stopped = false;
@@ -123,8 +128,6 @@ using ActivationCall = void (*)(Run &, Warp &, uint32_t activation);
 using HostCall = bool (*)(Run &, Warp &, const Op *);
 // Asks the cache model where a global request is served; returns the cycles until its result is there.
 using CacheCall = uint32_t (*)(Run &, Access access, const uint64_t *address, uint32_t mask, uint32_t bytes);
-// The page of claims that is not there yet.
-using ClaimCall = ClaimPage *(*)(Run &, uint64_t page);
 // `updates` atomic updates of one global address happened.
 using TallyCall = void (*)(Run &, uint64_t address, uint64_t updates);
 
@@ -165,9 +168,14 @@ struct Run {
   HostCall host_call = nullptr;
   TallyCall tally_call = nullptr;
   CacheCall cache_call = nullptr;
-  ClaimCall claim_call = nullptr;
-  ClaimPage **claims = nullptr;    // by page from kGlobalBase
+  ClaimPage *claims = nullptr;     // by page from kGlobalBase
+  uint8_t *claimed = nullptr;      // of each page: 1 where there is a claim
   uint8_t *extent_claims = nullptr;
+  // Of each operation, for the allocation it read last: its start, where reads of it need no further notes; the start's
+  // complement, where they do.
+  uint64_t *read_alone = nullptr;
+  ClaimBox *claim_boxes = nullptr;         // of each operation: what is not noted yet
+  uint32_t recent_box[2] = {0, 0};         // the operation that opened one last, by a load and by a store
   void *host = nullptr;
 };
 

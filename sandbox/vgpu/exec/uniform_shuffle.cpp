@@ -110,6 +110,7 @@ const Op *shfl_uniform(Warp &w, const Op *op) {
 void add_uniform_shuffle(HandlerTable &quick) {
   quick[size_t(Watch::nothing)][form_shfl_b32] = shfl_uniform<Watch::nothing>;
   quick[size_t(Watch::counters)][form_shfl_b32] = shfl_uniform<Watch::counters>;
+  quick[size_t(Watch::claims)][form_shfl_b32] = shfl_uniform<Watch::claims>;
   quick[size_t(Watch::timing)][form_shfl_b32] = shfl_uniform<Watch::timing>;
 }
 

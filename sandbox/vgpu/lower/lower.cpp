@@ -8,6 +8,7 @@
 #include "select.h"
 #include "slots.h"
 #include "stack.h"
+#include "stores.h"
 #include "waiting_loops.h"
 #include "wide.h"
 
@@ -223,6 +224,7 @@ void lower_function(Program &program, SharedLayout &shared, FormFinder &forms, C
     if (calls.module().functions[each].defined) calls.reach(each);
   }
   add_final_return(function);
+  if (index == 0) program.stores = find_stores(function);
   Flow flow = find_blocks(function);
   find_reconvergence(flow);
   // From here every register has a life time; next it gets a place.

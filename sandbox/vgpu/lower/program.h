@@ -111,6 +111,12 @@ struct Uses {
 
 struct SharedVariable { std::string name; uint32_t offset, bytes; };
 
+// Where the entry's stores to global memory go, as far as the text tells.
+struct Stores {
+  std::vector<uint32_t> params;              // offsets of parameters that an address is computed from
+  bool anywhere = false;                     // an address comes from none, or a function may store
+};
+
 struct Program {
   KernelInfo info;
   std::vector<Op> ops;
@@ -128,6 +134,7 @@ struct Program {
   Dim3 cluster{1, 1, 1};                     // blocks of a cluster that the kernel asks for, and where
   uint32_t cluster_line = 0;
   bool has_calls = false;
+  Stores stores;
   bool communicates = false;                 // blocks may see what other blocks of the launch do
 };
 

@@ -16,7 +16,8 @@ constexpr uint64_t kSlack = 16;   // bytes of the map of known bytes that a read
 
 }  // namespace
 
-Pages::Pages(uint64_t bytes, Start start) : data_(nullptr), bytes_(std::max<uint64_t>(bytes, 4096)) {
+Pages::Pages(uint64_t bytes, Start start)
+    : data_(nullptr), bytes_(std::max<uint64_t>(bytes, 4096)), large_(start == Start::closed) {
   void *made = mmap(nullptr, bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (made == MAP_FAILED) throw std::bad_alloc();
   data_ = static_cast<char *>(made);
@@ -26,6 +27,7 @@ void Pages::open(uint64_t bytes) {
   bytes = std::min((bytes + kOpenStep - 1) / kOpenStep * kOpenStep, bytes_);
   if (bytes <= opened_) return;
   if (mprotect(data_, bytes, PROT_READ | PROT_WRITE) != 0) throw std::bad_alloc();
+  if (large_) madvise(data_, bytes, MADV_HUGEPAGE);      // only a wish
   opened_ = bytes;
 }
 Pages::~Pages() { munmap(data_, bytes_); }

@@ -29,6 +29,7 @@ class Pages {
  private:
   char *data_;
   uint64_t bytes_, opened_ = 0;
+  bool large_;                      // wants large pages of the host
 };
 
 struct Allocation { std::string name; Extent extent; };
@@ -55,6 +56,7 @@ class Arena {
   // The allocation whose end or start is nearest, or null if there is none.
   const Allocation *nearest(uint64_t address) const;
   uint64_t bytes() const { return end_ - kGlobalBase; }     // from kGlobalBase to the end of the last allocation
+  uint64_t reserved() const { return pages_.bytes(); }      // the most that bytes() can become
   const std::vector<Extent> &extents() const { return extents_; }
 
  private:

@@ -1,68 +1,82 @@
 #include "claims.h"
 
-namespace vgpu {
+#include <cstring>
 
-ClaimPage *Claims::add_page(uint64_t page) {
-  std::unique_ptr<ClaimPage> made;
-  if (free_.empty()) {
-    made = std::make_unique<ClaimPage>();
-  } else {
-    made = std::move(free_.back());
-    free_.pop_back();
-    *made = ClaimPage{};
+namespace vgpu {
+namespace {
+
+// Pages of claims for `bytes` of global memory, in whole words of Claims::touched_.
+uint64_t pages_for(uint64_t bytes) { return bytes / kClaimPage / 8 * 8 + 8; }
+
+}  // namespace
+
+Claims::Claims(const Arena &arena)
+    : arena_(arena),
+      pages_(pages_for(arena.reserved()) * sizeof(ClaimPage), Pages::Start::closed),
+      touched_(pages_for(arena.reserved()), Pages::Start::closed) {}
+
+// Visits every touched page, and forgets that it was.
+template <class Visit>
+void Claims::take_touched(Visit visit) {
+  for (uint64_t first = 0; first < pages_for(arena_.bytes()); first += 8) {
+    uint64_t eight;
+    std::memcpy(&eight, touched() + first, sizeof eight);
+    if (eight == 0) continue;
+    for (uint64_t page = first; page < first + 8; ++page) {
+      if (touched()[page]) visit(page);
+    }
+    std::memset(touched() + first, 0, sizeof eight);
   }
-  pages_[page] = made.get();
-  touched_.push_back(page);
-  storage_.push_back(std::move(made));
-  return pages_[page];
+}
+
+void Claims::begin(const std::vector<bool> &written) {
+  pages_.open(pages_for(arena_.bytes()) * sizeof(ClaimPage));
+  touched_.open(pages_for(arena_.bytes()));
+  take_touched([this](uint64_t page) { pages()[page] = ClaimPage{}; });
+  extents_.clear();
+  for (const bool each : written) extents_.push_back(each ? kExtentWritten : 0);
 }
 
 bool Claims::absorb(Claims &later) {
   uint64_t conflicts = 0;
-  for (const uint64_t page : later.touched_) {
-    const ClaimPage &theirs = *later.pages_[page];
-    ClaimPage &ours = pages_[page] ? *pages_[page] : *add_page(page);
-    for (uint32_t i = 0; i < kClaimWords; ++i) {
-      conflicts |= (theirs.writes[i] & (ours.reads[i] | ours.writes[i])) | (theirs.reads[i] & ours.writes[i]);
-      ours.reads[i] |= theirs.reads[i];
-      ours.writes[i] |= theirs.writes[i];
+  later.take_touched([&](uint64_t page) {
+    ClaimPage &theirs = later.pages()[page], &ours = pages()[page];
+    for (uint32_t cell = 0; cell < kClaimCells; ++cell) {
+      conflicts |= theirs.writes[cell] & (ours.reads[cell] | ours.writes[cell]);
+      conflicts |= theirs.reads[cell] & ours.writes[cell];
+      ours.reads[cell] |= theirs.reads[cell];
+      ours.writes[cell] |= theirs.writes[cell];
     }
-    later.pages_[page] = nullptr;
-  }
+    theirs = ClaimPage{};
+    touched()[page] = 1;
+  });
   for (size_t i = 0; i < extents_.size(); ++i) extents_[i] |= later.extents_[i];
-  for (auto &each : later.storage_) later.free_.push_back(std::move(each));
-  later.storage_.clear();
-  later.touched_.clear();
   return conflicts == 0;
 }
 
-std::vector<bool> Claims::written(const Arena &arena) const {
-  const std::vector<Extent> &extents = arena.extents();
-  std::vector<bool> found(extents.size());
-  for (const uint64_t page : touched_) {
-    for (uint32_t cell = 0; cell < kClaimWords; ++cell) {
-      if (pages_[page]->writes[cell] == 0) continue;
-      // 256 bytes: guard bands keep a second allocation out of them.
-      const uint64_t low = kGlobalBase + page * kClaimPage + cell * 256;
-      for (size_t i = 0; i < extents.size(); ++i) {
-        if (low < extents[i].high && low + 256 > extents[i].low) found[i] = true;
-      }
+// Guard bands keep a second allocation out of the 256 bytes of a cell.
+bool Claims::is_written(const Extent &extent) const {
+  if (extent.low == extent.high) return false;
+  const uint64_t first = (extent.low - kGlobalBase) / 256, last = (extent.high - kGlobalBase - 1) / 256;
+  for (uint64_t page = first / kClaimCells; page <= last / kClaimCells; ++page) {
+    if (!touched()[page]) continue;
+    for (uint64_t cell = page * kClaimCells; cell < (page + 1) * kClaimCells; ++cell) {
+      if (cell >= first && cell <= last && pages()[page].writes[cell % kClaimCells]) return true;
     }
   }
-  return found;
+  return false;
 }
 
-void Claims::learn_written(const Arena &arena) {
-  const std::vector<bool> found = written(arena);
-  for (size_t i = 0; i < found.size(); ++i) extents_[i] |= found[i] ? kExtentWritten : 0;
-}
-
-bool Claims::reads_are_known(const Arena &arena) const {
-  const std::vector<bool> found = written(arena);
-  for (size_t i = 0; i < found.size(); ++i) {
-    if (found[i] && (extents_[i] & kExtentRead)) return false;
+bool Claims::reads_are_known() const {
+  for (size_t i = 0; i < extents_.size(); ++i) {
+    if (extents_[i] == kExtentRead && is_written(arena_.extents()[i])) return false;
   }
   return true;
+}
+
+Claims &ClaimPool::get(size_t index) {
+  while (claims_.size() <= index) claims_.push_back(std::make_unique<Claims>(arena_));
+  return *claims_[index];
 }
 
 }  // namespace vgpu

@@ -15,8 +15,13 @@ constexpr uint64_t kPoisonPage = 4096;   // bytes of a block's fresh memory that
 constexpr uint32_t kIdle = 64;           // a block is stuck after so many rounds without an event ...
 constexpr uint32_t kSpinningRound = 32;  // ... of which one counts for so many if every turn ended in a waiting loop
 
+// Writes whole words, also where `bytes` ends within one.
 void poison_words(const Run &run, char *memory, uint64_t bytes) {
-  for (uint64_t i = 0; i < bytes; i += 4) std::memcpy(memory + i, &run.poison, 4);
+  uint32_t sixteen[16];
+  std::fill(std::begin(sixteen), std::end(sixteen), run.poison);
+  uint64_t at = 0;
+  for (; at + sizeof sixteen <= bytes; at += sizeof sixteen) std::memcpy(memory + at, sixteen, sizeof sixteen);
+  for (; at < bytes; at += 4) std::memcpy(memory + at, sixteen, 4);
 }
 
 }  // namespace

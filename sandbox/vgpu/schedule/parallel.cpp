@@ -2,15 +2,17 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <exception>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 namespace vgpu {
 namespace {
 
-constexpr uint64_t kParts = 64;
+constexpr uint64_t kPartsOfThread = 16;
 
 void add(OpCounts &to, const OpCounts &from) {
   to.executed += from.executed;
@@ -21,58 +23,100 @@ void add(OpCounts &to, const OpCounts &from) {
   to.wavefronts += from.wavefronts;
 }
 
+// Allocations that the kernel may write: those that its parameters point to, as far as they reach a store. A guess that
+// is wrong costs time or asks for one thread, never a result.
+std::vector<bool> find_written(const Plan &plan) {
+  const std::vector<Extent> &extents = plan.context.arena.extents();
+  std::vector<bool> written(extents.size(), plan.program.stores.anywhere);
+  for (const uint32_t offset : plan.program.stores.params) {
+    uint64_t address;
+    std::memcpy(&address, plan.launch.params.data() + offset, sizeof address);
+    for (size_t i = 0; i < extents.size(); ++i) {
+      if (address >= extents[i].low && address < extents[i].high) written[i] = true;
+    }
+  }
+  return written;
+}
+
+// Hands out the parts. Each thread has a stretch of its own, because neighbouring blocks tend to write to the same lines
+// of the host's caches; one that has no more takes from the stretch of another.
+class Parts {
+ public:
+  Parts(size_t count, size_t threads) : count_(count), next_(threads) {
+    for (size_t i = 0; i < threads; ++i) next_[i] = begin_of(i);
+  }
+  size_t threads() const { return next_.size(); }
+
+  // The next part for a thread; none when all are taken.
+  std::optional<size_t> take(size_t thread) {
+    for (size_t i = 0; i < threads(); ++i) {
+      const size_t from = (thread + i) % threads(), part = next_[from]++;
+      if (part < begin_of(from + 1)) return part;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  size_t begin_of(size_t thread) const { return count_ * thread / threads(); }
+  const size_t count_;
+  std::vector<std::atomic<size_t>> next_;      // of each thread's stretch
+};
+
 class ParallelRun {
  public:
   ParallelRun(const Plan &plan, Budget budget)
       : plan_(plan),
         budget_(budget),
         blocks_(plan.launch.grid.count()),
-        parts_(size_t(std::min(blocks_, kParts))),
-        claims_(plan.context.arena),
-        known_(plan.context.arena) {}
+        parts_(size_t(std::min(blocks_, kPartsOfThread * plan.options.threads))),
+        waiting_(parts_.size(), std::min<size_t>(plan.options.threads, parts_.size())),
+        written_(find_written(plan)),
+        claims_(plan.context.claims.get(0)) {
+    claims_.begin(written_);
+  }
 
   Outcome run() {
-    run_first_part();
-    const size_t helpers = std::min<size_t>(plan_.options.threads, parts_.size()) - 1;
-    std::vector<std::thread> threads;
-    for (size_t i = 0; i < helpers; ++i) threads.emplace_back([this] { work(); });
-    work();
+    std::vector<std::thread> threads = start_helpers();
+    work(0, plan_.context.claims.get(1));
     for (std::thread &each : threads) each.join();
     if (failure_) std::rethrow_exception(failure_);
     return merge();
   }
 
  private:
-  // Shows which allocations are written, so that reads of the others are cheap to note.
-  void run_first_part() {
-    Worker worker(plan_, budget_);
-    Claims claims(plan_.context.arena);
-    std::fill_n(claims.extents(), plan_.context.arena.extents().size(), kExtentWritten);
-    worker.claim(claims);
-    run_part(worker, claims, next_++);
-    std::fill_n(claims_.extents(), plan_.context.arena.extents().size(), uint8_t(0));
-    claims_.learn_written(plan_.context.arena);
-    known_.know_written(claims_);
+  // A host that refuses a thread only makes the launch slower.
+  std::vector<std::thread> start_helpers() {
+    std::vector<std::thread> threads;
+    try {
+      for (size_t i = 1; i < waiting_.threads(); ++i) {
+        Claims &claims = plan_.context.claims.get(i + 1);
+        threads.emplace_back([this, i, &claims] { work(i, claims); });
+      }
+    } catch (const std::system_error &) {
+      return threads;
+    }
+    return threads;
   }
 
   void run_part(Worker &worker, Claims &claims, size_t part) {
     worker.run_blocks(blocks_ * part / parts_.size(), blocks_ * (part + 1) / parts_.size());
     const bool stopped = worker.run().stop.stopped;
     parts_[part] = worker.harvest();
+    worker.finish_claims();
     const std::lock_guard<std::mutex> lock(mutex_);
     overlap_ |= !claims_.absorb(claims);
     if (stopped) stopped_ = std::min<size_t>(stopped_, part);
   }
 
   // One thread: takes parts until none is left or an earlier one has stopped the launch.
-  void work() {
+  void work(size_t thread, Claims &claims) {
     try {
       Worker worker(plan_, budget_);
-      Claims claims(plan_.context.arena);
-      claims.know_written(known_);
+      claims.begin(written_);
       worker.claim(claims);
-      for (size_t part = next_++; part < std::min<size_t>(parts_.size(), stopped_); part = next_++) {
-        run_part(worker, claims, part);
+      while (const std::optional<size_t> part = waiting_.take(thread)) {
+        if (*part > stopped_) continue;
+        run_part(worker, claims, *part);
         if (worker.run().stop.stopped) return;
       }
     } catch (...) {
@@ -84,7 +128,7 @@ class ParallelRun {
 
   // Adds the parts in the order of blocks, up to the first that stopped.
   Outcome merge() {
-    Outcome outcome{std::move(*parts_[0]), overlap_ || !claims_.reads_are_known(plan_.context.arena)};
+    Outcome outcome{std::move(*parts_[0]), overlap_ || !claims_.reads_are_known()};
     uint64_t executed = executed_by(outcome.harvest.run);
     for (size_t part = 1; part < parts_.size() && !outcome.harvest.run.stop.stopped; ++part) {
       Worker::Harvest &next = *parts_[part];
@@ -99,7 +143,7 @@ class ParallelRun {
       outcome.harvest.run = next.run;
     }
     outcome.needs_one_thread |= executed > budget_.warp_instructions;
-    outcome.needs_one_thread |= outcome.harvest.run.stop.stopped && outcome.harvest.run.stop.kind == FaultKind::budget;
+    outcome.needs_one_thread |= outcome.harvest.run.stop.stopped;      // later blocks may have run as well
     return outcome;
   }
 
@@ -107,9 +151,11 @@ class ParallelRun {
   const Budget budget_;
   const uint64_t blocks_;
   std::vector<std::optional<Worker::Harvest>> parts_;
-  std::atomic<size_t> next_{0}, stopped_{~size_t(0)};
+  Parts waiting_;
+  std::atomic<size_t> stopped_{~size_t(0)};
   std::mutex mutex_;
-  Claims claims_, known_;              // of all parts so far; what the first part showed
+  const std::vector<bool> written_;    // of each allocation: the kernel may write it
+  Claims &claims_;                     // of all parts so far
   bool overlap_ = false;
   std::exception_ptr failure_;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "../exec/claim_notes.h"
 #include "../report.h"
 
 namespace vgpu {
@@ -44,7 +45,7 @@ Run make_run(const Plan &plan, OpCounts *counts, Budget budget, HostState *host)
 Worker::Worker(const Plan &plan, Budget budget)
     : plan_(plan),
       counts_(plan.program.ops.size()),
-      host_{plan.context.arena, "", "", {}, plan.context.caches, plan.options.timing, {}, nullptr},
+      host_{plan.context.arena, "", "", {}, plan.context.caches, plan.options.timing, {}},
       run_(make_run(plan, counts_.data(), budget, &host_)) {}
 
 Worker::Block Worker::next_block(uint64_t number) {
@@ -79,10 +80,21 @@ void Worker::run_blocks(uint64_t first, uint64_t last) {
 }
 
 void Worker::claim(Claims &claims) {
-  host_.claims = &claims;
   run_.claims = claims.pages();
+  run_.claimed = claims.touched();
   run_.extent_claims = claims.extents();
-  run_.claim_call = [](Run &run, uint64_t page) { return static_cast<HostState *>(run.host)->claims->add_page(page); };
+  read_alone_.assign(plan_.program.ops.size(), 0);
+  run_.read_alone = read_alone_.data();
+  boxes_.assign(plan_.program.ops.size(), ClaimBox{});
+  for (uint32_t i = 0; i < boxes_.size(); ++i) boxes_[i].used = i;
+  run_.claim_boxes = boxes_.data();
+}
+
+void Worker::finish_claims() {
+  for (ClaimBox &box : boxes_) {
+    note_box(run_, box);
+    box.stretches = 0;
+  }
 }
 
 Worker::Harvest Worker::harvest() {

@@ -21,8 +21,9 @@ class Worker {
   // Runs blocks [first, last) to their end, or to the first fault (run().stop).
   void run_blocks(uint64_t first, uint64_t last);
 
-  // Notes what is read and written (Watch::claims).
+  // Notes what is read and written (Watch::claims); the notes are complete after finish_claims().
   void claim(Claims &);
+  void finish_claims();
 
   // What the blocks run so far have counted; counting begins anew.
   struct Harvest {
@@ -45,6 +46,8 @@ class Worker {
 
   const Plan &plan_;
   std::vector<OpCounts> counts_;
+  std::vector<uint64_t> read_alone_;   // Run::read_alone, Run::claim_boxes
+  std::vector<ClaimBox> boxes_;
   HostState host_;
   Run run_;
   std::deque<Block> waiting_;          // live, stuck, in the order in which they get their next turn

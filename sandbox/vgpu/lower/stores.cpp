@@ -1,0 +1,95 @@
+#include "stores.h"
+
+#include <algorithm>
+#include <map>
+
+#include "../isa/isa.h"
+
+namespace vgpu {
+namespace {
+
+using Origins = uint64_t;              // one bit for each of the first 64 parameters that are loaded
+
+bool is_load(const Draft &draft) {
+  const Class cls = form_row(draft.op.form).cls;
+  return cls == Class::global_load || cls == Class::shared_load || cls == Class::local_load;
+}
+
+bool is_store(const Draft &draft) {
+  const Class cls = form_row(draft.op.form).cls;
+  return cls == Class::global_store || cls == Class::global_atomic;
+}
+
+class Trace {
+ public:
+  explicit Trace(const DraftFunction &entry) : entry_(entry), from_(entry.registers.size()) {
+    for (const Draft &draft : entry.drafts) {
+      if (draft.op.form == form_ld_param_b64) add_param(draft);
+    }
+    while (spread()) {}
+  }
+
+  Stores stores() const {
+    Stores found;
+    Origins all = 0;
+    for (const Draft &draft : entry_.drafts) {
+      const bool calls = draft.op.form == form_call || draft.op.form == form_call_indirect;
+      if (!is_store(draft) && !calls) continue;
+      const Origins origins = calls ? 0 : address_of(draft);
+      found.anywhere |= origins == 0;
+      all |= origins;
+    }
+    for (const auto &[offset, bit] : bits_) {
+      if (all & bit) found.params.push_back(offset);
+    }
+    return found;
+  }
+
+ private:
+  void add_param(const Draft &draft) {
+    uint32_t offset = uint32_t(draft.op.offset);
+    for (const Reference &each : draft.references) {
+      if (!each.writes) continue;
+      const Origins bit = Origins(1) << (bits_.size() % 64);
+      from_[each.reg] |= bits_.try_emplace(offset, bit).first->second;
+      offset += 8;
+    }
+  }
+
+  Origins read_by(const Draft &draft) const {
+    Origins all = 0;
+    for (const Reference &each : draft.references) all |= each.writes ? 0 : from_[each.reg];
+    return all;
+  }
+
+  // The register of a memory operand is field a; other operands are values.
+  Origins address_of(const Draft &draft) const {
+    for (const Reference &each : draft.references) {
+      if (!each.writes && each.field == field_a) return from_[each.reg];
+    }
+    return 0;
+  }
+
+  bool spread() {
+    bool changed = false;
+    for (const Draft &draft : entry_.drafts) {
+      const Origins origins = is_load(draft) ? 0 : read_by(draft);
+      for (const Reference &each : draft.references) {
+        if (!each.writes || (origins & ~from_[each.reg]) == 0) continue;
+        from_[each.reg] |= origins;
+        changed = true;
+      }
+    }
+    return changed;
+  }
+
+  const DraftFunction &entry_;
+  std::vector<Origins> from_;          // of each register
+  std::map<uint32_t, Origins> bits_;   // by offset of the parameter
+};
+
+}  // namespace
+
+Stores find_stores(const DraftFunction &entry) { return Trace(entry).stores(); }
+
+}  // namespace vgpu
