@@ -38,8 +38,8 @@ std::vector<bool> find_written(const Plan &plan) {
   return written;
 }
 
-// Hands out the parts. Each thread has a stretch of its own, because neighbouring blocks tend to write to the same lines
-// of the host's caches; one that has no more takes from the stretch of another.
+// Hands out the parts. Each thread has a stretch of its own, because neighbouring blocks tend to write to the same
+// lines of the host's caches; one that has no more takes from the stretch of another.
 class Parts {
  public:
   Parts(size_t count, size_t threads) : count_(count), next_(threads) {
