@@ -177,9 +177,9 @@ void require_vector(std::string_view opcode, const std::vector<Draft> &drafts) {
 void select_entry_param(const Selection &s, const ptx::Instruction &instruction) {
   ptx::Operand address = instruction.operands[1];
   if (address.reg >= 0) {
-    const size_t at = instruction.opcode.find(".param");
-    const std::string opcode =
-        "ld.const" + std::string(instruction.opcode.substr(instruction.opcode.find('.', at + 1)));
+    const size_t space = instruction.opcode.find(".param"), rest = instruction.opcode.find('.', space + 1);
+    if (rest == std::string_view::npos) throw UnsupportedForm{"an access needs a type"};
+    const std::string opcode = "ld.const" + std::string(instruction.opcode.substr(rest));
     const uint16_t form = s.forms.find(opcode);
     if (form == form_count) throw UnsupportedForm{"this load of a parameter is not executed"};
     return emit_bound(s, form, instruction.operands, begin(instruction));

@@ -68,6 +68,7 @@ void select_wide_param(const Selection &s, const ptx::Instruction &instruction, 
 void select_wide_access(const Selection &s, const ptx::Instruction &instruction, bool atomic) {
   const std::string opcode =
       atomic ? std::string(instruction.opcode) : replaced(instruction.opcode, "b128", "v2.b64");
+  if (instruction.operands.size() < 2) throw UnsupportedForm{"an operand is missing"};
   std::vector<ptx::Operand> operands;
   for (const ptx::Operand &each : instruction.operands) operands.push_back(halves_of(s.scope.function, each));
   if (token_at(opcode, 1).substr(0, 5) == "param") return select_wide_param(s, instruction, operands, opcode);
