@@ -3,7 +3,7 @@
 // https://docs.nvidia.com/cuda/cuda-c-programming-guide/#independent-thread-scheduling
 //
 // A path that meets such an operation too early is parked there. What ends the wait: the named lanes come to the same
-// operation (the paths then execute it together), or they exit. If nothing else can run, the lanes that are missing
+// operation, or to one that may meet it (exec/meeting.h; the paths then execute it together), or they exit. If nothing else can run, the lanes that are missing
 // will never come, and that is the fault absent_lane or divergent_barrier. Lanes that wait at a join are not let go
 // for a parked path: a real warp would not come to that operation together either.
 //
@@ -11,6 +11,7 @@
 // the winner of a spin lock must be.
 #include "../isa/isa.h"
 #include "control.h"
+#include "meeting.h"
 
 namespace vgpu {
 namespace {
@@ -31,10 +32,8 @@ void take_out(Path *paths, u32 &count, u32 index) {
   count -= 1;
 }
 
-// __syncwarp() may be called from different places; every other operation must be the same one.
 bool same_meeting(const Warp &w, const Path &path, u32 pc) {
-  if (activation_of(w, path) != w.activation) return false;
-  return path.pc == pc || (w.run->ops[path.pc].form == form_bar_warp_sync && w.run->ops[pc].form == form_bar_warp_sync);
+  return activation_of(w, path) == w.activation && may_meet(w.run->ops[path.pc], w.run->ops[pc]);
 }
 
 // Lanes parked at the operation at `pc`.
@@ -131,7 +130,8 @@ const Op *wait_for(Warp &w, const Op *op, u32 absent) {
   if (w.partner_count) return give_up_meeting(w, pc);
   if (absent & ~parked_lanes(w, pc)) return park(w, pc);
   gather_partners(w, pc, absent);
-  const Op *next = op->form == form_bar_warp_sync ? op + 1 : op->run(w, op);
+  const Op *next;
+  if (!run_together(w, op, next)) return give_up_meeting(w, pc);
   if (next && w.partner_count) part(w, pc + 1);
   return next;
 }

@@ -51,17 +51,28 @@ u32 find_sources(const Warp &w, const Op *op, u32 *source, Find find) {
   return in_range;
 }
 
+inline void learn(const Warp &w, u32 slot, u32 known) {
+  u32 &cell = known_lanes(w, slot);
+  cell = (cell & ~w.mask) | (known & w.mask);
+}
+
+// With tracking: a result is known where the group is, and what every lane of the group gave (elect takes nothing).
+void learn_gathered(const Warp &w, const Op *op) {
+  if (!w.known) return;
+  const Members members = members_of(w, op->b);
+  const u32 asked = known_lanes(w, op->b), given = op->form == form_elect_sync ? kAllLanes : known_lanes(w, op->a);
+  const u32 known = lanes_where([&](u32 i) { return in_mask(asked, i) && (members.of(i) & ~given) == 0; });
+  learn(w, op->d, known);
+  if (op->flags & kHasD2) learn(w, op->v[0], known);
+}
+
 // With tracking: a lane knows what the lane that it reads knew, if it knows whom to ask.
 void learn_shuffled(const Warp &w, const Op *op, const u32 *source) {
   const u32 asked = known_lanes(w, op->b) & known_lanes(w, op->c) & known_lanes(w, op->v[1]);
   const u32 given = known_lanes(w, op->a) & w.mask;
   const u32 known = asked & lanes_where([&](u32 i) { return in_mask(given, source[i]); });
-  const auto learn = [&](u32 slot, u32 lanes) {
-    u32 &cell = known_lanes(w, slot);
-    cell = (cell & ~w.mask) | (lanes & w.mask);
-  };
-  learn(op->d, known);
-  if (op->flags & kHasD2) learn(op->v[0], asked);
+  learn(w, op->d, known);
+  if (op->flags & kHasD2) learn(w, op->v[0], asked);
 }
 
 const Op *shfl_b32(Warp &w, const Op *op) {
@@ -91,6 +102,7 @@ const Op *vote_pred(Warp &w, const Op *op) {
   const Op *elsewhere;
   if (!all_present(w, op, op->b, elsewhere)) return elsewhere;
   const Members members = members_of(w, op->b);
+  learn_gathered(w, op);
   const u32 yes = voted(w, op);
   write_predicate(w, op->d, lanes_where([&](u32 i) {
     const u32 group = members.of(i), agreed = yes & group;
@@ -102,6 +114,7 @@ const Op *vote_ballot(Warp &w, const Op *op) {
   const Op *elsewhere;
   if (!all_present(w, op, op->b, elsewhere)) return elsewhere;
   const Members members = members_of(w, op->b);
+  learn_gathered(w, op);
   const u32 yes = voted(w, op);
   write_lanes<u32>(w, op->d, [=](u32 i) { return yes & members.of(i); });
   return op + 1;
@@ -115,6 +128,7 @@ const Op *match_any(Warp &w, const Op *op) {
   const Op *elsewhere;
   if (!all_present(w, op, op->b, elsewhere)) return elsewhere;
   const Members members = members_of(w, op->b);
+  learn_gathered(w, op);
   const T *a = lanes_at<T>(w, op->a);
   u32 same[kWarpSize];
   for (u32 i = 0; i < kWarpSize; ++i) same[i] = members.of(i) & lanes_equal(a, a[i]);
@@ -126,6 +140,7 @@ const Op *match_all(Warp &w, const Op *op) {
   const Op *elsewhere;
   if (!all_present(w, op, op->b, elsewhere)) return elsewhere;
   const Members members = members_of(w, op->b);
+  learn_gathered(w, op);
   const T *a = lanes_at<T>(w, op->a);
   u32 agreed[kWarpSize];
   for (u32 i = 0; i < kWarpSize; ++i) agreed[i] = (members.of(i) & ~lanes_equal(a, a[i])) ? 0 : members.of(i);
@@ -147,6 +162,7 @@ const Op *elect_sync(Warp &w, const Op *op) {
   const Op *elsewhere;
   if (!all_present(w, op, op->b, elsewhere)) return elsewhere;
   const Members members = members_of(w, op->b);
+  learn_gathered(w, op);
   const auto leader = [=](u32 lane) { return members.of(lane) ? first_lane(members.of(lane)) : 0; };
   write_lanes<u32>(w, op->d, leader);
   if (op->flags & kHasD2) write_predicate(w, op->v[0], lanes_where([&](u32 i) { return leader(i) == i; }));
@@ -169,6 +185,7 @@ const Op *redux(Warp &w, const Op *op) {
   const Op *elsewhere;
   if (!all_present(w, op, op->b, elsewhere)) return elsewhere;
   const Members members = members_of(w, op->b);
+  learn_gathered(w, op);
   const T *a = lanes_at<T>(w, op->a);
   T result[kWarpSize] = {};
   for (u32 left = w.mask; left;) {

@@ -55,9 +55,11 @@ class FormFinder {
   std::unordered_map<std::string, uint16_t> found_;
 };
 
-// Products and movmatrix: the first rows of isa/matrix.def. A lane's result depends on other lanes' registers.
+// Products and movmatrix: the first rows of isa/matrix.def; shfl to redux. A lane's result depends on other lanes'
+// registers.
 inline bool mixes_lanes(uint16_t form) {
-  return (form >= form_mma_k16_f32_f16 && form <= form_movmatrix) || form == form_shfl_b32;
+  const bool product = form >= form_mma_k16_f32_f16 && form <= form_movmatrix;
+  return product || (form >= form_shfl_b32 && form <= form_redux_s32 && form != form_activemask);
 }
 
 }  // namespace vgpu
