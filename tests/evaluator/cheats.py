@@ -61,7 +61,7 @@ SUM = """
 
 def total(
     name: str, status: Status = Status.PASSED, skip: str = "0", barrier: str = "__syncthreads();",
-    publish: str = "atomicAdd(out, sum);", words: str = "",
+    publish: str = "atomicAdd(out, sum);", words: str = "", mode: Literal["search", "final"] = "search",
 ) -> Kernel:  # fmt: skip
     text = f"""
 #pragma kernelevo zero out
@@ -72,7 +72,7 @@ extern "C" __global__ void total(const float* x, float* out, float* part, int n)
 {SUM % (skip, barrier, publish)}
 }}
 """
-    return Kernel(name, "reduce_sum", text, status, words)
+    return Kernel(name, "reduce_sum", text, status, words, mode)
 
 
 def softmax(name: str, largest: str, status: Status = Status.PASSED, mode: Literal["search", "final"] = "search",
@@ -185,7 +185,8 @@ SHORTCUTS = [
     add("half precision", "if (i < n) c[i] = __half2float(__hadd(__float2half(a[i]), __float2half(b[i])));", W,
         head="#include <cuda_fp16.h>"),
     add("sixteen bits of fraction", "if (i < n) c[i] = __uint_as_float(__float_as_uint(a[i] + b[i]) & ~255u);", W),
-    total("a sum of all but eight", W, skip="(n > 1000000 ? 8 : 0)"),
+    # The checks of a search miss it in some 3 of 100 judgements.
+    total("a sum of all but eight", W, skip="(n > 1000000 ? 8 : 0)", mode="final"),
     total("a sample, scaled up", W, skip="n / 2", publish="atomicAdd(out, 2 * sum);"),
     product("tf32", "__uint_as_float(__float_as_uint(v) & ~0x1fffu)", status=W),
     product("bf16", "__bfloat162float(__float2bfloat16(v))", status=W),
