@@ -277,13 +277,16 @@ class Clear:
 
 @dataclass(frozen=True)
 class Job:
-    """One run of a plan on one case: buffers made, steps in order, buffers read back."""
+    """One run of a plan on one case: buffers made, steps in order, buffers read back. `order` is the seed of another
+    order of threads than the usual one, where the device can choose it, or 0.
+    """
 
     buffers: tuple[Buffer, ...]
     steps: tuple[Launch | Clear, ...]
     poison: int
     profile: bool
     track_uninitialised: bool
+    order: int = 0
 
 
 @dataclass(frozen=True)

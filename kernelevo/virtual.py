@@ -273,12 +273,16 @@ class Machine:
         track_uninitialised: bool = False,
         threads: int = 1,
         plain: bool = False,
+        order: int = 0,
         timing: Timing | None = None,
     ) -> LaunchReport:
         """Runs one launch to its end, its first fault, or until `budget` warp instructions have run.
 
         `threads` of the host share the blocks where these cannot depend on each other; results and counts are those of
         one thread, unless the report says `needs_one_thread`.
+
+        Blocks begin and warps take turns as they are numbered, or, where `order` is not 0, in an order drawn from this
+        seed: results of a program without races do not depend on it, but for the order of atomic updates.
 
         `args` are packed by the types that the kernel declares: an Array passes its address, bytes a struct by value.
         With `plain` no quick path is taken: the same results and counts, slower, to compare the quick ones with.
@@ -307,6 +311,7 @@ class Machine:
             track_uninitialised,
             plain,
             threads,
+            _whole("order", order, 2**64 - 1),
             ctypes.pointer(timing_struct(timing or Timing())),
         )
         text = ctypes.c_char_p()

@@ -101,6 +101,7 @@ class Options(ctypes.Structure):
         ("track_uninitialised", ctypes.c_uint32),
         ("plain", ctypes.c_uint32),
         ("threads", ctypes.c_uint32),
+        ("order", ctypes.c_uint64),
         ("timing", ctypes.POINTER(TimingStruct)),
     ]
 

@@ -18,16 +18,18 @@ from kernelevo.types import Buffer, BufferArgument, Clear, Image, Job, Launch, S
 Array = np.ndarray
 
 
-def build_job(problem: Problem, drawn: Drawn, schedule: Schedule, image: Image, poison: int, profile: bool) -> Job:
-    """The trial as a job under the 32-bit poison pattern `poison`. Uninitialised bytes are tracked where a trial is
-    repeated, but not in the profiled run.
+def build_job(
+    problem: Problem, drawn: Drawn, schedule: Schedule, image: Image, poison: int, profile: bool, order: int = 0
+) -> Job:
+    """The trial as a job under the 32-bit poison pattern `poison`, its threads in the order of seed `order` (0: the
+    usual one). Uninitialised bytes are tracked where a trial is repeated, but not in the profiled run.
     """
     buffers = [_buffer(tensor, drawn) for tensor in problem.tensors]
     buffers += [Buffer(temp.name, temp.bytes) for temp in schedule.temps]
     buffers += _scratch(schedule, image)
     steps = tuple(_steps(schedule, image))
     tracks = drawn.trial.repeat and not profile
-    return Job(tuple(buffers), steps, poison, profile=profile, track_uninitialised=tracks)
+    return Job(tuple(buffers), steps, poison, profile=profile, track_uninitialised=tracks, order=order)
 
 
 def _buffer(tensor: Tensor, drawn: Drawn) -> Buffer:

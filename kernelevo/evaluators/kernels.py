@@ -172,7 +172,8 @@ class KernelEvaluator:
         trials = plan_trials(self.problem, self.mode, rng)
         runner = Runner(
             self.problem, self.device, image, dossier.candidate.text, schedules, draw_poisons(rng),
-            self._expectation(budget), lambda trial: draw(self.problem, trial, rng), dossier.purse, self._file_name,
+            int(rng.integers(1, 2**63)), self._expectation(budget), lambda trial: draw(self.problem, trial, rng),
+            dossier.purse, self._file_name,
         )  # fmt: skip
         results = runner.run(trials)
         dossier.checks += self._run_checks(results)
@@ -201,12 +202,18 @@ class KernelEvaluator:
             Check("outputs", True, f"{trials}; {self._tolerance(worst)}"),
             Check("inputs unchanged", True, f"byte for byte after each of {len(results)} trials"),
             Check("uninitialised memory", True, f"outputs agree under two poisons: {repeated}"),
+            *self._order_check(repeated),
             Check("timed calls", True, f"the outputs of all {len(timed)} timed calls were checked"),
         ]
         if self.problem.oracle is not None:
             source = f"expected outputs come from the kernel {self.problem.oracle.name}, not from a reference"
             checks.append(Check("oracle", True, source))
         return checks
+
+    def _order_check(self, repeated: str) -> list[Check]:
+        if self.device.how == "measured":
+            return []
+        return [Check("order of threads", True, f"outputs agree with blocks and warps in another order: {repeated}")]
 
     def _tolerance(self, worst: float) -> str:
         declared = self.problem.tolerance

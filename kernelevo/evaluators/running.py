@@ -1,9 +1,10 @@
 """Running the trials of an image and checking what comes out: the pass between build and profile.
 
 Each trial is a job or two: the same inputs under two poisons, so that an output that depends on memory nobody wrote
-differs. Jobs go to the device in batches, the first a small one, and the first failure ends it. What is checked of
-every run, timed ones too: it ended, its inputs are as they were, its outputs are right. Of two runs of one trial:
-their outputs agree.
+differs, and the second time with blocks and warps in another order, so that one that depends on the order differs, too.
+Jobs go to the device in batches, the first a small one, and the first failure ends it. What is checked of every run,
+timed ones too: it ended, its inputs are as they were, its outputs are right. Of two runs of one trial: their outputs
+agree. Where they do not, a third run, under the second poison in the usual order, tells which of the two it was.
 """
 
 from __future__ import annotations
@@ -61,6 +62,8 @@ class Runner:
     """The candidate's, only to be quoted where a fault happened."""
     schedules: Mapping[str, Schedule]
     poisons: tuple[int, int]
+    order: int
+    """Seed of the second runs' order of blocks and warps."""
     expect: Callable[[Drawn], Expected]
     draw: Callable[[Trial], Drawn]
     purse: Purse
@@ -98,8 +101,9 @@ class Runner:
         budget, started = self.purse.left(), time.monotonic()
         reports = self.device.run(self.image, jobs, budget)
         self.purse.spend(started)
-        for (each, _), report in zip(runs, reports, strict=False):
-            require_done(report, each.name, self.text, self.file_name)
+        for (each, poison), report in zip(runs, reports, strict=False):
+            if not (poison and _stopped_by_program(report)):
+                require_done(report, each.name, self.text, self.file_name)
             yield report
         if len(reports) != len(jobs):
             raise Infrastructure(
@@ -107,12 +111,14 @@ class Runner:
             )
 
     def _job(self, drawn: Drawn, poison: int) -> Job:
-        profile = drawn.trial.timed and poison == 0
-        return build_job(self.problem, drawn, self.schedules[drawn.name], self.image, self.poisons[poison], profile)
+        profile, schedule = drawn.trial.timed and poison == 0, self.schedules[drawn.name]
+        order = self.order if poison else 0
+        return build_job(self.problem, drawn, schedule, self.image, self.poisons[poison], profile, order)
 
     def _check(self, drawn: Drawn, reports: Sequence[RunReport]) -> TrialResult:
         for report in reports:
-            self._require_inputs(drawn, report)
+            if report.ended == "done":
+                self._require_inputs(drawn, report)
         expected = self.expect(drawn)
         comparisons = self._compare(drawn, reports[0], self.poisons[0], expected)
         for other in reports[1:]:
@@ -147,15 +153,45 @@ class Runner:
 
     def _require_same(self, drawn: Drawn, first: RunReport, other: RunReport, expected: Expected) -> None:
         """Both runs agree: in every byte where the device is deterministic, else within the tolerance."""
-        for output in self.problem.outputs:
-            if _same_bytes(first.outputs[output.name], other.outputs[output.name]):
-                continue
-            if self.device.how == "measured":
-                self._compare(drawn, other, self.poisons[1], expected)
-                continue
-            raise Rejected(Status.WRONG, "uninitialised memory", self._difference(drawn, output, first, other))
+        if other.ended == "done" and self._differing(first, other) is None:
+            return
+        if self.device.how == "measured":
+            self._compare(drawn, other, self.poisons[1], expected)
+            return
+        usual = self._run_in_usual_order(drawn)
+        if (output := self._differing(first, usual)) is not None:
+            raise Rejected(Status.WRONG, "uninitialised memory", self._unwritten(drawn, output, first, usual))
+        self._require_same_in_any_order(drawn, first, other, expected)
 
-    def _difference(self, drawn: Drawn, output: Tensor, first: RunReport, other: RunReport) -> str:
+    def _run_in_usual_order(self, drawn: Drawn) -> RunReport:
+        """A third run, under the poison of the second."""
+        job = replace(self._job(drawn, 1), order=0)
+        budget, started = self.purse.left(), time.monotonic()
+        (report,) = self.device.run(self.image, [job], budget)
+        self.purse.spend(started)
+        require_done(report, drawn.name, self.text, self.file_name)
+        return report
+
+    def _require_same_in_any_order(self, drawn: Drawn, first: RunReport, other: RunReport, expected: Expected) -> None:
+        """The order decided something. Sums by atomics may differ by rounding; nothing else may."""
+        try:
+            require_done(other, drawn.name, self.text, self.file_name)
+            self._compare(drawn, other, self.poisons[1], expected)
+        except Rejected as found:
+            message = (
+                f"case {drawn.name}: what the kernel does depends on the order in which its threads run; look for a "
+                f"missing barrier, or for blocks that use what others write. In another order: {found.feedback}"
+            )
+            raise Rejected(Status.RACE, "order of threads", message, found.fault) from None
+
+    def _differing(self, first: RunReport, other: RunReport) -> Tensor | None:
+        """The first output of which the runs have different bytes."""
+        for output in self.problem.outputs:
+            if not _same_bytes(first.outputs[output.name], other.outputs[output.name]):
+                return output
+        return None
+
+    def _unwritten(self, drawn: Drawn, output: Tensor, first: RunReport, other: RunReport) -> str:
         one, two = (np.frombuffer(report.outputs[output.name], np.uint8) for report in (first, other))
         place = int((one != two).argmax()) // output.dtype.bytes
         return (
@@ -172,6 +208,11 @@ class TrialResult:
     trial: Trial
     report: RunReport
     ratio: float
+
+
+def _stopped_by_program(report: RunReport) -> bool:
+    """It ended in a fault that another order of threads may not have."""
+    return report.fault is not None and report.fault.kind not in {"unsupported", "invalid_launch", "budget"}
 
 
 def as_numbers(stored: Array, tensor: Tensor) -> Array:

@@ -110,7 +110,9 @@ def run_reports(answer: WallAnswer, jobs: Sequence[Job]) -> list[RunReport]:
 
 
 def _write_job(head: HeadWriter, blobs: list[bytes | memoryview], job: Job, timing: Timing) -> None:
-    head.u32(job.poison & 0xFFFFFFFF, job.profile, job.track_uninitialised, len(job.buffers))
+    head.u32(job.poison & 0xFFFFFFFF, job.profile, job.track_uninitialised)
+    head.u64(job.order)
+    head.u32(len(job.buffers))
     places = {buffer.name: index for index, buffer in enumerate(job.buffers)}
     for buffer in job.buffers:
         _write_buffer(head, blobs, buffer)

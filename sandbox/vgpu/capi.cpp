@@ -85,6 +85,7 @@ vgpu::Options options_from(const vgpu_options &from) {
   options.scoreboard = from.scoreboard != 0;
   options.track_uninitialised = from.track_uninitialised != 0;
   options.threads = from.threads;
+  options.order = from.order;
   options.plain = from.plain != 0;
   if (from.timing) options.timing = timing_from(*from.timing);
   return options;

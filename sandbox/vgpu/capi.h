@@ -54,6 +54,7 @@ typedef struct {
 typedef struct {
   uint32_t counters, lines, caches, scoreboard, track_uninitialised, plain;
   uint32_t threads;                 // of the host, at least 1
+  uint64_t order;                   // seed of another order of blocks and warps, or 0
   const vgpu_timing *timing;
 } vgpu_options;
 

@@ -158,6 +158,9 @@ struct Options {
   // scoreboard or tracking, run on one in any case. Results and counts do not depend on it; see
   // LaunchReport::needs_one_thread.
   uint32_t threads = 1;
+  // 0: blocks begin, and warps take turns, as they are numbered. Otherwise in an order drawn from this seed, on one
+  // thread. Results of a program without races do not depend on it, but for the order of atomic updates.
+  uint64_t order = 0;
   Timing timing;
 };
 

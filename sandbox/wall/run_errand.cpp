@@ -88,6 +88,7 @@ class JobRunner {
     vgpu::Options options;
     options.lines = options.caches = options.scoreboard = job_.profile;
     options.track_uninitialised = job_.track_uninitialised;
+    options.order = job_.order;
     options.timing = step.timing;
     return options;
   }

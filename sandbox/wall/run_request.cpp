@@ -80,6 +80,7 @@ RunJob read_job(Reader &head, const Request &request) {
   job.poison = head.u32();
   job.profile = head.flag();
   job.track_uninitialised = head.flag();
+  job.order = head.u64();
   const uint32_t buffers = head.u32();
   for (uint32_t i = 0; i < buffers; ++i) job.buffers.push_back(read_buffer(head, request));
   const uint32_t steps = head.u32();

@@ -40,6 +40,7 @@ using Step = std::variant<LaunchStep, ClearStep>;
 struct RunJob {
   uint32_t poison;
   bool profile, track_uninitialised;
+  uint64_t order;
   std::vector<RunBuffer> buffers;
   std::vector<Step> steps;
 };

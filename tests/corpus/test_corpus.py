@@ -10,7 +10,7 @@ import pytest
 
 from .case import Case, Check, Run
 from .compiling import HERE, TARGETS, compiler_version, sources
-from .executing import Row, execute
+from .executing import Row, complaints_in_another_order, execute
 from .table import DOCUMENT, RESULTS, all_cases
 
 CASES = all_cases()
@@ -36,6 +36,12 @@ def test_a_kernel_agrees_with_its_reference_in_every_mode(case: Case, target: st
     row = execute(case, target)
     assert row.complaints == ()
     _assert_recorded(case, row)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_kernel_is_right_in_another_order_of_threads(case: Case, order: int) -> None:
+    assert complaints_in_another_order(case, TARGETS[0], order) == []
 
 
 def _assert_recorded(case: Case, row: Row) -> None:

@@ -44,7 +44,7 @@ MODES: dict[str, dict[str, int]] = {
     "tracking": {"track_uninitialised": True},
     "profile": {"caches": True, "scoreboard": True, "lines": True},
 }
-OFFERED: dict[str, dict[str, int]] = {"threads": {"threads": 2}, "plain": {"plain": True}}
+OFFERED: dict[str, dict[str, int]] = {"threads": {"threads": 2}, "plain": {"plain": True}, "order": {"order": 7}}
 for name, options in OFFERED.items():
     if name in inspect.signature(Machine.launch).parameters:
         MODES |= {name: options, f"{name}, tracking": {**options, "track_uninitialised": True}}

@@ -33,7 +33,8 @@ LiveBlock::LiveBlock(const Plan &plan, Run &run)
       local_(std::make_unique<Pages>(plan.local_stride * plan.warps * kWarpLanes)),
       joins_(std::make_unique<Pages>(sizeof(Join) * kJoins * plan.warps)),
       shared_(std::make_unique<Pages>(plan.shared_bytes + 64)),
-      async_(plan.warps) {
+      async_(plan.warps),
+      turns_(plan.options.order, plan.warps) {
   if (plan.watch == Watch::tracking) {
     known_ = std::make_unique<Pages>(plan.frame_bytes * plan.warps);
     known_memory_ =
@@ -87,6 +88,7 @@ void LiveBlock::start(Run &run, uint64_t number) {
     poison_words(run, run.local + thread * plan_.local_stride, entry.local_bytes);
   if (known_memory_) std::memset(known_memory_->data(), 0, known_memory_->bytes());
   async_.begin_block();
+  turns_.begin_block(number);
   std::fill(std::begin(barriers_), std::end(barriers_), Barrier{});
   for (Warp &w : warps_) {
     const uint32_t left = plan_.threads - w.first_thread;
@@ -104,7 +106,7 @@ void LiveBlock::start(Run &run, uint64_t number) {
 }
 
 void LiveBlock::take_turn(Run &run, Warp &w) {
-  run.slice = std::min(run.reserve, kSlice);
+  run.slice = std::min(run.reserve, turns_.slice(kSlice));
   run.reserve -= run.slice;
   w.spun = false;
   plan_.executor.execute(w, w.resume, plan_.watch);
@@ -118,12 +120,15 @@ void LiveBlock::take_turn(Run &run, Warp &w) {
 // One turn for every warp that can run. Returns how much nearer to `kIdle` the block is.
 uint32_t LiveBlock::take_turns(Run &run) {
   bool all_spun = true;
-  for (Warp &w : warps_) {
+  turns_.begin_round();
+  for (const uint32_t id : turns_.warps()) {
+    Warp &w = warps_[id];
     if (w.state != WarpState::ready) continue;
     take_turn(run, w);
     if (run.stop.stopped) return 0;
     all_spun &= w.spun;
   }
+  if (turns_.is_short()) return 0;
   return all_spun ? kSpinningRound : 1;
 }
 

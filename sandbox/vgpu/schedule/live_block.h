@@ -5,6 +5,7 @@
 
 #include "../exec/pending.h"
 #include "../observe/scoreboard.h"
+#include "order.h"
 #include "plan.h"
 
 namespace vgpu {
@@ -42,6 +43,7 @@ class LiveBlock {
   std::unique_ptr<Pages> frames_, known_, local_, joins_, shared_, known_memory_;
   std::unique_ptr<Scoreboard> scoreboard_;
   AsyncState async_;
+  TurnOrder turns_;
   uint64_t arrivals_ = 0;              // of warps at barriers, since the block's memory is there
   bool changed_ = false;               // in this round a warp ended or came to a barrier
 };

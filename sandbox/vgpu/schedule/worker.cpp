@@ -46,7 +46,8 @@ Worker::Worker(const Plan &plan, Budget budget)
     : plan_(plan),
       counts_(plan.program.ops.size()),
       host_{plan.context.arena, "", "", {}, plan.context.caches, plan.options.timing, {}},
-      run_(make_run(plan, counts_.data(), budget, &host_)) {}
+      run_(make_run(plan, counts_.data(), budget, &host_)),
+      order_(plan.options.order, plan.launch.grid.count(), plan.resident) {}
 
 Worker::Block Worker::next_block(uint64_t number) {
   if (unused_.empty()) unused_.push_back(std::make_unique<LiveBlock>(plan_, run_));
@@ -64,16 +65,25 @@ void Worker::finish(Block block) {
   unused_.push_back(std::move(block));
 }
 
+// Usually a stuck block makes room for the next at once. In another order a window's blocks wait for each other, so the
+// next window begins only when they have all had a turn in vain.
+bool Worker::may_begin_another() const {
+  if (waiting_.size() >= plan_.resident) return false;
+  return plan_.options.order == 0 || waiting_.size() < BlockOrder::kWindow || in_vain_ >= waiting_.size();
+}
+
 void Worker::run_blocks(uint64_t first, uint64_t last) {
   while (!run_.stop.stopped && (first < last || !waiting_.empty())) {
     Block block;
-    if (first < last && waiting_.size() < plan_.resident) {
-      block = next_block(first++);
+    if (first < last && may_begin_another()) {
+      in_vain_ = 0;
+      block = next_block(order_.at(first++));
     } else {
       block = std::move(waiting_.front());
       waiting_.pop_front();
     }
     const LiveBlock::Outcome outcome = block->run(run_);
+    in_vain_ = outcome == LiveBlock::Outcome::stuck ? in_vain_ + 1 : 0;
     if (outcome == LiveBlock::Outcome::stuck) waiting_.push_back(std::move(block));
     else finish(std::move(block));
   }

@@ -43,6 +43,7 @@ class Worker {
   using Block = std::unique_ptr<LiveBlock>;
   Block next_block(uint64_t number);
   void finish(Block);
+  bool may_begin_another() const;
 
   const Plan &plan_;
   std::vector<OpCounts> counts_;
@@ -50,7 +51,9 @@ class Worker {
   std::vector<ClaimBox> boxes_;
   HostState host_;
   Run run_;
+  BlockOrder order_;
   std::deque<Block> waiting_;          // live, stuck, in the order in which they get their next turn
+  uint64_t in_vain_ = 0;               // turns in a row that left a block stuck
   std::vector<Block> unused_;
   uint64_t blocks_ = 0, copies_dropped_ = 0, chain_sum_ = 0, chain_max_ = 0;
 };
