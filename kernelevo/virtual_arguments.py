@@ -30,13 +30,19 @@ _FRACTIONS = {"f16": struct.Struct("<e"), "f32": struct.Struct("<f"), "f64": str
 _PLAIN_KINDS = "biuf"  # of a NumPy dtype: bool, signed, unsigned, fraction
 
 
+class _Brief(reprlib.Repr):
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 80
+
+    def repr_int(self, x: int, level: int) -> str:
+        # Python refuses to write out thousands of digits.
+        return super().repr_int(x, level) if x.bit_length() <= 128 else f"an integer of {x.bit_length()} bits"
+
+
 def shown(value: Any) -> str:
     """`value` for a sentence: on one line, and short however large it is."""
-    if isinstance(value, int) and value.bit_length() > 256:
-        return f"an integer of {value.bit_length()} bits"
-    brief = reprlib.Repr()
-    brief.maxstring = brief.maxother = 80
-    return " ".join(brief.repr(value).split())
+    return " ".join(_Brief().repr(value).split())
 
 
 def whole(what: str, value: Any, most: int, least: int = 0) -> int:
@@ -133,6 +139,8 @@ def numbers(values: Any) -> npt.NDArray[Any]:
             f"the values {shown(values)} hold Python objects, which a kernel cannot use; give numbers of up to 64 "
             f"bits, and the numpy() of an Array"
         )
+    if np.ma.is_masked(values):
+        raise BadInput("the values are masked, which memory cannot say of a number; give their filled()")
     element_type(data.dtype)
     return data
 
