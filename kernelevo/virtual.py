@@ -11,7 +11,8 @@
 
 A fault of the program (out of bounds, a divergent barrier, ...) is a value in the report; a mistake of the caller
 raises. It runs in this process, which is right for tests and for one's own kernels; text that nobody vouches for
-belongs behind the wall (kernelevo.evaluators). The library behind it is loaded by kernelevo/virtual_library.py.
+belongs behind the wall (kernelevo.evaluators). What callers give is checked by kernelevo/virtual_arguments.py; the
+library behind it all is loaded by kernelevo/virtual_library.py.
 
 Limits: a Machine must not be used by two threads at once. Cache operators are ignored; times are not modelled here.
 """
@@ -20,17 +21,15 @@ from __future__ import annotations
 
 import ctypes
 import json
-import math
-import operator
-import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from kernelevo import virtual_arguments as arguments
 from kernelevo.errors import BadInput
 from kernelevo.types import Dim3, Fault, LineCounts, Parameter, SourceLine
 from kernelevo.virtual_library import (
@@ -43,7 +42,7 @@ from kernelevo.virtual_library import (
     check,
     open_library,
     take,
-    timing_struct,
+    timing_pointer,
 )
 
 MAX_THREADS = 256
@@ -85,7 +84,16 @@ class LaunchReport:
 
     @classmethod
     def from_json(cls, text: str) -> LaunchReport:
-        """Reads what sandbox/vgpu/report_json.h writes; raises KeyError or TypeError where a field is missing."""
+        """Reads what sandbox/vgpu/report_json.h writes; raises BadInput where it is anything else."""
+        try:
+            return cls._read(text)
+        except (AttributeError, KeyError, TypeError, ValueError) as exc:
+            raise BadInput(
+                f"the text {arguments.shown(text)} is no launch report; give the `json` of a LaunchReport"
+            ) from exc
+
+    @classmethod
+    def _read(cls, text: str) -> LaunchReport:
         data = json.loads(text)
         return cls(
             faults=tuple(_fault(item) for item in data["faults"]),
@@ -134,7 +142,7 @@ class Module:
     """
 
     def __init__(self, ptx: str):
-        library, text, data = open_library(), ctypes.c_char_p(), ptx.encode()
+        library, text, data = open_library(), ctypes.c_char_p(), _utf8(ptx)
         self._handle = ctypes.c_void_p()
         status = library.vgpu_module_load(data, len(data), ctypes.byref(self._handle), ctypes.byref(text))
         check(library, status, text)
@@ -144,10 +152,10 @@ class Module:
     def kernel(self, name: str) -> Kernel:
         """The entry called `name`; raises BadInput with the names there are."""
         for kernel in self.kernels:
-            if kernel.name == name:
+            if isinstance(name, str) and kernel.name == name:
                 return kernel
         names = ", ".join(kernel.name for kernel in self.kernels) or "none"
-        raise BadInput(f"the module has no kernel {name!r}; its kernels are: {names}")
+        raise BadInput(f"the module has no kernel {arguments.shown(name)}; its kernels are: {names}")
 
     def instructions(self) -> tuple[Instruction, ...]:
         """Every instruction that the kernels reach; those with a reason in `refused` are not executed."""
@@ -163,26 +171,27 @@ class Module:
             open_library().vgpu_module_free(self._handle)
 
 
+@dataclass(frozen=True, eq=False)
 class Array:
     """Device memory with a shape and a dtype, made by Machine.array or Machine.empty; an argument of a launch."""
 
-    def __init__(self, machine: Machine, name: str, address: int, shape: tuple[int, ...], dtype: np.dtype[Any]):
-        self._machine, self.name, self.address = machine, name, address
-        self.shape, self.dtype = shape, dtype
-        self.nbytes = math.prod(shape) * dtype.itemsize
+    _machine: Machine = field(repr=False)
+    name: str
+    address: int = field(repr=False)
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    nbytes: int = field(repr=False)
 
     def numpy(self) -> npt.NDArray[Any]:
         """A copy of the content as it is now."""
         out = np.empty(self.shape, self.dtype)
-        self._machine._call("vgpu_machine_read", self.address, out.ctypes.data, self.nbytes)
+        self._machine._call("vgpu_machine_read", self.address, out.ctypes.data, out.nbytes)
         return out
 
     def write(self, values: npt.ArrayLike) -> None:
-        """Replaces the content; raises BadInput when the shape differs."""
-        data = np.ascontiguousarray(values, self.dtype)
-        if data.shape != self.shape:
-            raise BadInput(f"array {self.name} has shape {self.shape}; it cannot take values of shape {data.shape}")
-        self._machine._call("vgpu_machine_write", self.address, data.ctypes.data, self.nbytes)
+        """Replaces the content; raises BadInput when the shape differs, or a value does not fit the dtype."""
+        data = arguments.numbers_for(self.name, values, self.shape, self.dtype)
+        self._machine._call("vgpu_machine_write", self.address, data.ctypes.data, data.nbytes)
 
     def poison(self) -> None:
         """Fills it with the poison pattern and marks it uninitialised."""
@@ -215,16 +224,18 @@ class Machine:
         sms: int = 108,
         poison: int = 0x7FF7C0DE,
     ):
+        if not isinstance(module, Module):
+            raise BadInput(f"a Machine runs a Module, not {arguments.shown(module)}; make one of the text: Module(ptx)")
         self.module, self._arrays = module, 0
         self._handle: ctypes.c_void_p | None = ctypes.c_void_p()
         library, text = open_library(), ctypes.c_char_p()
         limits = Limits(
-            _whole("threads_per_block", threads_per_block, 2**32 - 1),
-            _whole("shared_bytes_per_block", shared_bytes_per_block, 2**32 - 1),
-            _whole("sms", sms, 2**32 - 1),
-            _whole("memory_bytes", memory_bytes, 2**64 - 1),
+            arguments.whole("threads_per_block", threads_per_block, arguments.U32, least=1),
+            arguments.whole("shared_bytes_per_block", shared_bytes_per_block, arguments.U32),
+            arguments.whole("sms", sms, arguments.U32, least=1),
+            arguments.whole("memory_bytes", memory_bytes, arguments.MAX_BYTES),
         )
-        poison = _whole("poison", poison, 2**32 - 1)
+        poison = arguments.whole("poison", poison, arguments.U32)
         status = library.vgpu_machine_create(
             module._handle, ctypes.byref(limits), ctypes.byref(self._handle), ctypes.byref(text)
         )
@@ -233,7 +244,7 @@ class Machine:
 
     def array(self, values: npt.ArrayLike, *, name: str = "", skew: int = 0) -> Array:
         """Copies `values` to the device. Its address is 256-byte aligned plus `skew` bytes."""
-        data = np.asarray(values)
+        data = arguments.numbers(values)
         array = self.empty(data.shape, data.dtype, name=name, skew=skew)
         array.write(data)
         return array
@@ -242,19 +253,15 @@ class Machine:
         self, shape: int | tuple[int, ...], dtype: npt.DTypeLike = np.float32, *, name: str = "", skew: int = 0
     ) -> Array:
         """Uninitialised device memory: it reads as the poison pattern. Raises BadInput beyond `memory_bytes`."""
-        kind = np.dtype(dtype)
-        if kind.hasobject:
-            raise BadInput(f"an array of dtype {kind} holds Python objects, which a kernel cannot use; take numbers")
-        shape = tuple(_whole("a size of an array", size, 2**63 - 1) for size in _sizes(shape))
-        name = name or f"array{self._arrays}"
-        self._arrays += 1
-        array = Array(self, name, 0, shape, kind)
+        kind = arguments.element_type(dtype)
+        shape = arguments.sizes("an array", shape, 0, arguments.MAX_DIMENSIONS, arguments.MAX_BYTES)
+        label = arguments.text("the name of an array", name) or b"array%d" % self._arrays
+        bytes_ = arguments.array_bytes(label.decode(), shape, kind)
+        skew = arguments.whole("skew", skew, arguments.U32)
         address = ctypes.c_uint64()
-        bytes_ = _whole("the bytes of an array", array.nbytes, 2**63 - 1)
-        skew = _whole("skew", skew, 2**32 - 1)
-        self._call("vgpu_machine_allocate", name.encode(), bytes_, skew, ctypes.byref(address))
-        array.address = address.value
-        return array
+        self._call("vgpu_machine_allocate", label, bytes_, skew, ctypes.byref(address))
+        self._arrays += 1
+        return Array(self, label.decode(), address.value, shape, kind, bytes_)
 
     def launch(
         self,
@@ -289,34 +296,32 @@ class Machine:
         Raises BadInput for an unknown kernel or arguments that do not fit.
         """
         declared = self.module.kernel(kernel)
-        self._require_own(args)
         params = pack_arguments(declared, args)
+        self._require_own(args)
         request = LaunchRequest(
-            kernel.encode(),
-            _dim3(grid),
-            _dim3(block),
-            _whole("shared_bytes", shared_bytes, 2**32 - 1),
-            int(cooperative),
+            declared.name.encode(),
+            arguments.dimensions("the grid", grid),
+            arguments.dimensions("the block", block),
+            arguments.whole("shared_bytes", shared_bytes, arguments.U32),
+            arguments.flag("cooperative", cooperative),
             params,
             len(params),
         )
-        budget = _whole("budget", budget, 2**64 - 1)
-        if not 1 <= threads <= MAX_THREADS:
-            raise BadInput(f"a launch runs on 1 to {MAX_THREADS} threads of the host, not {threads}")
         options = Options(
-            counters,
-            lines,
-            caches,
-            scoreboard,
-            track_uninitialised,
-            plain,
-            threads,
-            _whole("order", order, 2**64 - 1),
-            ctypes.pointer(timing_struct(timing or Timing())),
+            arguments.flag("counters", counters),
+            arguments.flag("lines", lines),
+            arguments.flag("caches", caches),
+            arguments.flag("scoreboard", scoreboard),
+            arguments.flag("track_uninitialised", track_uninitialised),
+            arguments.flag("plain", plain),
+            arguments.whole("the number of threads of the host", threads, MAX_THREADS, least=1),
+            arguments.whole("the seed of an order", order, 2**64 - 1),
+            timing_pointer(timing),
         )
+        budget = arguments.whole("budget", budget, arguments.U64)
         text = ctypes.c_char_p()
         self._call("vgpu_machine_launch", ctypes.byref(request), ctypes.byref(options), budget, text=text)
-        return LaunchReport.from_json(take(open_library(), text))
+        return LaunchReport._read(take(open_library(), text))
 
     def _require_own(self, args: Sequence[Argument]) -> None:
         for index, value in enumerate(args):
@@ -349,62 +354,36 @@ class Machine:
 
 def pack_arguments(kernel: Kernel, args: Sequence[Argument]) -> bytes:
     """The parameter block of a launch, little-endian; raises BadInput naming the argument that does not fit."""
+    if not isinstance(kernel, Kernel):
+        raise BadInput(f"arguments are packed for a Kernel, not {arguments.shown(kernel)}; take one of Module.kernels")
+    if not isinstance(args, Sequence) or isinstance(args, str | bytes | bytearray):
+        raise BadInput(f"args is a list of the kernel's arguments, not {arguments.shown(args)}")
     if len(args) != len(kernel.parameters):
         types = ", ".join(parameter.type for parameter in kernel.parameters)
         raise BadInput(f"kernel {kernel.name} takes {len(kernel.parameters)} arguments ({types}), not {len(args)}")
     block = bytearray(kernel.parameter_bytes)
     for index, (parameter, value) in enumerate(zip(kernel.parameters, args, strict=True)):
-        try:
-            data = _pack(parameter, value)
-        except (struct.error, OverflowError, TypeError, ValueError) as exc:
+        if isinstance(value, Array):
+            data = arguments.pointer_bytes(parameter, value.address)
+        else:
+            data = arguments.scalar_bytes(parameter, value)
+        if data is None:
             raise BadInput(
-                f"argument {index} of {kernel.name} is {value!r}, which does not fit .{parameter.type} "
-                f"of {parameter.bytes} bytes"
-            ) from exc
+                f"argument {index} of {kernel.name} is {arguments.shown(value)}, which does not fit .{parameter.type} "
+                f"of {parameter.bytes} bytes; give {arguments.wanted(parameter)}"
+            )
         block[parameter.offset : parameter.offset + parameter.bytes] = data
     return bytes(block)
 
 
-def _pack(parameter: Parameter, value: Argument) -> bytes:
-    if isinstance(value, Array):
-        return value.address.to_bytes(parameter.bytes, "little")
-    if isinstance(value, np.generic) and (parameter.type[0] == "b" or value.dtype.kind == "V"):
-        value = value.tobytes()
-    if isinstance(value, bytes):
-        if len(value) != parameter.bytes:
-            raise TypeError(f"{len(value)} bytes")
-        return value
-    if parameter.type in ("f32", "f64"):
-        return struct.pack("<f" if parameter.bytes == 4 else "<d", value)
-    if isinstance(value, float | np.floating):
-        raise TypeError("a fraction for an integer parameter")
-    # Unsigned and untyped parameters take negative numbers as their two's complement, as C does.
-    number = int(value)
-    return number.to_bytes(parameter.bytes, "little", signed=number < 0 or parameter.type[0] == "s")
-
-
-def _sizes(given: Any) -> tuple[Any, ...]:
-    """One number, or a sequence of numbers, as a tuple."""
-    return tuple(given) if isinstance(given, Sequence | np.ndarray) else (given,)
-
-
-def _whole(what: str, value: Any, most: int) -> int:
-    """`value` as an int; raises BadInput where C would cut it: no whole number, negative, or more than `most`."""
+def _utf8(ptx: str) -> bytes:
+    if not isinstance(ptx, str):
+        raise BadInput(f"the PTX of a Module is text (str), not {arguments.shown(ptx)}; read or decode it first")
     try:
-        number = operator.index(value)
-    except TypeError:
-        number = -1
-    if not 0 <= number <= most:
-        raise BadInput(f"{what} is a whole number from 0 to {most}, not {value!r}")
-    return number
-
-
-def _dim3(size: int | Sequence[int]) -> Any:
-    given = _sizes(size)
-    if not 1 <= len(given) <= 3:
-        raise BadInput(f"a grid or block is one to three numbers, not {size!r}")
-    numbers = [_whole("a size of a grid or block", each, 2**32 - 1) for each in given]
-    return (ctypes.c_uint32 * 3)(*numbers, *([1] * (3 - len(numbers))))
+        return ptx.encode()
+    except UnicodeEncodeError as exc:
+        line = ptx.count("\n", 0, exc.start) + 1
+        raise PtxError([(line, "half of a surrogate pair, which no file can hold; remove it")]) from exc
 
 
 def _kernel(data: Mapping[str, Any]) -> Kernel:

@@ -11,12 +11,14 @@ import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from kernelevo import native
+from kernelevo import virtual_arguments as arguments
 from kernelevo.errors import BadInput, Infrastructure
 
 LIBRARY = "libkernelevo_vgpu.so"
+MAX_CACHE_BYTES = 1 << 30  # of the model, which keeps a sixteenth of it in this machine's memory
 
 _BAD_PTX, _BAD_CALL, _OUT_OF_MEMORY = 1, 2, 3  # vgpu_status in capi.h
 
@@ -55,6 +57,11 @@ class Timing:
     matrix: int = 33
     l1_bytes: int = 128 << 10
     l2_bytes: int = 50 << 20
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            most = MAX_CACHE_BYTES if each.name.endswith("_bytes") else arguments.U32
+            arguments.whole(f"Timing.{each.name}", getattr(self, each.name), most)
 
 
 class Limits(ctypes.Structure):
@@ -106,8 +113,13 @@ class Options(ctypes.Structure):
     ]
 
 
-def timing_struct(timing: Timing) -> TimingStruct:
-    return TimingStruct(*(getattr(timing, field.name) for field in fields(Timing)))
+def timing_pointer(timing: Timing | None) -> Any:
+    """None, as the library takes it, stands for the default."""
+    if timing is None:
+        return None
+    if not isinstance(timing, Timing):
+        raise BadInput(f"timing is a Timing or None, not {arguments.shown(timing)}")
+    return ctypes.pointer(TimingStruct(*(getattr(timing, field.name) for field in fields(Timing))))
 
 
 @functools.cache
@@ -130,9 +142,9 @@ def open_library() -> ctypes.CDLL:
         "vgpu_machine_first_uninitialised": (pointer, number, number, ctypes.POINTER(ctypes.c_int64), text),
         "vgpu_machine_launch": (pointer, ctypes.POINTER(LaunchRequest), ctypes.POINTER(Options), number, text),
     }
-    for name, arguments in signatures.items():
+    for name, types in signatures.items():
         function = getattr(library, name)
-        function.argtypes, function.restype = arguments, ctypes.c_int
+        function.argtypes, function.restype = types, ctypes.c_int
     for name in ("vgpu_free_text", "vgpu_module_free", "vgpu_machine_free"):
         function = getattr(library, name)
         function.argtypes, function.restype = (pointer,), None
@@ -157,6 +169,8 @@ def check(library: ctypes.CDLL, status: int, text: ctypes.c_char_p, *, answers: 
 def _raise(status: int, message: str) -> NoReturn:
     if status == _BAD_PTX:
         raise PtxError([(item["ptx_line"], item["message"]) for item in json.loads(message)])
-    if status in (_BAD_CALL, _OUT_OF_MEMORY):
+    if status == _OUT_OF_MEMORY:
+        raise BadInput(f"{message}; ask for less, or set memory_bytes to what this machine can give")
+    if status == _BAD_CALL:
         raise BadInput(message)
     raise VirtualGpuDefect(message)

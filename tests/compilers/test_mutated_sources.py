@@ -20,7 +20,7 @@ from kernelevo.types import BuildFailure, Image
 
 KERNELS = Path(__file__).parents[2] / "kernels"
 MUTANTS = 600
-PIECES = ["{", "}", "(", ")", ";", "#", "\\\n", "\"", "/*", "*/", "#include <", "asm(", "<<<", "\0", "é", "0x", "1e999"]
+PIECES = ["{", "}", "(", ")", ";", "#", "\\\n", '"', "/*", "*/", "#include <", "asm(", "<<<", "\0", "é", "0x", "1e999"]
 
 
 def mutate(text: str, rng: random.Random) -> str:

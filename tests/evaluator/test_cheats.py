@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from conformance.evaluator import EvaluatorBench, EvaluatorContract
-from evaluator.cheats import BENCHMARKS, ENDLESS, HONEST, MEMORY, OUTPUTS, SHORTCUTS, TEXTS, UNSEEN, Kernel
+from evaluator.cheats import BENCHMARKS, ENDLESS, HONEST, MEMORY, OUTPUTS, RACES, SHORTCUTS, TEXTS, UNSEEN, Kernel
 
 from kernelevo.compilers.nvrtc import NvrtcCompiler
 from kernelevo.compilers.toolkit import find_toolkit
@@ -104,6 +104,11 @@ def test_texts_and_plans_beyond_the_rules_are_refused_in_words(judge: Judge, ker
 @named(ENDLESS)
 def test_what_does_not_end_is_a_timeout(judge: Judge, kernel: Kernel) -> None:
     require_caught(judge(kernel, BUDGET_OF_ENDLESS), kernel)
+
+
+@named(RACES)
+def test_results_that_depend_on_the_order_of_threads_are_a_race(judge: Judge, kernel: Kernel) -> None:
+    require_caught(judge(kernel), kernel)
 
 
 @named(UNSEEN)

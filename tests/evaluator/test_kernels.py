@@ -271,6 +271,14 @@ def test_every_test_runs_twice_under_two_poisons_and_is_tracked() -> None:
     assert [job.poison for job in tests[::2]] == [tests[0].poison] * len(PROBLEM.tests)
 
 
+def test_the_second_run_of_a_test_has_its_threads_in_another_order() -> None:
+    orders = [[job.order for job in judge("right", "search")[1].jobs if not job.profile] for _ in range(2)]
+    for of_run in orders:
+        assert set(of_run[::2]) == {0}
+        assert len(set(of_run[1::2])) == 1 and of_run[1] != 0
+    assert orders[0][1] != orders[1][1]
+
+
 def test_a_benchmark_runs_once_in_search_and_in_final_twice_and_on_every_other_distribution() -> None:
     others = distributions(PROBLEM) - 1
     assert others > 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import access
 import numpy as np
 import pytest
@@ -79,8 +81,7 @@ def test_the_width_of_a_conversion_is_bounded(conversion: str) -> None:
 
 def test_memory_is_not_read_past_the_end_of_the_address_space() -> None:
     with Machine(Module(kernel("")), memory_bytes=1 << 20) as machine:
-        array = machine.array(np.arange(4, dtype=np.uint32))
-        array.address = 2**64 - 8
+        array = dataclasses.replace(machine.array(np.arange(4, dtype=np.uint32)), address=2**64 - 8)
         with pytest.raises(BadInput, match="not inside one allocation"):
             array.numpy()
 

@@ -77,7 +77,7 @@ def test_a_wrong_number_of_arguments_and_an_unknown_kernel_are_errors() -> None:
             machine.launch("store_arguments", grid=1, block=1, args=[1], budget=100)
         with pytest.raises(BadInput, match="no kernel 'missing'; its kernels are: store_arguments"):
             machine.launch("missing", grid=1, block=1, args=[], budget=100)
-        with pytest.raises(BadInput, match="grid or block"):
+        with pytest.raises(BadInput, match="grid has 1 to 3 sizes"):
             machine.launch("store_arguments", grid=(1, 1, 1, 1), block=1, args=[1] * 6, budget=100)
 
 
@@ -186,25 +186,3 @@ def test_observers_change_no_result() -> None:
             assert machine.launch("sum", grid=1, block=64, args=[out], budget=10**5, **options).faults == ()
             results.append(out.numpy().tolist())
     assert results == [results[0]] * len(results)
-
-
-CUT = [("budget", -1), ("budget", 2**64), ("shared_bytes", 2**32), ("grid", 1.5)]
-
-
-@pytest.mark.parametrize(("option", "value"), CUT)
-def test_numbers_that_would_be_cut_are_refused(option: str, value: float) -> None:
-    with _machine((PTX / "shuffles.ptx").read_text()) as machine:
-        out = machine.empty(64, np.uint32)
-        good = {"grid": 1, "block": 64, "args": [out], "budget": 10**5}
-        assert machine.launch("sum", **good).faults == ()
-        with pytest.raises(BadInput, match="whole number"):
-            machine.launch("sum", **{**good, option: value})
-
-
-def test_objects_and_arrays_of_another_machine_are_refused() -> None:
-    text = (PTX / "shuffles.ptx").read_text()
-    with _machine(text) as machine, _machine(text) as other:
-        with pytest.raises(BadInput, match="Python objects"):
-            machine.empty(4, object)
-        with pytest.raises(BadInput, match="another machine"):
-            machine.launch("sum", grid=1, block=64, args=[other.empty(64, np.uint32)], budget=10**5)

@@ -123,5 +123,5 @@ def test_a_launch_in_another_order_runs_on_one_thread() -> None:
 
 @pytest.mark.parametrize("order", [-1, 2**64])
 def test_a_seed_that_is_no_seed_is_refused(order: int) -> None:
-    with pytest.raises(BadInput, match="order"):
+    with pytest.raises(BadInput, match="seed of an order"):
         launch("chain", 2, order)

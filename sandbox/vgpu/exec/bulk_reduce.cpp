@@ -12,9 +12,9 @@ T fold_integer(BulkOperation operation, T old, T value) {
     case BulkOperation::and_: return T(old & value);
     case BulkOperation::or_: return T(old | value);
     case BulkOperation::xor_: return T(old ^ value);
-    case BulkOperation::add: return T(old + value);
-    case BulkOperation::inc: return old >= value ? T(0) : T(old + 1);
-    case BulkOperation::dec: return old == 0 || old > value ? value : T(old - 1);
+    case BulkOperation::add: return T(u64(old) + u64(value));       // wraps, signed or not
+    case BulkOperation::inc: return old >= value ? T(0) : T(u64(old) + 1);
+    case BulkOperation::dec: return old == 0 || old > value ? value : T(u64(old) - 1);
     case BulkOperation::min: return old < value ? old : value;
     default: return old > value ? old : value;
   }
