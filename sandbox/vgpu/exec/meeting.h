@@ -11,8 +11,8 @@ namespace vgpu {
 // Whether lanes at `a` and lanes at `b` may execute together although these are two places.
 bool may_meet(const Op &a, const Op &b);
 
-// Runs the handler of `op` for the current path and its partners, wherever these wait; `next` is what it returns. False:
-// the partners name lanes that are still missing, and nothing was done.
+// Runs the handler of `op` for the current path and its partners, wherever these wait; `next` is what it returns.
+// False: the partners name lanes that are still missing, and nothing was done.
 bool run_together(Warp &, const Op *op, const Op *&next);
 
 }  // namespace vgpu

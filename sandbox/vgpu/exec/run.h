@@ -56,8 +56,8 @@ constexpr uint8_t kExtentWritten = 1, kExtentRead = 2;
 
 enum class Access : uint8_t { load, store, atomic };
 
-// Words that are claimed: stretches of `bytes` bytes, `step` bytes from start to start. Each operation has a box; `used`
-// is the operation whose box it extended last.
+// Words that are claimed: stretches of `bytes` bytes, `step` bytes from start to start. Each operation has a box;
+// `used` is the operation whose box it extended last.
 struct ClaimBox { uint64_t first, step, bytes; uint32_t stretches; Access access; uint32_t used; };
 
 constexpr uint32_t kWarpLanes = 32;

@@ -3,9 +3,10 @@
 // https://docs.nvidia.com/cuda/cuda-c-programming-guide/#independent-thread-scheduling
 //
 // A path that meets such an operation too early is parked there. What ends the wait: the named lanes come to the same
-// operation, or to one that may meet it (exec/meeting.h; the paths then execute it together), or they exit. If nothing else can run, the lanes that are missing
-// will never come, and that is the fault absent_lane or divergent_barrier. Lanes that wait at a join are not let go
-// for a parked path: a real warp would not come to that operation together either.
+// operation, or to one that may meet it (exec/meeting.h; the paths then execute it together), or they exit. If nothing
+// else can run, the lanes that are missing will never come, and that is the fault absent_lane or divergent_barrier.
+// Lanes that wait at a join are not let go for a parked path: a real warp would not come to that operation together
+// either.
 //
 // Lanes at a join are let go (independent of the others) only when the rest spins in a loop that waits for a value, as
 // the winner of a spin lock must be.

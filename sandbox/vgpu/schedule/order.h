@@ -2,8 +2,9 @@
 // order in which threads run shows it.
 //
 // Blocks change places within a window that can be live at once, so that one which waits for an earlier one still finds
-// it begun; the window is small, because blocks that wait for each other in turn cost its square. Warps of a block change places from round to round, and most rounds have short turns, so that
-// warps overtake each other between barriers.
+// it begun; the window is small, because blocks that wait for each other in turn cost its square. Warps of a block
+// change places from round to round, and most rounds have short turns, so that warps overtake each other between
+// barriers.
 #pragma once
 
 #include <cstdint>

@@ -18,8 +18,9 @@ Watch watch_for(const Options &options) {
 }
 
 bool can_run_in_parallel(const Program &program, const Launch &launch, const Options &options) {
-  const bool plain = !options.track_uninitialised && !options.scoreboard && !options.caches;
-  return options.threads > 1 && plain && options.order == 0 && !launch.cooperative && !program.communicates && launch.grid.count() > 1;
+  const bool watched = options.track_uninitialised || options.scoreboard || options.caches;
+  const bool any_order = options.order == 0 && !launch.cooperative;
+  return options.threads > 1 && !watched && any_order && !program.communicates && launch.grid.count() > 1;
 }
 
 // Cycles until the result of each form is there; 0 for what is not an instruction. Memory forms report their own.
