@@ -248,7 +248,7 @@ ENDLESS = [
 
 # What depends on the order in which blocks and warps run.
 RACES = [
-    total("a block that reads what an earlier one wrote", Status.RACE, words="in another order", publish="""
+    total("a block that reads what an earlier one wrote", Status.RACE, words="depends on the order", publish="""
         if (blockIdx.x) sum += part[blockIdx.x - 1]; part[blockIdx.x] = sum;
         if (blockIdx.x == gridDim.x - 1) *out = sum;"""),
     total("a warp that reads what earlier ones wrote, without a barrier", Status.RACE, barrier=""),
