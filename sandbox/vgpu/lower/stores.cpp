@@ -26,7 +26,7 @@ class Trace {
     for (const Draft &draft : entry.drafts) {
       if (draft.op.form == form_ld_param_b64) add_param(draft);
     }
-    while (spread()) {}
+    spread();
   }
 
   Stores stores() const {
@@ -56,12 +56,6 @@ class Trace {
     }
   }
 
-  Origins read_by(const Draft &draft) const {
-    Origins all = 0;
-    for (const Reference &each : draft.references) all |= each.writes ? 0 : from_[each.reg];
-    return all;
-  }
-
   // The register of a memory operand is field a; other operands are values.
   Origins address_of(const Draft &draft) const {
     for (const Reference &each : draft.references) {
@@ -70,17 +64,32 @@ class Trace {
     return 0;
   }
 
-  bool spread() {
-    bool changed = false;
+  // Visits the readers of a register again whenever it has more origins, which is at most once for each origin: the
+  // order of the text does not matter, and hostile text costs no more than its length.
+  void spread() {
+    std::vector<std::vector<const Draft *>> readers(from_.size());
     for (const Draft &draft : entry_.drafts) {
-      const Origins origins = is_load(draft) ? 0 : read_by(draft);
       for (const Reference &each : draft.references) {
-        if (!each.writes || (origins & ~from_[each.reg]) == 0) continue;
-        from_[each.reg] |= origins;
-        changed = true;
+        if (!each.writes && !is_load(draft)) readers[each.reg].push_back(&draft);
       }
     }
-    return changed;
+    std::vector<uint32_t> changed;
+    for (uint32_t reg = 0; reg < from_.size(); ++reg) {
+      if (from_[reg]) changed.push_back(reg);
+    }
+    while (!changed.empty()) {
+      const uint32_t reg = changed.back();
+      changed.pop_back();
+      for (const Draft *reader : readers[reg]) add_origins(*reader, from_[reg], changed);
+    }
+  }
+
+  void add_origins(const Draft &draft, Origins origins, std::vector<uint32_t> &changed) {
+    for (const Reference &each : draft.references) {
+      if (!each.writes || (origins & ~from_[each.reg]) == 0) continue;
+      from_[each.reg] |= origins;
+      changed.push_back(each.reg);
+    }
   }
 
   const DraftFunction &entry_;

@@ -23,6 +23,11 @@ void add(OpCounts &to, const OpCounts &from) {
   to.wavefronts += from.wavefronts;
 }
 
+// Requests are counted along with the claims; a launch without counters reports none.
+void forget_requests(std::vector<OpCounts> &counts) {
+  for (OpCounts &each : counts) each.requests = each.pieces = each.wavefronts = 0;
+}
+
 // Allocations that the kernel may write: those that its parameters point to, as far as they reach a store. A guess that
 // is wrong costs time or asks for one thread, never a result.
 std::vector<bool> find_written(const Plan &plan) {
@@ -73,6 +78,7 @@ class ParallelRun {
         written_(find_written(plan)),
         claims_(plan.context.claims.get(0)) {
     claims_.begin(written_);
+    plan.context.claims.get(waiting_.threads());     // all of them, before a thread runs that an exception would leave
   }
 
   Outcome run() {
@@ -87,6 +93,7 @@ class ParallelRun {
   // A host that refuses a thread only makes the launch slower.
   std::vector<std::thread> start_helpers() {
     std::vector<std::thread> threads;
+    threads.reserve(waiting_.threads());
     try {
       for (size_t i = 1; i < waiting_.threads(); ++i) {
         Claims &claims = plan_.context.claims.get(i + 1);
@@ -142,6 +149,7 @@ class ParallelRun {
       outcome.harvest.faults = next.faults;
       outcome.harvest.run = next.run;
     }
+    if (!plan_.options.counters && !plan_.options.lines) forget_requests(outcome.harvest.op_counts);
     outcome.needs_one_thread |= executed > budget_.warp_instructions;
     outcome.needs_one_thread |= outcome.harvest.run.stop.stopped;      // later blocks may have run as well
     return outcome;
