@@ -63,6 +63,22 @@ GOOD:
   atom.global.add.u32 %r1, [%rd1], 1;
   ret;
 }
+// values[pitch * block] += 1, where `values` is found in memory and the pitch is as wide as a pointer.
+.visible .entry add_one(.param .u64 values, .param .u64 pitch)
+{
+  .reg .b32 %r<3>;
+  .reg .b64 %rd<6>;
+  ld.param.u64 %rd1, [values];
+  ld.param.u64 %rd2, [pitch];
+  ld.global.u64 %rd5, [%rd1];
+  mov.u32 %r1, %ctaid.x;
+  cvt.u64.u32 %rd3, %r1;
+  mad.lo.s64 %rd4, %rd3, %rd2, %rd5;
+  ld.global.u32 %r2, [%rd4];
+  add.u32 %r2, %r2, 1;
+  st.global.u32 [%rd4], %r2;
+  ret;
+}
 """
 BLOCKS = 200
 
@@ -121,6 +137,17 @@ def test_blocks_that_read_what_others_write_ask_for_one_thread() -> None:
     assert chain(2, BLOCKS)
     assert not chain(1, BLOCKS)
     assert not chain(2, 1)
+
+
+@pytest.mark.parametrize(("pitch", "depends"), [(4, False), (36, False), (2**64 - 4, False), (0, True)])
+def test_a_pointer_from_memory_and_a_number_as_wide_are_not_taken_for_each_other(pitch: int, depends: bool) -> None:
+    with Machine(Module(TRIPLE), memory_bytes=1 << 24) as machine:
+        values = machine.array(np.zeros(2 * 9 * BLOCKS, np.uint32))
+        middle = machine.array(np.array([values.address + values.nbytes // 2], np.uint64))
+        args = [middle, pitch]
+        report = machine.launch("add_one", grid=BLOCKS, block=1, args=args, budget=10**6, threads=2)
+        assert report.needs_one_thread == depends
+        assert depends or values.numpy().sum() == BLOCKS
 
 
 def test_atomics_run_on_one_thread_whatever_was_asked_for() -> None:

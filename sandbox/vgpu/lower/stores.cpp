@@ -1,14 +1,14 @@
 #include "stores.h"
 
-#include <algorithm>
 #include <map>
+#include <set>
 
 #include "../isa/isa.h"
 
 namespace vgpu {
 namespace {
 
-using Origins = uint64_t;              // one bit for each of the first 64 parameters that are loaded
+using Origins = uint64_t;              // a set of parameters, as in Stores
 
 bool is_load(const Draft &draft) {
   const Class cls = form_row(draft.op.form).cls;
@@ -30,19 +30,12 @@ class Trace {
   }
 
   Stores stores() const {
-    Stores found;
-    Origins all = 0;
+    std::set<Origins> found;
     for (const Draft &draft : entry_.drafts) {
       const bool calls = draft.op.form == form_call || draft.op.form == form_call_indirect;
-      if (!is_store(draft) && !calls) continue;
-      const Origins origins = calls ? 0 : address_of(draft);
-      found.anywhere |= origins == 0;
-      all |= origins;
+      if (is_store(draft) || calls) found.insert(calls ? 0 : address_of(draft));
     }
-    for (const auto &[offset, bit] : bits_) {
-      if (all & bit) found.params.push_back(offset);
-    }
-    return found;
+    return {params_, {found.begin(), found.end()}};
   }
 
  private:
@@ -50,8 +43,9 @@ class Trace {
     uint32_t offset = uint32_t(draft.op.offset);
     for (const Reference &each : draft.references) {
       if (!each.writes) continue;
-      const Origins bit = Origins(1) << (bits_.size() % 64);
-      from_[each.reg] |= bits_.try_emplace(offset, bit).first->second;
+      const auto [known, is_new] = bits_.try_emplace(offset, Origins(1) << (params_.size() % 64));
+      if (is_new) params_.push_back(offset);
+      from_[each.reg] |= known->second;
       offset += 8;
     }
   }
@@ -95,6 +89,7 @@ class Trace {
   const DraftFunction &entry_;
   std::vector<Origins> from_;          // of each register
   std::map<uint32_t, Origins> bits_;   // by offset of the parameter
+  std::vector<uint32_t> params_;       // their offsets, in the order in which they were met
 };
 
 }  // namespace
