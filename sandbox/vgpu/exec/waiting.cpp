@@ -168,8 +168,8 @@ void release_call(Warp &w, Join &join, u32 lanes) {
   join.mask &= ~lanes;             // they stay in `arrived`: joins inside the function do not wait for them
 }
 
-// Lanes that wait at the innermost join with arrivals around a path's join go on without those that are inside. False: there
-// are none.
+// Lanes that wait at the innermost join with arrivals around a path's join go on without those that are inside. False:
+// there are none.
 bool release_join(Warp &w, u32 join_of_path) {
   for (u32 index = join_of_path; index != kNone; index = w.joins[index].parent) {
     Join &join = w.joins[index];

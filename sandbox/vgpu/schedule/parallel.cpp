@@ -28,9 +28,10 @@ void forget_requests(std::vector<OpCounts> &counts) {
   for (OpCounts &each : counts) each.requests = each.pieces = each.wavefronts = 0;
 }
 
-// Allocations that the kernel may write: those that its parameters point to, as far as they reach a store. A store whose
-// parameters are all numbers but zero may write any, because the rest of its address is no parameter; zero is taken for
-// a null pointer, which is not stored to. A guess that is wrong costs time or asks for one thread, never a result.
+// Allocations that the kernel may write: those that its parameters point to, as far as they reach a store. A store
+// whose parameters are all numbers but zero may write any, because the rest of its address is no parameter; zero is
+// taken for a null pointer, which is not stored to. A guess that is wrong costs time or asks for one thread, never a
+// result.
 std::vector<bool> find_written(const Plan &plan) {
   const Stores &stores = plan.program.stores;
   const std::vector<Extent> &extents = plan.context.arena.extents();
