@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 
 import access
 import numpy as np
@@ -108,6 +109,25 @@ def test_targets_of_branches_through_tables_are_bounded_together() -> None:
     assert [fault.kind for fault in launch(branching(3)).faults] == ["trap"]
     with pytest.raises(PtxError, match="too many targets"):
         Module(branching(3000))
+
+
+def seconds_to_load(moves: list[str]) -> float:
+    """Processor time for a loop in which a parameter reaches a store's address by way of all `moves`."""
+    last = len(moves)
+    text = (
+        f"{access.HEAD}.visible .entry k(.param .u64 p)\n{{\n  .reg .pred %p<1>;\n  .reg .b64 %rd<{last + 1}>;\n"
+        f"  ld.param.u64 %rd{last}, [p];\nLOOP:\n  {' '.join(moves)}\n  st.global.u64 [%rd0], %rd1;\n"
+        f"  setp.eq.u64 %p0, %rd0, 0;\n  @%p0 bra LOOP;\n  ret;\n}}\n"
+    )
+    start = time.process_time()
+    Module(text)
+    return time.process_time() - start
+
+
+def test_the_time_to_load_does_not_grow_with_the_square_of_the_text() -> None:
+    moves = [f"mov.b64 %rd{i}, %rd{i + 1};" for i in range(20_000)]
+    in_order, against_it = seconds_to_load(moves[::-1]), seconds_to_load(moves)
+    assert against_it < 10 * in_order
 
 
 def test_the_fresh_memory_of_blocks_is_charged_to_the_budget() -> None:

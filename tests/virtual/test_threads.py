@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -60,16 +63,35 @@ GOOD:
   atom.global.add.u32 %r1, [%rd1], 1;
   ret;
 }
+// values[pitch * block] += 1, where `values` is found in memory and the pitch is as wide as a pointer.
+.visible .entry add_one(.param .u64 values, .param .u64 pitch)
+{
+  .reg .b32 %r<3>;
+  .reg .b64 %rd<6>;
+  ld.param.u64 %rd1, [values];
+  ld.param.u64 %rd2, [pitch];
+  ld.global.u64 %rd5, [%rd1];
+  mov.u32 %r1, %ctaid.x;
+  cvt.u64.u32 %rd3, %r1;
+  mad.lo.s64 %rd4, %rd3, %rd2, %rd5;
+  ld.global.u32 %r2, [%rd4];
+  add.u32 %r2, %r2, 1;
+  st.global.u32 [%rd4], %r2;
+  ret;
+}
 """
 BLOCKS = 200
 
 
-def triple(threads: int, bad: int = 0xFFFFFFFF, budget: int = 10**6) -> tuple[LaunchReport, np.ndarray]:
+def triple(
+    threads: int, bad: int = 0xFFFFFFFF, budget: int = 10**6, lines: bool = True, counters: bool = True
+) -> tuple[LaunchReport, np.ndarray]:
     with Machine(Module(TRIPLE), memory_bytes=1 << 24) as machine:
         values = machine.array(np.arange(BLOCKS * 64, dtype=np.uint32))
         out = machine.array(np.zeros(BLOCKS * 64, np.uint32))
         args = [values, out, bad]
-        report = machine.launch("triple", grid=BLOCKS, block=64, args=args, budget=budget, threads=threads, lines=True)
+        options = {"budget": budget, "threads": threads, "lines": lines, "counters": counters}
+        report = machine.launch("triple", grid=BLOCKS, block=64, args=args, **options)
         return report, out.numpy()
 
 
@@ -80,6 +102,12 @@ def test_independent_blocks_give_the_same_report_on_any_number_of_threads(thread
     assert together.json == alone.json
     np.testing.assert_array_equal(out, expected)
     np.testing.assert_array_equal(out, 3 * np.arange(BLOCKS * 64))
+
+
+def test_without_counters_several_threads_report_what_one_reports() -> None:
+    alone, together = (triple(threads, lines=False, counters=False)[0] for threads in (1, 3))
+    assert together.json == alone.json
+    assert "global_load_sectors" in alone.counts and alone.counts["global_load_sectors"] == 0
 
 
 @pytest.mark.parametrize("bad", [0, 64 * 77 + 5, 64 * BLOCKS - 1])
@@ -111,12 +139,54 @@ def test_blocks_that_read_what_others_write_ask_for_one_thread() -> None:
     assert not chain(2, 1)
 
 
+@pytest.mark.parametrize(("pitch", "depends"), [(4, False), (36, False), (2**64 - 4, False), (0, True)])
+def test_a_pointer_from_memory_and_a_number_as_wide_are_not_taken_for_each_other(pitch: int, depends: bool) -> None:
+    with Machine(Module(TRIPLE), memory_bytes=1 << 24) as machine:
+        values = machine.array(np.zeros(2 * 9 * BLOCKS, np.uint32))
+        middle = machine.array(np.array([values.address + values.nbytes // 2], np.uint64))
+        args = [middle, pitch]
+        report = machine.launch("add_one", grid=BLOCKS, block=1, args=args, budget=10**6, threads=2)
+        assert report.needs_one_thread == depends
+        assert depends or values.numpy().sum() == BLOCKS
+
+
 def test_atomics_run_on_one_thread_whatever_was_asked_for() -> None:
     with Machine(Module(TRIPLE), memory_bytes=1 << 24) as machine:
         total = machine.array(np.zeros(1, np.uint32))
         report = machine.launch("count", grid=50, block=32, args=[total], budget=10**6, threads=4)
         assert not report.needs_one_thread and report.faults == ()
         assert total.numpy()[0] == 50 * 32
+
+
+# Notes of several threads are made one after another, so that the limit is met while there are some already.
+SHORT_OF_MEMORY = f"""
+import resource
+import sys
+from kernelevo.errors import BadInput
+from kernelevo.virtual import Machine, Module
+
+with Machine(Module(sys.stdin.read()), memory_bytes=1 << 32) as machine:
+    arrays = [machine.empty({BLOCKS * 64}), machine.empty({BLOCKS * 64})]
+    with open("/proc/self/statm") as sizes:
+        pages = int(sizes.read().split()[0])
+    limit = pages * resource.getpagesize() + (1 << 30)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    for threads in (8, 1):
+        try:
+            report = machine.launch("triple", grid={BLOCKS}, block=64, args=[*arrays, 0], budget=10**6, threads=threads)
+            print(len(report.faults))
+        except BadInput as error:
+            print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/statm")
+def test_a_launch_that_the_host_has_no_memory_for_is_refused_and_the_machine_goes_on() -> None:
+    run = [sys.executable, "-c", SHORT_OF_MEMORY]
+    done = subprocess.run(run, input=TRIPLE, capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    refusal, faults = done.stdout.splitlines()
+    assert "memory" in refusal and faults == "0"
 
 
 @pytest.mark.parametrize("threads", [0, -1, 257])

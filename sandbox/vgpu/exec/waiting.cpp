@@ -169,17 +169,27 @@ void release_call(Warp &w, Join &join, u32 lanes) {
   join.mask &= ~lanes;             // they stay in `arrived`: joins inside the function do not wait for them
 }
 
-// Lanes that wait at the innermost join with arrivals go on without the current path.
-void release_join(Warp &w) {
-  for (u32 index = w.join; index != kNone; index = w.joins[index].parent) {
+// Lanes that wait at the innermost join with arrivals around a path's join go on without those that are inside. False:
+// there are none.
+bool release_join(Warp &w, u32 join_of_path) {
+  for (u32 index = join_of_path; index != kNone; index = w.joins[index].parent) {
     Join &join = w.joins[index];
     const bool call = join.call != kNone;
     const u32 lanes = join.mask & join.arrived & w.live & ~(call ? 0 : returned_lanes(w, join.activation));
     if (!lanes) continue;
     if (call) release_call(w, join, lanes);
     else join.mask &= ~join.arrived, join.arrived = 0;
-    return add_pending(w, join.pc, lanes, join.parent);
+    add_pending(w, join.pc, lanes, join.parent);
+    return true;
   }
+  return false;
+}
+
+// The current path's join comes first, then that of each other: which path is the current one when patience ends may
+// be the same every time.
+void release_some_join(Warp &w) {
+  bool released = release_join(w, w.join);
+  for (u32 i = w.pending_count; i > 0 && !released; --i) released = release_join(w, w.pending[i - 1].join);
 }
 
 }  // namespace
@@ -187,7 +197,7 @@ void release_join(Warp &w) {
 const Op *yield(Warp &w, const Op *op, bool spins) {
   w.spun = spins;
   if (spins && ++w.yields > kPatientYields) {
-    release_join(w);
+    release_some_join(w);
     w.yields = 0;
   }
   if (w.pending_count) {

@@ -111,10 +111,11 @@ struct Uses {
 
 struct SharedVariable { std::string name; uint32_t offset, bytes; };
 
-// Where the entry's stores to global memory go, as far as the text tells.
+// Where the entry's stores to global memory go, as far as the text tells. A set of parameters is a word: parameter i of
+// `params` has bit i mod 64.
 struct Stores {
-  std::vector<uint32_t> params;              // offsets of parameters that an address is computed from
-  bool anywhere = false;                     // an address comes from none, or a function may store
+  std::vector<uint32_t> params;              // offsets of all parameters of 8 bytes that are loaded
+  std::vector<uint64_t> origins;             // parameters that an address is computed from; each set once
 };
 
 struct Program {

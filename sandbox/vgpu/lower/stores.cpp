@@ -1,14 +1,14 @@
 #include "stores.h"
 
-#include <algorithm>
 #include <map>
+#include <set>
 
 #include "../isa/isa.h"
 
 namespace vgpu {
 namespace {
 
-using Origins = uint64_t;              // one bit for each of the first 64 parameters that are loaded
+using Origins = uint64_t;              // a set of parameters, as in Stores
 
 bool is_load(const Draft &draft) {
   const Class cls = form_row(draft.op.form).cls;
@@ -26,23 +26,16 @@ class Trace {
     for (const Draft &draft : entry.drafts) {
       if (draft.op.form == form_ld_param_b64) add_param(draft);
     }
-    while (spread()) {}
+    spread();
   }
 
   Stores stores() const {
-    Stores found;
-    Origins all = 0;
+    std::set<Origins> found;
     for (const Draft &draft : entry_.drafts) {
       const bool calls = draft.op.form == form_call || draft.op.form == form_call_indirect;
-      if (!is_store(draft) && !calls) continue;
-      const Origins origins = calls ? 0 : address_of(draft);
-      found.anywhere |= origins == 0;
-      all |= origins;
+      if (is_store(draft) || calls) found.insert(calls ? 0 : address_of(draft));
     }
-    for (const auto &[offset, bit] : bits_) {
-      if (all & bit) found.params.push_back(offset);
-    }
-    return found;
+    return {params_, {found.begin(), found.end()}};
   }
 
  private:
@@ -50,16 +43,11 @@ class Trace {
     uint32_t offset = uint32_t(draft.op.offset);
     for (const Reference &each : draft.references) {
       if (!each.writes) continue;
-      const Origins bit = Origins(1) << (bits_.size() % 64);
-      from_[each.reg] |= bits_.try_emplace(offset, bit).first->second;
+      const auto [known, is_new] = bits_.try_emplace(offset, Origins(1) << (params_.size() % 64));
+      if (is_new) params_.push_back(offset);
+      from_[each.reg] |= known->second;
       offset += 8;
     }
-  }
-
-  Origins read_by(const Draft &draft) const {
-    Origins all = 0;
-    for (const Reference &each : draft.references) all |= each.writes ? 0 : from_[each.reg];
-    return all;
   }
 
   // The register of a memory operand is field a; other operands are values.
@@ -70,22 +58,38 @@ class Trace {
     return 0;
   }
 
-  bool spread() {
-    bool changed = false;
+  // Visits the readers of a register again whenever it has more origins, which is at most once for each origin: the
+  // order of the text does not matter, and hostile text costs no more than its length.
+  void spread() {
+    std::vector<std::vector<const Draft *>> readers(from_.size());
     for (const Draft &draft : entry_.drafts) {
-      const Origins origins = is_load(draft) ? 0 : read_by(draft);
       for (const Reference &each : draft.references) {
-        if (!each.writes || (origins & ~from_[each.reg]) == 0) continue;
-        from_[each.reg] |= origins;
-        changed = true;
+        if (!each.writes && !is_load(draft)) readers[each.reg].push_back(&draft);
       }
     }
-    return changed;
+    std::vector<uint32_t> changed;
+    for (uint32_t reg = 0; reg < from_.size(); ++reg) {
+      if (from_[reg]) changed.push_back(reg);
+    }
+    while (!changed.empty()) {
+      const uint32_t reg = changed.back();
+      changed.pop_back();
+      for (const Draft *reader : readers[reg]) add_origins(*reader, from_[reg], changed);
+    }
+  }
+
+  void add_origins(const Draft &draft, Origins origins, std::vector<uint32_t> &changed) {
+    for (const Reference &each : draft.references) {
+      if (!each.writes || (origins & ~from_[each.reg]) == 0) continue;
+      from_[each.reg] |= origins;
+      changed.push_back(each.reg);
+    }
   }
 
   const DraftFunction &entry_;
   std::vector<Origins> from_;          // of each register
   std::map<uint32_t, Origins> bits_;   // by offset of the parameter
+  std::vector<uint32_t> params_;       // their offsets, in the order in which they were met
 };
 
 }  // namespace

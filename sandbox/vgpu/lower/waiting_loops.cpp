@@ -1,5 +1,5 @@
 // A loop may wait for another thread if a branch out of it depends on what a synchronising read in it brought: an
-// atomic, a volatile, relaxed or acquire load, a test of an mbarrier; or any load where the loop has a fence or
+// atomic, a volatile, relaxed, acquire or .cv load, a test of an mbarrier; or any load where the loop has a fence or
 // sleeps. A call counts as such a read if its function has one, or calls another. Natural loops:
 // https://en.wikipedia.org/wiki/Natural_loop. Finding too many costs time, never a result.
 #include "waiting_loops.h"
@@ -22,7 +22,7 @@ bool synchronises(std::string_view opcode) {
   if (base == "atom") return true;
   if (base == "mbarrier") return has_token(opcode, "test_wait") || has_token(opcode, "try_wait");
   if (base != "ld") return false;
-  for (const char *order : {"volatile", "relaxed", "acquire", "mmio"}) {
+  for (const char *order : {"volatile", "relaxed", "acquire", "mmio", "cv"}) {
     if (has_token(opcode, order)) return true;
   }
   return false;

@@ -23,18 +23,37 @@ void add(OpCounts &to, const OpCounts &from) {
   to.wavefronts += from.wavefronts;
 }
 
-// Allocations that the kernel may write: those that its parameters point to, as far as they reach a store. A guess that
-// is wrong costs time or asks for one thread, never a result.
+// Requests are counted along with the claims; a launch without counters reports none.
+void forget_requests(std::vector<OpCounts> &counts) {
+  for (OpCounts &each : counts) each.requests = each.pieces = each.wavefronts = 0;
+}
+
+// Allocations that the kernel may write: those that its parameters point to, as far as they reach a store. A store
+// whose parameters are all numbers but zero may write any, because the rest of its address is no parameter; zero is
+// taken for a null pointer, which is not stored to. A guess that is wrong costs time or asks for one thread, never a
+// result.
 std::vector<bool> find_written(const Plan &plan) {
+  const Stores &stores = plan.program.stores;
   const std::vector<Extent> &extents = plan.context.arena.extents();
-  std::vector<bool> written(extents.size(), plan.program.stores.anywhere);
-  for (const uint32_t offset : plan.program.stores.params) {
+  std::vector<uint64_t> pointing(extents.size(), 0);       // to each allocation, of the parameters
+  uint64_t pointers = 0;
+  for (size_t param = 0; param < stores.params.size(); ++param) {
     uint64_t address;
-    std::memcpy(&address, plan.launch.params.data() + offset, sizeof address);
+    std::memcpy(&address, plan.launch.params.data() + stores.params[param], sizeof address);
+    const uint64_t bit = uint64_t(1) << (param % 64);
+    if (address == 0) pointers |= bit;
     for (size_t i = 0; i < extents.size(); ++i) {
-      if (address >= extents[i].low && address < extents[i].high) written[i] = true;
+      if (address >= extents[i].low && address < extents[i].high) pointing[i] |= bit, pointers |= bit;
     }
   }
+  uint64_t stored = 0;
+  bool anywhere = false;
+  for (const uint64_t origins : stores.origins) {
+    stored |= origins;
+    anywhere |= (origins & pointers) == 0;
+  }
+  std::vector<bool> written(extents.size());
+  for (size_t i = 0; i < extents.size(); ++i) written[i] = anywhere || (pointing[i] & stored) != 0;
   return written;
 }
 
@@ -73,6 +92,7 @@ class ParallelRun {
         written_(find_written(plan)),
         claims_(plan.context.claims.get(0)) {
     claims_.begin(written_);
+    plan.context.claims.get(waiting_.threads());     // all of them, before a thread runs that an exception would leave
   }
 
   Outcome run() {
@@ -87,6 +107,7 @@ class ParallelRun {
   // A host that refuses a thread only makes the launch slower.
   std::vector<std::thread> start_helpers() {
     std::vector<std::thread> threads;
+    threads.reserve(waiting_.threads());
     try {
       for (size_t i = 1; i < waiting_.threads(); ++i) {
         Claims &claims = plan_.context.claims.get(i + 1);
@@ -142,6 +163,7 @@ class ParallelRun {
       outcome.harvest.faults = next.faults;
       outcome.harvest.run = next.run;
     }
+    if (!plan_.options.counters && !plan_.options.lines) forget_requests(outcome.harvest.op_counts);
     outcome.needs_one_thread |= executed > budget_.warp_instructions;
     outcome.needs_one_thread |= outcome.harvest.run.stop.stopped;      // later blocks may have run as well
     return outcome;
