@@ -34,12 +34,38 @@ bool is_call(const Draft &draft) {
   return draft.op.form == form_call || draft.op.form == form_call_indirect;
 }
 
+// What all loops of a function share: which blocks lead to a block, which drafts read a register.
+struct Graph {
+  explicit Graph(const DraftFunction &of, const Flow &with)
+      : function(of), flow(with), predecessors(with.blocks.size()), readers(of.registers.size()) {
+    for (uint32_t b = 0; b < flow.blocks.size(); ++b) {
+      for (const uint32_t next : flow.blocks[b].successors) predecessors[next].push_back(b);
+    }
+    for (uint32_t i = 0; i < function.drafts.size(); ++i) {
+      const Draft &draft = function.drafts[i];
+      if (draft.guard >= 0) readers[size_t(draft.guard)].push_back(i);
+      for (const Reference &each : draft.references) {
+        if (!each.writes) readers[each.reg].push_back(i);
+      }
+    }
+  }
+
+  const DraftFunction &function;
+  const Flow &flow;
+  std::vector<std::vector<uint32_t>> predecessors, readers;
+};
+
 class Loop {
  public:
-  Loop(const DraftFunction &function, const Flow &flow, const CalleeWaits &callee_waits, uint32_t head, uint32_t latch)
-      : function_(function), flow_(flow), callee_waits_(callee_waits), inside_(flow.blocks.size(), false) {
+  // All loops with one head are one.
+  Loop(const Graph &graph, const CalleeWaits &callee_waits, uint32_t head, std::vector<uint32_t> latches)
+      : graph_(graph),
+        function_(graph.function),
+        flow_(graph.flow),
+        callee_waits_(callee_waits),
+        inside_(graph.flow.blocks.size(), false) {
     inside_[head] = true;
-    collect(latch);
+    collect(std::move(latches));
   }
 
   uint32_t instructions() const {
@@ -67,23 +93,19 @@ class Loop {
     std::vector<bool> tainted(function_.registers.size(), false);
     const bool calls = any_draft([&](const Draft &draft) { return is_call(draft) && callee_waits_(draft); });
     for (size_t i = 0; calls && i < tainted.size(); ++i) tainted[i] = function_.registers[i].home == Home::fixed;
-    for (bool changed = true; changed;) changed = spread(tainted, reads);
+    spread(tainted, reads);
     return any_draft([&](const Draft &draft) { return leaves(draft) && depends(draft, tainted); });
   }
 
  private:
-  void collect(uint32_t latch) {
-    std::vector<std::vector<uint32_t>> predecessors(flow_.blocks.size());
-    for (uint32_t b = 0; b < flow_.blocks.size(); ++b) {
-      for (const uint32_t next : flow_.blocks[b].successors) predecessors[next].push_back(b);
-    }
-    std::vector<uint32_t> rest{latch};
+  // The blocks from which a latch is reached without passing the head.
+  void collect(std::vector<uint32_t> rest) {
     while (!rest.empty()) {
       const uint32_t b = rest.back();
       rest.pop_back();
       if (inside_[b]) continue;
       inside_[b] = true;
-      rest.insert(rest.end(), predecessors[b].begin(), predecessors[b].end());
+      rest.insert(rest.end(), graph_.predecessors[b].begin(), graph_.predecessors[b].end());
     }
   }
 
@@ -103,18 +125,31 @@ class Loop {
                        [&](const Reference &each) { return !each.writes && tainted[each.reg]; });
   }
 
+  // Taints what the reads of the loop bring, and what is computed from tainted registers in it.
   template <class Reads>
-  bool spread(std::vector<bool> &tainted, Reads reads) const {
-    bool changed = false;
-    any_draft([&](const Draft &draft) {
-      if (!reads(draft) && !depends(draft, tainted)) return false;
+  void spread(std::vector<bool> &tainted, Reads reads) const {
+    std::vector<uint32_t> rest;
+    for (uint32_t reg = 0; reg < tainted.size(); ++reg) {
+      if (tainted[reg]) rest.push_back(reg);
+    }
+    const auto taint = [&](const Draft &draft) {
       for (const Reference &each : draft.references) {
         if (!each.writes || tainted[each.reg]) continue;
-        tainted[each.reg] = changed = true;
+        tainted[each.reg] = true;
+        rest.push_back(each.reg);
       }
+    };
+    any_draft([&](const Draft &draft) {
+      if (reads(draft)) taint(draft);
       return false;
     });
-    return changed;
+    while (!rest.empty()) {
+      const uint32_t reg = rest.back();
+      rest.pop_back();
+      for (const uint32_t i : graph_.readers[reg]) {
+        if (inside_[flow_.block_of[i]]) taint(function_.drafts[i]);
+      }
+    }
   }
 
   // A conditional branch or return in a block of which some way leads out.
@@ -126,6 +161,7 @@ class Loop {
     return std::any_of(block.successors.begin(), block.successors.end(), [&](uint32_t b) { return !inside_[b]; });
   }
 
+  const Graph &graph_;
   const DraftFunction &function_;
   const Flow &flow_;
   const CalleeWaits &callee_waits_;
@@ -148,12 +184,13 @@ std::vector<uint32_t> find_waiting_loops(const DraftFunction &function, const Fl
     return draft.source && (synchronises(draft.source->opcode) || is_fence(draft.source->opcode));
   });
   if (!any) return loops;
-  for (uint32_t latch = 0; latch < flow.blocks.size(); ++latch) {
-    for (const uint32_t head : flow.blocks[latch].successors) {
-      if (head > latch) continue;                        // not a jump back
-      const Loop loop(function, flow, callee_waits, head, latch);
-      if (loop.may_wait()) loops[head] = std::max(loops[head], loop.instructions());
-    }
+  const Graph graph(function, flow);
+  for (uint32_t head = 0; head < flow.blocks.size(); ++head) {
+    std::vector<uint32_t> latches = graph.predecessors[head];      // those from which it is a jump back
+    latches.erase(latches.begin(), std::lower_bound(latches.begin(), latches.end(), head));
+    if (latches.empty()) continue;
+    const Loop loop(graph, callee_waits, head, std::move(latches));
+    if (loop.may_wait()) loops[head] = loop.instructions();
   }
   return loops;
 }
