@@ -1,12 +1,13 @@
 """How much faster a launch of independent blocks ends on several host threads: wall time of one thread over that of N.
 
-    OPENBLAS_NUM_THREADS=1 python benchmarks/thread_scaling.py [--threads 2] [--times 1 8] [--repeats 7] [--json] [--record]
+    OPENBLAS_NUM_THREADS=1 python benchmarks/thread_scaling.py [--threads 2] [--times 1 8] [--repeats 7] ...
 
 The kernels of interpreter_speed.py whose blocks do not use atomics, with counters and bounds checks, as they are and
 with eight times the blocks: the first launches take some ten milliseconds, of which starting threads is a part. Those
 on one and on N threads alternate; the figure is the ratio of the best wall times, and beside it the CPU time of N
 threads over that of one, which is what noticing overlaps costs. NumPy's own threads, which make the expected values,
-would go on spinning beside the first launches: hence the variable. --record writes benchmarks/results/thread_scaling.json.
+would go on spinning beside the first launches: hence the variable. --record writes
+benchmarks/results/thread_scaling.json.
 """
 
 from __future__ import annotations
