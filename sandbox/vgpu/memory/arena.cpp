@@ -48,9 +48,9 @@ void Arena::allocate_at(const std::string &name, uint64_t address, uint64_t byte
 
 uint64_t Arena::allocate(const std::string &name, uint64_t bytes, uint32_t skew) {
   if (bytes > left_) throw std::bad_alloc();
-  left_ -= bytes;
   const uint64_t address = (end_ + kGuardBand + 255) / 256 * 256 + skew;
   allocate_at(name, address, bytes, true);
+  left_ -= bytes;
   return address;
 }
 
