@@ -9,9 +9,12 @@ The head comment says in a sentence what is wrong. Lines of the form `//: word .
     //: struct NAME DTYPE LENGTH CONTENT                         passed by value
     //: fault KIND [ARRAY]           of the buggy text; `uninitialised_output` names the array that shows it
     //: order                        some other order of threads gives the buggy text another result
+    //: missed REASON                why the virtual GPU does not find the bug yet
+    //: false REASON                 why it finds fault with the fixed twin
 
 CONTENT is `range`, `zeros`, `ones`, `empty` (uninitialised) or numbers with commas, repeated to the length. The source
-line that a fault must name carries `// <- bug`; a race may name either of its two accesses.
+line that a fault must name carries `// <- bug`; a race may name either of its two accesses, a divergent barrier any of
+the places where threads wait.
 """
 
 from __future__ import annotations
@@ -21,8 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-
 from corpus.compiling import compiled_file
+
 from kernelevo.types import Dim3
 from kernelevo.virtual import Argument, Array, LaunchReport, Machine, Module
 
@@ -79,6 +82,8 @@ class PlantedKernel:
     fault: str
     shown_by: str
     order_shows: bool
+    missed: str
+    false: str
     arguments: tuple[PlantedArgument, ...] = field(repr=False)
     bug_lines: tuple[int, ...]
 
@@ -121,6 +126,8 @@ def read_planted(path: Path) -> PlantedKernel:
         fault=fault,
         shown_by=shown_by[0] if shown_by else "",
         order_shows="order" in said,
+        missed=" ".join(said.get("missed", [])),
+        false=" ".join(said.get("false", [])),
         arguments=tuple(_argument(words) for words in lines if words[0] in ("array", "scalar", "struct")),
         bug_lines=tuple(number for number, line in enumerate(text.splitlines(), 1) if line.rstrip().endswith(MARK)),
     )

@@ -1,4 +1,4 @@
-// Lanes that look for equals name lanes without a key.
+// Lanes that look for equals name lanes without a key, which wait at the next __syncwarp.
 //: kernel peers
 //: launch grid=1 block=32
 //: array x int32 32 range
@@ -13,4 +13,6 @@ extern "C" __global__ void peers(const int *x, unsigned *y) {
     y[t] = __match_any_sync(0xffffffffu, x[t] / 8);  // <- bug
 #endif
   }
+  __syncwarp();
+  if (t == 0) y[0] = y[1];
 }

@@ -5,9 +5,10 @@
 //: array y uint32 32 zeros
 //: fault absent_lane
 extern "C" __global__ void sum(const unsigned *x, unsigned *y) {
-  unsigned value = x[threadIdx.x], mask = 0xfffffffeu;
+  unsigned value = x[threadIdx.x], mask = 0xfffffffeu, total = 0;
 #ifndef FIXED
   mask = ~0u;
 #endif
-  if (value != 0) y[threadIdx.x] = __reduce_add_sync(mask, value);  // <- bug
+  if (value != 0) total = __reduce_add_sync(mask, value);  // <- bug
+  y[threadIdx.x] = __shfl_xor_sync(~0u, total, 1);
 }

@@ -1,4 +1,4 @@
-// A full-mask shuffle stands in a branch that half of the warp takes.
+// A full-mask shuffle stands in a branch that half of the warp takes; the other half has a barrier ahead.
 //: kernel neighbour
 //: launch grid=1 block=32
 //: array x int32 32 range
@@ -13,4 +13,6 @@ extern "C" __global__ void neighbour(const int *x, int *y) {
 #else
   if (t < 16) y[t] = __shfl_down_sync(0xffffffffu, value, 1);  // <- bug
 #endif
+  __syncthreads();
+  if (t == 0) y[31] = y[15];
 }

@@ -1,15 +1,17 @@
 // A float4 is read from a pointer moved by one float.
-//: kernel shift
+//: kernel fours
 //: launch grid=1 block=16
 //: array x float32 68 range
-//: array y float32 64 empty
+//: array y float32 16 empty
 //: fault misaligned
-extern "C" __global__ void shift(const float *x, float *y) {
+extern "C" __global__ void fours(const float *x, float *y) {
   int i = 4 * threadIdx.x;
 #ifdef FIXED
   float4 v = make_float4(x[i + 1], x[i + 2], x[i + 3], x[i + 4]);
+  float sum = v.x + v.y + v.z + v.w;
 #else
   float4 v = *reinterpret_cast<const float4 *>(x + i + 1);  // <- bug
+  float sum = v.x + v.y + v.z + v.w;
 #endif
-  *reinterpret_cast<float4 *>(y + i) = v;
+  y[threadIdx.x] = sum;
 }

@@ -1,16 +1,16 @@
-// A const_cast makes a store to a table in constant memory compile.
+// A store through a generic pointer goes to a table in constant memory.
 //: kernel tune
 //: launch grid=1 block=32
+//: array room int32 32 zeros
 //: array y int32 32 empty
 //: fault write_to_constant
 __constant__ int table[32] = {5};
-extern "C" __global__ void tune(int *y) {
+extern "C" __global__ void tune(int *room, int *y) {
 #ifdef FIXED
-  int value = table[threadIdx.x] + 1;
+  int *to = room + threadIdx.x;
 #else
-  int *mine = const_cast<int *>(table) + threadIdx.x;
-  *mine += 1;  // <- bug
-  int value = *mine;
+  const int *to = table + threadIdx.x;
 #endif
-  y[threadIdx.x] = value;
+  asm volatile("st.s32 [%0], %1;" ::"l"(to), "r"(7) : "memory");  // <- bug
+  y[threadIdx.x] = table[threadIdx.x];
 }

@@ -1,9 +1,9 @@
-// A block of 48 threads has half a warp, and its reduction names all 32 lanes.
+// A block of 48 threads has half a warp, and its reduction takes values from lanes that do not exist.
 //: kernel total
 //: launch grid=1 block=48
 //: array x int32 48 ones
 //: array y int32 2 empty
-//: fault absent_lane
+//: fault uninitialised_output y
 extern "C" __global__ void total(const int *x, int *y) {
   int t = threadIdx.x, sum = x[t];
 #ifdef FIXED
