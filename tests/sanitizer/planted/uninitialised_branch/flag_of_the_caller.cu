@@ -9,5 +9,5 @@ extern "C" __global__ void visit(int *seen, int *y) {
 #ifdef FIXED
   seen[t] = 0;
 #endif
-  if (seen[t] == 0) y[t] = atomicAdd(y + 32 - 1 - t, 1) * 0 + t;  // <- bug
+  if (seen[t] == 0) atomicAdd(y + t, t);  // <- bug
 }
