@@ -6,8 +6,9 @@ What the virtual GPU is known to miss, or to accuse wrongly, is a strict xfail w
 from __future__ import annotations
 
 import pytest
+from corpus.compiling import compiled_file
 
-from sanitizer.planted_kernel import PlantedKernel, planted_kernels
+from sanitizer.planted_kernel import TARGET, PlantedKernel, planted_kernels
 
 ORDERS = (1, 2, 3)
 MORE_ORDERS = tuple(range(1, 9))
@@ -16,6 +17,10 @@ PLANTED = planted_kernels()
 RACES = [planted for planted in PLANTED if planted.fault == "race"]
 OUTPUTS = [planted for planted in PLANTED if planted.fault == "uninitialised_output"]
 FAULTS = [planted for planted in PLANTED if planted not in RACES and planted not in OUTPUTS]
+KINDS = {
+    "out_of_bounds", "misaligned", "uninitialised_address", "uninitialised_branch", "write_to_constant",
+    "divergent_barrier", "absent_lane", "trap", "stack_overflow", "budget", "uninitialised_output", "race",
+}  # fmt: skip
 
 
 def each(kernels: list[PlantedKernel], gap: str = "") -> pytest.MarkDecorator:
@@ -92,3 +97,14 @@ def test_each_file_says_what_is_wrong_and_where(planted: PlantedKernel) -> None:
     assert lines[0].startswith("// ") and lines[0].endswith(".")
     assert planted.bug_lines
     assert len(planted.bug_lines) == 1 or planted.fault in SEVERAL_PLACES
+
+
+@each(PLANTED)
+def test_the_twins_are_different_programs(planted: PlantedKernel) -> None:
+    assert compiled_file(planted.path, TARGET, ("FIXED",)) != compiled_file(planted.path, TARGET)
+
+
+def test_every_kind_of_fault_is_planted() -> None:
+    """All of vgpu::FaultKind but for those that are no bug in a kernel's text: invalid_launch and unsupported."""
+    assert {planted.fault for planted in PLANTED} == KINDS
+    assert all(planted.path.parent.name == planted.fault for planted in PLANTED)
