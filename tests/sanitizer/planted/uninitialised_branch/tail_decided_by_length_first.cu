@@ -1,4 +1,4 @@
-// A tile is filled up to n, and a lane beyond reads it; the fixed text asks for the length before it asks for the value.
+// Lanes beyond n read a tile that is filled up to n; the fixed text asks for the length before the value.
 //: kernel large
 //: launch grid=1 block=32
 //: array x int32 20 range
