@@ -24,17 +24,22 @@ def sources() -> list[str]:
 @functools.cache
 def compiled(source: str, target: str) -> str:
     """The PTX of one corpus file; raises Infrastructure with the compiler's log where it refuses."""
+    return compiled_file(HERE / f"{source}.cu", target)
+
+
+@functools.cache
+def compiled_file(path: Path, target: str, defined: tuple[str, ...] = ()) -> str:
+    """The PTX of one file with the macros `defined`; raises Infrastructure with the compiler's log as above."""
     toolkit = find_toolkit()
     library = ctypes.CDLL(str(toolkit.library))
     program = ctypes.c_void_p()
-    text = (HERE / f"{source}.cu").read_bytes()
-    library.nvrtcCreateProgram(ctypes.byref(program), text, f"{source}.cu".encode(), 0, None, None)
+    library.nvrtcCreateProgram(ctypes.byref(program), path.read_bytes(), path.name.encode(), 0, None, None)
     try:
-        options = _options(toolkit, target)
+        options = [*_options(toolkit, target), *(f"-D{name}".encode() for name in defined)]
         status = library.nvrtcCompileProgram(program, len(options), (ctypes.c_char_p * len(options))(*options))
         if status != 0:
             log = _text(library, program, "ProgramLog")
-            raise Infrastructure(f"NVRTC refused {source}.cu for {target}; mend it: {log}")
+            raise Infrastructure(f"NVRTC refused {path.name} for {target}; mend it: {log}")
         return _text(library, program, "PTX")
     finally:
         library.nvrtcDestroyProgram(ctypes.byref(program))

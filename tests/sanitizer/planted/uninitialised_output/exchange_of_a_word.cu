@@ -1,0 +1,13 @@
+// atomicExch gives a word its first value, which atomicAdd cannot do.
+//: kernel publish
+//: launch grid=1 block=32
+//: array y uint32 32 empty
+//: fault uninitialised_output y
+//: false an exchange leaves the word as unknown as it was, although it replaces all of it
+extern "C" __global__ void publish(unsigned *y) {
+#ifdef FIXED
+  atomicExch(y + threadIdx.x, 7u);
+#else
+  atomicAdd(y + threadIdx.x, 7u);  // <- bug
+#endif
+}

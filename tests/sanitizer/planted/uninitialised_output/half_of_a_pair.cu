@@ -1,0 +1,18 @@
+// A pair of 16-bit values is read as one word where only the first was written; the buggy text uses the second.
+//: kernel pairs
+//: launch grid=1 block=32
+//: array pairs uint16 64 empty
+//: array y uint32 32 empty
+//: fault uninitialised_output y
+//: false a register is known or unknown as a whole, so that masking the unknown half off does not help
+extern "C" __global__ void pairs(unsigned short *pairs, unsigned *y) {
+  int t = threadIdx.x;
+  pairs[2 * t] = t;
+  __syncwarp();
+  unsigned both = reinterpret_cast<volatile unsigned *>(pairs)[t];
+#ifdef FIXED
+  y[t] = both & 0xffff;
+#else
+  y[t] = both >> 16;  // <- bug
+#endif
+}
