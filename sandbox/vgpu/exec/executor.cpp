@@ -77,8 +77,16 @@ u32 unknown_decision(const Warp &w, const Op *op) {
   return branches || guards || op->form == form_brx_idx ? w.mask & ~known_lanes(w, op->a) : 0;
 }
 
+// Of `and` and `or` of predicates: lanes in which both are known, or one that decides.
+u32 known_logic(const Warp &w, const Op *op) {
+  const u32 decides = op->form == form_and_pred ? kAllLanes : 0;        // what, flipped, is the deciding value
+  const u32 a = known_lanes(w, op->a), b = known_lanes(w, op->b);
+  return (a & b) | (a & (predicate_at(w, op->a) ^ decides)) | (b & (predicate_at(w, op->b) ^ decides));
+}
+
 // Known lanes of the result: those in which every source is known; of a select, those in which the chosen one is.
 u32 known_result(const Warp &w, const Op *op, const Uses &uses) {
+  if (op->form == form_and_pred || op->form == form_or_pred) return known_logic(w, op);
   if (op->form == form_selp_b32 || op->form == form_selp_b64) {
     const u32 chosen = predicate_at(w, op->c) ^ (op->flags & kNegate ? kAllLanes : 0);
     return known_lanes(w, op->c) & ((chosen & known_lanes(w, op->a)) | (~chosen & known_lanes(w, op->b)));

@@ -26,7 +26,7 @@ struct WatchNothing {
   static bool known_address(Warp &, const Op *, Space, u32, s64) { return true; }
   static void loaded(Warp &, const Op *, Space, const Request &) {}
   static void stored(Warp &, const Op *, Space, const Request &) {}
-  static void updated(Warp &, const Op *, Space, const Request &, bool) {}
+  static void updated(Warp &, const Op *, Space, const Request &, bool, bool) {}
   static void copied(Warp &, const Op *, const Request &) {}                      // to shared memory, asynchronously
   static void copied_lane(Warp &, u64, u64, u32, u32) {}
 };

@@ -62,8 +62,9 @@ struct WatchTracking : WatchCounters {
     }
   }
 
-  // After an atomic: the old value is known where its bytes were; the new one where both were, lane after lane.
-  static void updated(Warp &w, const Op *op, Space space, const Request &r, bool returns) {
+  // After an atomic: the old value is known where its bytes were; the new one where both were, lane after lane, or, of
+  // one that `replaces` the old value, where it was given.
+  static void updated(Warp &w, const Op *op, Space space, const Request &r, bool returns, bool replaces) {
     const u32 value = known_lanes(w, op->b);
     u32 old = 0;
     for (u32 lanes = r.mask; lanes; lanes &= lanes - 1) {
@@ -72,7 +73,7 @@ struct WatchTracking : WatchCounters {
       uint8_t *map = map_of(w, space, lane, address);
       const bool known = !map || all_known(map, address, r.bytes);
       old |= u32(known) << lane;
-      if (map) set_known(map, address, r.bytes, known && in_mask(value, lane));
+      if (map) set_known(map, address, r.bytes, (known || replaces) && in_mask(value, lane));
     }
     if (!returns) return;
     u32 &cell = known_lanes(w, op->d);

@@ -19,7 +19,7 @@ void state_element(Warp &w, const Op *op, const Request &all, u32 part, u32 byte
   u64 address[kWarpSize];
   for (u32 i = 0; i < kWarpSize; ++i) address[i] = all.address[i] + part * bytes;
   const Request request{address, all.mask, bytes, all.pattern};
-  W::updated(w, &element, S, request, returns);
+  W::updated(w, &element, S, request, returns, op->kind == kExch);
 }
 
 template <class W, Space S, class T, bool returns>

@@ -147,8 +147,9 @@ class Writer {
     finish_uses();
   }
 
-  // Branches and guards are decisions, and a select depends on one of its sources only.
+  // Branches and guards are decisions; a select depends on one of its sources only, as may `and` and `or` of predicates.
   static bool is_special(uint16_t form) {
+    if (form == form_and_pred || form == form_or_pred) return true;
     return form == form_selp_b32 || form == form_selp_b64 || form == form_bra_if || form == form_ret_if ||
            form == form_exit_if || form == form_guard || form == form_brx_idx;
   }

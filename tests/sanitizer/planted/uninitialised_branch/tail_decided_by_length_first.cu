@@ -5,7 +5,6 @@
 //: array y int32 32 zeros
 //: scalar n int32 20
 //: fault uninitialised_branch
-//: false a predicate is unknown when one of its operands is, even where the other one decides it (false and unknown)
 extern "C" __global__ void large(const int *x, int *y, int n) {
   __shared__ volatile int tile[32];
   int t = threadIdx.x;

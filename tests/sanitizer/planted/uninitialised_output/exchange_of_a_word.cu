@@ -3,7 +3,6 @@
 //: launch grid=1 block=32
 //: array y uint32 32 empty
 //: fault uninitialised_output y
-//: false an exchange leaves the word as unknown as it was, although it replaces all of it
 extern "C" __global__ void publish(unsigned *y) {
 #ifdef FIXED
   atomicExch(y + threadIdx.x, 7u);

@@ -5,7 +5,6 @@
 //: array y uint32 32 empty
 //: scalar n int32 20
 //: fault uninitialised_output y
-//: false a predicate is unknown when one of its operands is, even where the other one decides it (false and unknown)
 extern "C" __global__ void votes(const int *x, unsigned *y, int n) {
   __shared__ volatile int tile[32];
   int t = threadIdx.x;
