@@ -147,7 +147,8 @@ class Writer {
     finish_uses();
   }
 
-  // Branches and guards are decisions; a select depends on one of its sources only, as may `and` and `or` of predicates.
+  // Branches and guards are decisions; a select depends on one of its sources only, and so may `and` and `or` of
+  // predicates.
   static bool is_special(uint16_t form) {
     if (form == form_and_pred || form == form_or_pred) return true;
     return form == form_selp_b32 || form == form_selp_b64 || form == form_bra_if || form == form_ret_if ||
