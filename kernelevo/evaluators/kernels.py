@@ -213,7 +213,9 @@ class KernelEvaluator:
     def _order_check(self, repeated: str) -> list[Check]:
         if self.device.how == "measured":
             return []
-        return [Check("order of threads", True, f"outputs agree with blocks and warps in another order: {repeated}")]
+        return [
+            Check("order of threads", True, f"outputs stay right with blocks and warps in another order: {repeated}")
+        ]
 
     def _tolerance(self, worst: float) -> str:
         declared = self.problem.tolerance

@@ -105,9 +105,12 @@ class Runner:
             if not (poison and _stopped_by_program(report)):
                 require_done(report, each.name, self.text, self.file_name)
             yield report
-        if len(reports) != len(jobs):
+        self._require_answers(reports, len(jobs))
+
+    def _require_answers(self, reports: Sequence[RunReport], jobs: int) -> None:
+        if len(reports) != jobs:
             raise Infrastructure(
-                f"device {self.device.name} answered {len(reports)} of {len(jobs)} jobs; report this defect"
+                f"device {self.device.name} answered {len(reports)} of {jobs} jobs; report this defect"
             )
 
     def _job(self, drawn: Drawn, poison: int) -> Job:
@@ -167,10 +170,11 @@ class Runner:
         """A third run, under the poison of the second."""
         job = replace(self._job(drawn, 1), order=0)
         budget, started = self.purse.left(), time.monotonic()
-        (report,) = self.device.run(self.image, [job], budget)
+        reports = self.device.run(self.image, [job], budget)
         self.purse.spend(started)
-        require_done(report, drawn.name, self.text, self.file_name)
-        return report
+        self._require_answers(reports, 1)
+        require_done(reports[0], drawn.name, self.text, self.file_name)
+        return reports[0]
 
     def _require_same_in_any_order(self, drawn: Drawn, first: RunReport, other: RunReport, expected: Expected) -> None:
         """The order decided something. Sums by atomics may differ by rounding; nothing else may."""
