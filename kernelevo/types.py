@@ -115,8 +115,26 @@ class SourceLine:
 
 
 @dataclass(frozen=True)
+class Party:
+    """The other access of a race (vgpu::Party). `access` is "load", "store", "atomic" or "asynchronous copy"; `text`
+    the source line's text.
+    """
+
+    access: str
+    function: str
+    block: tuple[int, int, int]
+    thread: tuple[int, int, int]
+    source: SourceLine
+    ptx_line: int
+    instruction: str
+    text: str = ""
+
+
+@dataclass(frozen=True)
 class Fault:
-    """Why a launch stopped: the fields of vgpu::Fault (sandbox/vgpu/machine.h), with `text` the source line's text."""
+    """What was found at one instruction: the fields of vgpu::Fault (sandbox/vgpu/machine.h), with `text` the source
+    line's text. `occurrences` counts how often it was seen; `others` holds the other party of a race.
+    """
 
     kind: str
     message: str
@@ -133,6 +151,8 @@ class Fault:
     ptx_line: int = 0
     instruction: str = ""
     text: str = ""
+    occurrences: int = 1
+    others: tuple[Party, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -278,7 +298,8 @@ class Clear:
 @dataclass(frozen=True)
 class Job:
     """One run of a plan on one case: buffers made, steps in order, buffers read back. `order` is the seed of another
-    order of threads than the usual one, where the device can choose it, or 0.
+    order of threads than the usual one, where the device can choose it, or 0. `check_races` looks for accesses that
+    nothing orders, `max_faults` is how many different faults a step may report before it stops.
     """
 
     buffers: tuple[Buffer, ...]
@@ -287,11 +308,15 @@ class Job:
     profile: bool
     track_uninitialised: bool
     order: int = 0
+    check_races: bool = False
+    max_faults: int = 1
 
 
 @dataclass(frozen=True)
 class LineCounts:
-    """Counts of one PTX instruction (vgpu::LineCounts)."""
+    """Counts of one PTX instruction (vgpu::LineCounts). `kind` is its class ("global_load"), `slots` its part of the
+    issue slots.
+    """
 
     source: SourceLine
     ptx_line: int
@@ -302,6 +327,8 @@ class LineCounts:
     sectors: int
     wavefronts: int
     divergent: int
+    kind: str = ""
+    slots: int = 0
 
 
 @dataclass(frozen=True)
@@ -326,6 +353,7 @@ class RunReport:
     """What became of a Job. Without fault, `outputs` holds the bytes of every buffer to be read back.
 
     `ended` says how: "done", "fault" (see `fault`), "budget" (instructions), "killed" (time or memory, see `reason`).
+    `faults` are all that its last step reported, `fault` the first of them; `remarks` what was suspicious in any step.
     """
 
     ended: Literal["done", "fault", "budget", "killed"]
@@ -333,6 +361,8 @@ class RunReport:
     steps: tuple[StepReport, ...]
     fault: Fault | None = None
     reason: str = ""
+    faults: tuple[Fault, ...] = ()
+    remarks: tuple[Fault, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.ended == "fault") != (self.fault is not None):

@@ -31,7 +31,7 @@ import numpy.typing as npt
 
 from kernelevo import virtual_arguments as arguments
 from kernelevo.errors import BadInput
-from kernelevo.types import Dim3, Fault, LineCounts, Parameter, SourceLine
+from kernelevo.types import Dim3, Fault, LineCounts, Parameter, Party, SourceLine
 from kernelevo.virtual_library import (
     LaunchRequest,
     Limits,
@@ -46,6 +46,7 @@ from kernelevo.virtual_library import (
 )
 
 MAX_THREADS = 256
+MAX_FAULTS = 1000  # as compute-sanitizer and Oclgrind cap theirs, so that a bad kernel does not drown its reader
 
 __all__ = [
     "Array", "Form", "Instruction", "Kernel", "LaunchReport", "Machine", "Module", "PtxError", "Timing",
@@ -68,14 +69,16 @@ class Kernel:
 
 @dataclass(frozen=True)
 class LaunchReport:
-    """What one launch did. Empty `faults`: it ran to its end; otherwise the first one stopped it.
+    """What one launch did. Empty `faults`: it ran to its end, and nothing was found.
 
-    `counts` are the exact integers of vgpu::Counts, those by class as "warp.fp32", "thread.fp32" and "slots.fp32".
+    `remarks` are suspicious, but decide nothing. `counts` are the exact integers of vgpu::Counts, those by class as
+    "warp.fp32", "thread.fp32" and "slots.fp32".
     `needs_one_thread`: only after a launch on several threads; the order of blocks decides the outcome, so launch again
     on one, from the memory as it was before. `json` is the text it was read from.
     """
 
     faults: tuple[Fault, ...]
+    remarks: tuple[Fault, ...]
     counts: Mapping[str, int]
     lines: tuple[LineCounts, ...]
     printed: str
@@ -97,6 +100,7 @@ class LaunchReport:
         data = json.loads(text)
         return cls(
             faults=tuple(_fault(item) for item in data["faults"]),
+            remarks=tuple(_fault(item) for item in data["remarks"]),
             counts=MappingProxyType(_flat_counts(data["counts"])),
             lines=tuple(_line_counts(item) for item in data["lines"]),
             printed=data["printed"],
@@ -278,12 +282,17 @@ class Machine:
         caches: bool = False,
         scoreboard: bool = False,
         track_uninitialised: bool = False,
+        check_races: bool = False,
+        max_faults: int = 1,
         threads: int = 1,
         plain: bool = False,
         order: int = 0,
         timing: Timing | None = None,
     ) -> LaunchReport:
         """Runs one launch to its end, its first fault, or until `budget` warp instructions have run.
+
+        With `check_races` it also looks for accesses to shared and global memory that nothing orders. With `max_faults`
+        above 1 it goes on after faults that leave it something to do, until there are so many different ones.
 
         `threads` of the host share the blocks where these cannot depend on each other; results and counts are those of
         one thread, unless the report says `needs_one_thread`.
@@ -313,7 +322,9 @@ class Machine:
             arguments.flag("caches", caches),
             arguments.flag("scoreboard", scoreboard),
             arguments.flag("track_uninitialised", track_uninitialised),
+            arguments.flag("check_races", check_races),
             arguments.flag("plain", plain),
+            arguments.whole("max_faults", max_faults, MAX_FAULTS, least=1),
             arguments.whole("the number of threads of the host", threads, MAX_THREADS, least=1),
             arguments.whole("the seed of an order", order, 2**64 - 1),
             timing_pointer(timing),
@@ -404,8 +415,16 @@ def _triple(values: Sequence[int]) -> Dim3:
 
 
 def _fault(data: Mapping[str, Any]) -> Fault:
-    block, thread = _triple(data["block"]), _triple(data["thread"])
-    return Fault(**{**data, "block": block, "thread": thread, "source": SourceLine(**data["source"])})
+    return Fault(**{**data, **_place(data), "others": tuple(_party(item) for item in data["others"])})
+
+
+def _party(data: Mapping[str, Any]) -> Party:
+    return Party(**{**data, **_place(data)})
+
+
+def _place(data: Mapping[str, Any]) -> dict[str, Any]:
+    source = SourceLine(**data["source"])
+    return {"block": _triple(data["block"]), "thread": _triple(data["thread"]), "source": source}
 
 
 def _line_counts(data: Mapping[str, Any]) -> LineCounts:

@@ -23,6 +23,7 @@ from kernelevo.types import (
     Job,
     Launch,
     LineCounts,
+    Party,
     RunReport,
     ScalarArgument,
     SourceLine,
@@ -110,7 +111,7 @@ def run_reports(answer: WallAnswer, jobs: Sequence[Job]) -> list[RunReport]:
 
 
 def _write_job(head: HeadWriter, blobs: list[bytes | memoryview], job: Job, timing: Timing) -> None:
-    head.u32(job.poison & 0xFFFFFFFF, job.profile, job.track_uninitialised)
+    head.u32(job.poison & 0xFFFFFFFF, job.profile, job.track_uninitialised, job.check_races, job.max_faults)
     head.u64(job.order)
     head.u32(len(job.buffers))
     places = {buffer.name: index for index, buffer in enumerate(job.buffers)}
@@ -178,14 +179,16 @@ def _read_job(head: HeadReader, blobs: Any, job: Job) -> RunReport:
     steps = tuple(_step(launch.kernel, report) for launch, report in zip(launches, reports, strict=False))
     if ended == _OUT_OF_MEMORY:
         return RunReport("killed", {}, (), reason="its buffers do not fit into the device's memory")
+    remarks = tuple(remark.fault() for report in reports for remark in report.remarks)
     if ended == _FAULT and reports and reports[-1].faults:
-        fault = reports[-1].faults[0].fault()
-        if fault.kind == "budget":
-            return RunReport("budget", {}, steps, reason=fault.message)
-        return RunReport("fault", {}, steps, fault)
+        faults = tuple(fault.fault() for fault in reports[-1].faults)
+        if faults[0].kind == "budget":
+            return RunReport("budget", {}, steps, reason=faults[0].message, remarks=remarks)
+        return RunReport("fault", {}, steps, faults[0], faults=faults, remarks=remarks)
     if ended != _DONE or len(reports) != len(launches) or any(report.faults for report in reports):
         raise SandboxBroken("the virtual GPU contradicts itself about how a job ended; report this kernel")
-    return RunReport("done", {buffer.name: _output(blobs, buffer) for buffer in job.buffers if buffer.read_back}, steps)
+    outputs = {buffer.name: _output(blobs, buffer) for buffer in job.buffers if buffer.read_back}
+    return RunReport("done", outputs, steps, remarks=remarks)
 
 
 def _output(blobs: Any, buffer: Buffer) -> bytes:
@@ -215,6 +218,20 @@ class _Source(_Strict):
     line: _Count
 
 
+class _Party(_Strict):
+    access: _Words
+    function: _Words
+    block: _Point
+    thread: _Point
+    source: _Source
+    ptx_line: _Count
+    instruction: _Words
+
+    def party(self) -> Party:
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return Party(**{**fields, "source": SourceLine(self.source.file, self.source.line)})
+
+
 class _Fault(_Strict):
     kind: _Words
     message: _Words
@@ -230,10 +247,13 @@ class _Fault(_Strict):
     source: _Source
     ptx_line: _Count
     instruction: _Words
+    occurrences: _Count
+    others: list[_Party]
 
     def fault(self) -> Fault:
         fields = {name: getattr(self, name) for name in type(self).model_fields}
-        return Fault(**{**fields, "source": SourceLine(self.source.file, self.source.line)})
+        source = SourceLine(self.source.file, self.source.line)
+        return Fault(**{**fields, "source": source, "others": tuple(party.party() for party in self.others)})
 
 
 class _Counts(BaseModel):
@@ -261,6 +281,8 @@ class _Line(_Strict):
     sectors: _Count
     wavefronts: _Count
     divergent: _Count
+    kind: _Words
+    slots: _Count
 
     def line_counts(self) -> LineCounts:
         fields = {name: getattr(self, name) for name in type(self).model_fields}
@@ -269,6 +291,7 @@ class _Line(_Strict):
 
 class _Report(_Strict):
     faults: list[_Fault]
+    remarks: list[_Fault]
     counts: _Counts
     lines: list[_Line]
     printed: Annotated[str, AfterValidator(visible)]

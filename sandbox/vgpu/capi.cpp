@@ -84,6 +84,8 @@ vgpu::Options options_from(const vgpu_options &from) {
   options.caches = from.caches != 0;
   options.scoreboard = from.scoreboard != 0;
   options.track_uninitialised = from.track_uninitialised != 0;
+  options.check_races = from.check_races != 0;
+  options.max_faults = from.max_faults;
   options.threads = from.threads;
   options.order = from.order;
   options.plain = from.plain != 0;

@@ -52,7 +52,8 @@ typedef struct {
 
 // Flags are 0 or 1: vgpu::Options. A null `timing` takes the defaults of machine.h.
 typedef struct {
-  uint32_t counters, lines, caches, scoreboard, track_uninitialised, plain;
+  uint32_t counters, lines, caches, scoreboard, track_uninitialised, check_races, plain;
+  uint32_t max_faults;              // at least 1
   uint32_t threads;                 // of the host, at least 1
   uint64_t order;                   // seed of another order of blocks and warps, or 0
   const vgpu_timing *timing;

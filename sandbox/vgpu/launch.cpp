@@ -49,6 +49,7 @@ LaunchReport run_plan(const Plan &plan, Budget budget) {
   const Worker::Harvest &harvest = outcome.harvest;
   LaunchReport report;
   report.faults = harvest.faults;
+  report.remarks = harvest.remarks;
   report.counts = harvest.counts;
   add_counts(plan.program, harvest.run, harvest.op_counts, report, plan.options.lines, context.module);
   if (context.caches && plan.options.caches) context.caches->add_to(report.counts);

@@ -38,6 +38,9 @@ enum class FaultKind : uint8_t {
   invalid_launch,       // block, grid or shared memory beyond the device's limits
   unsupported,          // an instruction or directive this machine does not execute: not the program's fault
   budget,               // the instruction budget ran out
+  race,                 // two threads access the same bytes, one of them writes, and nothing orders them
+  missing_wait,         // bytes of an asynchronous copy are used, or given up, before anybody has waited for it
+  uninitialised_value,  // a value that nobody wrote is stored in global memory or computed with
 };
 const char *name_of(FaultKind);   // "out_of_bounds", ...
 const char *name_of(Space);       // "global", ...
@@ -45,6 +48,16 @@ const char *name_of(Space);       // "global", ...
 struct SourceLine {
   std::string file;               // as in the PTX .file directive; empty where there is no line information
   uint32_t line = 0;              // 1-based; 0 where unknown
+};
+
+// The other access of a race.
+struct Party {
+  std::string access;             // "load", "store", "atomic" or "asynchronous copy"
+  std::string function;
+  Dim3 block{0, 0, 0}, thread{0, 0, 0};
+  SourceLine source;
+  uint32_t ptx_line = 0;
+  std::string instruction;
 };
 
 struct Fault {
@@ -61,6 +74,8 @@ struct Fault {
   SourceLine source;              // from -lineinfo, innermost inlined position
   uint32_t ptx_line = 0;          // 1-based line of the PTX text
   std::string instruction;        // its text
+  uint64_t occurrences = 1;       // how often it was seen; the first time is described
+  std::vector<Party> others;      // the other party of a race; at most one
 };
 
 // Instruction classes, in the order of the counter arrays. The names are part of the JSON that reports carry.
@@ -105,10 +120,15 @@ struct LineCounts {
   uint32_t ptx_line = 0;
   std::string instruction;
   uint64_t warp_instructions = 0, thread_instructions = 0, requests = 0, sectors = 0, wavefronts = 0, divergent = 0;
+  Class cls = Class::other;
+  uint64_t slots = 0;             // its part of Counts::issue_slots
 };
 
 struct LaunchReport {
-  std::vector<Fault> faults;      // empty: the launch ran to its end. The first one stopped it.
+  // Empty: the launch ran to its end, and nothing was found. Those that do not stop a launch (races, and with
+  // Options::max_faults whatever a launch can go on after) come in the order in which they were found.
+  std::vector<Fault> faults;
+  std::vector<Fault> remarks;     // what is suspicious and decides nothing
   Counts counts;
   std::vector<LineCounts> lines;  // only with Options::lines
   std::string printed;            // output of printf, capped
@@ -153,9 +173,13 @@ struct Options {
   bool caches = false;            // the L1/L2/DRAM sector counts
   bool scoreboard = false;        // chain_cycles_*; needs caches to tell hit from miss
   bool track_uninitialised = false;
+  bool check_races = false;       // accesses to shared and global memory that nothing orders
+  // Different faults to report. 1: the launch stops at its first. More: it goes on after faults that leave it something
+  // to do (the access does not happen; a load gives the poison pattern), and stops at the last.
+  uint32_t max_faults = 1;
   bool plain = false;             // no quick handlers: the same results and counts, slower (to test the quick ones)
   // Host threads. Blocks that can depend on each other (atomics, waiting, clocks), and launches with caches,
-  // scoreboard or tracking, run on one in any case. Results and counts do not depend on it; see
+  // scoreboard, tracking or a check of races, run on one in any case. Results and counts do not depend on it; see
   // LaunchReport::needs_one_thread.
   uint32_t threads = 1;
   // 0: blocks begin, and warps take turns, as they are numbered. Otherwise in an order drawn from this seed, on one

@@ -17,6 +17,9 @@ const char *name_of(FaultKind kind) {
     case FaultKind::invalid_launch: return "invalid_launch";
     case FaultKind::unsupported: return "unsupported";
     case FaultKind::budget: return "budget";
+    case FaultKind::race: return "race";
+    case FaultKind::missing_wait: return "missing_wait";
+    case FaultKind::uninitialised_value: return "uninitialised_value";
   }
   return "";
 }

@@ -69,8 +69,8 @@ std::string access_words(const LaunchContext &context, const Run &run, const Fau
   return size + place;
 }
 
-std::string sentence(const LaunchContext &context, const Run &run, const Fault &fault) {
-  const std::string note = run.stop.note;
+std::string sentence(const LaunchContext &context, const Run &run, const Stop &stop, const Fault &fault) {
+  const std::string note = stop.note;
   switch (fault.kind) {
     case FaultKind::out_of_bounds: return "access outside every allocation: " + access_words(context, run, fault);
     case FaultKind::misaligned:
@@ -86,8 +86,13 @@ std::string sentence(const LaunchContext &context, const Run &run, const Fault &
     case FaultKind::stack_overflow: return "calls or diverged paths are nested deeper than the virtual GPU allows";
     case FaultKind::unsupported:
       return "not executed by the virtual GPU: '" + fault.instruction + "': " +
-             run.program->notes[static_cast<size_t>(run.stop.op->offset)];
+             run.program->notes[static_cast<size_t>(stop.op->offset)];
     case FaultKind::budget: return "the launch used up its instruction budget";
+    case FaultKind::race:
+      return "another thread accesses the same bytes, and nothing orders the two: " + access_words(context, run, fault);
+    case FaultKind::missing_wait:
+      return "an asynchronous copy that nobody has waited for: " + access_words(context, run, fault);
+    case FaultKind::uninitialised_value: return note.empty() ? "a value that nobody wrote is used" : note;
     case FaultKind::invalid_launch: break;
   }
   return note;
@@ -185,22 +190,37 @@ LineCounts line_of(const LoadedModule &module, const Program &program, size_t i,
   const bool shared = cls == Class::shared_load || cls == Class::shared_store || cls == Class::shared_atomic;
   (shared ? line.wavefronts : line.sectors) = own.pieces;
   line.divergent = is_bulk(program.ops[i].form) ? 0 : own.divergent;
+  line.cls = cls;
+  line.slots = executed * form_row(program.ops[i].form).slots;
   return line;
+}
+
+Dim3 thread_index(const Run &run, uint32_t thread) {
+  return {thread % run.block.x, thread / run.block.x % run.block.y, thread / run.block.x / run.block.y};
 }
 
 }  // namespace
 
-Fault describe_fault(const LaunchContext &context, const Run &run) {
-  const size_t index = static_cast<size_t>(run.stop.op - run.ops);
+Fault describe_fault(const LaunchContext &context, const Run &run, const Stop &stop) {
+  const size_t index = static_cast<size_t>(stop.op - run.ops);
   const Origin &origin = run.program->origins[index];
-  Fault fault{run.stop.kind, "", run.program->info.name, run.program->functions[origin.function].name, run.block_index,
-              {0, 0, 0}, run.stop.space, run.stop.address, run.stop.bytes, "", 0, source_of(context.module, origin),
-              origin.ptx_line, one_line(origin.text)};
-  const uint32_t thread = run.stop.warp * 32 + run.stop.lane;
-  fault.thread = {thread % run.block.x, thread / run.block.x % run.block.y, thread / run.block.x / run.block.y};
+  Fault fault{stop.kind, "", run.program->info.name, run.program->functions[origin.function].name, run.block_index,
+              {0, 0, 0}, stop.space, stop.address, stop.bytes, "", 0, source_of(context.module, origin),
+              origin.ptx_line, one_line(origin.text), 1, {}};
+  fault.thread = thread_index(run, stop.warp * 32 + stop.lane);
   if (fault.bytes && fault.kind != FaultKind::uninitialised_address) locate(context, run, fault);
-  fault.message = sentence(context, run, fault);
+  fault.message = sentence(context, run, stop, fault);
   return fault;
+}
+
+Party describe_party(const LaunchContext &context, const Run &run, const OtherParty &other) {
+  const Origin &origin = run.program->origins[static_cast<size_t>(other.op - run.ops)];
+  constexpr const char *words[] = {"load", "store", "atomic"};
+  const Dim3 block{uint32_t(other.block % run.grid.x), uint32_t(other.block / run.grid.x % run.grid.y),
+                   uint32_t(other.block / run.grid.x / run.grid.y)};
+  return {other.is_async ? "asynchronous copy" : words[static_cast<size_t>(other.access)],
+          run.program->functions[origin.function].name, block, thread_index(run, other.thread),
+          source_of(context.module, origin), origin.ptx_line, one_line(origin.text)};
 }
 
 // Operations of a block that a fault cut short were counted when the block was entered; they are taken back.

@@ -7,6 +7,8 @@
 namespace vgpu {
 namespace {
 
+template <class Item>
+void write(Writer &to, const std::vector<Item> &items);
 void write(Writer &to, const LineCounts &);
 void write(Writer &to, const KernelInfo &);
 void write(Writer &to, const Diagnostic &);
@@ -15,6 +17,19 @@ void write(Writer &to, const SourceLine &source) {
   to.begin('{');
   to.field("file", source.file);
   to.field("line", source.line);
+  to.end('}');
+}
+
+void write(Writer &to, const Party &party) {
+  to.begin('{');
+  to.field("access", party.access);
+  to.field("function", party.function);
+  to.field("block", party.block);
+  to.field("thread", party.thread);
+  to.key("source");
+  write(to, party.source);
+  to.field("ptx_line", party.ptx_line);
+  to.field("instruction", party.instruction);
   to.end('}');
 }
 
@@ -36,6 +51,9 @@ void write(Writer &to, const Fault &fault) {
   write(to, fault.source);
   to.field("ptx_line", fault.ptx_line);
   to.field("instruction", fault.instruction);
+  to.field("occurrences", fault.occurrences);
+  to.key("others");
+  write(to, fault.others);
   to.end('}');
 }
 
@@ -112,6 +130,8 @@ void write(Writer &to, const LineCounts &line) {
   to.field("sectors", line.sectors);
   to.field("wavefronts", line.wavefronts);
   to.field("divergent", line.divergent);
+  to.field("kind", name_of(line.cls));
+  to.field("slots", line.slots);
   to.end('}');
 }
 
@@ -158,6 +178,8 @@ std::string to_json(const LaunchReport &report) {
   to.begin('{');
   to.key("faults");
   write(to, report.faults);
+  to.key("remarks");
+  write(to, report.remarks);
   to.key("counts");
   write(to, report.counts);
   to.key("lines");

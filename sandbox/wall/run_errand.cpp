@@ -88,6 +88,8 @@ class JobRunner {
     vgpu::Options options;
     options.lines = options.caches = options.scoreboard = job_.profile;
     options.track_uninitialised = job_.track_uninitialised;
+    options.check_races = job_.check_races;
+    options.max_faults = job_.max_faults;
     options.order = job_.order;
     options.timing = step.timing;
     return options;

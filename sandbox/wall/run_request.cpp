@@ -80,6 +80,8 @@ RunJob read_job(Reader &head, const Request &request) {
   job.poison = head.u32();
   job.profile = head.flag();
   job.track_uninitialised = head.flag();
+  job.check_races = head.flag();
+  job.max_faults = head.u32();
   job.order = head.u64();
   const uint32_t buffers = head.u32();
   for (uint32_t i = 0; i < buffers; ++i) job.buffers.push_back(read_buffer(head, request));

@@ -39,7 +39,8 @@ using Step = std::variant<LaunchStep, ClearStep>;
 
 struct RunJob {
   uint32_t poison;
-  bool profile, track_uninitialised;
+  bool profile, track_uninitialised, check_races;
+  uint32_t max_faults;
   uint64_t order;
   std::vector<RunBuffer> buffers;
   std::vector<Step> steps;

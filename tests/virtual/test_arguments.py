@@ -115,6 +115,7 @@ def empty(*given: Any, **options: Any) -> Callable[[Bench], Any]:
     return lambda bench: bench.machine.empty(*given, **options)
 
 
+FLAGS = ("cooperative", "counters", "lines", "caches", "scoreboard", "track_uninitialised", "check_races", "plain")
 WORDS = "is a whole number from {} to {}, not {}".format
 REFUSED: list[tuple[Callable[[Bench], Any], str]] = [
     (lambda _: Module(None), r"the PTX of a Module is text (str), not None; read or decode it first"),
@@ -181,10 +182,12 @@ REFUSED: list[tuple[Callable[[Bench], Any], str]] = [
     (launch_with(threads=257), "the number of threads of the host " + WORDS(1, 256, 257)),
     (launch_with(threads=1.5), "the number of threads of the host " + WORDS(1, 256, 1.5)),
     (launch_with(threads=True), "the number of threads of the host " + WORDS(1, 256, True)),
+    (launch_with(max_faults=0), "max_faults " + WORDS(1, 1000, 0)),
+    (launch_with(max_faults=1001), "max_faults " + WORDS(1, 1000, 1001)),
     (launch_with(threads="2"), "the number of threads of the host " + WORDS(1, 256, "'2'")),
     *[
         (launch_with(**{name: value}), f"{name} is True or False, not {value!r}")
-        for name in ("cooperative", "counters", "lines", "caches", "scoreboard", "track_uninitialised", "plain")
+        for name in FLAGS
         for value in (None, "no", 2)
     ],
     (launch_with(timing=5), "timing is a Timing or None, not 5"),

@@ -122,6 +122,23 @@ struct Stop {
   const char *note = "";
 };
 
+// What was found and does not stop the launch (schedule/findings.h). `stop` says what and where; `other` is the other
+// party of a race, where there is one.
+struct OtherParty {
+  const Op *op = nullptr;          // null: there is none
+  Access access = Access::load;
+  bool is_async = false;           // an asynchronous copy
+  uint64_t block = 0;              // numbers, counted from the launch's and the block's first
+  uint32_t thread = 0;
+};
+struct Finding {
+  Stop stop;
+  OtherParty other;
+  bool is_remark = false;
+};
+
+// Notes a finding; the launch goes on, unless it was the last that is to be reported: then it sets Run::stop.
+using FindingCall = void (*)(Run &, const Finding &);
 // Moves the warp to the frames of another activation; those it leaves are kept while lanes wait in them.
 using ActivationCall = void (*)(Run &, Warp &, uint32_t activation);
 // A host function that device code calls. Returns false when the launch must stop (Run::stop is set).
@@ -165,6 +182,7 @@ struct Run {
   Stop stop;
   uint32_t stop_lanes = 0;         // that executed the operation at which the launch stopped
   ActivationCall activation_call = nullptr;
+  FindingCall finding_call = nullptr;
   HostCall host_call = nullptr;
   TallyCall tally_call = nullptr;
   CacheCall cache_call = nullptr;
@@ -177,6 +195,7 @@ struct Run {
   ClaimBox *claim_boxes = nullptr;         // of each operation: what is not noted yet
   uint32_t recent_box[2] = {0, 0};         // the operation that opened one last, by a load and by a store
   void *host = nullptr;
+  void *findings = nullptr;
 };
 
 // Warp instructions executed so far in the launch.

@@ -18,7 +18,8 @@ Watch watch_for(const Options &options) {
 }
 
 bool can_run_in_parallel(const Program &program, const Launch &launch, const Options &options) {
-  const bool watched = options.track_uninitialised || options.scoreboard || options.caches;
+  const bool watched =
+      options.track_uninitialised || options.check_races || options.scoreboard || options.caches;
   const bool any_order = options.order == 0 && !launch.cooperative;
   return options.threads > 1 && !watched && any_order && !program.communicates && launch.grid.count() > 1;
 }

@@ -8,7 +8,7 @@
 namespace vgpu {
 namespace {
 
-Run make_run(const Plan &plan, OpCounts *counts, Budget budget, HostState *host) {
+Run make_run(const Plan &plan, OpCounts *counts, Budget budget, HostState *host, Findings *findings) {
   const LaunchContext &context = plan.context;
   Run run;
   run.program = &plan.program;
@@ -37,6 +37,8 @@ Run make_run(const Plan &plan, OpCounts *counts, Budget budget, HostState *host)
   run.tally_call = tally_update;
   run.cache_call = ask_caches;
   run.host = host;
+  run.finding_call = note_finding;
+  run.findings = findings;
   return run;
 }
 
@@ -46,7 +48,8 @@ Worker::Worker(const Plan &plan, Budget budget)
     : plan_(plan),
       counts_(plan.program.ops.size()),
       host_{plan.context.arena, "", "", {}, plan.context.caches, plan.options.timing, {}},
-      run_(make_run(plan, counts_.data(), budget, &host_)),
+      findings_(plan.context, plan.options.max_faults),
+      run_(make_run(plan, counts_.data(), budget, &host_, &findings_)),
       order_(plan.options.order, plan.launch.grid.count(), plan.resident) {}
 
 Worker::Block Worker::next_block(uint64_t number) {
@@ -108,8 +111,11 @@ void Worker::finish_claims() {
 }
 
 Worker::Harvest Worker::harvest() {
-  Harvest harvest{run_, std::move(counts_), base_counts(), {}, std::move(host_.printed)};
-  if (run_.stop.stopped) harvest.faults.push_back(describe_fault(plan_.context, run_));
+  Harvest harvest{run_, std::move(counts_), base_counts(), findings_.faults(), findings_.remarks(),
+                  std::move(host_.printed)};
+  // A launch that was stopped by its last finding has it among them.
+  if (run_.stop.stopped && harvest.faults.size() < plan_.options.max_faults)
+    harvest.faults.push_back(describe_fault(plan_.context, run_, run_.stop));
   counts_.assign(plan_.program.ops.size(), OpCounts{});
   run_.counts = counts_.data();
   run_.reserve = run_.granted;

@@ -8,6 +8,7 @@
 
 #include "../host_calls.h"
 #include "../memory/claims.h"
+#include "findings.h"
 #include "live_block.h"
 
 namespace vgpu {
@@ -30,7 +31,7 @@ class Worker {
     Run run;
     std::vector<OpCounts> op_counts;
     Counts counts;
-    std::vector<Fault> faults;
+    std::vector<Fault> faults, remarks;
     std::string printed;
   };
   Harvest harvest();
@@ -50,6 +51,7 @@ class Worker {
   std::vector<uint64_t> read_alone_;   // Run::read_alone, Run::claim_boxes
   std::vector<ClaimBox> boxes_;
   HostState host_;
+  Findings findings_;
   Run run_;
   BlockOrder order_;
   std::deque<Block> waiting_;          // live, stuck, in the order in which they get their next turn

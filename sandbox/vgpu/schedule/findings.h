@@ -1,0 +1,35 @@
+// What a launch has found that did not stop it: races, faults after which it went on, remarks. Each different one (its
+// kind, its instruction and that of the other party) is described once, the first time; later ones are counted.
+#pragma once
+
+#include <map>
+#include <tuple>
+
+#include "../exec/run.h"
+#include "../launch.h"
+
+namespace vgpu {
+
+class Findings {
+ public:
+  // Of each, faults and remarks, at most `most` different ones are kept.
+  Findings(const LaunchContext &context, uint32_t most) : context_(context), most_(most) {}
+
+  // Returns whether that was the last fault that is kept: the launch stops.
+  bool add(const Run &, const Finding &);
+
+  const std::vector<Fault> &faults() const { return faults_; }
+  const std::vector<Fault> &remarks() const { return remarks_; }
+
+ private:
+  using Key = std::tuple<bool, FaultKind, const Op *, const Op *>;
+  const LaunchContext &context_;
+  const uint32_t most_;
+  std::map<Key, size_t> known_;        // its place among faults_ or remarks_
+  std::vector<Fault> faults_, remarks_;
+};
+
+// Run::finding_call.
+void note_finding(Run &, const Finding &);
+
+}  // namespace vgpu
