@@ -40,7 +40,12 @@ def main() -> int:
         results.append(compare(ladder, climb(ladder)))
         if not options.json:
             print("\n".join(table(results[-1])) + "\n", flush=True)
-    record = {"how": "modelled", "model": gpus.bands().version, "band": gpus.bands().comparison_band, "ladders": results}
+    record = {
+        "how": "modelled",
+        "model": gpus.bands().version,
+        "band": gpus.bands().comparison_band,
+        "ladders": results,
+    }
     if options.json:
         print(json.dumps(record))
     if options.record:
@@ -73,7 +78,7 @@ def compare(ladder: Ladder, climbed: Sequence[Climbed]) -> dict[str, Any]:
 
 
 def agree(before: Climbed, step: Climbed) -> bool:
-    """Whether the model sees the published step: the same direction, where it is one outside the band, on both sides."""
+    """Whether the model sees the published step: both sides faster, slower, or within the band."""
     return direction(before.rung.published, step.rung.published) == direction(before.modelled, step.modelled)
 
 
@@ -99,7 +104,9 @@ def table(result: dict[str, Any]) -> list[str]:
             f"| {row['says']} | {row['published']:,.4g} | {row['published_ratio']:.1f} | {row['modelled']:,.4g} "
             f"| {row['modelled_ratio']:.1f} | {row['limiter']} | {row['confidence']} | {agrees} |"
         )
-    reasons = [f"* {row['says']}: {row['why'] or 'not explained yet'}" for row in result["rungs"] if row["agrees"] is False]
+    reasons = [
+        f"* {row['says']}: {row['why'] or 'not explained yet'}" for row in result["rungs"] if row["agrees"] is False
+    ]
     return [*lines, *(["", *reasons] if reasons else [])]
 
 

@@ -18,7 +18,7 @@ Grid = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Rung:
-    """One step. `published` is in the ladder's unit; `why` says why the model differs from the step before, if it does."""
+    """One step. `published` is in the ladder's unit; `why` says why the model does not see the step, if it does not."""
 
     kernel: str
     says: str

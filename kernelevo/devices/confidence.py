@@ -53,8 +53,8 @@ def _l1_edge(of: Launched) -> str:
         return ""
     share = of.l1_bytes / 1024
     return (
-        f"it lives from L1, and a block fetches {fetched / 1024:,.0f} KiB through its share of {share:,.0f} KiB: at this "
-        "edge a small change of the cache decides"
+        f"it lives from L1, and a block fetches {fetched / 1024:,.0f} KiB through its share of {share:,.0f} KiB: at "
+        "this edge a small change of the cache decides"
     )
 
 

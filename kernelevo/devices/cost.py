@@ -98,7 +98,7 @@ def _deal(gpu: Gpu, need: _Need, blocks: int, places: int) -> tuple[float, float
 
 
 def norm(parts: Iterable[float], overlap: float) -> float:
-    """(sum of part ** overlap) ** (1 / overlap): the largest part when `overlap` is infinite, their sum when it is 1."""
+    """(sum of part ** overlap) ** (1 / overlap): the largest part if `overlap` is infinite, their sum if it is 1."""
     parts = list(parts)
     largest = max(parts)
     if largest == 0 or math.isinf(overlap):
