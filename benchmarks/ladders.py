@@ -5,8 +5,8 @@
 Four ladders (SGEMM, transpose, reduction, softmax) were measured by their authors on real cards; benchmarks/ladders/
 holds kernels of our own that take the same steps, and cards.toml the cards that are no virtual GPUs of kernelevo. Each
 kernel runs whole on the virtual GPU, is checked against NumPy in float64, and its time is modelled for the author's
-card. Nothing was fitted to these ladders. A step agrees if both sides move the same way, or both stay within the
-model's comparison band. --record writes benchmarks/results/ladders.json and the table of docs/time-model.md.
+card. Nothing was fitted to these ladders. A step is seen if both sides move the same way by more than the model's
+comparison band, or neither does. --record writes benchmarks/results/ladders.json and the table of docs/time-model.md.
 """
 
 from __future__ import annotations
@@ -60,14 +60,14 @@ def compare(ladder: Ladder, climbed: Sequence[Climbed]) -> dict[str, Any]:
     """Both orders side by side, each step against the one before."""
     first, rows = climbed[0], []
     for before, step in zip((None, *climbed), climbed, strict=False):
-        agrees = None if before is None else agree(before, step)
+        seen = "" if before is None else sight(before, step)
         rows.append(
             {
                 "kernel": step.rung.kernel, "says": step.rung.says, "published": step.rung.published,
                 "published_ratio": step.rung.published / first.rung.published, "modelled": step.modelled,
                 "modelled_ratio": step.modelled / first.modelled, "us": step.us, "limiter": step.limiter,
-                "confidence": step.confidence, "reasons": list(step.reasons), "error": step.error, "agrees": agrees,
-                "why": "" if agrees in (None, True) else step.rung.why,
+                "confidence": step.confidence, "reasons": list(step.reasons), "error": step.error, "seen": seen,
+                "why": "" if seen in ("", "yes") else step.rung.why,
             }
         )  # fmt: skip
     published, modelled = [step.rung.published for step in climbed], [step.modelled for step in climbed]
@@ -77,9 +77,16 @@ def compare(ladder: Ladder, climbed: Sequence[Climbed]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def agree(before: Climbed, step: Climbed) -> bool:
-    """Whether the model sees the published step: both sides faster, slower, or within the band."""
-    return direction(before.rung.published, step.rung.published) == direction(before.modelled, step.modelled)
+def sight(before: Climbed, step: Climbed) -> str:
+    """How the model sees the published step: `yes` (faster, slower, or within the band on both sides), `too small` (in
+    the model it is within the band), `too large` (as published it is), or `no` (the other way round).
+    """
+    published = direction(before.rung.published, step.rung.published)
+    modelled = direction(before.modelled, step.modelled)
+    if published == modelled:
+        return "yes"
+    other_way = (step.rung.published > before.rung.published) != (step.modelled >= before.modelled)
+    return "no" if other_way else "too small" if modelled == 0 else "too large"
 
 
 def direction(before: float, after: float) -> int:
@@ -95,18 +102,17 @@ def table(result: dict[str, Any]) -> list[str]:
         f"`{result['card']}`, {result['size']}. Kendall tau {result['kendall_tau']:.2f}.",
         "",
         f"| step | published {result['unit']} | times the first | modelled {result['unit']} | times the first "
-        "| bound by | confidence | step agrees |",
+        "| bound by | confidence | step seen |",
         "|---|---:|---:|---:|---:|---|---|---|",
     ]
     for row in result["rungs"]:
-        agrees = {None: "", True: "yes", False: "**no**"}[row["agrees"]]
+        seen = row["seen"] if row["seen"] in ("", "yes") else f"**{row['seen']}**"
         lines.append(
             f"| {row['says']} | {row['published']:,.4g} | {row['published_ratio']:.1f} | {row['modelled']:,.4g} "
-            f"| {row['modelled_ratio']:.1f} | {row['limiter']} | {row['confidence']} | {agrees} |"
+            f"| {row['modelled_ratio']:.1f} | {row['limiter']} | {row['confidence']} | {seen} |"
         )
-    reasons = [
-        f"* {row['says']}: {row['why'] or 'not explained yet'}" for row in result["rungs"] if row["agrees"] is False
-    ]
+    missed = [row for row in result["rungs"] if row["seen"] not in ("", "yes")]
+    reasons = [f"* {row['says']} ({row['seen']}): {row['why'] or 'not explained yet'}." for row in missed]
     return [*lines, *(["", *reasons] if reasons else [])]
 
 
@@ -116,9 +122,9 @@ def with_table(page: str, record: dict[str, Any]) -> str:
     _, ended, tail = rest.partition(END)
     if not found or not ended:
         raise SystemExit(f"{PAGE} lacks the markers {BEGIN} and {END}")
-    steps = [row for result in record["ladders"] for row in result["rungs"] if row["agrees"] is not None]
-    agreed = sum(row["agrees"] for row in steps)
-    summary = f"{agreed} of {len(steps)} steps agree, at a band of {record['band']:.0%}."
+    steps = [row["seen"] for result in record["ladders"] for row in result["rungs"] if row["seen"]]
+    ways = ", ".join(f"{steps.count(way)} {way}" for way in ("yes", "too small", "too large", "no"))
+    summary = f"Of {len(steps)} steps the model sees, at a band of {record['band']:.0%}: {ways}."
     text = "\n\n".join("\n".join(table(result)) for result in record["ladders"])
     return f"{head}{BEGIN}\n\n{summary}\n\n{text}\n\n{END}{tail}"
 

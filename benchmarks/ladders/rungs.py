@@ -64,11 +64,35 @@ SGEMM = Ladder(
     rungs=(
         Rung("naive", "a thread per element, along columns", 309.0, (M // 32, N // 32, 1), (32, 32, 1)),
         Rung("coalesced", "along rows", 1986.5, (M // 32, N // 32, 1), (32, 32, 1)),
-        Rung("shared_tile", "32 x 32 tiles in shared memory", 2980.3, (N // 32, M // 32, 1), (32, 32, 1)),
+        Rung(
+            "shared_tile",
+            "32 x 32 tiles in shared memory",
+            2980.3,
+            (N // 32, M // 32, 1),
+            (32, 32, 1),
+            why="the step before is modelled too fast: all but its first loads hit L1 there, "
+            "and the bandwidth of GA102's L2 is an estimate",
+        ),
         Rung("register_column", "8 elements to a thread", 8474.7, (N // 64, M // 64, 1), (512, 1, 1)),
         Rung("register_patch", "8 x 8 elements to a thread", 15971.7, (N // 128, M // 128, 1), (256, 1, 1)),
-        Rung("vector_patch", "16-byte accesses, A transposed", 18237.3, (N // 128, M // 128, 1), (256, 1, 1)),
-        Rung("warp_tile", "a tile to a warp", 21779.3, (N // 128, M // 128, 1), (128, 1, 1)),
+        Rung(
+            "vector_patch",
+            "16-byte accesses, A transposed",
+            18237.3,
+            (N // 128, M // 128, 1),
+            (256, 1, 1),
+            why="the step before is modelled too slow: ptxas merges its scalar shared loads, "
+            "and the counts are those of PTX",
+        ),
+        Rung(
+            "warp_tile",
+            "a tile to a warp",
+            21779.3,
+            (N // 128, M // 128, 1),
+            (128, 1, 1),
+            why="it is modelled too fast: nothing but issue holds it up there, for register banks, "
+            "instruction cache and power are not modelled",
+        ),
     ),
     inputs=lambda: {"a": uniform(M, K), "b": uniform(K, N)},
     output="c",
@@ -88,9 +112,25 @@ TRANSPOSE = Ladder(
     size=f"{SIDE} x {SIDE}",
     rungs=(
         Rung("naive", "a thread per element", 475.5, (SIDE // 32, SIDE // 32, 1), (32, 32, 1)),
-        Rung("shared_tile", "through a tile in shared memory", 996.1, (SIDE // 32, SIDE // 32, 1), (32, 32, 1)),
+        Rung(
+            "shared_tile",
+            "through a tile in shared memory",
+            996.1,
+            (SIDE // 32, SIDE // 32, 1),
+            (32, 32, 1),
+            why="the step before is modelled too fast: how L2 and DRAM take one word of each of "
+            "32 far sectors is not modelled",
+        ),
         Rung("padded_tile", "padded by a column", 1693.4, (SIDE // 32, SIDE // 32, 1), (32, 32, 1)),
-        Rung("coarsened", "4 rows to a thread", 2772.4, (SIDE // 32, SIDE // 32, 1), (32, 8, 1)),
+        Rung(
+            "coarsened",
+            "4 rows to a thread",
+            2772.4,
+            (SIDE // 32, SIDE // 32, 1),
+            (32, 8, 1),
+            why="the step before is modelled too fast: with one load a thread and 32 warps at a "
+            "barrier, latency grows under load",
+        ),
         Rung("vectorised", "64 x 64 tiles, 16-byte accesses", 2940.5, (SIDE // 64, SIDE // 64, 1), (16, 8, 1)),
     ),
     inputs=lambda: {"in": uniform(SIDE, SIDE)},
@@ -115,7 +155,15 @@ REDUCTION = Ladder(
         Rung("undivided", "threads that do not diverge", 317.0, (LENGTH // 256, 1, 1), (256, 1, 1)),
         Rung("sequential", "without bank conflicts", 331.0, (LENGTH // 256, 1, 1), (256, 1, 1)),
         Rung("first_add", "the first addition while loading", 618.0, (LENGTH // 512, 1, 1), (256, 1, 1)),
-        Rung("last_warp", "the last warp without barriers", 859.0, (LENGTH // 512, 1, 1), (256, 1, 1)),
+        Rung(
+            "last_warp",
+            "the last warp without barriers",
+            859.0,
+            (LENGTH // 512, 1, 1),
+            (256, 1, 1),
+            why="the step before already streams at DRAM's rate in the model: warps that wait at "
+            "barriers instead of loading cost nothing there",
+        ),
     ),
     # Small whole numbers, whose sums are exact in any order.
     inputs=lambda: {"in": np.random.default_rng(7).integers(0, 3, LENGTH).astype(np.float32)},
@@ -138,8 +186,23 @@ SOFTMAX = Ladder(
     rungs=(
         Rung("row_per_thread", "a thread per row", 22.8, (ROWS // 256, 1, 1), (256, 1, 1)),
         Rung("row_per_block", "a block per row, trees in shared memory", 81.3, (ROWS, 1, 1), (256, 1, 1)),
-        Rung("shuffles", "shuffles instead of trees", 110.5, (ROWS, 1, 1), (256, 1, 1)),
-        Rung("online", "maximum and sum in one pass", 94.4, (ROWS, 1, 1), (256, 1, 1)),
+        Rung(
+            "shuffles",
+            "shuffles instead of trees",
+            110.5,
+            (ROWS, 1, 1),
+            (256, 1, 1),
+            why="the step before already streams at DRAM's rate in the model: its barriers cost "
+            "nothing there, and the row stays in L1",
+        ),
+        Rung(
+            "online",
+            "maximum and sum in one pass",
+            94.4,
+            (ROWS, 1, 1),
+            (256, 1, 1),
+            why="all steps but the first stream at DRAM's rate in the model, whatever they compute",
+        ),
     ),
     inputs=lambda: {"in": 4 * uniform(ROWS, COLS)},
     output="out",

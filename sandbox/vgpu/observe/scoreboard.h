@@ -1,8 +1,8 @@
-// How long one block takes if nothing but its own data dependences and latencies hold it up: a scoreboard for each warp.
-// Within a basic block an instruction issues when its last source is ready, in the order that suits it best: PTX is not
-// the order of the machine code, and ptxas moves loads away from their first use. A basic block takes at least one cycle
-// for each of its instructions, and what follows it issues after its last. An instruction's destinations are ready
-// `latency` cycles after it.
+// How long one block takes if nothing but its own data dependences and latencies hold it up: a scoreboard for each
+// warp. Within a basic block an instruction issues when its last source is ready, in the order that suits it best: PTX
+// is not the order of the machine code, and ptxas moves loads away from their first use. A basic block takes at least
+// one cycle for each of its instructions, and what follows it issues after its last. An instruction's destinations are
+// ready `latency` cycles after it.
 //
 // This is the interval model of GPUMech (Huang et al., MICRO 2014, https://doi.org/10.1109/MICRO.2014.59) without its
 // contention terms, which a cost model adds from the counts; the latency bound is that of Volkov, "Understanding
