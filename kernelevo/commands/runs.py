@@ -82,7 +82,7 @@ def diff(
         comparison = {"runs": [first.run.id, second.run.id], "speedup": compared(first, second)}
     text = unified_diff(pair[0].candidate.text, pair[1].candidate.text, pair[0].candidate.id, pair[1].candidate.id)
     if as_json:
-        told = {"distinguishable": distinguishable(*times, first.band), "band": first.band}
+        told: dict[str, Any] = {"distinguishable": distinguishable(*times, first.band), "band": first.band}
         told |= {"device": first.run.device, "how": first.run.how, "moved": moved_between(*pair), "diff": text}
         state.print_json({**comparison, **told})
         return
