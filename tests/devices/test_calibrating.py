@@ -8,7 +8,7 @@ import math
 
 import pytest
 
-from kernelevo.devices import gpus
+from kernelevo.devices import gpus, virtual
 from kernelevo.devices.calibrating import (
     PARAMETERS,
     Calibration,
@@ -19,6 +19,7 @@ from kernelevo.devices.calibrating import (
 )
 from kernelevo.devices.gpus import gpu
 from kernelevo.errors import BadInput
+from kernelevo.sandbox_scripted import ScriptedWall
 
 H100 = gpu("h100")
 GOOD = Calibration("h100", "NVIDIA H100 80GB HBM3", datetime.date(2026, 1, 31), "580.82", {
@@ -79,6 +80,16 @@ def test_a_calibration_of_another_card_is_refused() -> None:
 def test_no_card_has_been_measured_so_none_is_calibrated(name: str) -> None:
     """When a real card is measured, this test goes, and the file names card and date."""
     assert calibration_of(gpu(name)) is None
+
+
+def test_a_calibrated_device_names_card_and_date_and_uses_the_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    wall = ScriptedWall([])
+    plain = virtual.VirtualDevice(H100, wall)
+    monkeypatch.setattr(virtual, "calibration_of", lambda card: GOOD if card == H100 else None)
+    device = virtual.VirtualDevice(H100, wall)
+    assert (plain.calibration, device.calibration) == ("not calibrated", str(GOOD))
+    assert (plain.properties["launch_ns"], device.properties["launch_ns"]) == (2500, 2000)
+    assert virtual.VirtualDevice(gpu("l4"), wall).calibration == "not calibrated"
 
 
 def test_the_table_itself_holds_no_calibrated_parameter() -> None:
