@@ -63,3 +63,20 @@ def _score(attempt: Attempt) -> Figure:
     if score is None:
         raise ValueError(f"candidate {attempt.candidate.id} has no score: it is {attempt.verdict.status}")
     return score
+
+
+def distinguishable(first: Figure, second: Figure, band: float) -> bool:
+    """Whether the ratio of two times of one device is outside the band: within it nobody can say which is faster.
+
+    Raises ValueError if they are not of one device.
+    """
+    ratio = first.ratio(second)
+    return not 1 / (1 + band) <= ratio <= 1 + band
+
+
+def compared_words(before: Figure, after: Figure, band: float, other: str = "") -> str:
+    """`3.20 times as fast as OTHER`, or that the two are not distinguishable: said wherever two times are compared."""
+    ratio = before.ratio(after)
+    if distinguishable(before, after, band):
+        return f"{ratio:.2f} times as fast" + (f" as {other}" if other else "")
+    return f"not distinguishable{f' from {other}' if other else ''} ({ratio:.2f} times, and the band is {band:.0%})"

@@ -144,7 +144,7 @@ def _virtual_devices() -> Finding:
     flags = _cpu_flags()
     level = "AVX-512" if "avx512bw" in flags else "AVX2" if "avx2" in flags else "plain"
     return Finding(
-        "devices: virtual", "ok", f"virtual:h100, virtual:h200, virtual:a100; {level} vectors; times are modelled"
+        "devices: virtual", "ok", f"virtual:h100, h200, a100, l4, rtx4090; {level} vectors; times are modelled"
     )
 
 

@@ -91,6 +91,8 @@ class Device(Protocol):
     properties: Mapping[str, int]
     band: float
     """Two times whose ratio is under 1 + band are not told apart (modelled: the model's own; measured: the noise)."""
+    calibration: str
+    """What modelled times rest on: "not calibrated", or card and date; "" where they are measured."""
 
     def run(self, image: Image, jobs: Sequence[Job], budget: Budget) -> list[RunReport]: ...
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from kernelevo.answer import Answer, Floor
+from kernelevo.answer import Answer, Floor, distinguishable
 from kernelevo.errors import BadInput
 from kernelevo.report_counters import case_pairs, counters, microseconds
 from kernelevo.report_reasons import answer_reasons, bounds_us
@@ -25,9 +25,11 @@ def summary(answer: Answer, best_path: Path | None) -> dict[str, Any]:
         "task": answer.run.task,
         "device": answer.run.device,
         "how": answer.run.how,
+        "calibration": answer.run.settings.get("calibration", ""),
         "baseline_us": microseconds(answer.start_time),
         "best_us": microseconds(answer.best_time),
         "speedup": answer.speedup,
+        "distinguishable": distinguishable(answer.start_time, answer.best_time, answer.band),
         "band": answer.band,
         "improved": answer.improved,
         "evaluations": answer.evaluations,
@@ -141,6 +143,7 @@ def _case_pair(answer: Answer, start: CaseResult, best: CaseResult) -> dict[str,
         "baseline_us": microseconds(start.time),
         "best_us": microseconds(best.time),
         "speedup": start.time.ratio(best.time),
+        "distinguishable": distinguishable(start.time, best.time, answer.band),
         "limiter": {"start": start.limiter, "best": best.limiter},
         "counters": {"start": counters(start), "best": counters(best)},
         "bounds_us": {"start": bounds_us(start), "best": bounds_us(best)},

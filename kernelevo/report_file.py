@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kernelevo.answer import Answer
+from kernelevo.answer import Answer, compared_words
 from kernelevo.errors import BadInput, Infrastructure
 from kernelevo.report_reasons import oracle_labels
 from kernelevo.types import Candidate
@@ -37,7 +37,8 @@ def standing_alone(answer: Answer, version: str, check_command: str, language: L
     times = f"{answer.start_time.value:.4g} -> {answer.best_time.value:.4g} {answer.best_time.unit}"
     gain = f"the start itself: nothing faster was found ({where})"
     if answer.improved:
-        gain = f"{answer.speedup:.2f} times as fast as the start: {times} ({where}, band {answer.band:.0%})"
+        words = compared_words(answer.start_time, answer.best_time, answer.band, "the start")
+        gain = f"{words}: {times} ({where}, band {answer.band:.0%})"
     head = [
         f"{answer.run.task}: {gain}.",
         f"Made by kernelevo {version}, run {answer.run.id}. Check it again:",

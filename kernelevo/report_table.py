@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from kernelevo.answer import Answer
+from kernelevo.answer import Answer, compared_words, distinguishable
 from kernelevo.report_counters import case_pairs, counters, microseconds
 from kernelevo.report_reasons import answer_reasons, oracle_labels
 from kernelevo.types import CaseResult
@@ -70,7 +70,7 @@ def headline(answer: Answer) -> str:
     start, best = answer.start_time, answer.best_time
     if not answer.improved:
         return f"Nothing faster found: the start stays, at {start.value:.4g} {start.unit} ({where})."
-    gain = f"[bold]{answer.speedup:.2f} times as fast[/bold] as the start"
+    gain = f"[bold]{compared_words(start, best, answer.band, 'the start')}[/bold]"
     return f"{gain}: {start.value:.4g} -> {best.value:.4g} {best.unit} ({where}; band {answer.band:.0%})."
 
 
@@ -102,7 +102,9 @@ def _case_table(answer: Answer) -> Table:
     for name in ("case", "start us", "best us", "times as fast", "limited by: start", "limited by: best"):
         table.add_column(name, justify="right" if "us" in name or "fast" in name else "left", overflow="fold")
     for start, best in case_pairs(answer):
-        ratio = f"{start.time.ratio(best.time):.2f}"
+        ratio = "not distinguishable"
+        if distinguishable(start.time, best.time, answer.band):
+            ratio = f"{start.time.ratio(best.time):.2f}"
         times = (f"{microseconds(case.time):.4g}" for case in (start, best))
         table.add_row(start.name, *times, ratio, start.limiter, best.limiter)
     return table

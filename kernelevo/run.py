@@ -64,6 +64,7 @@ class Bench(Protocol):
     device: str
     how: How
     band: float
+    calibration: str
     properties: Mapping[str, int]
     versions: Mapping[str, str]
     note: str
@@ -200,7 +201,7 @@ def judge_many(
 
 def _introduce(bench: Bench, task: Task, announce: Announce, why: str) -> list[str]:
     """Says on what, how and why, first of all: nothing is chosen in silence. Gives what was said of task and checks."""
-    announce(f"device {bench.device} ({bench.how}): {why}")
+    announce(f"device {bench.device} ({', '.join(filter(None, (bench.how, bench.calibration)))}): {why}")
     notes = [note for note in (*task.notes, bench.note) if note]
     for note in notes:
         announce(note)
@@ -298,6 +299,7 @@ def _record(
         task=task.name,
         settings={
             "request": stored, "limits": dataclasses.asdict(limits), "band": bench.band, "notes": notes,
+            "calibration": bench.calibration,
             "floors": {name: vars(floor) for name, floor in floors(task.problem, bench.properties).items()},
         },
         versions={"kernelevo": kernelevo.__version__, "python": platform.python_version(), **bench.versions},
@@ -394,6 +396,7 @@ class KernelBench:
         self._device = _open_device(request.device, self._walls)
         self._target = _target_note(self.compiler, self._device)
         self.device, self.how, self.band = self._device.name, self._device.how, self._device.band
+        self.calibration = self._device.calibration
         self.properties = self._device.properties
         self.versions = {self.compiler.name: self.compiler.version}
         self.light, self.full = self._evaluator(request, task, "search"), self._evaluator(request, task, "final")

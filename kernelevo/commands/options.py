@@ -34,7 +34,7 @@ ProblemFile = Annotated[
 DeviceName = Annotated[
     str | None,
     typer.Option(
-        "--device", metavar="NAME", help="Device to judge on: virtual:h100 (default), virtual:h200, virtual:a100."
+        "--device", metavar="NAME", help="Device to judge on: virtual:h100 (default), h200, a100, l4, rtx4090."
     ),
 ]
 CompilerName = Annotated[

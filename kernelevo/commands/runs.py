@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from kernelevo import run
+from kernelevo.answer import compared_words, distinguishable
 from kernelevo.commands import options as opt
 from kernelevo.commands.ending import show_outcome
 from kernelevo.errors import BadInput, KernelevoError
@@ -73,18 +74,19 @@ def diff(
     state = opt.State.of(context)
     first = answer_of(run.recorded(state.settings, name).answer, name)
     if other is None:
-        pair = (first.start, first.best)
+        pair, times = (first.start, first.best), (first.start_time, first.best_time)
         comparison = {"runs": [first.run.id], "speedup": first.speedup}
     else:
         second = answer_of(run.recorded(state.settings, other).answer, other)
-        pair = (first.best, second.best)
+        pair, times = (first.best, second.best), (first.best_time, second.best_time)
         comparison = {"runs": [first.run.id, second.run.id], "speedup": compared(first, second)}
     text = unified_diff(pair[0].candidate.text, pair[1].candidate.text, pair[0].candidate.id, pair[1].candidate.id)
     if as_json:
-        told = {"device": first.run.device, "how": first.run.how, "moved": moved_between(*pair), "diff": text}
+        told: dict[str, Any] = {"distinguishable": distinguishable(*times, first.band), "band": first.band}
+        told |= {"device": first.run.device, "how": first.run.how, "moved": moved_between(*pair), "diff": text}
         state.print_json({**comparison, **told})
         return
-    print(f"{comparison['speedup']:.2f} times as fast ({first.run.how} on {first.run.device})")
+    print(f"{compared_words(*times, first.band)} ({first.run.how} on {first.run.device})")
     for case, counters in moved_between(*pair).items():
         for counter, (before, after) in counters.items():
             print(f"  {case}: {counter} {before:,} -> {after:,}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,6 +37,10 @@ class Gpu:
     atomic_sectors_per_clock: float
     rates: Mapping[str, float]
     latency: Mapping[str, int]
+    latency_factor: float = 1.0
+    """Of every chain of dependent instructions; another value comes from a calibration only."""
+    overlap: float = math.inf
+    """How far resources overlap (`cost.norm`): in full, unless a calibration says less."""
 
     @property
     def cycles_per_us(self) -> float:
@@ -63,6 +69,7 @@ class ModelBands:
 
     version: int
     absolute_factor: float
+    low_confidence_factor: float
     comparison_band: float
 
 
@@ -77,14 +84,34 @@ def bands() -> ModelBands:
 
 def gpu(name: str) -> Gpu:
     """The GPU called `name` ("h100"); raises BadInput naming those there are."""
-    table = _table()
-    if name == "model" or name not in table:
+    if name not in names():
         raise BadInput(f"there is no virtual GPU {name!r}; choose one of {', '.join(names())}")
-    row = dict(table[name])
+    return read_gpu(name, _text())
+
+
+def read_gpu(name: str, table: str) -> Gpu:
+    """The GPU called `name` of a table with the form of gpus.toml."""
+    rows = tomllib.loads(table)
+    row = dict(rows[name])
     if base := row.pop("inherits", None):
-        row = {**table[base], **row}
+        row = {**rows[base], **row}
     return Gpu(name=name, **row)
 
 
+def sources(table: str | None = None) -> dict[str, str]:
+    """The source mark of every constant, by its dotted name ("h100.rates.fp32" -> "G"); "" where a line has none."""
+    found, section = {}, ""
+    for line in (_text() if table is None else table).splitlines():
+        if heading := re.fullmatch(r"\[([\w.]+)\]", line):
+            section = heading[1]
+        elif constant := re.match(r"(\w+) = [^#]*(?:# \[([A-Z])\])?", line):
+            found[f"{section}.{constant[1]}"] = constant[2] or ""
+    return found
+
+
 def _table() -> dict[str, dict[str, Any]]:
-    return tomllib.loads(resources.files(__package__).joinpath("gpus.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(_text())
+
+
+def _text() -> str:
+    return resources.files(__package__).joinpath("gpus.toml").read_text(encoding="utf-8")

@@ -30,6 +30,7 @@ class NullDevice:
         self.arch = "sm_80"
         self.properties = dict(properties)
         self.band = 0.0
+        self.calibration = "not calibrated"
         self.jobs: list[Job] = []
         self._script = None if script is None else iter(script)
 

@@ -11,8 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from kernelevo.devices import gpus
+from kernelevo.devices.calibrating import NOT_CALIBRATED, calibrated, calibration_of
+from kernelevo.devices.confidence import Launched, reasons
 from kernelevo.devices.cost import SECTOR, estimate
 from kernelevo.devices.gpus import Gpu
 from kernelevo.devices.occupancy import SHARED_RESERVED, Occupancy, occupancy
@@ -39,8 +42,12 @@ class _Held:
 
     occupancy: Occupancy
     l1_bytes: int
-    spill_sectors: int
-    """Of one warp: its lanes' spilled words lie next to each other, so a spilled byte of each lane is a sector."""
+    spill_bytes: int
+
+    @property
+    def spill_sectors(self) -> int:
+        """Of one warp: its lanes' spilled words lie next to each other, so a spilled byte of each lane is a sector."""
+        return self.spill_bytes * 32 // SECTOR
 
 
 class VirtualDevice:
@@ -49,6 +56,9 @@ class VirtualDevice:
     how: How = "modelled"
 
     def __init__(self, gpu: Gpu, wall: Wall) -> None:
+        found = calibration_of(gpu)
+        self.calibration = str(found or NOT_CALIBRATED)
+        gpu = calibrated(gpu, found.parameters) if found else gpu
         self.name = PREFIX + gpu.name
         self.arch = gpu.arch
         self.properties: Mapping[str, int] = gpu.properties()
@@ -70,7 +80,7 @@ class VirtualDevice:
 
         request = run_request(image.ptx, jobs, limits, timing, budget.warp_instructions)
         reports = run_reports(self._wall.call(request, budget), jobs)
-        return [self._timed(job, report, held) for job, report in zip(jobs, reports, strict=False)]
+        return [self._timed(job, report, held, image.arch) for job, report in zip(jobs, reports, strict=False)]
 
     def close(self) -> None:
         """The wall is the caller's; nothing else is held."""
@@ -97,10 +107,12 @@ class VirtualDevice:
                 f"a cooperative launch of {blocks} blocks, of which {resident} are resident at once on "
                 f"{self._gpu.title}; launch no more than these"
             )
-        left = self._gpu.l1_bytes - (shared + SHARED_RESERVED) * found.blocks_per_sm
-        return _Held(found, max(left // found.blocks_per_sm, LEAST_L1_BYTES), kernel.spill_bytes * 32 // SECTOR)
+        # A small grid does not fill the places of an SM, and leaves more of L1 to each block.
+        together = min(found.blocks_per_sm, -(-blocks // self._gpu.sms))
+        left = self._gpu.l1_bytes - (shared + SHARED_RESERVED) * together
+        return _Held(found, max(left // together, LEAST_L1_BYTES), kernel.spill_bytes)
 
-    def _timed(self, job: Job, report: RunReport, held: Mapping[Launch, _Held]) -> RunReport:
+    def _timed(self, job: Job, report: RunReport, held: Mapping[Launch, _Held], target: str) -> RunReport:
         # A job that stopped at a fault has counts of an unfinished launch: nothing to model.
         if report.ended != "done" or not job.profile:
             return report
@@ -109,7 +121,7 @@ class VirtualDevice:
         steps = tuple(
             self._model_clear(step, sizes[step.buffer], report.steps)
             if isinstance(step, Clear)
-            else self._model(next(launches), step, held[step])
+            else self._model(next(launches), step, held[step], target)
             for step in job.steps
         )
         return replace(report, steps=steps)
@@ -123,12 +135,25 @@ class VirtualDevice:
         us = sectors * SECTOR / (gpu.dram_gbps * gpu.dram_efficiency * 1e3)
         return StepReport(
             f"zero {clear.buffer}", counts, time=Figure(gpu.launch_us + us, "us", self.name, self.how),
-            limiter="DRAM bandwidth", details={"bounds_us": {"DRAM bandwidth": us}},
+            limiter="DRAM bandwidth",
+            details={"bounds_us": {"DRAM bandwidth": us}, "launch_us": gpu.launch_us, **self._trust([])},
         )  # fmt: skip
 
-    def _model(self, step: StepReport, launch: Launch, held: _Held) -> StepReport:
+    def _trust(self, doubts: Sequence[str]) -> dict[str, Any]:
+        """How far a time may be off: by the factor `band` either way, and `comparison_band` between two variants."""
+        bands = gpus.bands()
+        return {
+            "band": bands.low_confidence_factor if doubts else bands.absolute_factor,
+            "comparison_band": bands.comparison_band,
+            "confidence": "low" if doubts else "normal",
+            "confidence_reasons": list(doubts),
+            "calibration": self.calibration,
+        }
+
+    def _model(self, step: StepReport, launch: Launch, held: _Held, target: str) -> StepReport:
         counts = {**step.counts, "local_sectors": step.counts["local_sectors"] + self._spills(step, held)}
         modelled = estimate(self._gpu, counts, held.occupancy)
+        known = Launched(self._gpu, counts, held.occupancy, modelled, held.spill_bytes, held.l1_bytes, target)
         return replace(
             step,
             counts=counts,
@@ -138,6 +163,10 @@ class VirtualDevice:
             occupancy=held.occupancy.share,
             details={
                 "bounds_us": dict(modelled.bounds_us),
+                "launch_us": modelled.launch_us,
+                "waves": modelled.waves,
+                "tail_share": modelled.tail_us / modelled.us,
+                **self._trust(reasons(known)),
                 "occupancy_limiter": held.occupancy.limiter,
                 "resident_blocks": held.occupancy.blocks_per_sm * self._gpu.sms,
                 "grid": launch.grid,

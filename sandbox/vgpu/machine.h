@@ -106,7 +106,9 @@ struct Counts {
   uint64_t shared_atomic_requests = 0, shared_atomic_wavefronts = 0;
   uint64_t branches = 0, divergent_branches = 0, barriers = 0;
   uint64_t async_copies_dropped = 0;  // asynchronous copies of one thread that nobody waited for before its block ended
-  // Cache model (Options::caches): sectors that missed L1, and 32 B sectors that DRAM had to move.
+  // Cache model (Options::caches): cycles of L1 that global loads take, sectors that missed L1, and 32 B sectors that
+  // DRAM had to move.
+  uint64_t l1_load_wavefronts = 0;
   uint64_t l1_miss_sectors = 0, l2_read_sectors = 0, l2_write_sectors = 0;
   uint64_t dram_read_sectors = 0, dram_write_sectors = 0;
   // Scoreboard (Options::scoreboard): latency chains in cycles, contention-free, one block at a time.

@@ -98,6 +98,7 @@ constexpr NamedCount kCounts[] = {
     {"divergent_branches", &Counts::divergent_branches},
     {"barriers", &Counts::barriers},
     {"async_copies_dropped", &Counts::async_copies_dropped},
+    {"l1_load_wavefronts", &Counts::l1_load_wavefronts},
     {"l1_miss_sectors", &Counts::l1_miss_sectors},
     {"l2_read_sectors", &Counts::l2_read_sectors},
     {"l2_write_sectors", &Counts::l2_write_sectors},

@@ -55,6 +55,7 @@ class ScriptedBench:
     how: str = "modelled"
     band: float = 0.05
     note: str = "checker self-test: scripted"
+    calibration: str = "not calibrated"
 
     def __post_init__(self) -> None:
         self.properties = {"warp": 32}

@@ -14,7 +14,7 @@ WRONG = KERNEL + "// status wrong\n"
 def test_check_lists_every_check_and_the_status_in_a_sentence(shell: Shell) -> None:
     code, out, _ = shell("check", "twice.cu")
     assert code == 0
-    assert out.startswith("device virtual:h100 (modelled)")
+    assert out.startswith("device virtual:h100 (modelled, not calibrated)")
     assert "passed on virtual:h100: Every check passed" in out and "passed  outputs: 3 trials" in out
 
 

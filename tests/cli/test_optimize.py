@@ -17,7 +17,7 @@ def test_the_report_says_what_was_found_where_and_how(shell: Shell) -> None:
     code, out, err = shell("optimize", "twice.cu")
     assert code == 0
     lines = out.splitlines()
-    assert lines[0].startswith("device virtual:h100 (modelled): the default")
+    assert lines[0].startswith("device virtual:h100 (modelled, not calibrated): the default")
     assert "times as fast" in out and "modelled on virtual:h100" in out and "band 5%" in out
     assert "warp instructions" in out and "DRAM bandwidth" in out
     assert "All 1 checks passed" in out and "changed: halve" in out
@@ -240,7 +240,7 @@ def test_a_finished_run_goes_on_with_more_evaluations(shell: Shell) -> None:
 def test_the_device_can_come_from_the_environment_and_it_is_said(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERNELEVO_DEVICE", "virtual:a100")
     _, out, _ = shell.with_bench(lambda: ScriptedBench("virtual:a100"))("optimize", "twice.cu", "-q")
-    assert out.startswith("device virtual:a100 (modelled): given by KERNELEVO_DEVICE")
+    assert out.startswith("device virtual:a100 (modelled, not calibrated): given by KERNELEVO_DEVICE")
 
 
 def test_quiet_shows_no_progress(shell: Shell) -> None:

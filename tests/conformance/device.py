@@ -31,6 +31,7 @@ class DeviceContract:
     def test_it_says_what_it_is(self, bench: DeviceBench) -> None:
         assert bench.device.name and bench.device.how in ("measured", "modelled")
         assert bench.device.arch.startswith("sm_") and bench.device.band >= 0
+        assert bool(bench.device.calibration) == (bench.device.how == "modelled")
         needed = {"sms", "warp", "threads_per_block", "shared_bytes_per_block", "registers_per_sm"}
         assert needed <= set(bench.device.properties)
 

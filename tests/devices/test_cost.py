@@ -1,21 +1,25 @@
-"""The cost model orders what it must order, names the bound, and is monotone in every count."""
+"""The cost model orders what it must order, names the bound, deals blocks in waves, and is monotone in every count."""
 
 from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernelevo.devices.cost import estimate
-from kernelevo.devices.gpus import gpu
-from kernelevo.devices.occupancy import occupancy
+from kernelevo.devices import gpus
+from kernelevo.devices.cost import Estimate, estimate, norm
+from kernelevo.devices.gpus import Gpu, gpu
+from kernelevo.devices.occupancy import Occupancy, occupancy
 
 H100 = gpu("h100")
 FULL = occupancy(H100, 256, 32, 0)
 CLASSES = ("fp32", "fp64", "fp16", "integer", "wide_integer", "conversion", "special", "shuffle", "matrix")
 PLAIN = (
     "issue_slots",
-    "global_load_sectors",
     "global_store_sectors",
     "global_atomic_sectors",
     "global_atomic_requests",
@@ -24,6 +28,7 @@ PLAIN = (
     "shared_load_wavefronts",
     "shared_store_wavefronts",
     "shared_atomic_wavefronts",
+    "l1_load_wavefronts",
     "l2_read_sectors",
     "l2_write_sectors",
     "dram_read_sectors",
@@ -32,10 +37,35 @@ PLAIN = (
     "chain_cycles_max",
 )
 NAMES = (*PLAIN, *(f"slots.{name}" for name in CLASSES))
+FASTER = ("clock_mhz", "dram_gbps", "dram_efficiency", "l2_gbps", "same_address_atomics_per_clock",
+          "atomic_sectors_per_clock")  # fmt: skip
+
+CARDS = st.sampled_from([gpu(name) for name in gpus.names()])
+
+
+def _possible(drawn: dict[str, int]) -> dict[str, int]:
+    """The longest chain is no shorter than the mean."""
+    mean = -(-drawn["chain_cycles_sum"] // drawn["blocks"])
+    return {**drawn, "chain_cycles_max": max(drawn["chain_cycles_max"], mean)}
+
+
+COUNTS = st.fixed_dictionaries(
+    {"blocks": st.integers(1, 20_000), **{name: st.integers(0, 10**9) for name in NAMES}}
+).map(_possible)
+PLACES = st.integers(1, 32)
+NO_SLOWER = 1 - 1e-12  # of floating point, where two sums of the same terms differ in their last place
 
 
 def counts(**given_counts: int) -> dict[str, int]:
     return {"blocks": 1000, **dict.fromkeys(NAMES, 0), **given_counts}
+
+
+def held(places: int) -> Occupancy:
+    return Occupancy(places, 2 * places, 2 * places / 64, "warps")
+
+
+def modelled(card: Gpu, work: Mapping[str, int], places: int) -> Estimate:
+    return estimate(card, work, held(places))
 
 
 def test_a_stream_of_memory_is_bound_by_dram_at_the_effective_bandwidth() -> None:
@@ -67,10 +97,111 @@ def test_arithmetic_is_bound_by_its_pipe() -> None:
     assert estimate(H100, counts(**{"slots.special": 10**9, "issue_slots": 10**9}), FULL).limiter == "special"
 
 
-@given(st.sampled_from(NAMES), st.integers(0, 10**12), st.integers(1, 10**12))
-def test_more_of_anything_is_never_faster(name: str, base: int, more: int) -> None:
-    less = estimate(H100, counts(**{name: base}), FULL)
-    assert estimate(H100, counts(**{name: base + more}), FULL).us >= less.us
+def test_one_sm_draws_from_l2_no_faster_than_its_port() -> None:
+    found = estimate(H100, counts(blocks=1, l2_read_sectors=183_000), FULL)
+    assert found.limiter == "L2 port of an SM"
+    assert found.us - H100.launch_us == pytest.approx(183_000 / 2 / 1830)
+
+
+def test_shared_memory_and_l1_share_one_pipe() -> None:
+    found = estimate(H100, counts(l1_load_wavefronts=10**6, shared_load_wavefronts=10**6), FULL)
+    assert found.limiter == "L1 data pipe"
+    bounds = found.bounds_us
+    assert bounds["L1 data pipe"] == pytest.approx(bounds["L1 sectors"] + bounds["shared memory"])
+
+
+def test_loads_that_ptxas_merges_are_charged_as_merged_where_that_is_known() -> None:
+    plain = counts(shared_load_wavefronts=4 * 10**6, shared_store_wavefronts=10**6)
+    merged = {**plain, "shared_load_wavefronts_merged": 10**6}
+    before, after = (estimate(H100, each, FULL).bounds_us["shared memory"] for each in (plain, merged))
+    assert after == pytest.approx(before * 2 / 5)
+
+
+def test_the_partial_last_wave_costs_less_than_a_full_one_and_never_less_than_a_chain() -> None:
+    places = 4
+    wave = H100.sms * places
+    block = {"dram_read_sectors": 1000, "chain_cycles_sum": 2000}
+
+    def us(blocks: int) -> float:
+        work = {name: each * blocks for name, each in block.items()}
+        return modelled(H100, counts(blocks=blocks, chain_cycles_max=2000, **work), places).us - H100.launch_us
+
+    full = 32 * 1000 * wave / (3350e3 * 0.9)
+    chain = 2000 / 1830
+    assert us(wave) == pytest.approx(full) and us(2 * wave) == pytest.approx(2 * full)
+    assert us(wave) + chain * (1 - 1e-9) <= us(wave + wave // 4) < 2 * full
+    assert us(wave + wave // 2) == pytest.approx(1.5 * full)
+
+
+def test_waves_and_the_share_of_the_last_one_are_told() -> None:
+    wave = H100.sms * 4
+    work = counts(blocks=2 * wave, dram_read_sectors=10**6, l2_read_sectors=10**6)
+    found = modelled(H100, work, 4)
+    assert found.waves == 2.0
+    assert found.tail_us == pytest.approx((found.us - H100.launch_us) / 2)
+    few = modelled(H100, counts(blocks=wave // 4, chain_cycles_sum=1000, chain_cycles_max=9000), 4)
+    assert (few.waves, few.tail_us) == (0.25, pytest.approx(9000 / 1830))
+
+
+@given(CARDS, COUNTS, PLACES, st.sampled_from(NAMES), st.integers(1, 10**9))
+def test_more_of_anything_is_never_faster(card: Gpu, work: dict[str, int], places: int, name: str, more: int) -> None:
+    grown = {**work, name: work[name] + more}
+    assert modelled(card, grown, places).us >= NO_SLOWER * modelled(card, work, places).us
+
+
+@given(CARDS, COUNTS, PLACES, st.integers(1, 5000))
+def test_more_blocks_of_the_same_kind_are_never_faster(card: Gpu, work: dict[str, int], places: int, more: int) -> None:
+    """Each count grows with the blocks; rounding it up can only add."""
+    blocks = work["blocks"] + more
+    grown = {name: -(-value * blocks // work["blocks"]) for name, value in work.items()} | {
+        "blocks": blocks, "chain_cycles_max": work["chain_cycles_max"],
+    }  # fmt: skip
+    assert modelled(card, grown, places).us >= NO_SLOWER * modelled(card, work, places).us
+
+
+@given(CARDS, COUNTS, PLACES, PLACES)
+def test_lower_occupancy_is_never_faster(card: Gpu, work: dict[str, int], places: int, more: int) -> None:
+    assert modelled(card, work, places).us >= NO_SLOWER * modelled(card, work, places + more).us
+
+
+@given(CARDS, COUNTS, PLACES, st.sampled_from(FASTER), st.floats(0.1, 1.0))
+def test_a_slower_card_is_never_faster(card: Gpu, work: dict[str, int], places: int, name: str, factor: float) -> None:
+    slower = dataclasses.replace(card, **{name: getattr(card, name) * factor})
+    assert modelled(slower, work, places).us >= NO_SLOWER * modelled(card, work, places).us
+
+
+@given(CARDS, COUNTS, PLACES, st.sampled_from(sorted(H100.rates)), st.floats(0.1, 1.0))
+def test_a_slower_unit_is_never_faster(card: Gpu, work: dict[str, int], places: int, name: str, factor: float) -> None:
+    slower = dataclasses.replace(card, rates={**card.rates, name: card.rates[name] * factor})
+    assert modelled(slower, work, places).us >= NO_SLOWER * modelled(card, work, places).us
+
+
+@given(CARDS, COUNTS, PLACES, st.floats(1.0, 64.0) | st.just(math.inf), st.floats(0.25, 4.0))
+def test_no_time_is_below_any_bound_or_the_launch(
+    card: Gpu, work: dict[str, int], places: int, overlap: float, latency: float
+) -> None:
+    found = modelled(dataclasses.replace(card, overlap=overlap, latency_factor=latency), work, places)
+    assert found.us >= found.launch_us + NO_SLOWER * max(found.bounds_us.values()) - 1e-9
+    assert found.bounds_us[found.limiter] == max(found.bounds_us.values())
+    assert 0 <= found.tail_us <= found.us
+
+
+@given(CARDS, COUNTS, st.integers(1, 8), st.integers(1, 4), st.integers(2, 6))
+def test_k_times_the_full_waves_take_k_times_as_long(
+    card: Gpu, work: dict[str, int], places: int, full: int, times: int
+) -> None:
+    blocks = full * card.sms * places
+    one = {**work, "blocks": blocks, "chain_cycles_max": -(-work["chain_cycles_sum"] // blocks)}
+    many = {name: value * times for name, value in one.items()} | {"chain_cycles_max": one["chain_cycles_max"]}
+    first, second = (modelled(card, each, places).us - card.launch_us for each in (one, many))
+    assert second == pytest.approx(times * first, rel=1e-3, abs=2 / card.clock_mhz * times)
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=8), st.floats(1, 50))
+def test_the_norm_lies_between_the_largest_part_and_their_sum(parts: list[float], overlap: float) -> None:
+    found = norm(parts, overlap)
+    assert max(parts) * NO_SLOWER <= found <= sum(parts) * (1 + 1e-9)
+    assert norm(parts, math.inf) == max(parts)
 
 
 def test_the_same_counts_are_never_faster_on_the_older_card() -> None:

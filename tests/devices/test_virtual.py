@@ -132,3 +132,56 @@ def test_a_cooperative_launch_must_be_resident_at_once(device: VirtualDevice, im
     (refused,) = device.run(image, [job(launch("twice", resident + 1, True))], BUDGET)
     assert refused.fault is not None
     assert (refused.fault.kind, "resident" in refused.fault.message) == ("invalid_launch", True)
+
+
+FP8 = """extern "C" __global__ void product(const unsigned *a, const unsigned *b, float *c) {
+  float d0 = 0, d1 = 0, d2 = 0, d3 = 0;
+  int l = threadIdx.x;
+  asm volatile("mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e4m3.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+               "{%0,%1,%2,%3};" : "+f"(d0), "+f"(d1), "+f"(d2), "+f"(d3)
+               : "r"(a[4 * l]), "r"(a[4 * l + 1]), "r"(a[4 * l + 2]), "r"(a[4 * l + 3]),
+                 "r"(b[2 * l]), "r"(b[2 * l + 1]));
+  c[4 * l] = d0; c[4 * l + 1] = d1; c[4 * l + 2] = d2; c[4 * l + 3] = d3;
+}
+"""
+
+
+@pytest.mark.parametrize("name", ["l4", "rtx4090"])
+def test_an_ada_card_runs_code_for_its_own_target_fp8_products_too(wall: Sandbox, name: str) -> None:
+    ada = open_virtual(f"virtual:{name}", wall)
+    request = dataclasses.replace(GOOD, text=FP8, names=(), arch=ada.arch)
+    built = NvrtcCompiler(wall, find_toolkit()).build(request, Budget(60.0, 4 << 30, 1))
+    assert isinstance(built, Image), built
+    assert ada.arch == built.arch == "sm_89" and ".target sm_89" in built.ptx
+    one, two = 0x38383838, 0x40404040  # four times 1.0 and 2.0 in e4m3
+    a, b = np.full(128, one, np.uint32).tobytes(), np.full(64, two, np.uint32).tobytes()
+    buffers = (Buffer("a", 512, a), Buffer("b", 256, b), Buffer("c", 512, read_back=True))
+    arguments = tuple(map(BufferArgument, "abc"))
+    step = Launch("product", (1, 1, 1), (32, 1, 1), 0, arguments)
+    (report,) = ada.run(built, [Job(buffers, (step,), 0xFFC5FFC6, profile=True, track_uninitialised=False)], BUDGET)
+    assert report.ended == "done", report.fault
+    assert np.frombuffer(report.outputs["c"], np.float32).tolist() == [64.0] * 128
+    assert report.steps[0].time is not None and report.steps[0].time.device == f"virtual:{name}"
+
+
+def test_every_time_says_how_far_it_may_be_trusted(device: VirtualDevice, image: Image) -> None:
+    tiny, cleared = profiled(device, image, launch("twice", 1), Clear("y")).steps
+    assert tiny.details["confidence"] == "low" and tiny.details["band"] == 4.0
+    assert any("launching takes" in sentence for sentence in tiny.details["confidence_reasons"])
+    assert (cleared.details["confidence"], cleared.details["band"]) == ("normal", 2.0)
+    for step in (tiny, cleared):
+        assert step.details["comparison_band"] == device.band
+        assert step.details["calibration"] == device.calibration == "not calibrated"
+
+
+def test_waves_are_told(device: VirtualDevice, image: Image) -> None:
+    (step,) = profiled(device, image, launch("twice")).steps
+    assert step.details["waves"] == pytest.approx(N // 256 / step.details["resident_blocks"])
+    assert 0 < step.details["tail_share"] <= 1
+
+
+def test_a_small_grid_leaves_more_of_l1_to_each_block(device: VirtualDevice, image: Image) -> None:
+    kernel = image.kernel("twice")
+    few, many = (device._hold(kernel, launch("twice", blocks)) for blocks in (132, 132 * 8))
+    assert few.occupancy == many.occupancy
+    assert few.l1_bytes > 7 * many.l1_bytes

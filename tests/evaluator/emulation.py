@@ -57,6 +57,7 @@ class FunctionDevice:
 
     def __init__(self, kernels: dict[str, Kernel], microseconds: float = 5.0) -> None:
         self.name, self.how, self.arch, self.band = "functions", "modelled", "sm_80", 0.0
+        self.calibration = "not calibrated"
         self.properties = {**PROPERTIES, "sms": 4}
         self.kernels = kernels
         self.microseconds = microseconds

@@ -8,7 +8,7 @@ import io
 import pytest
 from rich.console import Console
 
-from kernelevo.answer import Answer
+from kernelevo.answer import Answer, compared_words, distinguishable
 from kernelevo.errors import BadInput
 from kernelevo.report import compared, moved_between, summary
 from kernelevo.report_counters import counters, microseconds
@@ -74,6 +74,37 @@ def test_an_answer_that_is_not_confirmed_says_so() -> None:
 def test_nothing_faster_is_said() -> None:
     same = dataclasses.replace(answer(), best=answer().start)
     assert headline(same).startswith("Nothing faster found") and not same.improved
+
+
+def us(value: float) -> Figure:
+    return Figure(value, "us", "virtual:h100", "modelled")
+
+
+def test_two_times_within_the_band_are_not_distinguishable_either_way() -> None:
+    assert not distinguishable(us(12.5), us(10), 0.25) and not distinguishable(us(10), us(12.5), 0.25)
+    assert distinguishable(us(12.6), us(10), 0.25) and distinguishable(us(10), us(12.6), 0.25)
+    assert distinguishable(us(10.1), us(10), 0.0) and not distinguishable(us(10), us(10), 0.0)
+    with pytest.raises(ValueError, match="cannot be compared"):
+        distinguishable(us(1), Figure(1, "us", "virtual:h100", "measured"), 0.25)
+
+
+def test_a_comparison_is_a_ratio_or_says_that_there_is_none() -> None:
+    assert compared_words(us(30), us(10), 0.25, "the start") == "3.00 times as fast as the start"
+    assert compared_words(us(10), us(30), 0.25) == "0.33 times as fast"
+    alike = "not distinguishable from the start (1.10 times, and the band is 25%)"
+    assert compared_words(us(11), us(10), 0.25, "the start") == alike
+
+
+def test_the_report_says_not_distinguishable_wherever_two_times_stand_side_by_side() -> None:
+    close = dataclasses.replace(answer(), best=attempt("b", 11.0, {"warp_instructions": 90, "barriers": 0}))
+    told = summary(close, None)
+    assert (told["distinguishable"], told["cases"][0]["distinguishable"]) == (False, False)
+    assert (summary(answer(), None)["distinguishable"], told["speedup"]) == (True, pytest.approx(12 / 11))
+    console = Console(width=160, record=True, file=io.StringIO())
+    print_answer(console, close, None, "", "")
+    text = console.export_text()
+    assert "not distinguishable from the start (1.09 times" in text and "times as fast as" not in text
+    assert text.count("not distinguishable") == 2
 
 
 @pytest.mark.parametrize("other", [answer(device="virtual:a100"), answer(how="measured"), answer(task="layernorm")])

@@ -65,10 +65,10 @@ def shared_kernel(access: str) -> str:
     )
 
 
-def launch_global(access: str, offsets: list[int], skew: int = 0) -> LaunchReport:
+def launch_global(access: str, offsets: list[int], skew: int = 0, caches: bool = False) -> LaunchReport:
     with Machine(Module(global_kernel(access)), memory_bytes=1 << 24) as machine:
         data = machine.array(np.zeros(1 << 18, np.uint8), name="data", skew=skew)
-        return _launch(machine, [data, _offsets(machine, offsets)], len(offsets))
+        return _launch(machine, [data, _offsets(machine, offsets)], len(offsets), caches)
 
 
 def launch_shared(access: str, offsets: list[int]) -> LaunchReport:
@@ -80,7 +80,7 @@ def _offsets(machine: Machine, offsets: list[int]) -> Array:
     return machine.array(np.array(offsets, np.uint32), name="offsets")
 
 
-def _launch(machine: Machine, args: list[Array], threads: int) -> LaunchReport:
-    report = machine.launch("access", grid=1, block=threads, args=args, budget=10_000)
+def _launch(machine: Machine, args: list[Array], threads: int, caches: bool = False) -> LaunchReport:
+    report = machine.launch("access", grid=1, block=threads, args=args, budget=10_000, caches=caches)
     assert report.faults == (), report.faults
     return report

@@ -242,3 +242,61 @@ def test_a_load_from_dram_lengthens_the_chain_more_than_one_from_l2() -> None:
         return report.counts["chain_cycles_max"]
 
     assert cycles(1) - cycles(2) == Timing().dram - Timing().l2_hit
+
+
+L1_PATTERNS = [
+    ("dense", [4 * i for i in range(32)], 1),
+    ("all lanes one word", [0] * 32, 1),
+    *((f"every {stride} words", [4 * stride * i for i in range(32)], stride) for stride in (2, 4, 8, 16, 32)),
+    ("one word a row of 4096 bytes: one bank", [4096 * i for i in range(32)], 32),
+    ("every third word: three lines, no bank twice", [12 * i for i in range(32)], 1),
+    ("every ninth word: nine lines, no bank twice", [36 * i for i in range(32)], 3),
+    ("every 31st word: 31 lines, no bank twice", [124 * i for i in range(32)], 8),
+    ("half a warp on one bank", [128 * i for i in range(16)], 16),
+]
+
+
+@pytest.mark.parametrize(("offsets", "cycles"), [p[1:] for p in L1_PATTERNS], ids=[p[0] for p in L1_PATTERNS])
+def test_l1_gives_a_load_in_the_cycles_of_its_banks_or_lines(offsets: list[int], cycles: int) -> None:
+    """gpu-benches measures on A100 and H200 2, 4, 8, 16 cycles for these strides, 3.0 for 9 words, 8.0 for 31."""
+    counts = access.launch_global(LOAD, offsets, caches=True).counts
+    assert counts["l1_load_wavefronts"] == OWN_REQUESTS + cycles
+    assert access.launch_global(STORE, offsets, caches=True).counts["l1_load_wavefronts"] == OWN_REQUESTS
+
+
+def test_sixteen_bytes_a_lane_take_four_cycles_of_l1() -> None:
+    counts = access.launch_global(LOAD_V4, [16 * i for i in range(32)], caches=True).counts
+    assert counts["l1_load_wavefronts"] == OWN_REQUESTS + 4
+
+
+TWO_LOADS = """
+.visible .entry {name}()
+{{
+  .reg .b32 %r<6>;
+  .shared .align 4 .b8 words[8];
+  mov.u32 %r1, words;
+  ld.shared.u32 %r2, [%r1];
+  mul.lo.u32 %r3, %r2, %r2;{between}
+  ld.shared.u32 %r4, [%r1+4];
+  mul.lo.u32 %r5, %r4, %r4;
+  ret;
+}}
+"""
+
+
+def test_a_load_is_moved_away_from_its_use_within_a_basic_block_but_not_across_a_barrier() -> None:
+    """As ptxas does: two loads with their uses take one latency, and two with a barrier between."""
+    text = access.HEAD + TWO_LOADS.format(name="straight", between="")
+    text += TWO_LOADS.format(name="parted", between="\n  bar.sync 0;")
+
+    def cycles(kernel: str, shared: int) -> int:
+        with Machine(Module(text), memory_bytes=1 << 20) as machine:
+            report = machine.launch(
+                kernel, grid=1, block=32, args=[], budget=100, caches=True, scoreboard=True,
+                timing=Timing(shared=shared),
+            )  # fmt: skip
+        assert report.faults == ()
+        return report.counts["chain_cycles_max"]
+
+    assert cycles("straight", 1000) - cycles("straight", 100) == 900
+    assert cycles("parted", 1000) - cycles("parted", 100) == 2 * 900

@@ -65,6 +65,8 @@ void execute_timed(Warp &w, const Op *op) {
       const u32 *units = all_units + uses.first;
       if (uses.is_simple) run.scoreboard->issue(w.id, uses.source_unit, uses.destination_unit, run.latency);
       else run.scoreboard->issue(w.id, units, uses.sources, units + uses.sources, uses.destinations, run.latency);
+    } else if (op->form == form_enter_block) {
+      run.scoreboard->enter_code(w.id);
     }
     op = next;
   }
