@@ -112,6 +112,7 @@ void add_uniform_shuffle(HandlerTable &quick) {
   quick[size_t(Watch::counters)][form_shfl_b32] = shfl_uniform<Watch::counters>;
   quick[size_t(Watch::claims)][form_shfl_b32] = shfl_uniform<Watch::claims>;
   quick[size_t(Watch::timing)][form_shfl_b32] = shfl_uniform<Watch::timing>;
+  quick[size_t(Watch::races)][form_shfl_b32] = shfl_uniform<Watch::races>;
 }
 
 }  // namespace vgpu
