@@ -14,23 +14,31 @@ inline u32 line_code(u32 bytes, u32 number) { return bytes / 2 - 1 + number + (b
 // Whether the running warp knows of a cell whoever it is of.
 template <Space S>
 struct RaceBounds {
-  u32 floor, first, base, own;
+  u32 floor, first, base, own, gathered;
   u64 warp;                                    // bits of a cell
 
   RaceBounds(const RaceView &view, const RaceWarp &w, u32 id)
-      : floor(view.launch_base), first(view.block_first), base(w.base), own(w.own), warp(u64(id) << 7) {}
+      : floor(view.launch_base), first(view.block_first), base(w.base), own(w.own),
+        gathered(std::max(w.own, w.gathered)), warp(u64(id) << 7) {}
   bool knows(RaceCell cell) const {
     const u32 epoch = epoch_of(cell);
     if (S == Space::shared) return epoch <= base;
     return (epoch <= floor) | ((epoch >= first) & (epoch <= base));
   }
-  // Of what the warp did itself before its lanes last met.
-  bool knows_own(RaceCell cell) const {
+  // Of what the warp did itself before its lanes last met, at `met`.
+  bool knows_own(RaceCell cell, u32 met) const {
     const u32 epoch = epoch_of(cell);
-    return ((cell ^ warp) & (31 << 7)) == 0 && epoch <= own && (S == Space::shared || epoch >= first);
+    return ((cell ^ warp) & (31 << 7)) == 0 && epoch <= met && (S == Space::shared || epoch >= first);
   }
-  bool agrees(RaceCell cell, RaceCell me) const {
-    return knows(cell) || ((cell ^ me) & kRaceNow) == 0 || knows_own(cell);
+  // A thread's own cell that it does not know of otherwise is of this block.
+  bool is_same(RaceCell cell, RaceCell me) const {
+    const u32 epoch = epoch_of(cell);
+    return ((cell ^ me) & kRaceThread) == 0 && epoch != kInFlight && (S == Space::shared || epoch >= first);
+  }
+  bool agrees(RaceCell cell, RaceCell me) const { return knows(cell) || is_same(cell, me) || knows_own(cell, own); }
+  // Of a reader, before a store.
+  bool agrees_reader(RaceCell cell, RaceCell me) const {
+    return knows(cell) || is_same(cell, me) || knows_own(cell, gathered);
   }
 };
 
@@ -48,16 +56,18 @@ template <class Bounds>
 inline bool load_granules(const Bounds &bounds, const RaceCells &cells, u64 at, u32 count, RaceCell me, u32 step) {
   RaceCell *write = cells.write + at, *read = cells.read + at, *more = cells.more + at;
   u32 unknown = 0;
-  for (u32 i = 0; i < count; ++i) unknown |= u32(!bounds.knows(write[i])) | u32(!bounds.knows(read[i]));
+  for (u32 i = 0; i < count; ++i)
+    unknown |= u32(!bounds.knows(write[i])) | u32(!bounds.knows(read[i])) | u32(write[i] & kRaceMore);
   if (!unknown) {
     for (u32 i = 0; i < count; ++i) read[i] = me + ((i >> step) << 2);
     return true;
   }
   for (u32 i = 0; i < count; ++i) {
     const RaceCell own = me + ((i >> step) << 2);
-    if (!bounds.agrees(write[i], own)) return false;
-    if (((read[i] ^ own) & kRaceNow) == 0) read[i] = own | (read[i] & kRaceMore);
-    else if (bounds.agrees(read[i], own)) read[i] = own;
+    if (!bounds.agrees(write[i], own) || (write[i] & kRaceMore)) return false;
+    if (bounds.knows(read[i])) read[i] = own;
+    else if (bounds.is_same(read[i], own)) read[i] = own | (read[i] & kRaceMore);
+    else if (bounds.knows_own(read[i], bounds.own)) read[i] = own;
     else if (epoch_of(read[i]) == kInFlight) return false;
     else note_second_reader(bounds, read[i], more[i], own);
   }
@@ -69,13 +79,13 @@ inline bool store_granules(const Bounds &bounds, const RaceCells &cells, u64 at,
                            bool was_read) {
   RaceCell *write = cells.write + at, *read = cells.read + at, *more = cells.more + at;
   u32 unknown = 0;
-  for (u32 i = 0; i < count; ++i) unknown |= u32(!bounds.knows(write[i]));
+  for (u32 i = 0; i < count; ++i) unknown |= u32(!bounds.knows(write[i])) | u32(write[i] & kRaceMore);
   for (u32 i = 0; was_read && i < count; ++i) unknown |= u32(!bounds.knows(read[i])) | u32(read[i] & kRaceMore);
   if (unknown) {
     for (u32 i = 0; i < count; ++i) {
       const RaceCell own = me + ((i >> step) << 2);
-      if (!bounds.agrees(write[i], own) || !bounds.agrees(read[i], own)) return false;
-      if ((read[i] & kRaceMore) && !bounds.agrees(more[i], own)) return false;
+      if (!bounds.agrees(write[i], own) || (write[i] & kRaceMore) || !bounds.agrees_reader(read[i], own)) return false;
+      if ((read[i] & kRaceMore) && !bounds.agrees_reader(more[i], own)) return false;
     }
   }
   for (u32 i = 0; i < count; ++i) write[i] = me + ((i >> step) << 2);
@@ -150,13 +160,17 @@ class RaceRows {
       RaceLine &line = lines[i];
       const RaceCell own = me(line_code(bytes_, lane / lanes));
       const bool split = (line.write & kRaceSplit) && epoch_of(line.write) > bounds_.floor;
-      if (split || !bounds_.agrees(line.write, own) || !bounds_.agrees(line.read, own)) {
+      if (split || !bounds_.agrees(line.write, own) || !agrees_read(line.read, own)) {
         if (!piece(address + i * kRaceLine, kRaceLine, lane, step_)) return false;
         continue;
       }
       (access == Access::load ? line.read : line.write) = own;
     }
     return true;
+  }
+
+  bool agrees_read(RaceCell cell, RaceCell own) const {
+    return access == Access::load ? bounds_.agrees(cell, own) : bounds_.agrees_reader(cell, own);
   }
 
   // Several lanes read one place: two of them are noted.
@@ -181,15 +195,15 @@ class RaceRows {
   }
 
   bool same_granule(RaceCell write, RaceCell &read, RaceCell &more, RaceCell own) {
-    constexpr RaceCell kWarpNow = kRaceNow & ~RaceCell(31 << 2);
-    if (!bounds_.knows(write) && !bounds_.knows_own(write)) return false;
+    constexpr RaceCell kWarpNow = (~RaceCell(0) << 32) | (31 << 7);
+    if ((!bounds_.knows(write) && !bounds_.knows_own(write, bounds_.own)) || (write & kRaceMore)) return false;
     if (((read ^ own) & kWarpNow) == 0 && (read & kRaceMore)) return true;
     if (epoch_of(read) == kInFlight) return false;
-    if (bounds_.knows(read) || bounds_.knows_own(read)) {
+    if (bounds_.knows(read) || bounds_.knows_own(read, bounds_.own)) {
       read = own | kRaceMore;
       more = own + (1 << 2);
     } else {
-      note_second_reader(bounds_, read, more, ((read ^ own) & kRaceNow) == 0 ? own + (1 << 2) : own);
+      note_second_reader(bounds_, read, more, ((read ^ own) & kRaceThread) == 0 ? own + (1 << 2) : own);
     }
     return true;
   }

@@ -13,10 +13,9 @@ namespace vgpu {
 // Bits: epoch 32-63, operation 12-31, warp 7-11, lane 2-6, flags 0-1.
 using RaceCell = uint64_t;
 constexpr uint32_t kRaceOps = 1u << 20;              // operations of a kernel that a cell can name
-constexpr RaceCell kRaceMore = 1;                    // of a reader: there is another one
+constexpr RaceCell kRaceMore = 1;      // of a reader: `more` is another one; of a strong write: a plain one before it
 constexpr RaceCell kRaceSplit = 2;                   // of a line: look at the cells of its granules
 constexpr RaceCell kRaceThread = 0xffc;              // warp and lane
-constexpr RaceCell kRaceNow = (~RaceCell(0) << 32) | kRaceThread;      // the same thread in the same epoch
 constexpr uint32_t kInFlight = 0xffffffff;           // epoch of an asynchronous copy that nobody has waited for
 constexpr uint32_t kRaceLine = 64;                   // bytes
 constexpr uint32_t kRaceChunk = 1 << 18;             // bytes of global memory whose cells are made together
@@ -29,7 +28,7 @@ inline RaceCell cell_of(uint32_t epoch, uint32_t op, uint32_t warp, uint32_t lan
   return RaceCell(epoch) << 32 | RaceCell(op) << 12 | warp << 7 | lane << 2;
 }
 
-// Cells of consecutive granules: the last write, the last reader, and another one.
+// Cells of consecutive granules: the last write, a reader since, and one more of either.
 struct RaceCells { RaceCell *write, *read, *more; };
 
 // A line whose bytes were all written (or read) by neighbouring lanes of one warp at once has one cell in place of
@@ -45,8 +44,9 @@ struct RaceShadow {
   RaceCells *chunks = nullptr;     // null where nothing has been split
 };
 
-// What a warp knows of: everything in its block up to `base`, in itself up to `own`. `epoch` is its accesses' now.
-struct RaceWarp { uint32_t epoch = 0, base = 0, own = 0; };
+// What a warp knows of: everything in its block up to `base`, in itself up to `own`, of itself but for plain stores up to
+// `gathered`. `epoch` is its accesses' now.
+struct RaceWarp { uint32_t epoch = 0, base = 0, own = 0, gathered = 0; };
 
 // Traits of an operation.
 enum : uint16_t {
@@ -73,6 +73,7 @@ struct RaceCalls {
   void (*split)(Run &, uint64_t address);
   void (*fence)(Run &, Warp &, const Op *);
   void (*warp_sync)(Run &, Warp &, const uint32_t *members);             // of each lane; null: all that are here
+  void (*gather)(Run &, Warp &);                                         // shfl, vote and the like
   void (*arrive)(Run &, Warp &, uint32_t barrier);                       // without waiting
   void (*mbarrier)(Run &, uint32_t address, RaceEvent, uint32_t warp);
   // An asynchronous copy of single lanes begins; those of `mask` that read less than all have no `whole` bit.

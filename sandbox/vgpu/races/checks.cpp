@@ -72,6 +72,18 @@ RaceCells Racer::cells_at(RaceShadow &shadow, uint64_t address, uint64_t &at) {
 
 // --- what a warp knows -------------------------------------------------------------------------------------------------
 
+// Of what the warp did before its lanes last met at a shuffle or the like.
+bool Racer::is_gathered(const Me &me, RaceCell cell) const {
+  const uint32_t epoch = epoch_of(cell);
+  const bool own_block = me.space == Space::shared || block_of(epoch) == block_->number;
+  return warp_of(cell) == me.w.id && epoch <= warps[me.w.id].gathered && own_block;
+}
+
+// Of an earlier launch, or an earlier block's in its shared memory.
+bool Racer::is_old(const Me &me, RaceCell cell) const {
+  return epoch_of(cell) <= (me.space == Space::shared ? block_->first : launch_base);
+}
+
 bool Racer::is_ordered(const Me &me, RaceCell cell) const {
   const uint32_t epoch = epoch_of(cell);
   const RaceWarp &fast = warps[me.w.id];
@@ -176,12 +188,14 @@ void Racer::accuse(const Me &me, RaceCell cell, Access previous, uint64_t addres
 
 // --- one access --------------------------------------------------------------------------------------------------------
 
-void Racer::note_reader(const Me &me, RaceCell &read, RaceCell &more) const {
+void Racer::note_reader(const Me &me, RaceCell &read, RaceCell &more, bool has_more) const {
   const bool same = ((read ^ me.cell) & kRaceThread) == 0 && epoch_of(read) != kInFlight && is_ordered(me, read);
   if (same) {
     read = me.cell | (read & kRaceMore);
   } else if (is_ordered(me, read)) {
     read = me.cell;
+  } else if (!has_more) {
+    return;
   } else if (!(read & kRaceMore) || is_ordered(me, more) ||
              (warp_of(read) == warp_of(more) && warp_of(read) != me.w.id && epoch_of(more) != kInFlight)) {
     more = me.cell;
@@ -190,11 +204,17 @@ void Racer::note_reader(const Me &me, RaceCell &read, RaceCell &more) const {
 }
 
 void Racer::touch(const Me &me, RaceCell &write, RaceCell &read, RaceCell &more, uint64_t address) {
-  if (!is_ordered(me, write)) accuse(me, write, Access::store, address);
-  if (me.access == Access::load) return note_reader(me, read, more);
-  if (!is_ordered(me, read)) accuse(me, read, Access::load, address);
-  if ((read & kRaceMore) && !is_ordered(me, more)) accuse(me, more, Access::load, address);
-  write = me.cell;
+  const bool under = write & kRaceMore;          // `more` is the plain write under the last strong one
+  const bool strong = traits_.of[op_of(write)] & kRaceStrong;
+  if (!is_ordered(me, write) && !(strong && is_gathered(me, write))) accuse(me, write, Access::store, address);
+  if (under && !is_ordered(me, more)) accuse(me, more, Access::store, address);
+  if (me.access == Access::load) return note_reader(me, read, more, !under);
+  if (!is_ordered(me, read) && !is_gathered(me, read)) accuse(me, read, Access::load, address);
+  if ((read & kRaceMore) && !under && !is_ordered(me, more) && !is_gathered(me, more)) accuse(me, more, Access::load, address);
+  const bool covers = (me.traits & kRaceStrong) && !strong && !is_old(me, write);
+  if (covers) more = write;
+  if (covers) read &= ~kRaceMore;
+  write = me.cell | (covers || (under && (me.traits & kRaceStrong)) ? kRaceMore : 0);
 }
 
 void Racer::touch_bytes(const Me &me, uint64_t address, uint64_t bytes) {

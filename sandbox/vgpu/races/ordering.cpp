@@ -97,6 +97,7 @@ void Racer::fence(const Warp &w, const Op *op) {
   if (!narrow) learn(w.id, pending.wide);
   own.pending.narrow = nullptr;
   if (!narrow) own.pending.wide = nullptr;
+  warps[w.id].own = std::max(warps[w.id].own, warps[w.id].gathered);
   own.fenced.narrow = clock_of(w.id);
   if (!narrow) own.fenced.wide = own.fenced.narrow;
   renew(w.id);
@@ -126,6 +127,13 @@ void Racer::warp_sync(const Warp &w, const uint32_t *members) {
     }
     left &= ~(group | 1u << leader);
   }
+  renew(w.id);
+}
+
+// The lanes of a warp execute one operation together. It is no fence, but what they loaded before it they have, and a
+// fence behind it is one for what all of them did before it (as libcu++ counts on when one lane speaks for its warp).
+void Racer::gather(const Warp &w) {
+  warps[w.id].gathered = warps[w.id].epoch;
   renew(w.id);
 }
 

@@ -19,6 +19,7 @@ constexpr RaceCalls kCalls = {
     [](Run &run, uint64_t address) { racer_of(run).split(address); },
     [](Run &run, Warp &w, const Op *op) { racer_of(run).fence(w, op); },
     [](Run &run, Warp &w, const uint32_t *members) { racer_of(run).warp_sync(w, members); },
+    [](Run &run, Warp &w) { racer_of(run).gather(w); },
     [](Run &run, Warp &w, uint32_t barrier) { racer_of(run).arrive(w, barrier); },
     [](Run &run, uint32_t address, RaceEvent event, uint32_t warp) {
       racer_of(run).at_mbarrier(address, event, warp);
@@ -73,7 +74,7 @@ void Racer::begin(RaceBlock &block, const AsyncState &async, uint64_t number) {
   shared = block.shared.cells();
   block_first = block.first;
   for (uint32_t id = 0; id < block.fast.size(); ++id) {
-    block.fast[id] = {next_epoch(), block.first, block.first};
+    block.fast[id] = {next_epoch(), block.first, block.first, block.first};
     RaceWarpClock &clock = block.clocks[id];
     clock.seen.clear();
     clock.others = nullptr;

@@ -28,11 +28,12 @@ class Racer : public RaceView {
   void end(Run &, AsyncState &);
 
   // --- ordering (ordering.cpp)
-  // `released` go on from barrier `id`; `whole`: they are all warps of the block that have not ended.
+  // `released` go on from barrier `id`; `whole`: everybody in the block has come to it.
   void barrier(const std::vector<uint32_t> &released, uint32_t id, bool whole);
   void arrive(const Warp &, uint32_t id);
   void fence(const Warp &, const Op *);
   void warp_sync(const Warp &, const uint32_t *members);
+  void gather(const Warp &);
   void at_mbarrier(uint32_t address, RaceEvent, uint32_t warp);
   // What a strong access does beyond the access itself.
   void strong_access(const Warp &, const Op *, Access, Space, const uint64_t *address, uint32_t mask);
@@ -67,7 +68,9 @@ class Racer : public RaceView {
   // checks.cpp
   void touch(const Me &, RaceCell &write, RaceCell &read, RaceCell &more, uint64_t address);
   void touch_bytes(const Me &, uint64_t address, uint64_t bytes);
-  void note_reader(const Me &, RaceCell &read, RaceCell &more) const;
+  void note_reader(const Me &, RaceCell &read, RaceCell &more, bool has_more) const;
+  bool is_old(const Me &, RaceCell) const;
+  bool is_gathered(const Me &, RaceCell) const;
   bool is_ordered(const Me &, RaceCell) const;
   bool are_exempt(const Me &, RaceCell) const;
   void accuse(const Me &, RaceCell, Access, uint64_t address);

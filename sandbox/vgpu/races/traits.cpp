@@ -1,6 +1,7 @@
 #include "traits.h"
 
 #include <algorithm>
+#include <set>
 
 #include "../isa/isa.h"
 #include "../lower/modifiers.h"
@@ -54,6 +55,32 @@ uint16_t traits_of(const Op &op, std::string_view text) {
   return ordering_of(opcode) | (values ? kRaceValues : 0);
 }
 
+// The memory operand in an instruction's text, with its brackets.
+std::string_view address_of(std::string_view text) {
+  const size_t begin = text.find('['), end = text.find(']', begin);
+  return begin == std::string_view::npos || end == std::string_view::npos ? std::string_view()
+                                                                          : text.substr(begin, end - begin + 1);
+}
+
+bool compares(const Op &op) {
+  const bool atomic = in_class(form_row(op.form).cls, {Class::global_atomic, Class::shared_atomic});
+  return atomic && (op.kind == 1 || op.kind == 3 || op.kind == 4);       // .cas, .min, .max: exec/atomic_elements.h
+}
+
+// A load at the address of an atomic that compares is a guess that this one checks: `old = *p; do ... atomicCAS(p, ...)`
+// is how the programming guide makes atomics of its own, and that it may be stale does no harm. It counts as relaxed.
+void mark_guesses(const Program &program, std::vector<uint16_t> &traits) {
+  std::set<std::pair<uint32_t, std::string_view>> compared;
+  for (size_t i = 0; i < program.ops.size(); ++i) {
+    if (compares(program.ops[i])) compared.insert({program.origins[i].function, address_of(program.origins[i].text)});
+  }
+  for (size_t i = 0; i < program.ops.size(); ++i) {
+    const bool loads = in_class(form_row(program.ops[i].form).cls, {Class::global_load, Class::shared_load});
+    if (loads && compared.count({program.origins[i].function, address_of(program.origins[i].text)}))
+      traits[i] |= kRaceStrong;
+  }
+}
+
 // Bytes of the smallest piece that an operation touches; 0: it touches neither space.
 uint32_t piece_of(const Op &op) {
   const std::string_view name = form_row(op.form).name;
@@ -77,6 +104,7 @@ RaceTraits::RaceTraits(const Program &program) : of(program.ops.size()) {
     if (shared || generic) shared_shift = std::min(shared_shift, shift);
     if (global) global_shift = std::min(global_shift, shift);
   }
+  mark_guesses(program, of);
 }
 
 }  // namespace vgpu

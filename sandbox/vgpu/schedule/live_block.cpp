@@ -169,12 +169,11 @@ std::vector<Warp *> LiveBlock::waiting_at(uint32_t id) {
   return found;
 }
 
-void LiveBlock::tell_racer(const std::vector<Warp *> &released, uint32_t id) {
+// A barrier without a count is one of the whole block: warps that have ended came to it in effect.
+void LiveBlock::tell_racer(const std::vector<Warp *> &released, uint32_t id, bool counted) {
   std::vector<uint32_t> warps;
   for (const Warp *w : released) warps.push_back(w->id);
-  const auto running = std::count_if(warps_.begin(), warps_.end(),
-                                     [](const Warp &w) { return w.state != WarpState::done; });
-  racer_->barrier(warps, id, int64_t(warps.size()) == running);
+  racer_->barrier(warps, id, !counted || warps.size() == warps_.size());
 }
 
 void LiveBlock::finish_waiting(const std::vector<Warp *> &released) {
@@ -222,7 +221,7 @@ bool LiveBlock::release_barrier(uint32_t id) {
     barrier.arrived_threads -= std::min(barrier.arrived_threads, expected);
     if (barrier.arrived_threads == 0) barrier.expected = 0;
   }
-  if (racer_) tell_racer(waiting, id);
+  if (racer_) tell_racer(waiting, id, expected != 0);
   finish_waiting(waiting);
   if (scoreboard_ && !waiting.empty()) scoreboard_->barrier();
   return !waiting.empty();

@@ -37,7 +37,7 @@ class LiveBlock {
   bool release_barrier(uint32_t id);
   std::vector<Warp *> waiting_at(uint32_t id);
   void finish_waiting(const std::vector<Warp *> &released);
-  void tell_racer(const std::vector<Warp *> &released, uint32_t id);
+  void tell_racer(const std::vector<Warp *> &released, uint32_t id, bool counted);
   void report_deadlock(Run &);
 
   const Plan &plan_;

@@ -21,8 +21,8 @@ __device__ void fetch(void *to, const void *from, int bytes, unsigned long long 
   unsigned long long state;
   asm volatile("mbarrier.arrive.expect_tx.shared.b64 %0, [%1], %2;"
                : "=l"(state) : "r"(at(b)), "r"(bytes) : "memory");
-  asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::
-               "r"(at(to)), "l"(from), "r"(bytes), "r"(at(b)) : "memory");  // <- bug
+  asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];"  // <- bug
+               ::"r"(at(to)), "l"(from), "r"(bytes), "r"(at(b)) : "memory");
 }
 extern "C" __global__ void stage(const int *x, int *y) {
   __shared__ __align__(16) int tile[64];

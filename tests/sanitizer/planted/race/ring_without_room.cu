@@ -14,15 +14,15 @@ extern "C" __global__ void relay(const int *x, int *y) {
     int slot = k & 1;
     if (threadIdx.x < 32) {
 #ifdef FIXED
-      if (k >= 2) sync(3 + slot);
+      if (k >= 2) sync(5 + slot);
 #endif
       ring[slot][t] = x[k * 32 + t];  // <- bug
-      arrive(1 + slot);
+      arrive(1 + k);
     } else {
-      sync(1 + slot);
+      sync(1 + k);
       y[k * 32 + t] = ring[slot][31 - t];  // <- bug
 #ifdef FIXED
-      if (k + 2 < 4) arrive(3 + slot);
+      if (k + 2 < 4) arrive(5 + slot);
 #endif
     }
   }
