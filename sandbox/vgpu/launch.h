@@ -4,6 +4,7 @@
 #include "loaded_module.h"
 #include "memory/arena.h"
 #include "memory/claims.h"
+#include "races/shadow.h"
 #include "observe/cache.h"
 
 namespace vgpu {
@@ -17,6 +18,7 @@ struct LaunchContext {
   uint64_t grid_id;
   CacheModel *caches;              // null without Options::caches
   ClaimPool &claims;
+  RaceMemory &races;
 };
 
 LaunchReport run_launch(const LaunchContext &, const Program &, const Launch &, const Options &, Budget);

@@ -73,6 +73,7 @@ struct Machine::State {
   Limits limits;
   Arena arena;
   ClaimPool claims;                          // of launches on several threads
+  RaceMemory races;                          // of launches that check races
   uint32_t poison = 0xdeadbeef;
   uint64_t launches = 0;
   bool all_tracked = true;                   // false: some launch wrote without tracking
@@ -185,7 +186,7 @@ LaunchReport Machine::launch(const Launch &launch, const Options &options, Budge
     std::memcpy(state_->arena.host(kWorkspaceAddress), workspace, sizeof workspace);
   }
   const LaunchContext context{*state_->module, state_->limits, state_->arena, state_->poison, state_->launches++,
-                              state_->caches_for(options), state_->claims};
+                              state_->caches_for(options), state_->claims, state_->races};
   return run_launch(context, *program, launch, options, budget);
 }
 

@@ -89,9 +89,10 @@ std::string sentence(const LaunchContext &context, const Run &run, const Stop &s
              run.program->notes[static_cast<size_t>(stop.op->offset)];
     case FaultKind::budget: return "the launch used up its instruction budget";
     case FaultKind::race:
-      return "another thread accesses the same bytes, and nothing orders the two: " + access_words(context, run, fault);
+      return "two threads access the same bytes, and nothing orders them: " + note + ": " +
+             access_words(context, run, fault);
     case FaultKind::missing_wait:
-      return "an asynchronous copy that nobody has waited for: " + access_words(context, run, fault);
+      return note + ": " + access_words(context, run, fault);
     case FaultKind::uninitialised_value: return note.empty() ? "a value that nobody wrote is used" : note;
     case FaultKind::invalid_launch: break;
   }

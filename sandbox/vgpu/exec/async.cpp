@@ -90,6 +90,7 @@ const Op *cp_async(Warp &w, const Op *op) {
   copy.bytes = op->bytes;
   copy.mask = w.mask;
   copy.arrival = issue_cycle<W>(w, op) + w.run->latency;
+  if constexpr (W::kind == Watch::races) W::copy(w, op, target.at, source.at, w.mask, w.mask & ~copy.partial);
   return op + 1;
 }
 

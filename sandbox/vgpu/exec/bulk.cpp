@@ -109,6 +109,7 @@ const Op *copy_and_signal(Warp &w, const Op *op) {
     if (!check_bulk(w, op, lane, bulk) || !check_barrier(w, op, lane, barrier)) return nullptr;
     const u32 latency = count_bulk<W>(w, op, bulk);
     const Signal signal{u32(barrier), w.id, 1u << lane, 0, cycle + latency, true, bulk};
+    if constexpr (W::kind == Watch::races) W::bulk(w, op, lane, bulk);
     if (const char *problem = add_signal<W>(w, signal)) return stop_at(w, op, FaultKind::trap, lane, problem);
   }
   if constexpr (W::kind != Watch::nothing) counts_of(w, op).requests += 1;
@@ -151,6 +152,7 @@ const Op *copy_in_group(Warp &w, const Op *op) {
       land_stores<W>(w, [=](const BulkStore &each) { return &each == oldest; });
     }
     const u32 latency = count_bulk<W>(w, op, bulk);
+    if constexpr (W::kind == Watch::races) W::bulk(w, op, lane, bulk);
     state.stores.push_back({w.id, lane, state.warps[w.id].bulk_committed[lane], cycle + latency, bulk});
   }
   if constexpr (W::kind != Watch::nothing) counts_of(w, op).requests += 1;

@@ -2,6 +2,7 @@
 #include "control.h"
 
 #include "frame.h"
+#include "race_view.h"
 #include "table.h"
 
 namespace vgpu {
@@ -193,6 +194,7 @@ const Op *bar_arrive(Warp &w, const Op *op) {
   if (!arrives(w, op, next)) return next;
   w.run->barriers[w.barrier].arrived_threads += kWarpSize;
   w.run->barriers[w.barrier].expected = w.barrier_threads;
+  if (w.run->race) w.run->race->call.arrive(*w.run, w, w.barrier);
   return op + 1;
 }
 const Op *bar_red_pred(Warp &w, const Op *op) {
@@ -206,7 +208,14 @@ const Op *bar_warp_sync(Warp &w, const Op *op) {
   u32 absent = 0;
   for (u32 rest = w.mask; rest; rest &= rest - 1) absent |= members[first_lane(rest)];
   absent &= w.live & ~w.mask;
-  return absent ? wait_for(w, op, absent) : op + 1;
+  if (absent) return wait_for(w, op, absent);
+  if (w.run->race) w.run->race->call.warp_sync(*w.run, w, members);
+  return op + 1;
+}
+
+const Op *raced_fence(Warp &w, const Op *op) {
+  w.run->race->call.fence(*w.run, w, op);
+  return op + 1;
 }
 
 }  // namespace
@@ -221,6 +230,7 @@ void add_control(HandlerTable &table) {
   set_all(table, form_brkpt, nothing);
   set_all(table, form_pmevent, nothing);
   set_all(table, form_fence, nothing);
+  table[size_t(Watch::races)][form_fence] = raced_fence;
 }
 
 }  // namespace vgpu

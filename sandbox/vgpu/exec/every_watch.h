@@ -2,6 +2,7 @@
 #pragma once
 
 #include "claiming.h"
+#include "racing.h"
 #include "table.h"
 
 namespace vgpu {
@@ -15,6 +16,7 @@ void for_every_watch(HandlerTable &table, Add add) {
   add_one(WatchClaims());
   add_one(WatchTiming());
   add_one(WatchTracking());
+  add_one(WatchRaces());
 }
 
 }  // namespace vgpu

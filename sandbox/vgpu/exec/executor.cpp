@@ -131,9 +131,16 @@ void execute_tracked(Warp &w, const Op *op) {
   }
 }
 
+// A finding may be the last that is to be reported: the launch then stops behind its operation.
+void execute_raced(Warp &w, const Op *op) {
+  const Run &run = *w.run;
+  while (op && !run.stop.stopped) op = op->run(w, op);
+}
+
 void execute(Warp &w, const Op *op, Watch watch) {
   if (watch == Watch::timing) return execute_timed(w, op);
   if (watch == Watch::tracking) return execute_tracked(w, op);
+  if (watch == Watch::races) return execute_raced(w, op);
   execute_plain(w, op);
 }
 

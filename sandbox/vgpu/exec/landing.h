@@ -4,6 +4,7 @@
 #include "access.h"
 #include "arrival.h"
 #include "mbarrier.h"
+#include "race_view.h"
 
 namespace vgpu {
 
@@ -33,6 +34,7 @@ inline void land(Warp &w, PendingCopy &copy, u32 lanes) {
   else move_lanes<4>(*w.run, copy, whole);
   move_partial_lanes(*w.run, copy, lanes & copy.partial);
   copy.mask &= ~lanes;
+  if constexpr (W::kind == Watch::races) W::landed(w, copy.target, copy.source, lanes, copy.bytes);
   if constexpr (W::kind == Watch::tracking) {
     for (; lanes; lanes &= lanes - 1) {
       const u32 i = first_lane(lanes);
@@ -86,6 +88,7 @@ inline void land_bulk(Warp &w, const Bulk &bulk) {
   if (bulk.kind == BulkKind::reduce) reduce_bulk(to, from, bulk);
   else std::memmove(to, from, bulk.bytes);
   know_bulk<W>(w, bulk);
+  if constexpr (W::kind == Watch::races) W::bulk_landed(w, bulk);
 }
 
 // --- barriers --------------------------------------------------------------------------------------------------------
@@ -103,6 +106,9 @@ inline void store_mbarrier(const Warp &w, u32 address, Mbarrier &barrier, u64 cy
   const u64 word = pack_mbarrier(barrier);
   std::memcpy(w.run->shared + address, &word, 8);
   note_arrival<W>(w, address, cycle, ended);
+  if constexpr (W::kind == Watch::races) {
+    if (ended) W::at_mbarrier(w, address, RaceEvent::phase_ended, w.id);
+  }
 }
 
 template <class W>
@@ -120,6 +126,7 @@ inline const char *send(Warp &w, const Signal &signal) {
     cycle = landed > cycle ? landed : cycle;
     problem = arrive(barrier, count_lanes(signal.lanes));
   }
+  if constexpr (W::kind == Watch::races) W::at_mbarrier(w, signal.barrier, RaceEvent::landed, signal.warp);
   if (!problem) store_mbarrier<W>(w, signal.barrier, barrier, cycle);
   return problem;
 }

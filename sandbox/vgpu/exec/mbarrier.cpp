@@ -89,6 +89,7 @@ const Op *change_barriers(Warp &w, const Op *op, Change change) {
     if (!find_barrier<W>(w, address.at[lane], state.at[lane])) return refuse(w, op, lane, kNotInitialised);
     Mbarrier barrier = unpack_mbarrier(state.at[lane]);
     if (const char *problem = change(barrier, value)) return refuse(w, op, lane, problem);
+    if constexpr (W::kind == Watch::races) W::at_mbarrier(w, u32(address.at[lane]), RaceEvent::arrived, w.id);
     store_mbarrier<W>(w, u32(address.at[lane]), barrier, cycle);
   }
   if (returns) write_lanes<u64>(w, op->d, [&](u32 i) { return state.at[i]; });
@@ -141,6 +142,7 @@ const Op *test_wait(Warp &w, const Op *op) {
     const bool asked = by_parity ? lanes_at<u32>(w, op->b)[lane] & 1 : phase_parity(lanes_at<u64>(w, op->b)[lane]);
     if (phase_parity(word) == asked) continue;
     complete |= 1u << lane;
+    if constexpr (W::kind == Watch::races) W::at_mbarrier(w, at, RaceEvent::tested, w.id);
     if constexpr (W::kind == Watch::timing) hold_until<W>(w, clock_of(*w.async, at).done);
   }
   write_predicate(w, op->d, complete);

@@ -1,6 +1,7 @@
 #include "meeting.h"
 
 #include "../isa/isa.h"
+#include "race_view.h"
 #include "tracking.h"
 
 namespace vgpu {
@@ -109,6 +110,7 @@ bool run_together(Warp &w, const Op *op, const Op *&next) {
   u32 elsewhere = 0;
   for (u32 i = 0; i < w.partner_count; ++i) elsewhere |= w.run->ops + w.partners[i].pc != op ? w.partners[i].mask : 0;
   if (op->form == form_bar_warp_sync || !elsewhere) {
+    if (op->form == form_bar_warp_sync && w.run->race) w.run->race->call.warp_sync(*w.run, w, nullptr);
     next = op->form == form_bar_warp_sync ? op + 1 : op->run(w, op);
     return true;
   }

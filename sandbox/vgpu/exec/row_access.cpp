@@ -20,8 +20,8 @@ inline bool find_good_rows(Warp &w, const Op *op, u32 bytes, Rows &rows) {
   return all_inside(rows, bytes, memory.low, memory.size);
 }
 
-template <class W, Space S>
-inline void count_request(Warp &w, const Op *op, Access access, const Rows &rows, u32 bytes) {
+template <class W, Space S, Access access>
+inline void count_request(Warp &w, const Op *op, const Rows &rows, u32 bytes) {
   if (W::kind == Watch::nothing || S == Space::constant) return;
   OpCounts &counts = counts_of(w, op);
   counts.requests += 1;
@@ -29,6 +29,7 @@ inline void count_request(Warp &w, const Op *op, Access access, const Rows &rows
   if constexpr (W::kind == Watch::claims) {
     if (S != Space::shared) W::claim_rows(w, op, access, rows, bytes);
   }
+  if constexpr (W::kind == Watch::races) W::template rows<S, access>(w, op, rows, bytes);
   if (W::kind != Watch::timing || S == Space::shared) return;
   Lanes64 address;
   fill_addresses(rows, address);
@@ -78,7 +79,7 @@ const Op *load_rows(Warp &w, const Op *op) {
   const u32 bytes = op->n * u32(sizeof(T));
   Rows rows;
   if (!find_good_rows<W, S>(w, op, bytes, rows)) return plain<W>(w, op);
-  count_request<W, S>(w, op, Access::load, rows, bytes);
+  count_request<W, S, Access::load>(w, op, rows, bytes);
   if (S == Space::global) prefetch_next<W, Access::load>(w, op, rows);
   if (W::kind == Watch::tracking) track_load<S>(w, op, rows, bytes);
   read_parts<T>(w, op, row_base<S>(w), rows, bytes);
@@ -90,7 +91,7 @@ const Op *store_rows(Warp &w, const Op *op) {
   const u32 bytes = op->n * u32(sizeof(T));
   Rows rows;
   if (!find_good_rows<W, S>(w, op, bytes, rows)) return plain<W>(w, op);
-  count_request<W, S>(w, op, Access::store, rows, bytes);
+  count_request<W, S, Access::store>(w, op, rows, bytes);
   if (S == Space::global) prefetch_next<W, Access::store>(w, op, rows);
   if (W::kind == Watch::tracking) track_store<S>(w, op, rows, bytes);
   write_parts<T>(w, op, row_base<S>(w), rows, bytes);

@@ -18,6 +18,7 @@ namespace vgpu {
 
 class Scoreboard;
 struct AsyncState;
+struct RaceView;
 
 constexpr uint64_t kGlobalBase = uint64_t(1) << 40;      // device addresses, the same on every host
 constexpr uint64_t kSharedWindow = uint64_t(1) << 36, kLocalWindow = uint64_t(1) << 37;
@@ -196,6 +197,7 @@ struct Run {
   uint32_t recent_box[2] = {0, 0};         // the operation that opened one last, by a load and by a store
   void *host = nullptr;
   void *findings = nullptr;
+  RaceView *race = nullptr;        // race_view.h
 };
 
 // Warp instructions executed so far in the launch.
@@ -203,7 +205,7 @@ inline uint64_t executed_by(const Run &run) { return uint64_t(run.granted - run.
 // The virtual clock: one cycle for each of them.
 inline uint64_t clock_of(const Run &run) { return executed_by(run) + run.slept; }
 
-enum class Watch : uint8_t { nothing, counters, claims, timing, tracking, count_ };
+enum class Watch : uint8_t { nothing, counters, claims, timing, tracking, races, count_ };
 
 // One build of the interpreter.
 struct Executor {

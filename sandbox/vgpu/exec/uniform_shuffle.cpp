@@ -1,6 +1,7 @@
 // The quick twin of shfl, for a full warp whose lanes all ask for the same thing: one distance, one clamp, and a member
 // mask with everybody in it. Every warp reduction is that. Other shuffles are exec/warp_operations.cpp's.
 // https://docs.nvidia.com/cuda/parallel-thread-execution/#data-movement-and-conversion-instructions-shfl-sync
+#include "race_view.h"
 #include "rows.h"
 #include "table.h"
 
@@ -99,6 +100,7 @@ const Op *shfl_uniform(Warp &w, const Op *op) {
   const u32 b = first_of_all(w, op->b, different), c = first_of_all(w, op->c, different);
   const u32 members = first_of_all(w, op->v[1], different);
   if ((w.mask & members) != kAllLanes || !is_zero(different)) return plain_handler(op->form, watch)(w, op);
+  if (watch == Watch::races) w.run->race->call.gather(*w.run, w);
   const u32 in_range = shuffle(w, op, s32(c >> 8 & 31), s32(c & 31), s32(b & 31));
   if (op->flags & kHasD2) write_predicate(w, op->v[0], in_range);
   return op + 1;
@@ -112,6 +114,7 @@ void add_uniform_shuffle(HandlerTable &quick) {
   quick[size_t(Watch::counters)][form_shfl_b32] = shfl_uniform<Watch::counters>;
   quick[size_t(Watch::claims)][form_shfl_b32] = shfl_uniform<Watch::claims>;
   quick[size_t(Watch::timing)][form_shfl_b32] = shfl_uniform<Watch::timing>;
+  quick[size_t(Watch::races)][form_shfl_b32] = shfl_uniform<Watch::races>;
 }
 
 }  // namespace vgpu

@@ -2,6 +2,7 @@
 // A lane that the member mask names and that has not exited must be executing the instruction; otherwise: absent_lane.
 #include "compare.h"
 #include "control.h"
+#include "race_view.h"
 #include "table.h"
 #include "tracking.h"
 
@@ -28,7 +29,10 @@ bool all_present(Warp &w, const Op *op, u32 members_slot, const Op *&next) {
   for (u32 rest = w.mask; rest; rest &= rest - 1) named |= members[first_lane(rest)];
   const u32 wrong = w.mask & ~lanes_where([&](u32 i) { return in_mask(members[i], i); });
   const u32 absent = named & w.live & ~w.mask;
-  if (!wrong && !absent) return true;
+  if (!wrong && !absent) {
+    if (w.run->race) w.run->race->call.gather(*w.run, w);
+    return true;
+  }
   next = wrong ? stop_at(w, op, FaultKind::absent_lane, first_lane(wrong)) : wait_for(w, op, absent);
   return false;
 }

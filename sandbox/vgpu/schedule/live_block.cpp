@@ -26,13 +26,15 @@ void poison_words(const Run &run, char *memory, uint64_t bytes) {
 
 }  // namespace
 
-LiveBlock::LiveBlock(const Plan &plan, Run &run)
+LiveBlock::LiveBlock(const Plan &plan, Run &run, Racer *racer)
     : plan_(plan),
       warps_(plan.warps),
       frames_(std::make_unique<Pages>(plan.frame_bytes * plan.warps)),
       local_(std::make_unique<Pages>(plan.local_stride * plan.warps * kWarpLanes)),
       joins_(std::make_unique<Pages>(sizeof(Join) * kJoins * plan.warps)),
       shared_(std::make_unique<Pages>(plan.shared_bytes + 64)),
+      racer_(racer),
+      races_(racer ? racer->make_block(plan.warps, plan.shared_bytes) : nullptr),
       async_(plan.warps),
       turns_(plan.options.order, plan.warps) {
   if (plan.watch == Watch::tracking) {
@@ -103,6 +105,11 @@ void LiveBlock::start(Run &run, uint64_t number) {
   }
   if (plan_.context.caches) plan_.context.caches->begin_block();
   if (scoreboard_) scoreboard_->begin_block();
+  if (racer_) racer_->begin(*races_, async_, number);
+}
+
+void LiveBlock::end(Run &run) {
+  if (racer_ && !run.stop.stopped) racer_->end(run, async_);
 }
 
 void LiveBlock::take_turn(Run &run, Warp &w) {
@@ -134,6 +141,7 @@ uint32_t LiveBlock::take_turns(Run &run) {
 
 LiveBlock::Outcome LiveBlock::run(Run &run) {
   enter(run);
+  if (racer_) racer_->resume(*races_, async_);
   const auto unfinished = [](const Warp &w) { return w.state != WarpState::done; };
   const auto ready = [](const Warp &w) { return w.state == WarpState::ready; };
   for (uint32_t idle = 0; idle < kIdle;) {
@@ -159,6 +167,13 @@ std::vector<Warp *> LiveBlock::waiting_at(uint32_t id) {
   }
   std::stable_sort(found.begin(), found.end(), [](const Warp *a, const Warp *b) { return a->came < b->came; });
   return found;
+}
+
+// A barrier without a count is one of the whole block: warps that have ended came to it in effect.
+void LiveBlock::tell_racer(const std::vector<Warp *> &released, uint32_t id, bool counted) {
+  std::vector<uint32_t> warps;
+  for (const Warp *w : released) warps.push_back(w->id);
+  racer_->barrier(warps, id, !counted || warps.size() == warps_.size());
 }
 
 void LiveBlock::finish_waiting(const std::vector<Warp *> &released) {
@@ -206,6 +221,7 @@ bool LiveBlock::release_barrier(uint32_t id) {
     barrier.arrived_threads -= std::min(barrier.arrived_threads, expected);
     if (barrier.arrived_threads == 0) barrier.expected = 0;
   }
+  if (racer_) tell_racer(waiting, id, expected != 0);
   finish_waiting(waiting);
   if (scoreboard_ && !waiting.empty()) scoreboard_->barrier();
   return !waiting.empty();

@@ -5,6 +5,7 @@
 
 #include "../exec/pending.h"
 #include "../observe/scoreboard.h"
+#include "../races/racer.h"
 #include "order.h"
 #include "plan.h"
 
@@ -12,7 +13,7 @@ namespace vgpu {
 
 class LiveBlock {
  public:
-  LiveBlock(const Plan &, Run &);
+  LiveBlock(const Plan &, Run &, Racer *);
 
   // Begins block `number` in this memory.
   void start(Run &, uint64_t number);
@@ -21,6 +22,8 @@ class LiveBlock {
   enum class Outcome { finished, stuck, stopped };
   Outcome run(Run &);
 
+  // After its last turn.
+  void end(Run &);
   // Asynchronous copies of single threads that nobody waited for.
   uint64_t copies_left() const { return async_.copies_left(); }
   uint64_t chain_cycles() const { return scoreboard_ ? scoreboard_->block_cycles() : 0; }
@@ -34,6 +37,7 @@ class LiveBlock {
   bool release_barrier(uint32_t id);
   std::vector<Warp *> waiting_at(uint32_t id);
   void finish_waiting(const std::vector<Warp *> &released);
+  void tell_racer(const std::vector<Warp *> &released, uint32_t id, bool counted);
   void report_deadlock(Run &);
 
   const Plan &plan_;
@@ -42,6 +46,8 @@ class LiveBlock {
   Barrier barriers_[16];
   std::unique_ptr<Pages> frames_, known_, local_, joins_, shared_, known_memory_;
   std::unique_ptr<Scoreboard> scoreboard_;
+  Racer *racer_;                       // null without Options::check_races
+  std::unique_ptr<RaceBlock> races_;
   AsyncState async_;
   TurnOrder turns_;
   uint64_t arrivals_ = 0;              // of warps at barriers, since the block's memory is there

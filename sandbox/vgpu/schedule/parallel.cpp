@@ -9,6 +9,8 @@
 #include <system_error>
 #include <thread>
 
+#include "written.h"
+
 namespace vgpu {
 namespace {
 
@@ -26,35 +28,6 @@ void add(OpCounts &to, const OpCounts &from) {
 // Requests are counted along with the claims; a launch without counters reports none.
 void forget_requests(std::vector<OpCounts> &counts) {
   for (OpCounts &each : counts) each.requests = each.pieces = each.wavefronts = 0;
-}
-
-// Allocations that the kernel may write: those that its parameters point to, as far as they reach a store. A store
-// whose parameters are all numbers but zero may write any, because the rest of its address is no parameter; zero is
-// taken for a null pointer, which is not stored to. A guess that is wrong costs time or asks for one thread, never a
-// result.
-std::vector<bool> find_written(const Plan &plan) {
-  const Stores &stores = plan.program.stores;
-  const std::vector<Extent> &extents = plan.context.arena.extents();
-  std::vector<uint64_t> pointing(extents.size(), 0);       // to each allocation, of the parameters
-  uint64_t pointers = 0;
-  for (size_t param = 0; param < stores.params.size(); ++param) {
-    uint64_t address;
-    std::memcpy(&address, plan.launch.params.data() + stores.params[param], sizeof address);
-    const uint64_t bit = uint64_t(1) << (param % 64);
-    if (address == 0) pointers |= bit;
-    for (size_t i = 0; i < extents.size(); ++i) {
-      if (address >= extents[i].low && address < extents[i].high) pointing[i] |= bit, pointers |= bit;
-    }
-  }
-  uint64_t stored = 0;
-  bool anywhere = false;
-  for (const uint64_t origins : stores.origins) {
-    stored |= origins;
-    anywhere |= (origins & pointers) == 0;
-  }
-  std::vector<bool> written(extents.size());
-  for (size_t i = 0; i < extents.size(); ++i) written[i] = anywhere || (pointing[i] & stored) != 0;
-  return written;
 }
 
 // Hands out the parts. Each thread has a stretch of its own, because neighbouring blocks tend to write to the same
@@ -89,7 +62,7 @@ class ParallelRun {
         blocks_(plan.launch.grid.count()),
         parts_(size_t(std::min(blocks_, kPartsOfThread * plan.options.threads))),
         waiting_(parts_.size(), std::min<size_t>(plan.options.threads, parts_.size())),
-        written_(find_written(plan)),
+        written_(find_written(plan.program, plan.launch, plan.context.arena.extents())),
         claims_(plan.context.claims.get(0)) {
     claims_.begin(written_);
     plan.context.claims.get(waiting_.threads());     // all of them, before a thread runs that an exception would leave

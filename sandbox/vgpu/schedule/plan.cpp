@@ -12,6 +12,7 @@ constexpr uint64_t kCallLocalBytes = 16384;
 constexpr uint64_t kLiveBytes = uint64_t(8) << 30;  // of the host, for all blocks under way if each uses all it may
 
 Watch watch_for(const Options &options) {
+  if (options.check_races) return Watch::races;
   if (options.track_uninitialised) return Watch::tracking;
   if (options.scoreboard || options.caches) return Watch::timing;
   return options.counters || options.lines ? Watch::counters : Watch::nothing;

@@ -49,11 +49,16 @@ Worker::Worker(const Plan &plan, Budget budget)
       counts_(plan.program.ops.size()),
       host_{plan.context.arena, "", "", {}, plan.context.caches, plan.options.timing, {}},
       findings_(plan.context, plan.options.max_faults),
+      racer_(plan.watch == Watch::races
+                 ? std::make_unique<Racer>(plan.context, plan.program, plan.launch, plan.ops.data())
+                 : nullptr),
       run_(make_run(plan, counts_.data(), budget, &host_, &findings_)),
-      order_(plan.options.order, plan.launch.grid.count(), plan.resident) {}
+      order_(plan.options.order, plan.launch.grid.count(), plan.resident) {
+  run_.race = racer_.get();
+}
 
 Worker::Block Worker::next_block(uint64_t number) {
-  if (unused_.empty()) unused_.push_back(std::make_unique<LiveBlock>(plan_, run_));
+  if (unused_.empty()) unused_.push_back(std::make_unique<LiveBlock>(plan_, run_, racer_.get()));
   Block block = std::move(unused_.back());
   unused_.pop_back();
   block->start(run_, number);
@@ -62,6 +67,7 @@ Worker::Block Worker::next_block(uint64_t number) {
 
 void Worker::finish(Block block) {
   ++blocks_;
+  block->end(run_);
   copies_dropped_ += run_.stop.stopped ? 0 : block->copies_left();
   chain_sum_ += block->chain_cycles();
   chain_max_ = std::max(chain_max_, block->chain_cycles());

@@ -52,6 +52,7 @@ class Worker {
   std::vector<ClaimBox> boxes_;
   HostState host_;
   Findings findings_;
+  std::unique_ptr<Racer> racer_;       // with Options::check_races
   Run run_;
   BlockOrder order_;
   std::deque<Block> waiting_;          // live, stuck, in the order in which they get their next turn

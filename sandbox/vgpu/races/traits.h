@@ -1,0 +1,18 @@
+// What the text of a kernel says about ordering: traits of each operation (exec/race_view.h), and the smallest pieces
+// in which it touches shared and global memory.
+// https://docs.nvidia.com/cuda/parallel-thread-execution/#memory-consistency-model
+#pragma once
+
+#include <vector>
+
+#include "../exec/race_view.h"
+
+namespace vgpu {
+
+struct RaceTraits {
+  explicit RaceTraits(const Program &);
+  std::vector<uint16_t> of;              // each operation
+  uint32_t shared_shift = 2, global_shift = 2;     // log2 of the bytes of a granule
+};
+
+}  // namespace vgpu

@@ -1,0 +1,24 @@
+// Each thread reads the word that it copies asynchronously before it has waited for it.
+//: kernel stage
+//: launch grid=1 block=32
+//: array x int32 32 range
+//: array y int32 32 empty
+//: fault missing_wait
+__device__ void copy(int *to, const int *from) {
+  unsigned at = (unsigned)__cvta_generic_to_shared(to);
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(at), "l"(from));
+}
+__device__ void commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+extern "C" __global__ void stage(const int *x, int *y) {
+  __shared__ int tile[32];
+  int t = threadIdx.x;
+  tile[t] = 0;
+  copy(tile + t, x + t);
+#ifdef FIXED
+  asm volatile("cp.async.wait_all;" ::: "memory");
+#endif
+  y[t] = tile[t];  // <- bug
+#ifndef FIXED
+  asm volatile("cp.async.wait_all;" ::: "memory");
+#endif
+}
