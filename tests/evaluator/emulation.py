@@ -19,6 +19,7 @@ from kernelevo.types import (
     BuildFailure,
     BuildRequest,
     Candidate,
+    Capability,
     Clear,
     Diagnostic,
     Fault,
@@ -58,6 +59,7 @@ class FunctionDevice:
     def __init__(self, kernels: dict[str, Kernel], microseconds: float = 5.0) -> None:
         self.name, self.how, self.arch, self.band = "functions", "modelled", "sm_80", 0.0
         self.properties = {**PROPERTIES, "sms": 4}
+        self.capabilities: frozenset[Capability] = frozenset()
         self.kernels = kernels
         self.microseconds = microseconds
         self.jobs: list[Job] = []
