@@ -29,7 +29,7 @@ from kernelevo.evaluators.oracle import Oracle, build_oracle
 from kernelevo.evaluators.parameters import check_launches
 from kernelevo.evaluators.rejection import Rejected, broken_rule
 from kernelevo.evaluators.running import ORDER, Purse, Runner, TrialResult
-from kernelevo.evaluators.sanitizing import MOST_FINDINGS, Sanitizer
+from kernelevo.evaluators.sanitizing import Sanitizer
 from kernelevo.evaluators.schedule import LaunchStep, Schedule, schedule
 from kernelevo.evaluators.selftest import SelfTest, self_test
 from kernelevo.evaluators.trials import Drawn, Mode, Trial, distributions, draw, plan_trials
@@ -38,6 +38,7 @@ from kernelevo.kernel.directives import PlanError
 from kernelevo.kernel.languages import CUDA, Language
 from kernelevo.kernel.plan import LaunchLine, Plan
 from kernelevo.kernel.problem import Problem
+from kernelevo.settings import DEFAULT_FINDINGS
 from kernelevo.types import Budget, BuildFailure, BuildRequest, Candidate, Check, Image, Status, Verdict
 
 SOURCE_BYTES_LIMIT = 256 << 10
@@ -87,7 +88,7 @@ class KernelEvaluator:
         generator: Callable[[], np.random.Generator] = secret_generator,
         language: Language = CUDA,
         oracle_compiler: Compiler | None = None,
-        most_findings: int = MOST_FINDINGS,
+        most_findings: int = DEFAULT_FINDINGS,
     ) -> None:
         self.problem = problem
         self.compiler = compiler

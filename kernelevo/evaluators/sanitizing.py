@@ -24,8 +24,6 @@ from kernelevo.evaluators.schedule import LaunchStep
 from kernelevo.evaluators.trials import Drawn, Trial
 from kernelevo.types import Fault, Job, RunReport, Sanitizing, SourceLine, Status
 
-MOST_FINDINGS = 20
-"""As many as a person reads; `--max-findings` changes it."""
 BENCHMARK_SECONDS = 10.0
 """What both runs at one benchmark's sizes may take: about three times what the shipped kernels need."""
 TOLD = 3
