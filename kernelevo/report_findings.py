@@ -96,7 +96,8 @@ def _print_block(console: Console, head: str, fault: Fault, source: _Source) -> 
         _say(console, line)
     for other in fault.others:
         _say(console, f"the other party, {_party(fault, other, source)}")
-        _print_lines(console, other.source, source)
+        if other.source != fault.source:
+            _print_lines(console, other.source, source)
         _say(console, _instruction(other.ptx_line, other.instruction))
     if fault.launched.line:
         _say(console, f"launched at {source.place(fault.launched)}")

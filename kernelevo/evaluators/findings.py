@@ -1,6 +1,7 @@
 """All that the runs of one candidate found, each different finding once: with how often, and in which cases.
 
-Two are the same if they are of one kind and at one instruction of the image, with the other party of a race likewise.
+Two are the same if they are of one kind and at one instruction of the image. Races are the same if they are between the
+same two source lines: one `++counts[i]` makes three, as each of its accesses meets each, and an unrolled loop many.
 """
 
 from __future__ import annotations
@@ -52,8 +53,14 @@ class Findings:
 
 
 def _identity(fault: Fault) -> Hashable:
-    return fault.kind, fault.kernel, _place(fault), tuple(_place(other) for other in fault.others)
+    if fault.others:
+        return fault.kind, fault.kernel, frozenset(_line(party) for party in (fault, *fault.others))
+    return fault.kind, fault.kernel, _instruction(fault)
 
 
-def _place(seen: Fault | Party) -> Hashable:
-    return seen.function, seen.ptx_line, seen.instruction
+def _line(party: Fault | Party) -> Hashable:
+    return party.source if party.source.line else _instruction(party)
+
+
+def _instruction(party: Fault | Party) -> Hashable:
+    return party.function, party.ptx_line, party.instruction

@@ -254,10 +254,24 @@ def found_by(findings: Findings, faults: Iterator[Fault] | Sequence[Fault]) -> l
     return list(findings.errors)
 
 
-def test_findings_at_one_instruction_with_another_party_or_kind_are_different() -> None:
-    elsewhere = dataclasses.replace(RACE, others=(dataclasses.replace(OTHER, ptx_line=6),))
+def test_findings_of_another_kind_or_instruction_are_different() -> None:
     misaligned = dataclasses.replace(WILD, kind="misaligned")
-    assert len(found_by(Findings(9), [RACE, elsewhere, WILD, misaligned])) == 4
-    moved = dataclasses.replace(RACE, address=99, block=(5, 0, 0), cases=("b",))
-    (merged,) = found_by(Findings(9), [dataclasses.replace(RACE, cases=("a",)), moved])
-    assert (merged.occurrences, merged.cases, merged.block) == (2, ("a", "b"), RACE.block)
+    elsewhere = dataclasses.replace(WILD, ptx_line=8)
+    assert len(found_by(Findings(9), [WILD, misaligned, elsewhere, RACE])) == 4
+
+
+def test_one_finding_keeps_its_first_sighting_and_all_its_cases() -> None:
+    moved = dataclasses.replace(WILD, address=99, block=(5, 0, 0), cases=("b",))
+    (merged,) = found_by(Findings(9), [dataclasses.replace(WILD, cases=("a",)), moved])
+    assert (merged.occurrences, merged.cases, merged.block) == (2, ("a", "b"), WILD.block)
+
+
+def test_races_between_the_same_two_lines_are_one() -> None:
+    swapped = dataclasses.replace(
+        RACE, source=OTHER.source, ptx_line=40, others=(dataclasses.replace(OTHER, source=RACE.source, ptx_line=41),)
+    )
+    unrolled = dataclasses.replace(RACE, others=(dataclasses.replace(OTHER, ptx_line=6),))
+    assert len(found_by(Findings(9), [RACE, swapped, unrolled])) == 1
+    other_line = dataclasses.replace(RACE, others=(dataclasses.replace(OTHER, source=SourceLine("softmax.cu", 3)),))
+    no_lines = dataclasses.replace(other_line, source=SourceLine(), others=(dataclasses.replace(OTHER, source=LINE),))
+    assert len(found_by(Findings(9), [RACE, other_line, no_lines])) == 3

@@ -8,6 +8,7 @@ The head comment says in a sentence what is wrong. Lines of the form `//: word .
     //: scalar NAME DTYPE VALUE
     //: struct NAME DTYPE LENGTH CONTENT                         passed by value
     //: fault KIND [ARRAY]           of the buggy text; `uninitialised_output` names the array that shows it
+    //: target sm_90                 the architecture, if it is not sm_80
     //: order                        some other order of threads gives the buggy text another result
     //: missed REASON                why the virtual GPU does not find the bug yet
     //: false REASON                 why it finds fault with the fixed twin
@@ -82,6 +83,7 @@ class PlantedKernel:
     fault: str
     shown_by: str
     order_shows: bool
+    target: str
     missed: str
     false: str
     arguments: tuple[PlantedArgument, ...] = field(repr=False)
@@ -91,14 +93,18 @@ class PlantedKernel:
     def name(self) -> str:
         return f"{self.path.parent.name}/{self.path.stem}"
 
-    def run(self, *, fixed: bool, order: int = 0) -> PlantedRun:
-        """Launches one of the twins on a fresh machine, with tracking of what was never written."""
-        ptx = compiled_file(self.path, TARGET, ("FIXED",) if fixed else ())
+    def ptx(self, *, fixed: bool) -> str:
+        return compiled_file(self.path, self.target, ("FIXED",) if fixed else ())
+
+    def run(self, *, fixed: bool, order: int = 0, races: bool = False, max_faults: int = 1) -> PlantedRun:
+        """Launches one of the twins on a fresh machine, with tracking of what was never written, or of races."""
+        ptx = self.ptx(fixed=fixed)
         with Machine(Module(ptx), memory_bytes=1 << 26) as machine:
             arguments = [argument.on(machine) for argument in self.arguments]
             report = machine.launch(
                 self.kernel, grid=self.grid, block=self.block, args=arguments, budget=self.budget,
-                shared_bytes=self.shared, track_uninitialised=True, order=order,
+                shared_bytes=self.shared, track_uninitialised=not races, check_races=races, max_faults=max_faults,
+                order=order,
             )  # fmt: skip
             arrays = [value for value in arguments if isinstance(value, Array)]
             contents = {array.name: array.numpy().tobytes() for array in arrays}
@@ -126,6 +132,7 @@ def read_planted(path: Path) -> PlantedKernel:
         fault=fault,
         shown_by=shown_by[0] if shown_by else "",
         order_shows="order" in said,
+        target=said.get("target", [TARGET])[0],
         missed=" ".join(said.get("missed", [])),
         false=" ".join(said.get("false", [])),
         arguments=tuple(_argument(words) for words in lines if words[0] in ("array", "scalar", "struct")),
