@@ -17,6 +17,7 @@ from kernelevo.types import (
     BuildFailure,
     BuildRequest,
     Candidate,
+    Capability,
     How,
     Image,
     Job,
@@ -83,12 +84,18 @@ class Device(Protocol):
 
     `run` executes the jobs of one image in order, each in fresh memory, and stops at the first that does not end well
     (its report is the last one returned). Faults of the program are values; a lost device raises Infrastructure.
+
+    What a device says it is capable of, it does whenever a job asks for it: `Job.order` other than 0 runs threads in
+    another order ("order"), `track_uninitialised` finds values that nobody wrote ("uninitialised"), `check_races`
+    accesses that nothing orders ("races"), and `max_faults` above 1 lets a launch report several ("many faults"). It
+    ignores what it is not capable of. Verdicts claim no check beyond that.
     """
 
     name: str
     how: How
     arch: str
     properties: Mapping[str, int]
+    capabilities: frozenset[Capability]
     band: float
     """Two times whose ratio is under 1 + band are not told apart (modelled: the model's own; measured: the noise)."""
     calibration: str

@@ -13,7 +13,7 @@ from kernelevo.answer import Answer, Floor, distinguishable
 from kernelevo.errors import BadInput
 from kernelevo.report_counters import case_pairs, counters, microseconds
 from kernelevo.report_reasons import answer_reasons, bounds_us
-from kernelevo.types import Attempt, CaseResult, StepReport, Verdict
+from kernelevo.types import Attempt, CaseResult, Dim3, Fault, Party, Sanitizing, StepReport, Verdict
 
 NO_FLOORS: Mapping[str, Floor] = MappingProxyType({})
 
@@ -64,7 +64,10 @@ def verdict_json(verdict: Verdict, floors: Mapping[str, Floor] = NO_FLOORS) -> d
         "score_us": score and microseconds(score),
         "checks": [check_json(check) for check in verdict.checks],
         "cases": [_case_json(case, floors.get(case.name)) for case in verdict.cases],
-        "fault": fault and fault_json(verdict),
+        "fault": fault and finding_json(fault),
+        "findings": [finding_json(finding) for finding in verdict.findings],
+        "remarks": [finding_json(remark) for remark in verdict.remarks],
+        "sanitizing": verdict.sanitizing and sanitizing_json(verdict.sanitizing),
         "diagnostics": [str(diagnostic) for diagnostic in verdict.diagnostics],
         "image": dict(verdict.image),
         "seconds": verdict.seconds,
@@ -75,15 +78,37 @@ def check_json(check: Any) -> dict[str, Any]:
     return {"name": check.name, "passed": check.passed, "detail": check.detail}
 
 
-def fault_json(verdict: Verdict) -> dict[str, Any]:
-    fault = verdict.fault
-    if fault is None:
-        raise ValueError(f"the verdict on {verdict.candidate} has no fault to show")
+def finding_json(fault: Fault) -> dict[str, Any]:
+    """A fault, finding or remark; `warp` and `lane` are null where the block's size is not known."""
     return {
-        "kind": fault.kind, "message": fault.message, "kernel": fault.kernel, "block": fault.block,
-        "thread": fault.thread, "space": fault.space, "address": fault.address, "bytes": fault.bytes,
-        "allocation": fault.allocation, "offset": fault.offset, "file": fault.source.file, "line": fault.source.line,
-        "text": fault.text, "instruction": fault.instruction,
+        "kind": fault.kind, "message": fault.message, "kernel": fault.kernel, "function": fault.function,
+        **_thread_json(fault, fault.block, fault.thread), "space": fault.space, "address": fault.address,
+        "bytes": fault.bytes, "allocation": fault.allocation, "offset": fault.offset, "file": fault.source.file,
+        "line": fault.source.line, "text": fault.text, "ptx_line": fault.ptx_line, "instruction": fault.instruction,
+        "launch_line": fault.launched.line or None, "occurrences": fault.occurrences, "cases": list(fault.cases),
+        "others": [_party_json(fault, other) for other in fault.others],
+    }  # fmt: skip
+
+
+def _party_json(fault: Fault, other: Party) -> dict[str, Any]:
+    return {
+        "access": other.access, "function": other.function, **_thread_json(fault, other.block, other.thread),
+        "file": other.source.file, "line": other.source.line, "text": other.text, "ptx_line": other.ptx_line,
+        "instruction": other.instruction,
+    }  # fmt: skip
+
+
+def _thread_json(fault: Fault, block: Dim3, thread: Dim3) -> dict[str, Any]:
+    warp, lane = fault.warp_and_lane(thread) or (None, None)
+    return {"block": block, "thread": thread, "warp": warp, "lane": lane}
+
+
+def sanitizing_json(covered: Sanitizing) -> dict[str, Any]:
+    """What a search for faults covered."""
+    return {
+        "cases": list(covered.cases), "runs": covered.runs, "orders": covered.orders,
+        "looked_for": list(covered.looked_for), "not_checked": list(covered.not_checked),
+        "left_out": covered.left_out, "seconds": covered.seconds,
     }  # fmt: skip
 
 

@@ -54,13 +54,20 @@ def unified_diff(old: str, new: str, old_name: str, new_name: str) -> str:
     return "".join(lines)
 
 
-def write_file(path: Path, text: str) -> None:
-    """Writes the whole file or nothing; raises BadInput or Infrastructure in words."""
+def require_place(path: Path, option: str = "--out") -> None:
+    """Raises BadInput, naming the option, unless a file could be written there: found out before work is spent."""
+    folder = next((parent for parent in path.absolute().parents if parent.exists()), path)
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise BadInput(f"{path} is no file that can be written; give another place with {option}")
+
+
+def write_file(path: Path, text: str, option: str = "--out") -> None:
+    """Writes the whole file or nothing; raises BadInput, naming the option, or Infrastructure in words."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
-        raise BadInput(f"{path} cannot be written ({error.strerror}); give another place with --out") from error
+        raise BadInput(f"{path} cannot be written ({error.strerror}); give another place with {option}") from error
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
@@ -71,9 +78,9 @@ def write_file(path: Path, text: str) -> None:
             os.unlink(name)
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise Infrastructure(
-                f"no space left to write {path}; free some space, then `kernelevo resume last`"
+                f"no space left to write {path}; free some space and try again (a search: `kernelevo resume last`)"
             ) from error
-        raise BadInput(f"{path} cannot be written ({error.strerror}); give another place with --out") from error
+        raise BadInput(f"{path} cannot be written ({error.strerror}); give another place with {option}") from error
 
 
 def _comment(line: str) -> str:

@@ -21,6 +21,7 @@ from kernelevo.answer import Answer, Floor
 from kernelevo.archive import ENDED_NOTE, FINAL, SEARCH, Archive
 from kernelevo.errors import BadInput, Interrupted
 from kernelevo.executors.local import LocalExecutor, PerWorker
+from kernelevo.floors import floors
 from kernelevo.initialise import samples_folder
 from kernelevo.interfaces import Compiler, Device, Evaluator, Listener, Proposer
 from kernelevo.report_file import settled
@@ -57,7 +58,9 @@ class Task:
 
 
 class Bench(Protocol):
-    """What one worker judges with: its own wall, compiler and device, and the two evaluators made of them."""
+    """What one worker judges with: its own wall, compiler and device, and the evaluators made of them: two for a
+    search, and `sanitizing` for one that looks for faults at all sizes and tells so many.
+    """
 
     light: Evaluator
     full: Evaluator
@@ -68,6 +71,8 @@ class Bench(Protocol):
     properties: Mapping[str, int]
     versions: Mapping[str, str]
     note: str
+
+    def sanitizing(self, most_findings: int) -> Evaluator: ...
 
     def close(self) -> None: ...
 
@@ -162,13 +167,17 @@ class Judged:
     floors: Mapping[str, Floor]
 
 
-def judge(request: Request, settings: Settings, joints: Joints, announce: Announce, why: str) -> Judged:
-    """One verdict on the request's kernel file, with full checks; nothing is recorded."""
+def judge(
+    request: Request, settings: Settings, joints: Joints, announce: Announce, why: str, findings: int | None = None
+) -> Judged:
+    """One verdict on the request's kernel file, with full checks; nothing is recorded. With `findings`, faults are
+    searched for at all sizes, and at most so many are told.
+    """
     task = joints.open_task(request)
     bench = joints.open_bench(request, task, settings)
     try:
         _introduce(bench, task, announce, why)
-        verdict = bench.full.evaluate(Candidate(task.text), EVALUATION)
+        verdict = _judge_of(bench, findings).evaluate(Candidate(task.text), EVALUATION)
         return Judged(task, verdict, floors(task.problem, bench.properties))
     finally:
         bench.close()
@@ -185,18 +194,29 @@ def judge_many(
     tell: Tell,
     announce: Announce,
     why: str,
+    findings: int | None = None,
 ) -> None:
-    """Full verdicts on many candidates of the request's problem, told in the order in which they are ready."""
+    """Full verdicts on many candidates of the request's problem, told in the order in which they are ready; `findings`
+    as for `judge`.
+    """
     task = joints.open_task(request)
     benches = PerWorker(lambda: joints.open_bench(request, task, settings))
     executor = LocalExecutor(request.workers)
     try:
         _introduce(benches.first(), task, announce, why)
-        for candidate, verdict in executor.map(lambda item: benches.get().full.evaluate(item, EVALUATION), candidates):
+
+        def evaluate(candidate: Candidate) -> Verdict:
+            return _judge_of(benches.get(), findings).evaluate(candidate, EVALUATION)
+
+        for candidate, verdict in executor.map(evaluate, candidates):
             tell(candidate, verdict)
     finally:
         executor.close()
         benches.close()
+
+
+def _judge_of(bench: Bench, findings: int | None) -> Evaluator:
+    return bench.full if findings is None else bench.sanitizing(findings)
 
 
 def _introduce(bench: Bench, task: Task, announce: Announce, why: str) -> list[str]:
@@ -307,24 +327,6 @@ def _record(
     )  # fmt: skip
 
 
-def floors(problem: Any, properties: Mapping[str, int]) -> dict[str, Floor]:
-    """Per benchmark case, the least time on a device of these properties; none where its bandwidth is not known."""
-    if "dram_bytes_per_us" not in properties:
-        return {}
-    return {case.name: _floor(problem, case.dims, properties) for case in problem.benchmarks}
-
-
-def _floor(problem: Any, dims: Mapping[str, int], properties: Mapping[str, int]) -> Floor:
-    moved, rate, launch = problem.least_bytes(dims), properties["dram_bytes_per_us"], properties["launch_ns"] / 1e3
-    bounds = [Floor(launch + moved / rate, f"at least {moved:,} bytes at {rate / 1e3:,.0f} GB/s")]
-    # Half-precision inputs may go through tensor cores, whose rate is another.
-    if problem.flops is not None and all(str(tensor.dtype) == "f32" for tensor in problem.inputs):
-        work, speed = problem.flops.evaluate(dims), properties["fp32_flops_per_us"]
-        bounds.append(Floor(launch + work / speed, f"at least {work:,} FLOP at {speed / 1e6:.3g} TFLOP/s in FP32"))
-    floor = max(bounds, key=lambda bound: bound.us)
-    return Floor(floor.us, f"{floor.reason}, and {launch:g} us of launch")
-
-
 def _hashes(task: Task) -> dict[str, str]:
     problem = task.problem_path.read_bytes()
     return {"kernel": _hash(task.text.encode()), "problem": _hash(problem)}
@@ -399,7 +401,8 @@ class KernelBench:
         self.calibration = self._device.calibration
         self.properties = self._device.properties
         self.versions = {self.compiler.name: self.compiler.version}
-        self.light, self.full = self._evaluator(request, task, "search"), self._evaluator(request, task, "final")
+        self._evaluator = functools.partial(self._make_evaluator, request, task)
+        self.light, self.full = self._evaluator("search"), self._evaluator("final")
 
     @property
     def note(self) -> str:
@@ -407,19 +410,24 @@ class KernelBench:
         sentence: str = self.full.self_test().sentence
         return f"{self._target}\n{sentence}" if self._target else sentence
 
+    def sanitizing(self, most_findings: int) -> Evaluator:
+        return self._evaluator("sanitize", most_findings=most_findings)
+
     def close(self) -> None:
         self._device.close()
         for wall in self._walls:
             wall.close()
 
-    def _evaluator(self, request: Request, task: Task, mode: Literal["search", "final"]) -> Any:
+    def _make_evaluator(
+        self, request: Request, task: Task, mode: Literal["search", "final", "sanitize"], **settings: int
+    ) -> Any:
         from kernelevo.evaluators import kernels
 
         generator = kernels.secret_generator if request.seed is None else kernels.seeded_generator(request.seed)
         return kernels.KernelEvaluator(
             task.problem, self.compiler, self._device, mode=mode, options=request.compiler_options,
             include_folders=self.include_folders, generator=generator, language=task.language,
-            oracle_compiler=self._cuda,
+            oracle_compiler=self._cuda, **settings,
         )  # fmt: skip
 
 

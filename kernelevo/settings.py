@@ -21,6 +21,8 @@ from kernelevo.errors import BadInput
 
 DEFAULT_DEVICE = "virtual:h100"
 HARNESS = Path("harness")
+DEFAULT_FINDINGS, MOST_FINDINGS = 20, 1000
+"""Findings that a search for faults tells: as many as a person reads, and as many as one launch may report."""
 COMPILERS = ("nvrtc", "nvcc")
 STANDARDS = ("c++03", "c++11", "c++14", "c++17", "c++20", "c++23")
 

@@ -12,6 +12,10 @@ from enum import StrEnum
 from typing import Any, Literal
 
 How = Literal["measured", "modelled"]
+Capability = Literal["order", "uninitialised", "races", "many faults"]
+"""What of a Job a device may be able to do: another order of threads, tracking of bytes that nobody wrote, a search for
+accesses that nothing orders, and going on after a fault.
+"""
 
 
 class Status(StrEnum):
@@ -41,7 +45,7 @@ _STATUS_SENTENCES = {
     Status.PASSED: "Every check passed, and the figures are of the very calls that were checked.",
     Status.WRONG: "It ran to its end, but an output differs from the reference by more than the tolerance.",
     Status.TRAPPED: "It stopped at a fault: an access out of bounds or misaligned, a value never written, a trap.",
-    Status.RACE: "Its outputs depend on the order in which threads ran.",
+    Status.RACE: "Nothing orders accesses of its threads to the same bytes, or its outputs depend on the order.",
     Status.TIMEOUT: "It did not end within its budget of instructions or time.",
     Status.BUILD_ERROR: "The compiler refused it.",
     Status.RULE_BROKEN: "Its text or plan breaks a rule: a bad pragma, host code, a launch beyond the device's limits.",
@@ -134,6 +138,9 @@ class Party:
 class Fault:
     """What was found at one instruction: the fields of vgpu::Fault (sandbox/vgpu/machine.h), with `text` the source
     line's text. `occurrences` counts how often it was seen; `others` holds the other party of a race.
+
+    A judge adds the `cases` it was seen in, the line of the candidate that `launched` the kernel, and the threads of a
+    block along x, y and z (`block_dim`, zeros where unknown).
     """
 
     kind: str
@@ -153,6 +160,14 @@ class Fault:
     text: str = ""
     occurrences: int = 1
     others: tuple[Party, ...] = ()
+    cases: tuple[str, ...] = ()
+    launched: SourceLine = SourceLine()
+    block_dim: tuple[int, int, int] = (0, 0, 0)
+
+    def warp_and_lane(self, thread: tuple[int, int, int]) -> tuple[int, int] | None:
+        """Of a thread of this launch: its warp within the block and its lane, if the block's size is known."""
+        (x, y, z), (width, height, _) = thread, self.block_dim
+        return divmod(x + width * (y + height * z), 32) if width else None
 
 
 @dataclass(frozen=True)
@@ -401,8 +416,28 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Sanitizing:
+    """What a search for faults covered: the cases that ran, in how many `runs` (one each of the candidate's whole
+    plan), in how many orders of threads, what was looked for, and in words what was not. `left_out` counts findings
+    beyond those that are kept.
+    """
+
+    cases: tuple[str, ...]
+    runs: int
+    orders: int
+    looked_for: tuple[str, ...]
+    not_checked: tuple[str, ...]
+    left_out: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """The judgement of one candidate on one device. `score` is a time: smaller is better; only a passed one has it."""
+    """The judgement of one candidate on one device. `score` is a time: smaller is better; only a passed one has it.
+
+    `findings` are all errors that were found, `fault` the one that decided; `remarks` are suspicious and decide
+    nothing. `sanitizing` says what was searched for them (None: no more than what stopped a run was looked for).
+    """
 
     candidate: str
     device: str
@@ -415,12 +450,17 @@ class Verdict:
     diagnostics: tuple[Diagnostic, ...] = ()
     image: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+    findings: tuple[Fault, ...] = ()
+    remarks: tuple[Fault, ...] = ()
+    sanitizing: Sanitizing | None = None
 
     def __post_init__(self) -> None:
         if (self.status is Status.PASSED) != (self.score is not None):
             raise ValueError(f"{self.status} with score {self.score}: a passed verdict has one, and no other")
         if self.status is Status.PASSED and (not self.checks or not all(check.passed for check in self.checks)):
             raise ValueError("a passed verdict names its checks, and all of them passed")
+        if self.status is Status.PASSED and self.findings:
+            raise ValueError(f"a passed verdict has no findings, but this one has {len(self.findings)}")
 
 
 @dataclass(frozen=True)

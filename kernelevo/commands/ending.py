@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import typer
@@ -12,7 +11,7 @@ from kernelevo import run
 from kernelevo.commands.options import State, check_command, exit_code
 from kernelevo.errors import BadInput, KernelevoError
 from kernelevo.report import failed_start, summary
-from kernelevo.report_file import standing_alone, unified_diff, write_file
+from kernelevo.report_file import require_place, standing_alone, unified_diff, write_file
 from kernelevo.report_table import open_console, print_answer
 from kernelevo.report_verdict import print_verdict
 
@@ -24,9 +23,7 @@ def place_for_best(kernel: Path, out: Path | None) -> Path:
     path = out or BEST_FOLDER / kernel.name
     if path.exists() and kernel.exists() and path.samefile(kernel):
         raise BadInput(f"the best kernel would overwrite its start {kernel}; give another place with --out")
-    folder = next((parent for parent in path.absolute().parents if parent.exists()), path)
-    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise BadInput(f"{path} is no file that can be written; give another place with --out")
+    require_place(path)
     return path
 
 

@@ -40,6 +40,8 @@ def evaluate(
     define: opt.Defines = None,
     standard: opt.Standard = None,
     unsafe: opt.Unsafe = False,
+    sanitize: opt.Sanitize = False,
+    max_findings: opt.MaxFindings = None,
 ) -> None:
     """Judge many candidates for the problem of KERNEL, with all checks; one JSON verdict per line on standard output.
 
@@ -52,6 +54,7 @@ def evaluate(
     state = opt.State.of(context)
     opt.keep_for_results(context, True)
     request, why = opt.read_request(context, kernel)
+    findings = opt.most_findings(sanitize, max_findings)
     batch = read_batch(_lines(jsonl))
     codes = [0]
 
@@ -60,7 +63,8 @@ def evaluate(
         state.print_json({"name": batch[candidate.id][0], **verdict_json(verdict)})
 
     candidates = [candidate for _, candidate in batch.values()]
-    run.judge_many(request, candidates, state.settings, state.joints, tell, opt.announcer(as_json=True), why)
+    announce = opt.announcer(as_json=True)
+    run.judge_many(request, candidates, state.settings, state.joints, tell, announce, why, findings)
     raise typer.Exit(next(code for code in (3, 4, 1, 0) if code in codes))
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import typer
 from rich.console import Console
 
+import kernelevo
 from kernelevo import run
 from kernelevo.commands import options as opt
+from kernelevo.errors import BadInput
 from kernelevo.report import verdict_json
+from kernelevo.report_file import require_place, write_file
+from kernelevo.report_findings import print_findings
 from kernelevo.report_profile import print_profile
+from kernelevo.report_sarif import sarif_log
 from kernelevo.report_table import open_console
 from kernelevo.report_verdict import print_verdict
 
@@ -29,16 +35,24 @@ def check(
     define: opt.Defines = None,
     standard: opt.Standard = None,
     unsafe: opt.Unsafe = False,
+    sanitize: opt.Sanitize = False,
+    max_findings: opt.MaxFindings = None,
+    sarif: opt.Sarif = None,
 ) -> None:
-    """Judge one kernel with all checks: is it right, and how fast?
+    """Judge one kernel with all checks: is it right, and how fast? With --sanitize: what is wrong, and where?
 
     \b
     Example: kernelevo check best/softmax.cu --problem kernels/softmax.problem.py
+    Example: kernelevo check kernels/softmax.cu --sanitize --sarif softmax.sarif
 
     Exit code 0 if every check passed, 1 if one failed, 2 for bad input, 3 if this machine failed, 4 if the device
     cannot tell.
     """
-    _judge(context, kernel, as_json, lambda console, judged: print_verdict(console, judged.verdict))
+    findings = opt.most_findings(sanitize, max_findings, sarif)
+    if findings is None:
+        _judge(context, kernel, as_json, lambda console, judged: print_verdict(console, judged.verdict))
+    else:
+        _sanitize(context, kernel, as_json, findings, sarif)
 
 
 def profile(
@@ -66,6 +80,27 @@ def profile(
         context, kernel, as_json,
         lambda console, judged: print_profile(console, judged.verdict, judged.task.text, judged.floors),
     )  # fmt: skip
+
+
+def _sanitize(context: typer.Context, kernel: Path, as_json: bool, findings: int, sarif: Path | None) -> None:
+    state = opt.State.of(context)
+    if sarif is not None:
+        require_place(sarif, "--sarif")
+        if sarif.exists() and kernel.exists() and sarif.samefile(kernel):
+            raise BadInput(f"the findings would overwrite the kernel {kernel}; give another place with --sarif")
+    request, why = opt.read_request(context, kernel)
+    judged = run.judge(request, state.settings, state.joints, opt.announcer(as_json), why, findings)
+    verdict, task = judged.verdict, judged.task
+    code = opt.exit_code(verdict)
+    file_name = f"{task.name}{task.language.suffix}"
+    if sarif is not None:
+        log = sarif_log(verdict, kernel.read_text(encoding="utf-8"), file_name, kernel, kernelevo.__version__, code)
+        write_file(sarif, json.dumps(log, indent=1) + "\n", "--sarif")
+    if as_json:
+        state.print_json(verdict_json(verdict, judged.floors))
+    else:
+        print_findings(open_console(state.settings.plain), verdict, task.text, file_name, str(kernel))
+    raise typer.Exit(code)
 
 
 def _judge(context: typer.Context, kernel: Path, as_json: bool, show: Callable[[Console, run.Judged], None]) -> None:

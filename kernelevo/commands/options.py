@@ -17,7 +17,7 @@ import typer
 
 from kernelevo.errors import BadInput
 from kernelevo.run import Joints
-from kernelevo.settings import Request, Settings, usable_cores
+from kernelevo.settings import DEFAULT_FINDINGS, MOST_FINDINGS, Request, Settings, usable_cores
 from kernelevo.types import Status, Verdict
 
 Kernel = Annotated[
@@ -85,6 +85,18 @@ AsJson = Annotated[
         "--json", callback=keep_for_results, help="Print one JSON object on standard output and nothing else there."
     ),
 ]
+Sanitize = Annotated[
+    bool,
+    typer.Option("--sanitize", help="Search all cases for faults, races and uninitialised values, and show every one."),
+]
+MaxFindings = Annotated[
+    int | None,
+    typer.Option("--max-findings", metavar="N", help="With --sanitize: findings that are kept (default: 20)."),
+]
+Sarif = Annotated[
+    Path | None,
+    typer.Option("--sarif", metavar="FILE", help="With --sanitize: write the findings as SARIF 2.1.0, too."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress display.")]
 Runs = Annotated[
     Path | None,
@@ -143,6 +155,20 @@ def read_request(context: typer.Context, kernel: Path) -> tuple[Request, str]:
         workers=given.get("workers", usable_cores()),
     )
     return request, why
+
+
+def most_findings(sanitize: bool, asked: int | None, sarif: Path | None = None) -> int | None:
+    """How many findings a search for faults may tell, None if there is to be none; raises BadInput for options that
+    need --sanitize.
+    """
+    for name, value in (("--max-findings", asked), ("--sarif", sarif)):
+        if value is not None and not sanitize:
+            raise BadInput(f"{name} says what becomes of findings; give --sanitize, too")
+    if not sanitize:
+        return None
+    if asked is not None and not 1 <= asked <= MOST_FINDINGS:
+        raise BadInput(f"--max-findings {asked} is not from 1 to {MOST_FINDINGS}; give a number that is")
+    return asked or DEFAULT_FINDINGS
 
 
 def read_defines(words: Sequence[str]) -> dict[str, str]:

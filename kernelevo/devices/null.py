@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from kernelevo.errors import Infrastructure
-from kernelevo.types import Budget, Buffer, How, Image, Job, Launch, RunReport, StepReport
+from kernelevo.types import Budget, Buffer, Capability, How, Image, Job, Launch, RunReport, StepReport
 
 PROPERTIES: Mapping[str, int] = {
     "sms": 1,
@@ -22,13 +22,21 @@ PROPERTIES: Mapping[str, int] = {
 
 
 class NullDevice:
-    """`script`, if given, holds one report per job, in order; when it is used up, `run` raises Infrastructure."""
+    """`script`, if given, holds one report per job, in order; when it is used up, `run` raises Infrastructure.
+    `capabilities` are those that the script is written for.
+    """
 
-    def __init__(self, script: Iterable[RunReport] | None = None, properties: Mapping[str, int] = PROPERTIES) -> None:
+    def __init__(
+        self,
+        script: Iterable[RunReport] | None = None,
+        properties: Mapping[str, int] = PROPERTIES,
+        capabilities: Iterable[Capability] = (),
+    ) -> None:
         self.name = "null"
         self.how: How = "modelled"
         self.arch = "sm_80"
         self.properties = dict(properties)
+        self.capabilities = frozenset(capabilities)
         self.band = 0.0
         self.calibration = "not calibrated"
         self.jobs: list[Job] = []

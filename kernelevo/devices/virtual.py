@@ -21,7 +21,20 @@ from kernelevo.devices.gpus import Gpu
 from kernelevo.devices.occupancy import SHARED_RESERVED, Occupancy, occupancy
 from kernelevo.errors import BadInput
 from kernelevo.interfaces import Wall
-from kernelevo.types import Budget, Clear, Fault, Figure, How, Image, Job, KernelImage, Launch, RunReport, StepReport
+from kernelevo.types import (
+    Budget,
+    Capability,
+    Clear,
+    Fault,
+    Figure,
+    How,
+    Image,
+    Job,
+    KernelImage,
+    Launch,
+    RunReport,
+    StepReport,
+)
 from kernelevo.wire.run import MachineLimits, run_reports, run_request
 
 PREFIX = "virtual:"
@@ -54,6 +67,7 @@ class VirtualDevice:
     """Implements interfaces.Device. The wall belongs to the caller; a device must be used by one thread at a time."""
 
     how: How = "modelled"
+    capabilities: frozenset[Capability] = frozenset(("order", "uninitialised", "races", "many faults"))
 
     def __init__(self, gpu: Gpu, wall: Wall) -> None:
         found = calibration_of(gpu)

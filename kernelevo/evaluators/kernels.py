@@ -2,12 +2,13 @@
 
     rules    its plan is read and fits the device on every case         RULE_BROKEN
     build    it compiles, and its launches fit its kernels              BUILD_ERROR, RULE_BROKEN
-    run      every trial ends, inputs stay, outputs are right           TRAPPED, RACE, TIMEOUT, WRONG, UNSUPPORTED
+    run      every trial ends, nothing is found, outputs are right      TRAPPED, RACE, TIMEOUT, WRONG, UNSUPPORTED
     profile  the timed runs among these become figures                  PASSED
 
 Seeds come from the operating system after the build. Expected values are computed in this process, after the run, and
 never leave it. Mode "search" runs every test case once under two poisons and each benchmark case once; "final" runs
-tests on more distributions and benchmarks under two poisons as well; the verdict's checks say which.
+tests on more distributions, looking for all that the device can find (`sanitizing.py`), and benchmarks under two
+poisons as well; "sanitize" looks for the same at the benchmarks' sizes, too. The verdict's checks say which.
 """
 
 from __future__ import annotations
@@ -22,19 +23,22 @@ import numpy as np
 
 from kernelevo.evaluators import feedback, profile
 from kernelevo.evaluators.expected import Expected, expect
+from kernelevo.evaluators.findings import Findings
 from kernelevo.evaluators.jobs import draw_poisons
 from kernelevo.evaluators.oracle import Oracle, build_oracle
 from kernelevo.evaluators.parameters import check_launches
 from kernelevo.evaluators.rejection import Rejected, broken_rule
-from kernelevo.evaluators.running import Purse, Runner, TrialResult
+from kernelevo.evaluators.running import ORDER, Purse, Runner, TrialResult
+from kernelevo.evaluators.sanitizing import Sanitizer
 from kernelevo.evaluators.schedule import LaunchStep, Schedule, schedule
 from kernelevo.evaluators.selftest import SelfTest, self_test
-from kernelevo.evaluators.trials import Drawn, Mode, distributions, draw, plan_trials
+from kernelevo.evaluators.trials import Drawn, Mode, Trial, distributions, draw, plan_trials
 from kernelevo.interfaces import Compiler, Device
 from kernelevo.kernel.directives import PlanError
 from kernelevo.kernel.languages import CUDA, Language
 from kernelevo.kernel.plan import LaunchLine, Plan
 from kernelevo.kernel.problem import Problem
+from kernelevo.settings import DEFAULT_FINDINGS
 from kernelevo.types import Budget, BuildFailure, BuildRequest, Candidate, Check, Image, Status, Verdict
 
 SOURCE_BYTES_LIMIT = 256 << 10
@@ -61,6 +65,7 @@ class Dossier:
     purse: Purse
     checks: list[Check] = field(default_factory=list)
     image: Image | None = None
+    sanitizer: Sanitizer | None = None
 
     def passed(self, check: str, detail: str) -> None:
         self.checks.append(Check(check, True, detail))
@@ -83,6 +88,7 @@ class KernelEvaluator:
         generator: Callable[[], np.random.Generator] = secret_generator,
         language: Language = CUDA,
         oracle_compiler: Compiler | None = None,
+        most_findings: int = DEFAULT_FINDINGS,
     ) -> None:
         self.problem = problem
         self.compiler = compiler
@@ -92,6 +98,7 @@ class KernelEvaluator:
         self.include_folders = include_folders
         self._generator = generator
         self._language = language
+        self._most_findings = most_findings
         self._oracle_compiler = oracle_compiler or compiler
         self._oracle: Oracle | None = None
 
@@ -175,8 +182,19 @@ class KernelEvaluator:
             int(rng.integers(1, 2**63)), self._expectation(budget), lambda trial: draw(self.problem, trial, rng),
             dossier.purse, self._file_name,
         )  # fmt: skip
-        results = runner.run(trials)
+        results = runner.run(trials) if self.mode == "search" else self._sanitized(runner, trials, dossier)
         dossier.checks += self._run_checks(results)
+        dossier.checks += self._sanitizer_check(dossier.sanitizer)
+        return results
+
+    def _sanitized(self, runner: Runner, trials: list[Trial], dossier: Dossier) -> list[TrialResult]:
+        """The tests with all checks on, then the benchmarks as they are timed, and where asked for again for faults."""
+        sanitizer = dossier.sanitizer = Sanitizer(runner, Findings(self._most_findings))
+        tests = [trial for trial in trials if trial.is_test]
+        rest = [trial for trial in trials if not trial.is_test]
+        results = sanitizer.run(tests) + runner.run(rest)
+        if self.mode == "sanitize":
+            sanitizer.run_large([trial for trial in rest if trial.timed])
         return results
 
     def _expectation(self, budget: Budget) -> Callable[[Drawn], Expected]:
@@ -196,7 +214,7 @@ class KernelEvaluator:
         trials = f"{len(tests)} tests of {kinds} distributions and {len(timed)} benchmark cases"
         trials += f" with {untimed} untimed runs on other distributions" if untimed else ""
         repeated = (
-            "tests and benchmark cases" if self.mode == "final" else "tests; benchmark cases ran under one (search)"
+            "tests; benchmark cases ran under one (search)" if self.mode == "search" else "tests and benchmark cases"
         )
         checks = [
             Check("outputs", True, f"{trials}; {self._tolerance(worst)}"),
@@ -211,11 +229,16 @@ class KernelEvaluator:
         return checks
 
     def _order_check(self, repeated: str) -> list[Check]:
-        if self.device.how == "measured":
+        if "order" not in self.device.capabilities:
             return []
-        return [
-            Check("order of threads", True, f"outputs stay right with blocks and warps in another order: {repeated}")
-        ]
+        return [Check(ORDER, True, f"outputs stay right with blocks and warps in another order: {repeated}")]
+
+    def _sanitizer_check(self, sanitizer: Sanitizer | None) -> list[Check]:
+        if sanitizer is None:
+            return []
+        covered, remarks = sanitizer.covered(), len(sanitizer.findings.remarks)
+        looked = f"{', '.join(covered.looked_for)}: {len(covered.cases)} cases in {covered.runs} runs"
+        return [Check("sanitizer", True, f"{looked}, none found{f'; {remarks} remarks' if remarks else ''}")]
 
     def _tolerance(self, worst: float) -> str:
         declared = self.problem.tolerance
@@ -227,6 +250,7 @@ class KernelEvaluator:
         return Verdict(
             dossier.candidate.id, self.device.name, fault.status, fault.feedback, checks=(*dossier.checks, fault.check),
             fault=fault.fault, diagnostics=diagnostics, image=_summary(dossier.image), seconds=seconds,
+            **_found(dossier.sanitizer),
         )  # fmt: skip
 
     def _passed(self, dossier: Dossier, image: Image, results: list[TrialResult], seconds: float) -> Verdict:
@@ -234,7 +258,7 @@ class KernelEvaluator:
         return Verdict(
             dossier.candidate.id, self.device.name, Status.PASSED, feedback.passed(cases, image),
             profile.score(results, cases), cases, tuple(dossier.checks), diagnostics=image.diagnostics,
-            image=_summary(image), seconds=seconds,
+            image=_summary(image), seconds=seconds, **_found(dossier.sanitizer),
         )  # fmt: skip
 
     @property
@@ -256,6 +280,14 @@ def _diagnosis(failure: BuildFailure) -> str:
     errors = [each for each in failure.diagnostics if each.severity == "error"] or list(failure.diagnostics)
     shown = "\n".join(f"  {each}" for each in errors[:SHOWN_DIAGNOSTICS])
     return f"the compiler refused it with {len(errors)} errors:\n{shown}"
+
+
+def _found(sanitizer: Sanitizer | None) -> dict[str, Any]:
+    """What a verdict says of the search for faults, if there was one."""
+    if sanitizer is None:
+        return {}
+    found = sanitizer.findings
+    return {"findings": found.errors, "remarks": found.remarks, "sanitizing": sanitizer.covered()}
 
 
 def _summary(image: Image | None) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
     fault of kind unsupported         UNSUPPORTED: the device's lack, not the candidate's
     fault of kind invalid_launch      RULE_BROKEN: beyond the device's limits
-    fault of kind race                RACE
+    fault of kind race, missing_wait  RACE
     fault of kind budget, "budget"    TIMEOUT: the instruction budget
     "killed"                          TIMEOUT: a limit on time, memory or CPU; the reason is said
     any other fault                   TRAPPED
@@ -12,16 +12,18 @@ A kill for memory counts as TIMEOUT: the candidate outran its budget, as one tha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from kernelevo.evaluators.rejection import Rejected
-from kernelevo.types import Fault, RunReport, Status
+from kernelevo.types import Fault, Party, RunReport, SourceLine, Status
 from kernelevo.wire.words import visible_line
 
 _STATUSES = {
     "unsupported": Status.UNSUPPORTED,
     "invalid_launch": Status.RULE_BROKEN,
     "race": Status.RACE,
+    "missing_wait": Status.RACE,
     "budget": Status.TIMEOUT,
 }
 
@@ -31,7 +33,7 @@ def require_done(report: RunReport, case: str, text: str = "", file_name: str = 
     if report.ended == "done":
         return
     if report.fault is not None:
-        status = _STATUSES.get(report.fault.kind, Status.TRAPPED)
+        status = status_of(report.fault)
         fault = quote(report.fault, text, file_name)
         raise Rejected(status, "run", describe(fault, case), fault)
     limit = "its budget of instructions" if report.ended == "budget" else "its budget of time or memory"
@@ -39,20 +41,34 @@ def require_done(report: RunReport, case: str, text: str = "", file_name: str = 
     raise Rejected(Status.TIMEOUT, "run", f"case {case}: the run was stopped at {limit}{reason}")
 
 
+def status_of(fault: Fault) -> Status:
+    """The status that a candidate with this fault has earned."""
+    return _STATUSES.get(fault.kind, Status.TRAPPED)
+
+
 def quote(fault: Fault, text: str, file_name: str) -> Fault:
-    """The fault with the text of its source line, where that is a line of the candidate's own file."""
+    """The fault with the text of its source line, and of the other party's, where these are lines of the candidate's
+    own file.
+    """
     # As a compiler counts them: str.splitlines would also end a line at a form feed and at U+2028.
     lines = text.split("\n")
-    if fault.source.file != file_name or not 0 < fault.source.line <= len(lines):
-        return fault
-    return replace(fault, text=visible_line(lines[fault.source.line - 1].rstrip("\r")))
+    others = tuple(replace(other, text=_line(other.source, lines, file_name)) for other in fault.others)
+    return replace(fault, text=_line(fault.source, lines, file_name), others=others)
+
+
+def _line(source: SourceLine, lines: Sequence[str], file_name: str) -> str:
+    if source.file != file_name or not 0 < source.line <= len(lines):
+        return ""
+    return visible_line(lines[source.line - 1].rstrip("\r"))
 
 
 def describe(fault: Fault, case: str) -> str:
-    """The fault in words: what, in which kernel, block and thread, at which source line, on which memory."""
+    """The fault in words: what, in which kernel, block and thread, at which source line, on which memory, and of a race
+    the other party.
+    """
     lines = [f"case {case}: {fault.kind} in {fault.kernel}: {fault.message}"]
     if fault.source.line:
-        lines.append(f"  at {fault.source.file}:{fault.source.line}{f': {fault.text.strip()}' if fault.text else ''}")
+        lines.append(f"  at {_place(fault.source, fault.text)}")
     if fault.function and fault.function != fault.kernel:
         lines.append(f"  in function {fault.function}")
     lines.append(f"  block {fault.block}, thread {fault.thread}")
@@ -61,4 +77,13 @@ def describe(fault: Fault, case: str) -> str:
         lines.append(f"  access of {fault.bytes} bytes in {fault.space or 'generic'} memory{whose}")
     if fault.instruction:
         lines.append(f"  instruction {fault.instruction}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *(_other(party) for party in fault.others)])
+
+
+def _other(party: Party) -> str:
+    where = f" at {_place(party.source, party.text)}" if party.source.line else f" by {party.instruction}"
+    return f"  and {party.access} of block {party.block}, thread {party.thread}{where}"
+
+
+def _place(source: SourceLine, text: str) -> str:
+    return f"{source.file}:{source.line}{f': {text.strip()}' if text else ''}"

@@ -32,6 +32,8 @@ from kernelevo.types import Budget, Image, Job, RunReport, Status
 Array = np.ndarray
 FIRST_BATCH = 3
 BATCH_BYTES = 1 << 26
+ORDER = "order of threads"
+"""The check that results are the same in any order."""
 
 
 class Purse:
@@ -46,6 +48,10 @@ class Purse:
         if self._left <= 0:
             raise Rejected(Status.TIMEOUT, "run", f"all runs together took more than {self._budget.seconds:g} s")
         return replace(self._budget, seconds=self._left)
+
+    def beside(self, seconds: float) -> Budget:
+        """For what is not held against the candidate: the same limits, and this time."""
+        return replace(self._budget, seconds=seconds)
 
     def spend(self, started: float) -> None:
         self._left -= time.monotonic() - started
@@ -72,9 +78,10 @@ class Runner:
 
     def run(self, trials: Sequence[Trial]) -> list[TrialResult]:
         """Every trial, in order; raises Rejected at the first that is not right."""
-        return [result for batch in self._batches(trials) for result in self._run_batch(batch)]
+        return [result for batch in self.batches(trials) for result in self._run_batch(batch)]
 
-    def _batches(self, trials: Sequence[Trial]) -> Iterator[list[Trial]]:
+    def batches(self, trials: Sequence[Trial]) -> Iterator[list[Trial]]:
+        """The trials, in order, in portions whose inputs fit into memory together; the first is a small one."""
         batch: list[Trial] = []
         size = 0
         for number, trial in enumerate(trials):
@@ -92,20 +99,30 @@ class Runner:
         reports = self._reports(drawn)
         for each in drawn:
             of_trial = [next(reports) for _ in range(1 + each.trial.repeat)]
-            yield self._check(each, of_trial)
+            yield self.check(each, of_trial)
 
     def _reports(self, drawn: Sequence[Drawn]) -> Iterator[RunReport]:
         """One report for each job, in order; a run that did not end well raises Rejected when its turn comes."""
         runs = [(each, poison) for each in drawn for poison in range(1 + each.trial.repeat)]
-        jobs = [self._job(each, poison) for each, poison in runs]
-        budget, started = self.purse.left(), time.monotonic()
-        reports = self.device.run(self.image, jobs, budget)
-        self.purse.spend(started)
+        jobs = [self.job(each, poison) for each, poison in runs]
+        reports = self.ask(jobs)
         for (each, poison), report in zip(runs, reports, strict=False):
             if not (poison and _stopped_by_program(report)):
                 require_done(report, each.name, self.text, self.file_name)
             yield report
         self._require_answers(reports, len(jobs))
+
+    def ask(self, jobs: Sequence[Job], seconds: float | None = None) -> list[RunReport]:
+        """What the device answers, out of this evaluation's purse, or in at most so many `seconds` beside it; raises
+        Infrastructure if it leaves out a job without a reason.
+        """
+        budget, started = self.purse.left() if seconds is None else self.purse.beside(seconds), time.monotonic()
+        reports = self.device.run(self.image, jobs, budget)
+        if seconds is None:
+            self.purse.spend(started)
+        if len(reports) < len(jobs) and (not reports or reports[-1].ended == "done"):
+            self._require_answers(reports, len(jobs))
+        return reports
 
     def _require_answers(self, reports: Sequence[RunReport], jobs: int) -> None:
         if len(reports) != jobs:
@@ -113,12 +130,14 @@ class Runner:
                 f"device {self.device.name} answered {len(reports)} of {jobs} jobs; report this defect"
             )
 
-    def _job(self, drawn: Drawn, poison: int) -> Job:
+    def job(self, drawn: Drawn, poison: int) -> Job:
+        """The trial's first run (`poison` 0) or its second (1)."""
         profile, schedule = drawn.trial.timed and poison == 0, self.schedules[drawn.name]
         order = self.order if poison else 0
         return build_job(self.problem, drawn, schedule, self.image, self.poisons[poison], profile, order)
 
-    def _check(self, drawn: Drawn, reports: Sequence[RunReport]) -> TrialResult:
+    def check(self, drawn: Drawn, reports: Sequence[RunReport]) -> TrialResult:
+        """The trial's result, if its first run came to its end and all is right; raises Rejected where it is not."""
         for report in reports:
             if report.ended == "done":
                 self._require_inputs(drawn, report)
@@ -168,10 +187,7 @@ class Runner:
 
     def _run_in_usual_order(self, drawn: Drawn) -> RunReport:
         """A third run, under the poison of the second."""
-        job = replace(self._job(drawn, 1), order=0)
-        budget, started = self.purse.left(), time.monotonic()
-        reports = self.device.run(self.image, [job], budget)
-        self.purse.spend(started)
+        reports = self.ask([replace(self.job(drawn, 1), order=0)])
         self._require_answers(reports, 1)
         require_done(reports[0], drawn.name, self.text, self.file_name)
         return reports[0]
@@ -186,7 +202,7 @@ class Runner:
                 f"case {drawn.name}: what the kernel does depends on the order in which its threads run; look for a "
                 f"missing barrier, or for blocks that use what others write. In another order: {found.feedback}"
             )
-            raise Rejected(Status.RACE, "order of threads", message, found.fault) from None
+            raise Rejected(Status.RACE, ORDER, message, found.fault) from None
 
     def _differing(self, first: RunReport, other: RunReport) -> Tensor | None:
         """The first output of which the runs have different bytes."""

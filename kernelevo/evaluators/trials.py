@@ -3,8 +3,9 @@
 Every test case is run, cheap ones first. The distribution rotates from case to case, starting at a random one, so that
 all are met; where there are more distributions than cases, cases are run again. Every second test offsets each
 pointer by as much as its declared alignment allows. Benchmark cases come last, timed on the first distribution, so
-that their times can be compared. A kernel can tell a benchmark by its sizes, so in "final" mode every other
-distribution is met at the size of some benchmark, untimed: no shortcut can rest on what the timed inputs look like.
+that their times can be compared. A kernel can tell a benchmark by its sizes, so in "final" mode (and in "sanitize",
+whose trials are the same) every other distribution is met at the size of some benchmark, untimed: no shortcut can rest
+on what the timed inputs look like.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from kernelevo.kernel.cases import Case
 from kernelevo.kernel.problem import Problem
 
 Array = np.ndarray
-Mode = Literal["search", "final"]
+Mode = Literal["search", "final", "sanitize"]
 
 CHEAP_ELEMENTS = 1 << 13
 """Tests with no more elements than this cost about the same."""
@@ -40,6 +41,11 @@ class Trial:
     offset: bool
     repeat: bool
 
+    @property
+    def is_test(self) -> bool:
+        """Whether it is one of a test case, and none at a benchmark's sizes."""
+        return self.repeat and not self.timed
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -59,7 +65,7 @@ def plan_trials(problem: Problem, mode: Mode, rng: np.random.Generator) -> list[
     """
     tests = sorted(problem.tests, key=lambda case: _turn(elements(problem, case)))
     kinds = distributions(problem)
-    least = len(tests) * (min(2, kinds) if mode == "final" else 1)
+    least = len(tests) * (min(2, kinds) if mode != "search" else 1)
     rounds = -(-max(kinds, least) // len(tests))
     start = int(rng.integers(kinds))
     trials = [
@@ -81,8 +87,8 @@ def _benchmarks(problem: Problem, mode: Mode, start: int) -> list[Trial]:
     cases in turn from a secret start.
     """
     cases = problem.benchmarks
-    timed = [Trial(case, 0, True, False, mode == "final") for case in cases]
-    others = range(1, distributions(problem)) if mode == "final" else ()
+    timed = [Trial(case, 0, True, False, mode != "search") for case in cases]
+    others = range(1, distributions(problem)) if mode != "search" else ()
     dealt = [(cases[(start + index) % len(cases)], index) for index in others]
     return timed + [Trial(case, index, False, index // len(cases) % 2 == 1, False) for case, index in dealt]
 

@@ -36,6 +36,22 @@ extern "C" __global__ void __launch_bounds__(256%s) hoard(const float *x, float 
   if (i < n) y[i] = sum;
 }
 """
+FAULTY = """extern "C" __global__ void last_block_wins(const float *x, float *y, int n) {
+  if (threadIdx.x == 0) atomicExch((unsigned *)y, blockIdx.x);
+}
+extern "C" __global__ void decided_by_nobody(const float *x, float *y, int n) {
+  if (((volatile float *)y)[threadIdx.x] > 1) ((volatile float *)y)[n / 2] = 2;
+}
+extern "C" __global__ void left_neighbour(const float *x, float *y, int n) {
+  __shared__ float own[256];
+  own[threadIdx.x] = x[threadIdx.x];
+  if (threadIdx.x) y[threadIdx.x] = own[threadIdx.x - 1];
+}
+extern "C" __global__ void twice_wild(const float *x, float *y, int n) {
+  float a = ((volatile const float *)x)[n + 5], b = ((volatile const float *)x)[n + 6];
+  y[threadIdx.x] = a + b;
+}
+"""
 X = np.arange(N, dtype=np.float32).tobytes()
 BUFFERS = (Buffer("x", 4 * N, X, read_back=True), Buffer("y", 4 * N, read_back=True), Buffer("scratch", 1 << 26))
 
@@ -57,7 +73,7 @@ def device(wall: Sandbox) -> VirtualDevice:
 
 
 def build(wall: Sandbox, bounds: str = "") -> Image:
-    request = dataclasses.replace(GOOD, text=SOURCE % bounds, names=(), arch="sm_90")
+    request = dataclasses.replace(GOOD, text=SOURCE % bounds + FAULTY, names=(), arch="sm_90")
     built = NvrtcCompiler(wall, find_toolkit()).build(request, Budget(60.0, 4 << 30, 1))
     assert isinstance(built, Image), built
     return built
@@ -87,7 +103,17 @@ class TestVirtualDevice(DeviceContract):
     @pytest.fixture
     def bench(self, device: VirtualDevice, image: Image) -> DeviceBench:
         good, profile = job(launch("twice")), job(launch("twice"), profile=True)
-        return DeviceBench(device, image, good, profile, job(launch("wild")), timed=True)
+        planted = (job(launch("last_block_wins", 64)), job(launch("decided_by_nobody", 1)),
+                   job(launch("left_neighbour", 1)), job(launch("twice_wild", 1)))  # fmt: skip
+        return DeviceBench(device, image, good, profile, job(launch("wild")), True, *planted)
+
+    @pytest.mark.xfail(strict=True, raises=AssertionError, reason="the virtual GPU has no race detector")
+    def test_races_are_found_where_asked(self, bench: DeviceBench) -> None:
+        super().test_races_are_found_where_asked(bench)
+
+    @pytest.mark.xfail(strict=True, raises=AssertionError, reason="the virtual GPU stops at the first fault")
+    def test_several_faults_are_found_where_asked(self, bench: DeviceBench) -> None:
+        super().test_several_faults_are_found_where_asked(bench)
 
 
 def test_an_unknown_device_is_bad_input_that_names_those_there_are(wall: Sandbox) -> None:

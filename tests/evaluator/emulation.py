@@ -19,6 +19,7 @@ from kernelevo.types import (
     BuildFailure,
     BuildRequest,
     Candidate,
+    Capability,
     Clear,
     Diagnostic,
     Fault,
@@ -59,6 +60,7 @@ class FunctionDevice:
         self.name, self.how, self.arch, self.band = "functions", "modelled", "sm_80", 0.0
         self.calibration = "not calibrated"
         self.properties = {**PROPERTIES, "sms": 4}
+        self.capabilities: frozenset[Capability] = frozenset()
         self.kernels = kernels
         self.microseconds = microseconds
         self.jobs: list[Job] = []

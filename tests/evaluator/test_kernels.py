@@ -199,7 +199,7 @@ def test_the_reason_of_a_kill_is_said() -> None:
 
 
 def test_the_first_failure_ends_it_after_a_small_batch() -> None:
-    _, device = judge("zeros")
+    _, device = judge("zeros", "search")
     assert len(device.batches) == 1 and device.batches[0] < 10
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,7 +18,9 @@ from kernelevo.types import (
     Fault,
     Figure,
     LineCounts,
+    Party,
     RunRecord,
+    Sanitizing,
     SourceLine,
     Status,
     StepReport,
@@ -45,15 +49,24 @@ cases = st.builds(
 checks = st.lists(st.builds(Check, texts, st.just(True), texts), min_size=1, max_size=3).map(tuple)
 severities = st.sampled_from(["error", "warning", "note"])
 place = st.tuples(counts, counts, counts)
-faults = st.builds(Fault, texts, texts, texts, texts, place, place, source=st.builds(SourceLine, texts, counts))
+sources = st.builds(SourceLine, texts, counts)
+parties = st.builds(Party, texts, texts, place, place, sources, counts, texts, texts)
+faults = st.builds(
+    Fault, texts, texts, texts, texts, place, place, source=sources, occurrences=counts, block_dim=place,
+    others=st.lists(parties, max_size=1).map(tuple), cases=st.lists(texts, max_size=2).map(tuple), launched=sources,
+)  # fmt: skip
+found = st.lists(faults, max_size=2).map(tuple)
+words = st.lists(texts, max_size=2).map(tuple)
+sanitizings = st.none() | st.builds(Sanitizing, words, counts, counts, words, words, counts, st.floats(0, 1))
 good = st.builds(
     Verdict, texts, texts, st.just(Status.PASSED), texts, figures, st.lists(cases, max_size=2).map(tuple), checks,
-    image=st.dictionaries(texts, anything, max_size=2),
+    image=st.dictionaries(texts, anything, max_size=2), remarks=found, sanitizing=sanitizings,
 )  # fmt: skip
 bad = st.builds(
     Verdict, texts, texts, st.sampled_from([status for status in Status if status is not Status.PASSED]), texts,
     fault=st.none() | faults,
     diagnostics=st.lists(st.builds(Diagnostic, severities, texts), max_size=2).map(tuple),
+    findings=found, remarks=found, sanitizing=sanitizings,
 )  # fmt: skip
 
 
@@ -62,6 +75,15 @@ bad = st.builds(
 def test_a_verdict_is_read_back_equal(verdict: Verdict) -> None:
     text = to_json(verdict, Verdict)
     assert text.isascii() and from_json(text, Verdict) == verdict
+
+
+def test_a_verdict_of_before_the_search_for_faults_is_read() -> None:
+    """As written until findings and remarks were recorded."""
+    fault = {"kind": "misaligned", "message": "not aligned", "kernel": "k", "source": {"file": "k.cu", "line": 3}}
+    old = {"candidate": "a", "device": "virtual:h100", "status": "trapped", "feedback": "f", "fault": fault}
+    verdict = from_json(json.dumps(old), Verdict)
+    assert (verdict.findings, verdict.remarks, verdict.sanitizing) == ((), (), None)
+    assert verdict.fault is not None and (verdict.fault.occurrences, verdict.fault.cases) == (1, ())
 
 
 @settings(max_examples=40, deadline=None)

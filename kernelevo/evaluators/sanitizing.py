@@ -1,0 +1,218 @@
+"""The search for faults: every test runs twice with all checks on, and all that is found in any of them is told.
+
+    first run    the usual order of threads, one poison    faults, and what becomes of values that nobody wrote
+    second run   another order, another poison             faults, and accesses that nothing orders
+
+Where the device can, a launch goes on after a fault. The outputs of both runs are compared with the reference and with
+each other, as everywhere (`running.py`). An uninitialised value that reaches an output is an error, elsewhere a remark.
+
+What is found becomes the verdict: the first finding decides the status, and where there is none, the first output that
+is not right.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from kernelevo.evaluators.findings import UNINITIALISED, Findings
+from kernelevo.evaluators.outcome import describe, quote, require_done, status_of
+from kernelevo.evaluators.rejection import Rejected
+from kernelevo.evaluators.running import ORDER, Runner, TrialResult
+from kernelevo.evaluators.schedule import LaunchStep
+from kernelevo.evaluators.trials import Drawn, Trial
+from kernelevo.types import Fault, Job, RunReport, Sanitizing, SourceLine, Status
+
+BENCHMARK_SECONDS = 10.0
+"""What both runs at one benchmark's sizes may take: about three times what the shipped kernels need."""
+TOLD = 3
+"""Findings that a verdict's words describe in full; the others are named by kind and line."""
+_ENDS_THE_SEARCH = frozenset(["unsupported", "invalid_launch", "budget"])
+"""Faults that no other case would be without."""
+
+
+@dataclass
+class Sanitizer:
+    """Searches the runs of one candidate; `findings` grow from call to call."""
+
+    runner: Runner
+    findings: Findings
+    _cases: list[str] = field(default_factory=list)
+    _runs: int = 0
+    _seconds: float = 0.0
+    _capped: bool = False
+    _unaffordable: list[str] = field(default_factory=list)
+
+    def run(self, trials: Sequence[Trial]) -> list[TrialResult]:
+        """The results of all trials, in order; raises Rejected if anything was found, or any output is not right."""
+        started = time.monotonic()
+        rejections: list[Rejected] = []
+        results: list[TrialResult] = []
+        try:
+            for drawn, reports in self._searched(trials):
+                try:
+                    results.append(self._checked(drawn, reports))
+                except Rejected as found:
+                    rejections.append(found)
+                if stop := _why_no_further(reports):
+                    require_done(stop, drawn.name, self.runner.text, self.runner.file_name)
+        except Rejected as stop:
+            rejections.append(stop)
+        self._seconds += time.monotonic() - started
+        self._require_clean(rejections)
+        return results
+
+    def run_large(self, trials: Sequence[Trial]) -> None:
+        """Searches trials whose outputs were checked before, as far as the time suffices; raises Rejected if anything
+        was found.
+        """
+        started = time.monotonic()
+        for trial in trials:
+            drawn = self.runner.draw(replace(trial, timed=False, repeat=True))
+            jobs = self._jobs(drawn)
+            reports = list(self._answers(jobs, BENCHMARK_SECONDS))
+            self._note(drawn, reports)
+            if any(report.ended in ("killed", "budget") for report in reports) or len(reports) < len(jobs):
+                self._unaffordable.append(drawn.name)
+        self._seconds += time.monotonic() - started
+        self._require_clean([])
+
+    def covered(self) -> Sanitizing:
+        """What the search covered so far, and what it did not."""
+        can = self.runner.device.capabilities
+        looked_for = ["memory and barrier faults"]
+        looked_for += ["uninitialised values"] if "uninitialised" in can else []
+        looked_for += ["races"] if "races" in can else []
+        orders = 2 if "order" in can else 1
+        return Sanitizing(
+            tuple(dict.fromkeys(self._cases)), self._runs, orders, tuple(looked_for), tuple(self._not_checked(orders)),
+            self.findings.left_out, self._seconds,
+        )  # fmt: skip
+
+    def _not_checked(self, orders: int) -> Iterator[str]:
+        can, name = self.runner.device.capabilities, self.runner.device.name
+        yield f"sizes and inputs other than those of the {len(set(self._cases))} cases"
+        yield "other orders of threads than the " + ("two that ran" if orders == 2 else "usual one")
+        if self._unaffordable:
+            yield f"{', '.join(self._unaffordable)}: too large for {BENCHMARK_SECONDS:g} s"
+        if "uninitialised" not in can:
+            yield f"uninitialised values: {name} does not track them"
+        if "races" not in can:
+            yield f"races: {name} does not look for them"
+        if "many faults" not in can:
+            yield f"what follows the first fault of a run: {name} stops there"
+        if self._capped:
+            yield f"what follows the first {self.findings.most} findings of a launch: it was stopped there"
+
+    def _searched(self, trials: Sequence[Trial]) -> Iterator[tuple[Drawn, list[RunReport]]]:
+        """Each trial with its two reports, after all that they found was noted."""
+        for batch in self.runner.batches(trials):
+            drawn = [self.runner.draw(trial) for trial in batch]
+            answers = self._answers([job for each in drawn for job in self._jobs(each)])
+            for each in drawn:
+                reports = [report for _, report in zip(range(2), answers, strict=False)]
+                self._note(each, reports)
+                yield each, reports
+
+    def _jobs(self, drawn: Drawn) -> list[Job]:
+        """The trial's two runs. Searching both for everything would cost twice as much and find the same."""
+        can, most = self.runner.device.capabilities, self.findings.most
+        first, second = (replace(self.runner.job(drawn, poison), max_faults=most) for poison in (0, 1))
+        tracks = second.track_uninitialised and "races" not in can
+        return [first, replace(second, check_races=True, track_uninitialised=tracks)]
+
+    def _answers(self, jobs: Sequence[Job], seconds: float | None = None) -> Iterator[RunReport]:
+        """A report for every job: a device stops at the first that does not end well, and is asked again for the rest.
+        With `seconds`, fewer when these are over.
+        """
+        asked_until = None if seconds is None else time.monotonic() + seconds
+        answered = 0
+        while answered < len(jobs):
+            left = None if asked_until is None else asked_until - time.monotonic()
+            if left is not None and left <= 0:
+                return
+            reports = self.runner.ask(jobs[answered:], left)
+            answered += len(reports)
+            yield from reports
+
+    def _note(self, drawn: Drawn, reports: Sequence[RunReport]) -> None:
+        self._cases.append(drawn.name)
+        for report in reports:
+            self._runs += 1
+            found = report.faults or ((report.fault,) if report.fault else ())
+            self._capped = self._capped or 1 < self.findings.most <= len(found)
+            for fault in found:
+                if fault.kind not in _ENDS_THE_SEARCH:
+                    self.findings.add_error(self._located(fault, drawn))
+            for remark in report.remarks:
+                self.findings.add_remark(self._located(remark, drawn))
+
+    def _located(self, fault: Fault, drawn: Drawn) -> Fault:
+        """The fault with its source text, its case, and the launch that it belongs to."""
+        runner = self.runner
+        found = replace(quote(fault, runner.text, runner.file_name), cases=(drawn.name,))
+        for step in runner.schedules[drawn.name].steps:
+            if isinstance(step, LaunchStep) and runner.image.kernel(step.kernel).name == fault.kernel:
+                return replace(found, launched=SourceLine(runner.file_name, step.line), block_dim=step.block)
+        return found
+
+    def _checked(self, drawn: Drawn, reports: Sequence[RunReport]) -> TrialResult:
+        """Inputs and outputs of the runs that ended, as of every trial; raises Rejected."""
+        first, *others = reports
+        require_done(first, drawn.name, self.runner.text, self.runner.file_name)
+        comparable = [other for other in others if not _found_only_races(other)]
+        try:
+            return self.runner.check(drawn, [first, *comparable])
+        except Rejected as wrong:
+            if wrong.status is Status.WRONG:
+                self._blame(first.remarks, drawn, wrong)
+            raise
+
+    def _blame(self, remarks: Sequence[Fault], drawn: Drawn, wrong: Rejected) -> None:
+        """Values that nobody wrote are errors where they reached an output."""
+        outputs = {output.name for output in self.runner.problem.outputs}
+        found = [remark for remark in remarks if remark.kind == UNINITIALISED]
+        reached = [remark for remark in found if remark.allocation in outputs]
+        if not reached and wrong.check.name == "uninitialised memory":
+            reached = found
+        for remark in reached:
+            self.findings.add_error(self._located(remark, drawn))
+
+    def _require_clean(self, rejections: Sequence[Rejected]) -> None:
+        """Raises Rejected by the first finding that decides, or the first rejection."""
+        errors = self.findings.errors
+        faults = [error for error in errors if error.kind != UNINITIALISED]
+        if not faults and not rejections:
+            return
+        wrong = [found for found in rejections if found.status is Status.WRONG or found.check.name == ORDER]
+        if not faults:
+            first = rejections[0]
+            evidence = errors[0] if errors and first.status is Status.WRONG else first.fault
+            raise Rejected(first.status, first.check.name, "\n".join([first.feedback, *_told(errors)]), evidence)
+        words = [*_told([*faults, *(error for error in errors if error not in faults)])]
+        words += [found.feedback for found in wrong[:1]]
+        in_some_order_only = rejections and rejections[0].check.name == ORDER
+        status = Status.RACE if in_some_order_only else status_of(faults[0])
+        raise Rejected(status, "sanitizer", "\n".join(words), faults[0])
+
+
+def _told(errors: Sequence[Fault]) -> Iterator[str]:
+    for error in errors[:TOLD]:
+        yield describe(error, ", ".join(error.cases[:1]))
+    if more := errors[TOLD:]:
+        yield f"and {len(more)} more: " + ", ".join(f"{each.kind} at line {each.source.line}" for each in more)
+
+
+def _found_only_races(report: RunReport) -> bool:
+    """Races stop nothing, so they are no reason to compare how the two runs ended."""
+    return report.fault is not None and all(status_of(fault) is Status.RACE for fault in report.faults)
+
+
+def _why_no_further(reports: Sequence[RunReport]) -> RunReport | None:
+    """The report after which further cases would end in the same way, and cost as much as they may."""
+    for report in reports:
+        fatal = report.fault is not None and report.fault.kind in _ENDS_THE_SEARCH
+        if fatal or report.ended in ("killed", "budget"):
+            return report
+    return None

@@ -1,0 +1,86 @@
+"""The search for faults on the real path, compiler, wall and virtual GPU: bugs are found, shipped kernels are clean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from evaluator.cheats import BENCHMARKS
+
+from kernelevo import run
+from kernelevo.errors import NotInstalled
+from kernelevo.settings import Request, Settings
+from kernelevo.types import Candidate, Status, Verdict
+
+KERNELS = Path(__file__).parent.parent.parent / "kernels"
+SHIPPED = sorted([*KERNELS.glob("*.cu"), *KERNELS.glob("*.triton.py")])
+SMALL = {**BENCHMARKS, "attention": "heads=2, length=64, width=64", "matmul_f16": "m=64, n=64, k=64"}
+HEAD = """#pragma kernelevo launch add<<<ceildiv(n, 256), 256>>>(a, b, c, n)
+extern "C" __global__ void add(const float* a, const float* b, float* c, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(tmp_path / "runs", tmp_path / "cache", None, None, True)
+
+
+def sanitize(kernel: Path, settings: Settings, text: str | None = None, mode: int | None = 20) -> Verdict:
+    """The verdict on a shipped kernel, or another text in its place, at small sizes."""
+    name = kernel.name.partition(".")[0]
+    request = Request(kernel, cases=(SMALL[name],) if name in SMALL else ())
+    task = run.open_task(request)
+    try:
+        bench = run.KernelBench(request, task, settings)
+    except NotInstalled as missing:
+        pytest.skip(f"the native part or a compiler is missing: {missing}")
+    try:
+        judge = bench.full if mode is None else bench.sanitizing(mode)
+        return judge.evaluate(Candidate(text or task.text), run.EVALUATION)
+    finally:
+        bench.close()
+
+
+def test_there_are_kernels_to_look_at() -> None:
+    assert len(SHIPPED) > 8
+
+
+@pytest.mark.parametrize("kernel", SHIPPED, ids=lambda path: path.name)
+def test_a_shipped_kernel_is_clean(kernel: Path, settings: Settings) -> None:
+    verdict = sanitize(kernel, settings)
+    assert verdict.status is Status.PASSED, verdict.feedback
+    assert (verdict.findings, verdict.remarks) == ((), ())
+    covered = verdict.sanitizing
+    assert covered is not None and covered.orders == 2 and "races" in covered.looked_for
+    assert not any("too large" in words for words in covered.not_checked)
+
+
+@pytest.mark.parametrize("mode", [20, None])
+def test_an_access_out_of_bounds_is_found_at_its_line_in_every_case(settings: Settings, mode: int | None) -> None:
+    text = HEAD + "    c[i] = a[i] + b[i];\n}\n"
+    verdict = sanitize(KERNELS / "vector_add.cu", settings, text, mode)
+    assert verdict.status is Status.TRAPPED
+    found = verdict.findings[0]
+    assert (found.kind, found.source.line, found.text.strip()) == ("out_of_bounds", 4, "c[i] = a[i] + b[i];")
+    assert len(found.cases) > 3 and found.occurrences >= len(found.cases)
+    assert (found.launched.line, found.block_dim) == (1, (256, 1, 1))
+
+
+def test_a_branch_on_what_nobody_wrote_is_found(settings: Settings) -> None:
+    text = HEAD + "    if (i < n && ((volatile float*)c)[i] > 40) c[i] = 0;\n    if (i < n) c[i] = a[i] + b[i];\n}\n"
+    verdict = sanitize(KERNELS / "vector_add.cu", settings, text)
+    assert [found.kind for found in verdict.findings][:1] == ["uninitialised_branch"]
+    assert verdict.findings[0].source.line == 4
+
+
+def test_findings_of_triton_have_the_lines_of_the_python_file(settings: Settings) -> None:
+    kernel = KERNELS / "softmax.triton.py"
+    good, bad = "/ total, at < cols)", "/ total, at < cols + 1)"
+    text = kernel.read_text().replace(good, bad)
+    verdict = sanitize(kernel, settings, text)
+    assert verdict.findings, verdict.feedback
+    found = verdict.findings[0]
+    lines = text.split("\n")
+    assert (found.kind, bad in lines[found.source.line - 1]) == ("out_of_bounds", True), verdict.feedback
+    assert lines[found.launched.line - 1].startswith("# kernelevo: launch softmax")
