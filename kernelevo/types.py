@@ -116,8 +116,8 @@ class SourceLine:
 
 @dataclass(frozen=True)
 class Party:
-    """The other access of a race (vgpu::Party). `access` is "load", "store", "atomic" or "asynchronous copy"; `text`
-    the source line's text.
+    """The other access of a race (vgpu::Party): `access` is "load", "store", "atomic" or "asynchronous copy". Or a thread
+    that does not come to a barrier: "waits" (there) or "has ended". `text` is the source line's text.
     """
 
     access: str
@@ -133,7 +133,8 @@ class Party:
 @dataclass(frozen=True)
 class Fault:
     """What was found at one instruction: the fields of vgpu::Fault (sandbox/vgpu/machine.h), with `text` the source
-    line's text. `occurrences` counts how often it was seen; `others` holds the other party of a race.
+    line's text. `occurrences` counts how often it was seen; `others` holds the other party of a race, or the other
+    places at which threads wait where a barrier cannot be reached.
     """
 
     kind: str

@@ -8,13 +8,16 @@ The head comment says in a sentence what is wrong. Lines of the form `//: word .
     //: scalar NAME DTYPE VALUE
     //: struct NAME DTYPE LENGTH CONTENT                         passed by value
     //: fault KIND [ARRAY]           of the buggy text; `uninitialised_output` names the array that shows it
+    //: also KIND                    another fault of the buggy text, which a launch that goes on finds as well
+    //: remark KIND                  what the buggy text is remarked for, and the fixed one is not
     //: order                        some other order of threads gives the buggy text another result
     //: missed REASON                why the virtual GPU does not find the bug yet
     //: false REASON                 why it finds fault with the fixed twin
 
 CONTENT is `range`, `zeros`, `ones`, `empty` (uninitialised) or numbers with commas, repeated to the length. The source
 line that a fault must name carries `// <- bug`; a race may name either of its two accesses, a divergent barrier any of
-the places where threads wait.
+the places where threads wait. That of another fault carries `// <- also KIND`, that of a remark `// <- remark` or
+`// <- bug`.
 """
 
 from __future__ import annotations
@@ -31,6 +34,8 @@ from kernelevo.virtual import Argument, Array, LaunchReport, Machine, Module
 
 HERE = Path(__file__).parent / "planted"
 MARK = "// <- bug"
+ALSO = "// <- also "
+REMARK = "// <- remark"
 TARGET = "sm_80"
 BUDGET = 200_000
 
@@ -81,24 +86,28 @@ class PlantedKernel:
     budget: int
     fault: str
     shown_by: str
+    also: tuple[str, ...]
+    remark: str
     order_shows: bool
     missed: str
     false: str
     arguments: tuple[PlantedArgument, ...] = field(repr=False)
     bug_lines: tuple[int, ...]
+    also_lines: tuple[tuple[str, int], ...]
+    remark_lines: tuple[int, ...]
 
     @property
     def name(self) -> str:
         return f"{self.path.parent.name}/{self.path.stem}"
 
-    def run(self, *, fixed: bool, order: int = 0) -> PlantedRun:
+    def run(self, *, fixed: bool, order: int = 0, max_faults: int = 1) -> PlantedRun:
         """Launches one of the twins on a fresh machine, with tracking of what was never written."""
         ptx = compiled_file(self.path, TARGET, ("FIXED",) if fixed else ())
         with Machine(Module(ptx), memory_bytes=1 << 26) as machine:
             arguments = [argument.on(machine) for argument in self.arguments]
             report = machine.launch(
                 self.kernel, grid=self.grid, block=self.block, args=arguments, budget=self.budget,
-                shared_bytes=self.shared, track_uninitialised=True, order=order,
+                shared_bytes=self.shared, track_uninitialised=True, order=order, max_faults=max_faults,
             )  # fmt: skip
             arrays = [value for value in arguments if isinstance(value, Array)]
             contents = {array.name: array.numpy().tobytes() for array in arrays}
@@ -114,6 +123,7 @@ def read_planted(path: Path) -> PlantedKernel:
     text = path.read_text(encoding="utf-8")
     lines = [line.removeprefix("//:").split() for line in text.splitlines() if line.startswith("//:")]
     said = {words[0]: words[1:] for words in lines}
+    numbered = [(number, line.rstrip()) for number, line in enumerate(text.splitlines(), 1)]
     launch = dict(word.split("=") for word in said["launch"])
     fault, *shown_by = said["fault"]
     return PlantedKernel(
@@ -125,11 +135,15 @@ def read_planted(path: Path) -> PlantedKernel:
         budget=int(launch.get("budget", BUDGET)),
         fault=fault,
         shown_by=shown_by[0] if shown_by else "",
+        also=tuple(words[1] for words in lines if words[0] == "also"),
+        remark=said.get("remark", [""])[0],
         order_shows="order" in said,
         missed=" ".join(said.get("missed", [])),
         false=" ".join(said.get("false", [])),
         arguments=tuple(_argument(words) for words in lines if words[0] in ("array", "scalar", "struct")),
-        bug_lines=tuple(number for number, line in enumerate(text.splitlines(), 1) if line.rstrip().endswith(MARK)),
+        bug_lines=tuple(number for number, line in numbered if line.endswith(MARK)),
+        also_lines=tuple((line.split(ALSO)[1], number) for number, line in numbered if ALSO in line),
+        remark_lines=tuple(number for number, line in numbered if line.endswith((MARK, REMARK))),
     )
 
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "../exec/pending.h"
+#include "../memory/unknown_words.h"
 #include "../observe/scoreboard.h"
 #include "order.h"
 #include "plan.h"
@@ -34,6 +35,8 @@ class LiveBlock {
   bool release_barrier(uint32_t id);
   std::vector<Warp *> waiting_at(uint32_t id);
   void finish_waiting(const std::vector<Warp *> &released);
+  void remark_mismatch(const std::vector<Warp *> &waiting, uint32_t expected);
+  void remark_arrivals(Run &);
   void report_deadlock(Run &);
 
   const Plan &plan_;
@@ -42,6 +45,7 @@ class LiveBlock {
   Barrier barriers_[16];
   std::unique_ptr<Pages> frames_, known_, local_, joins_, shared_, known_memory_;
   std::unique_ptr<Scoreboard> scoreboard_;
+  UnknownWords unknown_words_;
   AsyncState async_;
   TurnOrder turns_;
   uint64_t arrivals_ = 0;              // of warps at barriers, since the block's memory is there
