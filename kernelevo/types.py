@@ -120,8 +120,8 @@ class SourceLine:
 
 @dataclass(frozen=True)
 class Party:
-    """The other access of a race (vgpu::Party). `access` is "load", "store", "atomic" or "asynchronous copy"; `text`
-    the source line's text.
+    """The other access of a race (vgpu::Party): `access` is "load", "store", "atomic" or "asynchronous copy". Or a thread
+    that does not come to a barrier: "waits" (there) or "has ended". `text` is the source line's text.
     """
 
     access: str
@@ -137,7 +137,8 @@ class Party:
 @dataclass(frozen=True)
 class Fault:
     """What was found at one instruction: the fields of vgpu::Fault (sandbox/vgpu/machine.h), with `text` the source
-    line's text. `occurrences` counts how often it was seen; `others` holds the other party of a race.
+    line's text. `occurrences` counts how often it was seen; `others` holds the other party of a race, or the other
+    places at which threads wait where a barrier cannot be reached.
 
     A judge adds the `cases` it was seen in, the line of the candidate that `launched` the kernel, and the threads of a
     block along x, y and z (`block_dim`, zeros where unknown).

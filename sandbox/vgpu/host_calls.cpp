@@ -40,7 +40,11 @@ const char *readable(const Run &run, const Warp &w, uint32_t lane, uint64_t addr
   }
   if (address - kSharedWindow < kWindowBytes) {
     const uint64_t offset = address - kSharedWindow;
-    return offset + bytes <= run.shared_bytes ? run.shared + offset : nullptr;
+    const Extent *end = run.shared_extents + run.shared_extent_count;
+    const bool inside = std::any_of(run.shared_extents, end, [=](const Extent &each) {
+      return offset >= each.low && offset + bytes <= each.high;
+    });
+    return inside ? run.shared + offset : nullptr;
   }
   const HostState &state = *static_cast<const HostState *>(run.host);
   return state.arena.find(address, bytes) ? state.arena.host(address) : nullptr;
@@ -55,21 +59,40 @@ std::string text_at(const Run &run, const Warp &w, uint32_t lane, uint64_t addre
 // The values behind a format: each is aligned to its own size.
 class Values {
  public:
-  Values(const Run &run, const Warp &w, uint32_t lane, uint64_t address)
+  Values(Run &run, const Warp &w, uint32_t lane, uint64_t address)
       : run_(run), w_(w), lane_(lane), address_(address) {}
   uint64_t next(uint32_t bytes) {
     at_ = (at_ + bytes - 1) / bytes * bytes;
     uint64_t value = 0;
-    if (const char *from = readable(run_, w_, lane_, address_ + at_, bytes)) std::memcpy(&value, from, bytes);
+    if (const char *from = readable(run_, w_, lane_, address_ + at_, bytes)) {
+      std::memcpy(&value, from, bytes);
+      if (!unknown_ && w_.known) unknown_ = is_unknown(address_ + at_, bytes);
+    }
     at_ += bytes;
     return value;
   }
+  // Whether some value was never written, and where it came from.
+  bool unknown() const { return unknown_; }
+  uint64_t origin() const { return origin_; }
 
  private:
-  const Run &run_;
+  // Values are in the caller's local memory.
+  bool is_unknown(uint64_t address, uint32_t bytes) {
+    if (address - kLocalWindow >= kWindowBytes) return false;
+    const uint64_t at = (w_.first_thread + lane_) * run_.local_stride + address - kLocalWindow;
+    uint64_t bits = 0;
+    for (uint32_t i = 0; i < bytes; ++i) {
+      if (!(run_.known_local[(at + i) / 8] >> (at + i) % 8 & 1)) bits |= uint64_t(0xff) << 8 * i;
+    }
+    if (bits) run_.recall_call(run_, Space::local, at, bytes, bits, origin_);
+    return bits != 0;
+  }
+
+  Run &run_;
   const Warp &w_;
   uint32_t lane_;
-  uint64_t address_, at_ = 0;
+  uint64_t address_, at_ = 0, origin_ = 0;
+  bool unknown_ = false;
 };
 
 constexpr size_t kConverted = 512;     // characters of one conversion, at most
@@ -137,6 +160,13 @@ void print(Run &run, Warp &w, const Op *op, uint32_t lane) {
   Values values(run, w, lane, argument(run, w, op, 1, lane));
   if (printed.size() < kPrintedCap) printed += format(run, w, lane, text, values);
   if (printed.size() > kPrintedCap) printed.resize(kPrintedCap);
+  if (values.unknown()) {
+    Finding finding;
+    finding.stop = {true, FaultKind::uninitialised_value, op, w.id, lane, Space::generic, 0, 0,
+                    "an uninitialised value is printed", 0, 0, values.origin()};
+    finding.is_remark = true;
+    run.finding_call(run, finding);
+  }
   set_result(run, w, op, lane, 0);
 }
 

@@ -40,7 +40,7 @@ enum class FaultKind : uint8_t {
   budget,               // the instruction budget ran out
   race,                 // two threads access the same bytes, one of them writes, and nothing orders them
   missing_wait,         // bytes of an asynchronous copy are used, or given up, before anybody has waited for it
-  uninitialised_value,  // a value that nobody wrote is stored in global memory or computed with
+  uninitialised_value,  // a value that nobody wrote is stored in global memory or printed (a remark)
 };
 const char *name_of(FaultKind);   // "out_of_bounds", ...
 const char *name_of(Space);       // "global", ...
@@ -50,9 +50,9 @@ struct SourceLine {
   uint32_t line = 0;              // 1-based; 0 where unknown
 };
 
-// The other access of a race.
+// The other access of a race, or a thread that does not come to a barrier.
 struct Party {
-  std::string access;             // "load", "store", "atomic" or "asynchronous copy"
+  std::string access;             // "load", "store", "atomic" or "asynchronous copy"; "waits" or "has ended"
   std::string function;
   Dim3 block{0, 0, 0}, thread{0, 0, 0};
   SourceLine source;
@@ -75,7 +75,7 @@ struct Fault {
   uint32_t ptx_line = 0;          // 1-based line of the PTX text
   std::string instruction;        // its text
   uint64_t occurrences = 1;       // how often it was seen; the first time is described
-  std::vector<Party> others;      // the other party of a race; at most one
+  std::vector<Party> others;      // the other party of a race, or where else threads wait than at a divergent_barrier
 };
 
 // Instruction classes, in the order of the counter arrays. The names are part of the JSON that reports carry.

@@ -30,17 +30,28 @@ SourceLine source_of(const LoadedModule &module, const Origin &origin) {
   return {file == module.tree->files.end() ? std::string() : file->second, origin.line};
 }
 
+// The shared variable nearest to the address; without any, or there, the dynamic part.
+void locate_shared(const Run &run, Fault &fault) {
+  const auto &variables = run.program->shared;
+  uint64_t least = ~uint64_t(0);
+  for (size_t i = 0; i < run.shared_extent_count; ++i) {
+    const Extent &each = run.shared_extents[i];
+    const uint64_t distance = fault.address < each.low ? each.low - fault.address
+                              : fault.address >= each.high ? fault.address - each.high + 1 : 0;
+    if (distance >= least) continue;
+    least = distance;
+    fault.allocation = i < variables.size() ? variables[i].name : "dynamic shared memory";
+    fault.offset = int64_t(fault.address) - int64_t(each.low);
+  }
+  if (least != ~uint64_t(0)) return;
+  fault.allocation = "dynamic shared memory";
+  fault.offset = int64_t(fault.address);
+}
+
 // The name and start of the allocation, shared variable or local frame nearest to the address.
 void locate(const LaunchContext &context, const Run &run, Fault &fault) {
   if (fault.space == Space::shared) {
-    fault.allocation = "dynamic shared memory";
-    fault.offset = int64_t(fault.address) - int64_t(run.program->dynamic_shared_offset);
-    for (const SharedVariable &each : run.program->shared) {
-      const bool last = run.dynamic_shared_bytes == 0 && &each == &run.program->shared.back();
-      if (fault.address < each.offset || (fault.address >= each.offset + each.bytes && !last)) continue;
-      fault.allocation = each.name;
-      fault.offset = int64_t(fault.address) - int64_t(each.offset);
-    }
+    locate_shared(run, fault);
   } else if (fault.space == Space::local) {
     fault.allocation = "local memory";
     fault.offset = int64_t(fault.address);
@@ -51,7 +62,7 @@ void locate(const LaunchContext &context, const Run &run, Fault &fault) {
 }
 
 uint64_t bytes_of_allocation(const LaunchContext &context, const Run &run, const Fault &fault) {
-  if (fault.space == Space::local) return run.local_stride;
+  if (fault.space == Space::local) return run.local_in_use;
   for (const SharedVariable &each : run.program->shared) {
     if (fault.space == Space::shared && each.name == fault.allocation) return each.bytes;
   }
@@ -69,6 +80,45 @@ std::string access_words(const LaunchContext &context, const Run &run, const Fau
   return size + place;
 }
 
+// "lane 3", "lanes 0 to 15, 17"
+std::string lane_words(uint32_t lanes) {
+  std::string words;
+  for (uint32_t lane = 0; lane < 32; ++lane) {
+    if (!(lanes >> lane & 1)) continue;
+    uint32_t last = lane;
+    while (last < 31 && lanes >> (last + 1) & 1) ++last;
+    words += (words.empty() ? "" : ", ") + std::to_string(lane) + (last > lane ? " to " + std::to_string(last) : "");
+    lane = last;
+  }
+  return ((lanes & (lanes - 1)) == 0 ? "lane " : "lanes ") + words;
+}
+
+std::string absent_words(const Stop &stop) {
+  if (stop.absent) {
+    return "the instruction waits for lanes that do not execute it: " + lane_words(stop.absent) +
+           ((stop.absent & (stop.absent - 1)) == 0 ? " is absent" : " are absent");
+  }
+  const uint32_t lanes = stop.lanes ? stop.lanes : 1u << stop.lane;
+  return "the member mask leaves out a lane that executes the instruction: " + lane_words(lanes);
+}
+
+// Where an uninitialised value came from (exec/tracking.h: make_origin).
+std::string origin_words(const LaunchContext &context, const Run &run, const Stop &stop) {
+  if (!stop.origin) return "; no instruction has given it a value";
+  const Origin &origin = run.program->origins[size_t(stop.origin >> 42) - 1];
+  Fault loaded{};
+  constexpr Space spaces[] = {Space::generic, Space::global, Space::shared, Space::local};
+  loaded.space = spaces[stop.origin >> 40 & 3];
+  loaded.address = (stop.origin & ((uint64_t(1) << 40) - 1)) + (loaded.space == Space::global ? kGlobalBase : 0);
+  locate(context, run, loaded);
+  const SourceLine source = source_of(context.module, origin);
+  const std::string name = source.file.substr(source.file.rfind('/') + 1);
+  const std::string line = name.empty() ? "PTX line " + std::to_string(origin.ptx_line)
+                                        : name + ":" + std::to_string(source.line);
+  return "; it was loaded at " + line + " from byte " + std::to_string(loaded.offset) + " of '" + loaded.allocation +
+         "' (" + name_of(loaded.space) + " memory), where nobody had written";
+}
+
 std::string sentence(const LaunchContext &context, const Run &run, const Stop &stop, const Fault &fault) {
   const std::string note = stop.note;
   switch (fault.kind) {
@@ -76,12 +126,13 @@ std::string sentence(const LaunchContext &context, const Run &run, const Stop &s
     case FaultKind::misaligned:
       return "address is not a multiple of the access size: " + access_words(context, run, fault);
     case FaultKind::write_to_constant: return "store to read-only memory: " + access_words(context, run, fault);
-    case FaultKind::uninitialised_address: return "an uninitialised value is used as an address";
-    case FaultKind::uninitialised_branch: return "an uninitialised value decides a branch or a memory access";
+    case FaultKind::uninitialised_address:
+      return "an uninitialised value is used as an address" + origin_words(context, run, stop);
+    case FaultKind::uninitialised_branch:
+      return "an uninitialised value decides a branch or a memory access" + origin_words(context, run, stop);
     case FaultKind::divergent_barrier:
-      return "not every live thread of the block can reach this barrier" + (note.empty() ? std::string() : ": " + note);
-    case FaultKind::absent_lane:
-      return "the member mask names lanes that do not execute this instruction, or leaves out one that does";
+      return note;
+    case FaultKind::absent_lane: return absent_words(stop);
     case FaultKind::trap: return note.empty() ? "the program executed trap" : note;
     case FaultKind::stack_overflow: return "calls or diverged paths are nested deeper than the virtual GPU allows";
     case FaultKind::unsupported:
@@ -93,7 +144,9 @@ std::string sentence(const LaunchContext &context, const Run &run, const Stop &s
              access_words(context, run, fault);
     case FaultKind::missing_wait:
       return note + ": " + access_words(context, run, fault);
-    case FaultKind::uninitialised_value: return note.empty() ? "a value that nobody wrote is used" : note;
+    case FaultKind::uninitialised_value:
+      return (note.empty() ? "an uninitialised value is stored: " + access_words(context, run, fault) : note) +
+             origin_words(context, run, stop);
     case FaultKind::invalid_launch: break;
   }
   return note;
@@ -200,6 +253,21 @@ Dim3 thread_index(const Run &run, uint32_t thread) {
   return {thread % run.block.x, thread / run.block.x % run.block.y, thread / run.block.x / run.block.y};
 }
 
+Party describe_bystander(const LaunchContext &context, const Run &run, const Bystander &bystander) {
+  Party party;
+  party.access = bystander.op ? "waits" : "has ended";
+  party.function = run.program->info.name;
+  party.block = run.block_index;
+  party.thread = thread_index(run, bystander.thread);
+  if (!bystander.op) return party;
+  const Origin &origin = run.program->origins[static_cast<size_t>(bystander.op - run.ops)];
+  party.function = run.program->functions[origin.function].name;
+  party.source = source_of(context.module, origin);
+  party.ptx_line = origin.ptx_line;
+  party.instruction = one_line(origin.text);
+  return party;
+}
+
 }  // namespace
 
 Fault describe_fault(const LaunchContext &context, const Run &run, const Stop &stop) {
@@ -211,6 +279,8 @@ Fault describe_fault(const LaunchContext &context, const Run &run, const Stop &s
   fault.thread = thread_index(run, stop.warp * 32 + stop.lane);
   if (fault.bytes && fault.kind != FaultKind::uninitialised_address) locate(context, run, fault);
   fault.message = sentence(context, run, stop, fault);
+  for (uint32_t i = 0; fault.kind == FaultKind::divergent_barrier && i < run.bystander_count; ++i)
+    fault.others.push_back(describe_bystander(context, run, run.bystanders[i]));
   return fault;
 }
 

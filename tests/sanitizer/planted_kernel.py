@@ -9,13 +9,16 @@ The head comment says in a sentence what is wrong. Lines of the form `//: word .
     //: struct NAME DTYPE LENGTH CONTENT                         passed by value
     //: fault KIND [ARRAY]           of the buggy text; `uninitialised_output` names the array that shows it
     //: target sm_90                 the architecture, if it is not sm_80
+    //: also KIND                    another fault of the buggy text, which a launch that goes on finds as well
+    //: remark KIND                  what the buggy text is remarked for, and the fixed one is not
     //: order                        some other order of threads gives the buggy text another result
     //: missed REASON                why the virtual GPU does not find the bug yet
     //: false REASON                 why it finds fault with the fixed twin
 
 CONTENT is `range`, `zeros`, `ones`, `empty` (uninitialised) or numbers with commas, repeated to the length. The source
 line that a fault must name carries `// <- bug`; a race may name either of its two accesses, a divergent barrier any of
-the places where threads wait.
+the places where threads wait. That of another fault carries `// <- also KIND`, that of a remark `// <- remark` or
+`// <- bug`.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ from kernelevo.virtual import Argument, Array, LaunchReport, Machine, Module
 
 HERE = Path(__file__).parent / "planted"
 MARK = "// <- bug"
+ALSO = "// <- also "
+REMARK = "// <- remark"
 TARGET = "sm_80"
 BUDGET = 200_000
 
@@ -82,12 +87,16 @@ class PlantedKernel:
     budget: int
     fault: str
     shown_by: str
+    also: tuple[str, ...]
+    remark: str
     order_shows: bool
     target: str
     missed: str
     false: str
     arguments: tuple[PlantedArgument, ...] = field(repr=False)
     bug_lines: tuple[int, ...]
+    also_lines: tuple[tuple[str, int], ...]
+    remark_lines: tuple[int, ...]
 
     @property
     def name(self) -> str:
@@ -120,6 +129,7 @@ def read_planted(path: Path) -> PlantedKernel:
     text = path.read_text(encoding="utf-8")
     lines = [line.removeprefix("//:").split() for line in text.splitlines() if line.startswith("//:")]
     said = {words[0]: words[1:] for words in lines}
+    numbered = [(number, line.rstrip()) for number, line in enumerate(text.splitlines(), 1)]
     launch = dict(word.split("=") for word in said["launch"])
     fault, *shown_by = said["fault"]
     return PlantedKernel(
@@ -131,12 +141,16 @@ def read_planted(path: Path) -> PlantedKernel:
         budget=int(launch.get("budget", BUDGET)),
         fault=fault,
         shown_by=shown_by[0] if shown_by else "",
+        also=tuple(words[1] for words in lines if words[0] == "also"),
+        remark=said.get("remark", [""])[0],
         order_shows="order" in said,
         target=said.get("target", [TARGET])[0],
         missed=" ".join(said.get("missed", [])),
         false=" ".join(said.get("false", [])),
         arguments=tuple(_argument(words) for words in lines if words[0] in ("array", "scalar", "struct")),
-        bug_lines=tuple(number for number, line in enumerate(text.splitlines(), 1) if line.rstrip().endswith(MARK)),
+        bug_lines=tuple(number for number, line in numbered if line.endswith(MARK)),
+        also_lines=tuple((line.split(ALSO)[1], number) for number, line in numbered if ALSO in line),
+        remark_lines=tuple(number for number, line in numbered if line.endswith((MARK, REMARK))),
     )
 
 

@@ -5,6 +5,8 @@ What the virtual GPU is known to miss, or to accuse wrongly, is a strict xfail w
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sanitizer.planted_kernel import PlantedKernel, planted_kernels
@@ -15,6 +17,8 @@ SEVERAL_PLACES = ("race", "missing_wait", "divergent_barrier")
 PLANTED = planted_kernels()
 RACES = [planted for planted in PLANTED if planted.fault in ("race", "missing_wait")]
 OUTPUTS = [planted for planted in PLANTED if planted.fault == "uninitialised_output"]
+SEVERAL = [planted for planted in PLANTED if planted.also]
+REMARKED = [planted for planted in PLANTED if planted.remark]
 FAULTS = [planted for planted in PLANTED if planted not in RACES and planted not in OUTPUTS]
 KINDS = {
     "out_of_bounds", "misaligned", "uninitialised_address", "uninitialised_branch", "write_to_constant",
@@ -44,6 +48,34 @@ def assert_names_the_bug(planted: PlantedKernel, *, races: bool = False, order: 
 @each(FAULTS, gap="missed")
 def test_the_bug_is_found_at_its_line(planted: PlantedKernel) -> None:
     assert_names_the_bug(planted)
+
+
+@each(SEVERAL)
+def test_a_launch_that_goes_on_finds_them_all(planted: PlantedKernel) -> None:
+    faults = planted.run(fixed=False, max_faults=100).report.faults
+    assert all(fault.source.file.endswith(planted.path.name) for fault in faults)
+    found = sorted((fault.kind, fault.source.line) for fault in faults)
+    assert found == sorted([(planted.fault, planted.bug_lines[0]), *planted.also_lines])
+
+
+@each([planted for planted in FAULTS if not planted.missed])
+def test_the_first_fault_does_not_depend_on_going_on(planted: PlantedKernel) -> None:
+    """Only how often it was seen does: a launch that stops sees it once."""
+    alone, going_on = (planted.run(fixed=False, max_faults=most).report.faults for most in (1, 100))
+    assert len(alone) == 1
+    assert replace(going_on[0], occurrences=1) == replace(alone[0], occurrences=1)
+
+
+@each(REMARKED)
+def test_the_remark_names_its_line(planted: PlantedKernel) -> None:
+    remarks = planted.run(fixed=False, max_faults=100).report.remarks
+    assert {remark.kind for remark in remarks} == {planted.remark}, remarks
+    assert remarks[0].source.line in planted.remark_lines
+
+
+@each(REMARKED)
+def test_the_fixed_twin_has_no_remark(planted: PlantedKernel) -> None:
+    assert not planted.run(fixed=True, max_faults=100).report.remarks
 
 
 @each(OUTPUTS, gap="missed")
@@ -117,6 +149,7 @@ def test_each_file_says_what_is_wrong_and_where(planted: PlantedKernel) -> None:
     lines = planted.path.read_text(encoding="utf-8").splitlines()
     assert lines[0].startswith("// ") and lines[0].endswith(".")
     assert planted.bug_lines
+    assert [kind for kind, _ in planted.also_lines] == list(planted.also)
     assert len(planted.bug_lines) == 1 or planted.fault in SEVERAL_PLACES
 
 

@@ -42,6 +42,8 @@ MODES: dict[str, dict[str, int]] = {
     "counters": {},
     "nothing": {"counters": False},
     "tracking": {"track_uninitialised": True},
+    "going on": {"max_faults": 100},
+    "going on, tracking": {"max_faults": 100, "track_uninitialised": True},
     "profile": {"caches": True, "scoreboard": True, "lines": True},
 }
 OFFERED: dict[str, dict[str, int]] = {"threads": {"threads": 2}, "plain": {"plain": True}, "order": {"order": 7}}

@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 
 from kernelevo.virtual import LaunchReport, Machine, Module
 
-SETTINGS: dict[str, dict[str, bool]] = {
+SETTINGS: dict[str, dict[str, int]] = {
     "nothing": {"counters": False},
     "counters": {"lines": True},
     "profile": {"lines": True, "caches": True, "scoreboard": True},
     "uninitialised": {"lines": True, "track_uninitialised": True},
+    "going on": {"lines": True, "max_faults": 100},
+    "going on, uninitialised": {"lines": True, "max_faults": 100, "track_uninitialised": True},
 }
 BYTES = 8192
 STEPS = [0, 1, 2, 4, 8, 12, 16, 20, 32, 36, 64, 128, -4, -16, -32, 1 << 30, -(1 << 31)]

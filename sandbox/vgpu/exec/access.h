@@ -1,6 +1,7 @@
 // The way of one memory request: addresses of the lanes, alignment, bounds, shape; then the bytes themselves.
 #pragma once
 
+#include "going_on.h"
 #include "tracking.h"
 
 namespace vgpu {
@@ -56,67 +57,98 @@ inline Pattern pattern_of(const Shape &shape, u32 mask) {
   return shape.gaps == 0 && mask == kAllLanes ? Pattern::strided : Pattern::scattered;
 }
 
-inline const Extent *extent_at(const Run &run, u64 address, u32 bytes) {
-  u32 low = 0, high = run.extent_count;
+// The one of `count` extents, sorted by address, that holds the access; null: none.
+inline const Extent *find_extent(const Extent *extents, u32 count, u64 address, u32 bytes) {
+  u32 low = 0, high = count;
   while (low < high) {
     const u32 middle = (low + high) / 2;
-    if (run.extents[middle].low <= address) low = middle + 1;
+    if (extents[middle].low <= address) low = middle + 1;
     else high = middle;
   }
   if (low == 0) return nullptr;
-  const Extent &found = run.extents[low - 1];
+  const Extent &found = extents[low - 1];
   return address + bytes <= found.high && address + bytes >= address ? &found : nullptr;
 }
+inline const Extent *extent_at(const Run &run, u64 address, u32 bytes) {
+  return find_extent(run.extents, run.extent_count, address, bytes);
+}
+inline const Extent *shared_extent_at(const Run &run, u64 address, u32 bytes) {
+  return find_extent(run.shared_extents, run.shared_extent_count, address, bytes);
+}
 
-inline bool fault(Warp &w, const Op *op, FaultKind kind, Space space, u32 lane, u64 address, u32 bytes) {
-  w.run->stop = {true, kind, op, w.id, lane, space, address, bytes, ""};
+// `lanes`: all that it is true of, where there are several.
+inline bool fault(Warp &w, const Op *op, FaultKind kind, Space space, u32 lane, u64 address, u32 bytes, u32 lanes = 0) {
+  Stop &stop = w.run->stop;
+  stop = Stop();
+  stop.stopped = true;
+  stop.kind = kind;
+  stop.op = op;
+  stop.warp = w.id, stop.lane = lane;
+  stop.space = space;
+  stop.address = address;
+  stop.bytes = bytes;
+  stop.lanes = lanes;
   return false;
 }
 
+template <Space S>
+inline u32 lanes_outside(const Warp &w, const Lanes64 &address, u32 bytes) {
+  return w.mask & lanes_where([&](u32 i) {
+    return !(S == Space::shared ? shared_extent_at(*w.run, address.at[i], bytes)
+                                : extent_at(*w.run, address.at[i], bytes));
+  });
+}
+
 // The allocation that the operation met last does not hold every lane: look for the one that does, then at each lane.
+// The shared part of a generic access does not note what it met: the number would be taken for a global address.
+template <Space S>
 inline bool check_extents(Warp &w, const Op *op, const Lanes64 &address, u32 bytes, bool writes) {
   for (u32 rest = w.mask; rest; rest &= rest - 1) {
     const u32 lane = first_lane(rest);
-    const Extent *found = extent_at(*w.run, address.at[lane], bytes);
-    if (!found) return fault(w, op, FaultKind::out_of_bounds, Space::global, lane, address.at[lane], bytes);
-    if (writes && !found->writable) {
-      return fault(w, op, FaultKind::write_to_constant, Space::constant, lane, address.at[lane], bytes);
+    const u64 at = address.at[lane];
+    const Extent *found = S == Space::shared ? shared_extent_at(*w.run, at, bytes) : extent_at(*w.run, at, bytes);
+    if (!found) {
+      return fault(w, op, FaultKind::out_of_bounds, S, lane, at, bytes, lanes_outside<S>(w, address, bytes));
     }
-    OpCounts &memory = counts_of(w, op);
-    memory.low = found->low;
-    memory.size = found->high - found->low;
-    if (!(shape_of(address, bytes, memory.low, memory.size).outside >> 63)) return true;
+    if (writes && !found->writable) return fault(w, op, FaultKind::write_to_constant, Space::constant, lane, at, bytes);
+    const u64 low = found->low, size = found->high - found->low;
+    if (S != Space::shared || !w.splits) {
+      OpCounts &memory = counts_of(w, op);
+      memory.low = low;
+      memory.size = size;
+    }
+    if (!(shape_of(address, bytes, low, size).outside >> 63)) return true;
   }
   return true;
 }
 
-inline bool check_window(Warp &w, const Op *op, Space space, const Lanes64 &address, u32 bytes, u64 size) {
-  for (u32 rest = w.mask; rest; rest &= rest - 1) {
-    const u64 at = address.at[first_lane(rest)];
-    if (at + bytes > size || at + bytes < at)
-      return fault(w, op, FaultKind::out_of_bounds, space, first_lane(rest), at, bytes);
-  }
-  return true;
+inline bool check_local(Warp &w, const Op *op, const Lanes64 &address, u32 bytes, u64 size) {
+  const u32 outside = w.mask & lanes_where([&](u32 i) {
+    return address.at[i] + bytes > size || address.at[i] + bytes < address.at[i];
+  });
+  if (!outside) return true;
+  w.run->local_in_use = size;
+  const u32 lane = first_lane(outside);
+  return fault(w, op, FaultKind::out_of_bounds, Space::local, lane, address.at[lane], bytes, outside);
 }
 
 inline bool misaligned(Warp &w, const Op *op, Space space, const Lanes64 &address, u32 bytes) {
-  u32 lane = 0;
-  while (!in_mask(w.mask, lane) || !(address.at[lane] & (bytes - 1))) ++lane;
-  return fault(w, op, FaultKind::misaligned, space, lane, address.at[lane], bytes);
+  const u32 lanes = w.mask & lanes_where([&](u32 i) { return (address.at[i] & (bytes - 1)) != 0; });
+  return fault(w, op, FaultKind::misaligned, space, first_lane(lanes), address.at[first_lane(lanes)], bytes, lanes);
 }
 
 // Fills inactive lanes, checks alignment and bounds, finds the pattern. False: a fault was recorded.
 template <Space S>
 inline bool prepare_request(Warp &w, const Op *op, Lanes64 &address, u32 bytes, bool writes, Request &request) {
   if (w.mask != kAllLanes) fill_inactive(address, w.mask);
-  const bool windowed = S == Space::shared || S == Space::local;
+  constexpr bool local = S == Space::local;
   const OpCounts &memory = counts_of(w, op);
-  const u64 size = !windowed ? memory.size : S == Space::shared ? w.run->shared_bytes : w.run->local_stride;
-  const Shape shape = shape_of(address, bytes, windowed ? 0 : memory.low, size);
-  request = {address.at, w.mask, bytes, pattern_of(shape, w.mask), !windowed && !(shape.outside >> 63)};
+  const u64 size = local ? w.local_end : memory.size;
+  const Shape shape = shape_of(address, bytes, local ? 0 : memory.low, size);
+  request = {address.at, w.mask, bytes, pattern_of(shape, w.mask), S != Space::shared && !local && !(shape.outside >> 63)};
   if (shape.low_bits & (bytes - 1)) return misaligned(w, op, S, address, bytes);
   if (!(shape.outside >> 63)) return true;
-  return windowed ? check_window(w, op, S, address, bytes, size) : check_extents(w, op, address, bytes, writes);
+  return local ? check_local(w, op, address, bytes, size) : check_extents<S>(w, op, address, bytes, writes);
 }
 
 // Host address of space address 0, after which `address` holds host offsets (local memory is per thread).
@@ -142,6 +174,7 @@ inline const Op *split_by_space(Warp &w, const Op *op, const Lanes64 &address, P
   const u32 shared = all & lanes_where([&](u32 i) { return address.at[i] - kSharedWindow < kWindowBytes; });
   const u32 local = all & lanes_where([&](u32 i) { return address.at[i] - kLocalWindow < kWindowBytes; });
   const Op *next = op + 1;
+  w.splits = true;
   const struct { u32 mask; u64 base; Space space;
   } parts[] = {{all & ~shared & ~local, 0, Space::global},
                {shared, kSharedWindow, Space::shared},
@@ -152,8 +185,11 @@ inline const Op *split_by_space(Warp &w, const Op *op, const Lanes64 &address, P
     for (u32 i = 0; i < kWarpSize; ++i) moved.at[i] = address.at[i] - each.base;
     w.mask = each.mask;
     next = part(each.space, moved);
+    while (!next && survive(w)) next = w.mask ? part(each.space, moved) : op + 1;
   }
   w.mask = all;
+  w.splits = false;
+  if (w.lost && next) settle_lost(w, op);
   return next;
 }
 

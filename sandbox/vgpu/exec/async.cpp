@@ -81,7 +81,10 @@ const Op *cp_async(Warp &w, const Op *op) {
   PendingCopy &copy = new_copy<W>(w);
   Request request;
   if (!find_source_bytes(w, op, copy)) return nullptr;
-  if (!prepare_request<Space::shared>(w, op, target, op->bytes, true, request)) return nullptr;
+  w.splits = true;                 // what the operation met last is in global memory
+  const bool good = prepare_request<Space::shared>(w, op, target, op->bytes, true, request);
+  w.splits = false;
+  if (!good) return nullptr;
   W::copied(w, op, request);
   if (!request_sources<W>(w, op, source, copy)) return nullptr;
   // From here the copy is good.

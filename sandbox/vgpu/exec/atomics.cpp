@@ -13,7 +13,7 @@ const Op *update_at(Warp &w, const Op *op, Lanes64 &address) {
   Request request;
   if (!prepare_request<S>(w, op, address, sizeof(Bits), true, request)) return nullptr;
   state_access<W, S>(w, op, Access::atomic, request);
-  W::updated(w, op, S, request, returns, op->kind == kExch);
+  W::updated(w, op, S, request, op->b, returns ? op->d : kNone, op->kind == kExch);
   char *base = host_base<S>(w, address);
   Bits result[kWarpSize];
   for (u32 rest = w.mask; rest; rest &= rest - 1) {

@@ -23,8 +23,10 @@ bool known_operands(Warp &w, const Op *op, bool signals) {
     u32 unknown = ~(known_lanes(w, op->a) & known_lanes(w, op->b) & known_lanes(w, op->v[0]));
     if (signals) unknown |= ~known_lanes(w, op->c);
     unknown &= w.mask;
-    if (unknown) stop_at(w, op, FaultKind::uninitialised_address, first_lane(unknown));
-    return !unknown;
+    if (!unknown) return true;
+    stop_at(w, op, FaultKind::uninitialised_address, first_lane(unknown));
+    w.run->stop.lanes = unknown;
+    return false;
   }
   return true;
 }
@@ -32,8 +34,7 @@ bool known_operands(Warp &w, const Op *op, bool signals) {
 bool check_range(Warp &w, const Op *op, Space space, u32 lane, u64 at, u32 bytes, bool writes) {
   if (at & (kUnit - 1)) return fault(w, op, FaultKind::misaligned, space, lane, at, kUnit);
   if (space == Space::shared) {
-    const bool inside = at <= w.run->shared_bytes && bytes <= w.run->shared_bytes - at;
-    return inside || fault(w, op, FaultKind::out_of_bounds, space, lane, at, bytes);
+    return bytes == 0 || shared_extent_at(*w.run, at, bytes) || fault(w, op, FaultKind::out_of_bounds, space, lane, at, bytes);
   }
   const Extent *found = bytes ? extent_at(*w.run, at, bytes) : nullptr;
   if (bytes && !found) return fault(w, op, FaultKind::out_of_bounds, space, lane, at, bytes);
@@ -91,7 +92,7 @@ Bulk bulk_of(const Warp &w, const Op *op, BulkKind kind, u32 lane) {
 
 bool check_barrier(Warp &w, const Op *op, u32 lane, u64 at) {
   if (at & 7) return fault(w, op, FaultKind::misaligned, Space::shared, lane, at, 8);
-  if (at + 8 > w.run->shared_bytes) return fault(w, op, FaultKind::out_of_bounds, Space::shared, lane, at, 8);
+  if (!shared_extent_at(*w.run, at, 8)) return fault(w, op, FaultKind::out_of_bounds, Space::shared, lane, at, 8);
   u64 word;
   if (read_mbarrier(*w.run, u32(at), word)) return true;
   stop_at(w, op, FaultKind::trap, lane, kNotInitialised);
@@ -102,16 +103,22 @@ template <class W, BulkKind kind>
 const Op *copy_and_signal(Warp &w, const Op *op) {
   if (!known_operands<W>(w, op, true)) return nullptr;
   const u64 cycle = issue_cycle<W>(w, op);
-  for (u32 rest = w.mask; rest; rest &= rest - 1) {
+  const u32 all = w.mask;
+  for (u32 rest = all; rest; rest &= rest - 1) {
     const u32 lane = first_lane(rest);
     const Bulk bulk = bulk_of(w, op, kind, lane);
     const u64 barrier = address_in(w, op->c, op->kind & kThirdNarrow, lane, s32(op->v[2]));
-    if (!check_bulk(w, op, lane, bulk) || !check_barrier(w, op, lane, barrier)) return nullptr;
+    if (!check_bulk(w, op, lane, bulk) || !check_barrier(w, op, lane, barrier)) {
+      if (survive(w)) continue;
+      return nullptr;
+    }
     const u32 latency = count_bulk<W>(w, op, bulk);
     const Signal signal{u32(barrier), w.id, 1u << lane, 0, cycle + latency, true, bulk};
     if constexpr (W::kind == Watch::races) W::bulk(w, op, lane, bulk);
     if (const char *problem = add_signal<W>(w, signal)) return stop_at(w, op, FaultKind::trap, lane, problem);
   }
+  w.mask = all;
+  w.lost = 0;
   if constexpr (W::kind != Watch::nothing) counts_of(w, op).requests += 1;
   return op + 1;
 }
@@ -143,10 +150,15 @@ const Op *copy_in_group(Warp &w, const Op *op) {
   AsyncState &state = *w.async;
   state.used = true;
   const u64 cycle = issue_cycle<W>(w, op);
-  for (u32 rest = w.mask; rest; rest &= rest - 1) {
+  const u32 all = w.mask;
+  for (u32 rest = all; rest; rest &= rest - 1) {
     const u32 lane = first_lane(rest);
     const Bulk bulk = bulk_of(w, op, kind, lane);
-    if (!check_bulk(w, op, lane, bulk)) return nullptr;
+    if (!check_bulk(w, op, lane, bulk)) {
+      if (survive(w)) continue;
+      return nullptr;
+    }
+    W::sent(w, op, lane, bulk.source, bulk.bytes, bulk.target);
     if (state.stores.size() == AsyncState::kMostSignals) {
       const BulkStore *oldest = &state.stores.front();
       land_stores<W>(w, [=](const BulkStore &each) { return &each == oldest; });
@@ -155,6 +167,8 @@ const Op *copy_in_group(Warp &w, const Op *op) {
     if constexpr (W::kind == Watch::races) W::bulk(w, op, lane, bulk);
     state.stores.push_back({w.id, lane, state.warps[w.id].bulk_committed[lane], cycle + latency, bulk});
   }
+  w.mask = all;
+  w.lost = 0;
   if constexpr (W::kind != Watch::nothing) counts_of(w, op).requests += 1;
   return op + 1;
 }

@@ -4,6 +4,7 @@
 #include "frame.h"
 #include "race_view.h"
 #include "table.h"
+#include "tracking.h"
 
 namespace vgpu {
 
@@ -99,10 +100,19 @@ const Op *ret_if(Warp &w, const Op *op) {
 }
 const Op *exit_if(Warp &w, const Op *op) { return leave_lanes(w, op, guard_lanes(w, op), true); }
 
+// Of a frame in local memory that begins anew nothing is known.
+void forget_local(const Warp &w, u32 lane, u32 bytes) {
+  const u64 start = u64(w.first_thread + lane) * w.run->local_stride + w.local_base;
+  for (u32 i = 0; i + 4 <= bytes; i += 4) {
+    set_unknown(w, Space::local, w.run->known_local, start + i, 4, {~u64(0), 0});
+  }
+}
+
 void poison_local(const Warp &w, u32 bytes) {
   for (u32 rest = w.mask; rest; rest &= rest - 1) {
     char *local = w.run->local + u64(w.first_thread + first_lane(rest)) * w.run->local_stride + w.local_base;
     for (u32 i = 0; i + 4 <= bytes; i += 4) std::memcpy(local + i, &w.run->poison, 4);
+    if (w.known) forget_local(w, first_lane(rest), bytes);
   }
 }
 
@@ -122,12 +132,14 @@ const Op *enter_function(Warp &w, const Op *op, const FunctionCode &callee) {
   for (const Copy &copy : site.arguments) copy_words(w, w.frame + copy.from, frame + copy.to, copy.words, w.mask);
   w.frame = frame;
   w.local_base = local_base;
+  w.local_end = local_base + callee.local_bytes;
   w.depth += 1;
   w.activation = w.join;
   join->frame = u32(frame - w.frames);
   join->frame_bytes = callee.frame_bytes;
   join->local_base = local_base;
   join->depth = w.depth;
+  join->callee = u32(&callee - w.run->program->functions.data());
   poison_local(w, callee.local_bytes);
   return w.run->ops + callee.entry;
 }
@@ -174,11 +186,14 @@ bool arrives(Warp &w, const Op *op, const Op *&next) {
   const u32 missing = w.live & ~w.mask;
   next = nullptr;
   if (missing) next = wait_for(w, op, missing);
-  else if (id > 15) stop_at(w, op, FaultKind::trap, first_lane(w.mask), "a barrier number is at most 15");
-  if (missing || id > 15) return false;
+  if (missing) return false;
   w.barrier = id;
   w.barrier_threads = op->b == kNone ? 0 : lanes_at<u32>(w, op->b)[first_lane(w.mask)];
-  return true;
+  const char *problem = id > 15                           ? "a barrier number is at most 15"
+                        : w.barrier_threads % kWarpSize ? "a barrier counts whole warps: threads must be a multiple of 32"
+                                                        : nullptr;
+  if (problem) stop_at(w, op, FaultKind::trap, first_lane(w.mask), problem);
+  return !problem;
 }
 
 const Op *bar_sync(Warp &w, const Op *op) {
@@ -192,8 +207,11 @@ const Op *bar_sync(Warp &w, const Op *op) {
 const Op *bar_arrive(Warp &w, const Op *op) {
   const Op *next;
   if (!arrives(w, op, next)) return next;
-  w.run->barriers[w.barrier].arrived_threads += kWarpSize;
-  w.run->barriers[w.barrier].expected = w.barrier_threads;
+  Barrier &barrier = w.run->barriers[w.barrier];
+  barrier.arrived_threads += kWarpSize;
+  barrier.expected = w.barrier_threads;
+  barrier.arrival = op;
+  barrier.arrival_warp = w.id;
   if (w.run->race) w.run->race->call.arrive(*w.run, w, w.barrier);
   return op + 1;
 }
@@ -207,7 +225,7 @@ const Op *bar_warp_sync(Warp &w, const Op *op) {
   const u32 *members = lanes_at<u32>(w, op->a);
   u32 absent = 0;
   for (u32 rest = w.mask; rest; rest &= rest - 1) absent |= members[first_lane(rest)];
-  absent &= w.live & ~w.mask;
+  absent &= w.forgives ? 0 : w.live & ~w.mask;
   if (absent) return wait_for(w, op, absent);
   if (w.run->race) w.run->race->call.warp_sync(*w.run, w, members);
   return op + 1;

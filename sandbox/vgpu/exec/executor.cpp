@@ -2,8 +2,10 @@
 #include "../observe/scoreboard.h"
 #include "builds.h"
 #include "control.h"
+#include "going_on.h"
 #include "table.h"
 #include "tracking.h"
+#include "unknown_bits.h"
 
 namespace vgpu {
 
@@ -79,41 +81,30 @@ u32 unknown_decision(const Warp &w, const Op *op) {
   return branches || guards || op->form == form_brx_idx ? w.mask & ~known_lanes(w, op->a) : 0;
 }
 
-// Of `and` and `or` of predicates: lanes in which both are known, or one that decides.
-u32 known_logic(const Warp &w, const Op *op) {
-  const u32 decides = op->form == form_and_pred ? kAllLanes : 0;        // what, flipped, is the deciding value
-  const u32 a = known_lanes(w, op->a), b = known_lanes(w, op->b);
-  return (a & b) | (a & (predicate_at(w, op->a) ^ decides)) | (b & (predicate_at(w, op->b) ^ decides));
-}
-
-// Known lanes of the result: those in which every source is known; of a select, those in which the chosen one is.
-u32 known_result(const Warp &w, const Op *op, const Uses &uses) {
-  if (op->form == form_and_pred || op->form == form_or_pred) return known_logic(w, op);
-  if (op->form == form_selp_b32 || op->form == form_selp_b64) {
-    const u32 chosen = predicate_at(w, op->c) ^ (op->flags & kNegate ? kAllLanes : 0);
-    return known_lanes(w, op->c) & ((chosen & known_lanes(w, op->a)) | (~chosen & known_lanes(w, op->b)));
-  }
+// Whether every source is known in every active lane.
+inline bool knows_sources(const Warp &w, const Uses &uses) {
   const u32 *source = w.run->program->operands.data() + uses.first;
   u32 known = kAllLanes;
   for (u32 i = 0; i < uses.sources; ++i) known &= known_lanes(w, source[i]);
-  return known;
-}
-
-inline void learn(const Warp &w, u32 destination, u32 known) {
-  u32 &cell = known_lanes(w, destination);
-  cell = (cell & ~w.mask) | (known & w.mask);
+  return !(w.mask & ~known);
 }
 
 // Spreads what is known through an operation that is not simple. False: it would decide by an unknown value.
 bool spread_general(Warp &w, const Op *op, const Uses &uses) {
   if (const u32 unknown = unknown_decision(w, op)) {
     stop_at(w, op, FaultKind::uninitialised_branch, first_lane(unknown));
+    w.run->stop.lanes = unknown;
+    w.run->stop.origin = op->form == form_brx_idx ? unknown_of<u32>(w, op->a, first_lane(unknown)).origin
+                                                  : origin_of_predicate(w, op->a);
     return false;
   }
   if (uses.destinations == 0) return true;
-  const u32 known = known_result(w, op, uses);
+  if (!knows_sources(w, uses)) {
+    spread_unknown(w, op, uses);
+    return true;
+  }
   const u32 *destination = w.run->program->operands.data() + uses.first + uses.sources;
-  for (u32 i = 0; i < uses.destinations; ++i) learn(w, destination[i], known);
+  for (u32 i = 0; i < uses.destinations; ++i) known_lanes(w, destination[i]) |= w.mask;
   return true;
 }
 
@@ -123,7 +114,9 @@ void execute_tracked(Warp &w, const Op *op) {
     const Uses &uses = all[op - w.run->ops];
     if (uses.spread == Spread::simple) {
       const u32 *source = uses.source;
-      learn(w, uses.destination, known_lanes(w, source[0]) & known_lanes(w, source[1]) & known_lanes(w, source[2]));
+      const u32 known = known_lanes(w, source[0]) & known_lanes(w, source[1]) & known_lanes(w, source[2]);
+      if (__builtin_expect(w.mask & ~known, 0)) spread_unknown(w, op, uses);
+      else known_lanes(w, uses.destination) |= w.mask;
     } else if (uses.spread == Spread::general && !spread_general(w, op, uses)) {
       return;
     }
@@ -138,10 +131,12 @@ void execute_raced(Warp &w, const Op *op) {
 }
 
 void execute(Warp &w, const Op *op, Watch watch) {
-  if (watch == Watch::timing) return execute_timed(w, op);
-  if (watch == Watch::tracking) return execute_tracked(w, op);
-  if (watch == Watch::races) return execute_raced(w, op);
-  execute_plain(w, op);
+  for (; op; op = w.run->stop.stopped ? go_on(w) : nullptr) {
+    if (watch == Watch::timing) execute_timed(w, op);
+    else if (watch == Watch::tracking) execute_tracked(w, op);
+    else if (watch == Watch::races) execute_raced(w, op);
+    else execute_plain(w, op);
+  }
 }
 
 const Executor kExecutor = {bind, execute, part};

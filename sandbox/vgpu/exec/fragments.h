@@ -137,7 +137,7 @@ inline bool whole_warp(Warp &w, const Op *op) {
   w.elsewhere = nullptr;
   if (w.mask == kAllLanes) return true;
   const bool exited = w.live != kAllLanes;
-  w.elsewhere = exited ? stop_at(w, op, FaultKind::absent_lane, first_lane(w.mask)) : wait_for(w, op, ~w.mask);
+  w.elsewhere = exited ? stop_at_absent(w, op, ~w.mask) : wait_for(w, op, ~w.mask);
   return false;
 }
 

@@ -31,12 +31,12 @@ u64 uniform_value(const Run &run, const Warp &w, const Preload &preload) {
     case Special::nsmid: return run.sms;
     case Special::gridid: return run.grid_id;
     case Special::dynamic_smem_size: return run.dynamic_shared_bytes;
-    case Special::total_smem_size: return run.shared_bytes;
+    case Special::total_smem_size: return run.device_shared_bytes;
     case Special::one: return 1;
     case Special::workspace_low: return run.grid_workspace & 0xffffffff;
     case Special::workspace_high: return run.grid_workspace >> 32;
     case Special::local_base: return w.local_base + preload.value;
-    case Special::dynamic_shared: return run.program->dynamic_shared_offset + preload.value;
+    case Special::dynamic_shared: return run.program->dynamic_shared_start + preload.value;
     default: return 0;
   }
 }
@@ -90,6 +90,14 @@ bool differs_by_block(Special what) {
   return what == Special::ctaid_x || what == Special::ctaid_y || what == Special::ctaid_z || what == Special::smid;
 }
 
+// Nothing of the frame is known.
+void forget_frame(const Warp &w, const FunctionCode &code, const char *frame) {
+  const u64 at = u64(frame - w.frames);
+  std::memset(w.known + at / 4, 0, code.frame_bytes);
+  std::memset(w.unknown + at, 0xff, code.frame_bytes);
+  std::memset(w.origins + at / 4, 0, 2 * code.frame_bytes);
+}
+
 void poison_slots(const Run &run, const FunctionCode &code, char *frame) {
   for (const Stretch &each : code.poisoned) {
     for (u32 i = 0; i < each.bytes; i += 4) std::memcpy(frame + each.offset + i, &run.poison, 4);
@@ -99,7 +107,7 @@ void poison_slots(const Run &run, const FunctionCode &code, char *frame) {
 }  // namespace
 
 void prepare_frame(const Run &run, const Warp &w, const FunctionCode &code, char *frame) {
-  if (w.known) std::memset(w.known + (frame - w.frames) / 4, 0, code.frame_bytes);
+  if (w.known) forget_frame(w, code, frame);
   for (const Preload &each : code.preloads) {
     fill(run, w, each, frame);
     if (w.known) w.known[(frame - w.frames + each.offset) / 4] = kAllLanes;
@@ -108,7 +116,7 @@ void prepare_frame(const Run &run, const Warp &w, const FunctionCode &code, char
 }
 
 void prepare_block(const Run &run, const Warp &w, const FunctionCode &code) {
-  if (w.known) std::memset(w.known, 0, code.frame_bytes);
+  if (w.known) forget_frame(w, code, w.frames);
   for (const Preload &each : code.preloads) {
     if (w.known) w.known[each.offset / 4] = kAllLanes;
     if (differs_by_block(each.what)) fill(run, w, each, w.frames);

@@ -69,9 +69,11 @@ inline void know_bulk(Warp &w, const Bulk &bulk) {
     const bool to_global = bulk.kind == BulkKind::shared_to_global || bulk.kind == BulkKind::reduce;
     const uint8_t *from = from_global ? w.run->known_global : w.run->known_shared;
     uint8_t *to = to_global ? w.run->known_global : w.run->known_shared;
+    const Space from_space = from_global ? Space::global : Space::shared;
+    const Space to_space = to_global ? Space::global : Space::shared;
     for (u32 i = 0; i < bulk.bytes; ++i) {
-      const bool kept = bulk.kind != BulkKind::reduce || all_known(to, bulk.target + i, 1);
-      set_known(to, bulk.target + i, 1, kept && all_known(from, bulk.source + i, 1));
+      if (bulk.kind == BulkKind::reduce && !all_known(to, bulk.target + i, 1)) continue;
+      move_knowledge(w, to_space, to, bulk.target + i, from_space, from, bulk.source + i);
     }
   }
 }

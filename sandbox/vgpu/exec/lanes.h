@@ -94,7 +94,19 @@ inline const Op *map4(Warp &w, const Op *op, F f) {
 
 // Records why the launch stops; the null pointer it returns ends the interpreter loop.
 inline const Op *stop_at(Warp &w, const Op *op, FaultKind kind, u32 lane, const char *note = "") {
-  w.run->stop = {true, kind, op, w.id, lane, Space::generic, 0, 0, note};
+  Stop &stop = w.run->stop;
+  stop = Stop();
+  stop.stopped = true;
+  stop.kind = kind;
+  stop.op = op;
+  stop.warp = w.id, stop.lane = lane;
+  stop.note = note;
+  return nullptr;
+}
+// The same for lanes that the operation names and that do not come.
+inline const Op *stop_at_absent(Warp &w, const Op *op, u32 absent) {
+  stop_at(w, op, FaultKind::absent_lane, first_lane(w.mask));
+  w.run->stop.absent = absent;
   return nullptr;
 }
 

@@ -15,9 +15,9 @@ using Cells = u16[8][8];
 // op->kind: transposed. op->round: the address is a generic one and must lie in shared memory.
 enum : u8 { kTransposed = 1 };
 
-// Addresses of the rows, checked; false: a fault was recorded.
+// Addresses of the rows, checked, and the lanes whose row is out of reach; false: a fault was recorded.
 template <class W>
-bool find_rows(Warp &w, const Op *op, Access access, Lanes64 &address) {
+bool find_rows(Warp &w, const Op *op, Access access, Lanes64 &address, u32 &lost) {
   if (!whole_warp(w, op)) return false;
   // Lanes that name no row have no say.
   w.mask = op->n == 4 ? kAllLanes : (1u << (8 * op->n)) - 1;
@@ -27,12 +27,24 @@ bool find_rows(Warp &w, const Op *op, Access access, Lanes64 &address) {
     if (op->round) {
       for (u32 i = 0; i < kWarpSize; ++i) address.at[i] -= kSharedWindow;
     }
-    Request request;
-    good = prepare_request<Space::shared>(w, op, address, kRowBytes, access == Access::store, request);
-    if (good) W::shared(w, op, access, request);
+    Request request{};
+    do good = !w.mask || prepare_request<Space::shared>(w, op, address, kRowBytes, access == Access::store, request);
+    while (!good && survive(w));
+    if (good && w.mask) W::shared(w, op, access, request);
   }
+  lost = w.lost;
+  w.lost = 0;
   w.mask = kAllLanes;
   return good;
+}
+
+// Row r of matrix j. One out of reach reads as the poison pattern.
+void read_row(const Warp &w, const Lanes64 &address, u32 lost, u32 lane, u16 *row) {
+  if (!in_mask(lost, lane)) {
+    std::memcpy(row, w.run->shared + address.at[lane], kRowBytes);
+    return;
+  }
+  for (u32 i = 0; i < kRowBytes / 4; ++i) std::memcpy(row + 2 * i, &w.run->poison, 4);
 }
 
 void transpose(const Cells &from, Cells &to) {
@@ -41,38 +53,45 @@ void transpose(const Cells &from, Cells &to) {
   }
 }
 
-// Whether the two elements that `lane` loads from matrix j are initialised.
-bool known_elements(const Warp &w, const Op *op, const Lanes64 &address, u32 j, u32 lane) {
-  const u32 outer = lane / 4, inner = lane % 4 * 2;
-  const u64 *row = address.at + 8 * j;
-  if (op->kind != kTransposed) return all_known(w.run->known_shared, row[outer] + inner * 2, 4);
-  return all_known(w.run->known_shared, row[inner] + outer * 2, 2) &&
-         all_known(w.run->known_shared, row[inner + 1] + outer * 2, 2);
+// What is unknown of the two elements that `lane` loads from matrix j.
+Unknown unknown_elements(const Warp &w, const Op *op, const Lanes64 &address, u32 lost, u32 j, u32 lane) {
+  Unknown both;
+  for (u32 e = 0; e < 2; ++e) {
+    const u32 inner = lane % 4 * 2 + e, outer = lane / 4, row = op->kind == kTransposed ? inner : outer;
+    if (in_mask(lost, 8 * j + row)) continue;
+    const u64 at = address.at[8 * j + row] + 2 * (op->kind == kTransposed ? outer : inner);
+    both.add(unknown_at(w, op, Space::shared, w.run->known_shared, at, at, 2), 16 * e);
+  }
+  return both;
 }
 
 template <class W>
 const Op *ldmatrix(Warp &w, const Op *op) {
   Lanes64 address;
-  if (!find_rows<W>(w, op, Access::load, address)) return w.elsewhere;
+  u32 lost;
+  if (!find_rows<W>(w, op, Access::load, address, lost)) return w.elsewhere;
   for (u32 j = 0; j < op->n; ++j) {
     Cells rows, columns;
-    for (u32 r = 0; r < 8; ++r) std::memcpy(rows[r], w.run->shared + address.at[8 * j + r], kRowBytes);
+    for (u32 r = 0; r < 8; ++r) read_row(w, address, lost, 8 * j + r, rows[r]);
     if (op->kind == kTransposed) transpose(rows, columns);
     std::memcpy(w.frame + op->v[j], op->kind == kTransposed ? columns : rows, sizeof rows);
     if (W::kind == Watch::tracking) {
-      known_lanes(w, op->v[j]) = lanes_where([&](u32 lane) { return known_elements(w, op, address, j, lane); });
+      for (u32 lane = 0; lane < kWarpSize; ++lane)
+        learn_lane<u32>(w, op->v[j], lane, unknown_elements(w, op, address, lost, j, lane));
     }
   }
   return op + 1;
 }
 
-void set_known_elements(const Warp &w, const Op *op, const Lanes64 &address, u32 j) {
+void set_unknown_elements(const Warp &w, const Op *op, const Lanes64 &address, u32 lost, u32 j) {
   for (u32 lane = 0; lane < kWarpSize; ++lane) {
-    const bool known = in_mask(known_lanes(w, op->v[j]), lane);
+    const Unknown both = unknown_of<u32>(w, op->v[j], lane);
     const u32 outer = lane / 4, inner = lane % 4 * 2;
     for (u32 e = 0; e < 2; ++e) {
       const u32 row = op->kind == kTransposed ? inner + e : outer, column = op->kind == kTransposed ? outer : inner + e;
-      set_known(w.run->known_shared, address.at[8 * j + row] + column * 2, 2, known);
+      const Unknown one{both.bits >> 16 * e & 0xffff, both.origin};
+      if (in_mask(lost, 8 * j + row)) continue;
+      set_unknown(w, Space::shared, w.run->known_shared, address.at[8 * j + row] + column * 2, 2, one);
     }
   }
 }
@@ -80,14 +99,17 @@ void set_known_elements(const Warp &w, const Op *op, const Lanes64 &address, u32
 template <class W>
 const Op *stmatrix(Warp &w, const Op *op) {
   Lanes64 address;
-  if (!find_rows<W>(w, op, Access::store, address)) return w.elsewhere;
+  u32 lost;
+  if (!find_rows<W>(w, op, Access::store, address, lost)) return w.elsewhere;
   for (u32 j = 0; j < op->n; ++j) {
     Cells rows, columns;
     std::memcpy(rows, w.frame + op->v[j], sizeof rows);
     if (op->kind == kTransposed) transpose(rows, columns);
     const Cells &stored = op->kind == kTransposed ? columns : rows;
-    for (u32 r = 0; r < 8; ++r) std::memcpy(w.run->shared + address.at[8 * j + r], stored[r], kRowBytes);
-    if (W::kind == Watch::tracking) set_known_elements(w, op, address, j);
+    for (u32 r = 0; r < 8; ++r) {
+      if (!in_mask(lost, 8 * j + r)) std::memcpy(w.run->shared + address.at[8 * j + r], stored[r], kRowBytes);
+    }
+    if (W::kind == Watch::tracking) set_unknown_elements(w, op, address, lost, j);
   }
   return op + 1;
 }
@@ -103,11 +125,15 @@ const Op *movmatrix(Warp &w, const Op *op) {
 
 const Op *tracked_movmatrix(Warp &w, const Op *op) {
   if (!whole_warp(w, op)) return w.elsewhere;
-  const u32 known = known_lanes(w, op->a);
-  known_lanes(w, op->d) = lanes_where([&](u32 lane) {
-    const u32 row = lane % 4 * 2, half = lane / 8;                // lane / 4 is a column, two to a lane
-    return in_mask(known, row * 4 + half) && in_mask(known, (row + 1) * 4 + half);
-  });
+  Unknown moved[kWarpSize];
+  for (u32 lane = 0; lane < kWarpSize; ++lane) {
+    const u32 row = lane % 4 * 2, half = lane / 8, element = lane / 4 % 2;      // lane / 4 is a column, two to a lane
+    for (u32 e = 0; e < 2; ++e) {
+      const Unknown from = unknown_of<u32>(w, op->a, (row + e) * 4 + half);
+      moved[lane].add({from.bits >> 16 * element & 0xffff, from.origin}, 16 * e);
+    }
+  }
+  for (u32 lane = 0; lane < kWarpSize; ++lane) learn_lane<u32>(w, op->d, lane, moved[lane]);
   return movmatrix(w, op);
 }
 

@@ -22,14 +22,6 @@ bool looks_across(uint16_t form) { return form >= form_shfl_b32 && form <= form_
 
 u32 members_slot(const Op &op) { return op.form == form_shfl_b32 ? op.v[1] : op.b; }
 
-// Lanes that those of the current path name, that live, and that are not in it.
-u32 missing_lanes(const Warp &w, const Op &op) {
-  const u32 *members = lanes_at<u32>(w, members_slot(op));
-  u32 named = 0;
-  for (u32 rest = w.mask; rest; rest &= rest - 1) named |= members[first_lane(rest)];
-  return named & w.live & ~w.mask;
-}
-
 // In one order for every operation of a form.
 Operands sources_of(const Op &op) {
   Operands found;
@@ -51,7 +43,7 @@ Operands results_of(const Op &op) {
 }
 
 // What a slot holds, with what is known of it.
-struct Content { u32 words[2 * kWarpSize], known; };
+struct Content { u32 words[2 * kWarpSize], unknown[2 * kWarpSize], known; u64 origins[kWarpSize]; };
 
 u32 words_of(Width width) { return width == Width::predicate ? 1 : width == Width::word ? kWarpSize : 2 * kWarpSize; }
 
@@ -60,6 +52,11 @@ Content read(const Warp &w, const Operand &operand) {
   std::memcpy(content.words, w.frame + operand.slot, words_of(operand.width) * sizeof(u32));
   if (operand.negated) content.words[0] = ~content.words[0];
   content.known = w.known ? known_lanes(w, operand.slot) : 0;
+  if (w.known && operand.width != Width::predicate) {
+    const u64 at = u64(w.frame - w.frames) + operand.slot;
+    std::memcpy(content.unknown, w.unknown + at, words_of(operand.width) * sizeof(u32));
+    std::memcpy(content.origins, w.origins + at / 4, sizeof content.origins);
+  }
   return content;
 }
 
@@ -72,6 +69,11 @@ void write(const Warp &w, const Operand &operand, const Content &content, u32 la
   if (!w.known) return;
   u32 &known = known_lanes(w, operand.slot);
   known = (known & ~lanes) | (content.known & lanes);
+  const u64 at = u64(w.frame - w.frames) + operand.slot;
+  u32 *unknown = reinterpret_cast<u32 *>(w.unknown + at);
+  for (u32 i = 0; i < each * kWarpSize; ++i) unknown[i] = in_mask(lanes, i / each) ? content.unknown[i] : unknown[i];
+  for (u32 rest = each ? lanes : 0; rest; rest &= rest - 1)
+    w.origins[at / 4 + first_lane(rest)] = content.origins[first_lane(rest)];
 }
 
 // The slots of an operation as they were before others lent theirs.
@@ -98,6 +100,13 @@ class Borrowed {
 };
 
 }  // namespace
+
+u32 missing_lanes(const Warp &w, const Op &op) {
+  u32 named = looks_across(op.form) || op.form == form_bar_warp_sync ? 0 : kAllLanes;
+  const u32 *members = lanes_at<u32>(w, op.form == form_bar_warp_sync ? op.a : members_slot(op));
+  for (u32 rest = named ? 0 : w.mask; rest; rest &= rest - 1) named |= members[first_lane(rest)];
+  return named & w.live & ~w.mask;
+}
 
 bool may_meet(const Op &a, const Op &b) {
   if (&a == &b || (a.form == form_bar_warp_sync && b.form == form_bar_warp_sync)) return true;

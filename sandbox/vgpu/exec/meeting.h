@@ -8,6 +8,9 @@
 
 namespace vgpu {
 
+// Lanes that those of the current path name, that live, and that are not in it.
+u32 missing_lanes(const Warp &, const Op &);
+
 // Whether lanes at `a` and lanes at `b` may execute together although these are two places.
 bool may_meet(const Op &a, const Op &b);
 

@@ -85,7 +85,8 @@ const Op *store(Warp &w, const Op *op) {
   Lanes64 address;
   gather_addresses(w, op, address);
   if (S == Space::constant) {
-    fault(w, op, FaultKind::write_to_constant, S, first_lane(w.mask), address.at[first_lane(w.mask)], u32(sizeof(T)));
+    const u32 lane = first_lane(w.mask);
+    fault(w, op, FaultKind::write_to_constant, S, lane, address.at[lane], u32(sizeof(T)), w.mask);
     return nullptr;
   }
   if (S != Space::generic) return store_at<W, S, T>(w, op, address);

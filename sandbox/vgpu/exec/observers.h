@@ -26,9 +26,10 @@ struct WatchNothing {
   static bool known_address(Warp &, const Op *, Space, u32, s64) { return true; }
   static void loaded(Warp &, const Op *, Space, const Request &) {}
   static void stored(Warp &, const Op *, Space, const Request &) {}
-  static void updated(Warp &, const Op *, Space, const Request &, bool, bool) {}
+  static void updated(Warp &, const Op *, Space, const Request &, u32, u32, bool) {}
   static void copied(Warp &, const Op *, const Request &) {}                      // to shared memory, asynchronously
   static void copied_lane(Warp &, u64, u64, u32, u32) {}
+  static void sent(Warp &, const Op *, u32, u64, u32, u64) {}                     // from shared memory, asynchronously
 };
 
 inline OpCounts &counts_of(Warp &w, const Op *op) { return w.run->counts[op - w.run->ops]; }

@@ -12,6 +12,12 @@ void copy_words(const Warp &w, const char *from, char *to, u32 words, u32 mask) 
     u32 &target = w.known[(to - w.frames) / 4 + i * kWarpSize];
     const u32 source = w.known[(from - w.frames) / 4 + i * kWarpSize];
     target = (target & ~mask) | (source & mask);
+    for (u32 rest = mask & ~source; rest; rest &= rest - 1) {
+      const u64 lane = first_lane(rest), there = u64(to - w.frames) / 4 + i * kWarpSize + lane;
+      const u64 here = u64(from - w.frames) / 4 + i * kWarpSize + lane;
+      std::memcpy(w.unknown + there * 4, w.unknown + here * 4, 4);
+      w.origins[there] = w.origins[here];
+    }
   }
 }
 
@@ -28,6 +34,7 @@ void leave_function(Warp &w, const Join &join, u32 lanes) {
   const FunctionCode &caller = w.run->program->functions[site.caller];
   const char *callee_frame = w.frame;
   w.frame -= caller.frame_bytes;
+  w.local_end = w.local_base;
   w.local_base -= caller.local_bytes;
   w.depth -= 1;
   w.activation = join.parent == kNone ? kNone : w.joins[join.parent].activation;
@@ -63,7 +70,7 @@ Join *open_join(Warp &w, u32 pc, u32 call) {
   else if (w.joins_used < kJoins) index = w.joins_used++;
   else return nullptr;
   const u32 activation = call == kNone ? w.activation : index;
-  w.joins[index] = {pc, w.mask, 0, w.join, call, activation, 0, 0, 0, 0};
+  w.joins[index] = {pc, w.mask, 0, w.join, call, activation, 0, 0, 0, 0, 0};
   head_for(w, index);
   return &w.joins[index];
 }

@@ -95,9 +95,10 @@ const Op *tracked_quads(Warp &w, const Op *op) {
   constexpr u32 results = d_halves ? 4 : 8, sources = 4 + (c_halves ? 4 : 8);
   const u32 *registers = w.run->program->extra.data() + op->target;
   u32 unknown = 0;
-  for (u32 i = results; i < results + sources; ++i) unknown |= ~known_lanes(w, registers[i]);
+  u64 origin = 0;
+  for (u32 i = results; i < results + sources; ++i) unknown |= unknown_lanes(w, registers[i], 4, origin);
   const u32 known = lanes_where([&](u32 lane) { return !(unknown & 0x000f000fu << 4 * quad_of(lane)); });
-  for (u32 i = 0; i < results; ++i) known_lanes(w, registers[i]) = known;
+  for (u32 i = 0; i < results; ++i) learn(w, registers[i], 4, known, origin);
   return quads<d_halves, c_halves>(w, op);
 }
 

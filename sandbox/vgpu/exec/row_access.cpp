@@ -15,7 +15,6 @@ template <class W, Space S>
 inline bool find_good_rows(Warp &w, const Op *op, u32 bytes, Rows &rows) {
   if (w.mask != kAllLanes || !find_operand_rows(w, op, rows)) return false;
   if (W::kind == Watch::tracking && known_lanes(w, op->a) != kAllLanes) return false;
-  if (S == Space::shared) return all_inside(rows, bytes, 0, w.run->shared_bytes);
   const OpCounts &memory = counts_of(w, op);
   return all_inside(rows, bytes, memory.low, memory.size);
 }

@@ -43,7 +43,7 @@ struct Join {
   uint32_t call;                   // call site, or kNone
   uint32_t activation;             // innermost join of a call around it (itself, if it is one), or kNone: the entry
   uint32_t frame, frame_bytes;     // of a call: the callee's frame, from Warp::frames
-  uint32_t local_base, depth;
+  uint32_t local_base, depth, callee;      // and the callee's number
 };
 // Lanes that wait for their turn (or for other lanes; then `live` tells who had not exited when they began to wait).
 struct Path { uint32_t pc, mask, join, live; };
@@ -77,8 +77,12 @@ struct Warp {
   uint32_t outer = 0;              // `mask` outside the current guard
   uint32_t carry = 0;              // CC.CF of each lane
   Run *run = nullptr;
+  uint32_t lost = 0;               // lanes in which the operation that is under way does not happen (going_on.h)
+  bool forgives = false;           // it does not wait for lanes that will never come
+  bool splits = false;             // it executes one state space's part of a generic access
   uint32_t id = 0, first_thread = 0;
-  uint32_t local_base = 0;         // local frame of the current function
+  uint32_t local_base = 0;         // local frame of the current function, and where it ends
+  uint32_t local_end = 0;
   WarpState state = WarpState::ready;
   uint32_t barrier = 0, barrier_threads = 0;
   const Op *resume = nullptr;      // where a warp that is not running goes on
@@ -88,7 +92,11 @@ struct Warp {
   char *frames = nullptr;          // start and end of all frames
   char *frames_end = nullptr;
   AsyncState *async = nullptr;     // what the block has begun asynchronously (pending.h)
-  uint32_t *known = nullptr;       // lanes initialised: one mask for each predicate, then for each slot (tracking)
+  // With tracking (tracking.h): lanes whose value is known, one mask for each predicate, then for each slot; and, of the
+  // others, unknown bits (laid out as the frames) and origins (one for each word of the frames).
+  uint32_t *known = nullptr;
+  char *unknown = nullptr;
+  uint64_t *origins = nullptr;
   // Divergence.
   Join *joins = nullptr;
   uint32_t join = kNone;           // that the current path heads for
@@ -110,7 +118,15 @@ struct Warp {
 };
 
 // Threads that have arrived without waiting, and how many it waits for in all (0: every warp of the block).
-struct Barrier { uint32_t arrived_threads = 0, expected = 0; };
+struct Barrier {
+  uint32_t arrived_threads = 0, expected = 0;
+  const Op *arrival = nullptr;     // the last of them that did not wait, and its warp
+  uint32_t arrival_warp = 0;
+};
+
+// A thread that does not come to a barrier, or comes to it elsewhere: where it waits, or null if it has ended.
+struct Bystander { const Op *op; uint32_t thread; };
+constexpr uint32_t kBystanders = 8;
 
 struct Stop {
   bool stopped = false;
@@ -121,6 +137,9 @@ struct Stop {
   uint64_t address = 0;
   uint32_t bytes = 0;
   const char *note = "";
+  uint32_t lanes = 0;              // all lanes that it is true of; 0: only `lane`
+  uint32_t absent = 0;             // of absent_lane: those that are named and missing
+  uint64_t origin = 0;             // of an uninitialised value: where it was loaded (tracking.h)
 };
 
 // What was found and does not stop the launch (schedule/findings.h). `stop` says what and where; `other` is the other
@@ -136,12 +155,17 @@ struct Finding {
   Stop stop;
   OtherParty other;
   bool is_remark = false;
+  uint32_t count = 1;              // threads that it is true of
 };
 
 // Notes a finding; the launch goes on, unless it was the last that is to be reported: then it sets Run::stop.
 using FindingCall = void (*)(Run &, const Finding &);
 // Moves the warp to the frames of another activation; those it leaves are kept while lanes wait in them.
 using ActivationCall = void (*)(Run &, Warp &, uint32_t activation);
+// What is kept of `bytes` aligned bytes that were written with unknown bits: narrows `bits`, which are unknown as far as
+// whole bytes tell, and sets `origin`; and the other way round.
+using RecallCall = void (*)(Run &, Space, uint64_t address, uint32_t bytes, uint64_t &bits, uint64_t &origin);
+using RememberCall = void (*)(Run &, Space, uint64_t address, uint32_t bytes, uint64_t bits, uint64_t origin);
 // A host function that device code calls. Returns false when the launch must stop (Run::stop is set).
 using HostCall = bool (*)(Run &, Warp &, const Op *);
 // Asks the cache model where a global request is served; returns the cycles until its result is there.
@@ -162,10 +186,13 @@ struct Run {
   uint8_t *known_global = nullptr;  // one bit for each byte, biased like `bias`; null without tracking
   // The running block.
   char *shared = nullptr;
-  uint64_t shared_bytes = 0;
+  const Extent *shared_extents = nullptr;   // variables and the dynamic part, by address, with guard bands between them
+  uint32_t shared_extent_count = 0;
+  uint64_t device_shared_bytes = 0;         // without the bands
   uint8_t *known_shared = nullptr;
   char *local = nullptr;           // `local_stride` bytes for each thread
   uint64_t local_stride = 0;
+  uint64_t local_in_use = 0;       // by the thread of the last fault in local memory
   uint8_t *known_local = nullptr;
   const uint8_t *params = nullptr;
   Dim3 grid, block, block_index;
@@ -181,9 +208,15 @@ struct Run {
   const uint32_t *latencies = nullptr;   // of each form, in cycles
   uint32_t latency = 0;            // of the operation that has just run
   Stop stop;
+  bool goes_on = false;            // after faults that leave it something to do (Options::max_faults)
+  Bystander bystanders[kBystanders];        // of a divergent_barrier; one for each place
+  uint32_t bystander_count = 0;
   uint32_t stop_lanes = 0;         // that executed the operation at which the launch stopped
   ActivationCall activation_call = nullptr;
   FindingCall finding_call = nullptr;
+  RecallCall recall_call = nullptr;
+  RememberCall remember_call = nullptr;
+  void *unknown_words = nullptr, *unknown_block_words = nullptr;     // of global memory, of the running block
   HostCall host_call = nullptr;
   TallyCall tally_call = nullptr;
   CacheCall cache_call = nullptr;

@@ -10,16 +10,13 @@ namespace {
 
 const u32 *registers_of(const Warp &w, const Op *op) { return w.run->program->extra.data() + op->target; }
 
-// The request and operation of one element, for observers that follow single values.
+// The request of one element, for observers that follow single values.
 template <class W, Space S>
 void state_element(Warp &w, const Op *op, const Request &all, u32 part, u32 bytes, u32 from, u32 to, bool returns) {
-  Op element = *op;
-  element.b = from;
-  element.d = to;
   u64 address[kWarpSize];
   for (u32 i = 0; i < kWarpSize; ++i) address[i] = all.address[i] + part * bytes;
   const Request request{address, all.mask, bytes, all.pattern};
-  W::updated(w, &element, S, request, returns, op->kind == kExch);
+  W::updated(w, op, S, request, from, returns ? to : kNone, op->kind == kExch);
 }
 
 template <class W, Space S, class T, bool returns>

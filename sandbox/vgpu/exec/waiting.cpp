@@ -72,14 +72,27 @@ const Op *give_up_meeting(Warp &w, u32 pc) {
   return park(w, pc);
 }
 
+// The places at which the warp's other lanes wait.
+void note_bystanders(const Warp &w) {
+  Run &run = *w.run;
+  run.bystander_count = 0;
+  for (u32 i = 1; i < w.parked_count && run.bystander_count < kBystanders; ++i) {
+    const Op *op = run.ops + w.parked[i].pc;
+    if (w.parked[i].pc == w.parked[i - 1].pc) continue;
+    run.bystanders[run.bystander_count++] = {op, w.first_thread + first_lane(w.parked[i].mask)};
+  }
+}
+
 const Op *stop_waiting(Warp &w) {
   const Path path = w.parked[0];
+  note_bystanders(w);
+  take_out(w.parked, w.parked_count, 0);
   const Op *op = run_path(w, path);
-  const u32 missing = w.live & ~w.mask;
   if (is_barrier(*op)) {
-    return stop_at(w, op, FaultKind::divergent_barrier, first_lane(missing), "it waits at another place");
+    return stop_at(w, op, FaultKind::divergent_barrier, first_lane(w.mask),
+                   "not every live thread of the block can reach this barrier: others of its warp wait elsewhere");
   }
-  return stop_at(w, op, FaultKind::absent_lane, first_lane(w.mask));
+  return stop_at_absent(w, op, missing_lanes(w, *op));
 }
 
 // Since a path was parked some lanes have exited: perhaps nobody is missing any more.
@@ -127,7 +140,7 @@ const Op *arrive_together(Warp &w) {
 
 const Op *wait_for(Warp &w, const Op *op, u32 absent) {
   const u32 pc = index_of(w, op);
-  if (op->flags & kGuarded) return stop_at(w, op, FaultKind::absent_lane, first_lane(w.mask));
+  if (op->flags & kGuarded) return stop_at_absent(w, op, absent);
   if (w.partner_count) return give_up_meeting(w, pc);
   if (absent & ~parked_lanes(w, pc)) return park(w, pc);
   gather_partners(w, pc, absent);

@@ -24,6 +24,7 @@ struct Members {
 // True where every named lane that has not exited is here. Otherwise `next` is what the handler returns: the path waits
 // for the others, or a mask leaves out its own lane.
 bool all_present(Warp &w, const Op *op, u32 members_slot, const Op *&next) {
+  if (w.forgives) return true;
   const u32 *members = lanes_at<u32>(w, members_slot);
   u32 named = 0;
   for (u32 rest = w.mask; rest; rest &= rest - 1) named |= members[first_lane(rest)];
@@ -34,6 +35,7 @@ bool all_present(Warp &w, const Op *op, u32 members_slot, const Op *&next) {
     return true;
   }
   next = wrong ? stop_at(w, op, FaultKind::absent_lane, first_lane(wrong)) : wait_for(w, op, absent);
+  if (wrong) w.run->stop.lanes = wrong;
   return false;
 }
 Members members_of(const Warp &w, u32 slot) { return {lanes_at<u32>(w, slot), w.mask}; }
@@ -55,9 +57,10 @@ u32 find_sources(const Warp &w, const Op *op, u32 *source, Find find) {
   return in_range;
 }
 
-inline void learn(const Warp &w, u32 slot, u32 known) {
+inline void learn_predicate(const Warp &w, u32 slot, u32 known, u64 origin) {
   u32 &cell = known_lanes(w, slot);
   cell = (cell & ~w.mask) | (known & w.mask);
+  if (w.mask & ~known) origin_of_predicate(w, slot) = origin;
 }
 
 // With tracking: a result is known where the group is, and what every lane of the group gave (elect takes nothing).
@@ -66,17 +69,35 @@ void learn_gathered(const Warp &w, const Op *op) {
   const Members members = members_of(w, op->b);
   const u32 asked = known_lanes(w, op->b), given = op->form == form_elect_sync ? kAllLanes : known_lanes(w, op->a);
   const u32 known = lanes_where([&](u32 i) { return in_mask(asked, i) && (members.of(i) & ~given) == 0; });
-  learn(w, op->d, known);
-  if (op->flags & kHasD2) learn(w, op->v[0], known);
+  const bool takes_words = op->form != form_vote_pred && op->form != form_vote_ballot && op->form != form_elect_sync;
+  const u32 spoilt = w.mask & ~known, some = takes_words ? w.mask & ~given : 0;
+  const bool wide = op->form == form_match_any_b64 || op->form == form_match_all_b64;
+  const bool votes = op->form == form_vote_pred || op->form == form_vote_ballot;
+  const u64 origin = votes              ? origin_of_predicate(w, op->a)
+                     : !spoilt || !some ? 0
+                     : wide             ? unknown_of<u64>(w, op->a, first_lane(some)).origin
+                                        : unknown_of<u32>(w, op->a, first_lane(some)).origin;
+  if (op->form == form_vote_pred) learn_predicate(w, op->d, known, origin);
+  else learn(w, op->d, 4, known, origin);
+  if (op->flags & kHasD2) learn_predicate(w, op->v[0], known, origin);
 }
 
 // With tracking: a lane knows what the lane that it reads knew, if it knows whom to ask.
 void learn_shuffled(const Warp &w, const Op *op, const u32 *source) {
   const u32 asked = known_lanes(w, op->b) & known_lanes(w, op->c) & known_lanes(w, op->v[1]);
-  const u32 given = known_lanes(w, op->a) & w.mask;
-  const u32 known = asked & lanes_where([&](u32 i) { return in_mask(given, source[i]); });
-  learn(w, op->d, known);
-  if (op->flags & kHasD2) learn(w, op->v[0], asked);
+  if (op->flags & kHasD2) learn_predicate(w, op->v[0], asked, 0);
+  if (!(w.mask & ~(asked & known_lanes(w, op->a))) && w.mask == kAllLanes) {
+    known_lanes(w, op->d) = kAllLanes;
+    return;
+  }
+  Unknown moved[kWarpSize];
+  for (u32 rest = w.mask; rest; rest &= rest - 1) {
+    const u32 lane = first_lane(rest), from = source[lane];
+    const Unknown absent{w.forgives ? 0 : ~u64(0), 0};
+    moved[lane] = in_mask(w.mask, from) ? unknown_of<u32>(w, op->a, from) : absent;
+    if (!in_mask(asked, lane)) moved[lane].bits = ~u64(0);
+  }
+  for (u32 rest = w.mask; rest; rest &= rest - 1) learn_lane<u32>(w, op->d, first_lane(rest), moved[first_lane(rest)]);
 }
 
 const Op *shfl_b32(Warp &w, const Op *op) {

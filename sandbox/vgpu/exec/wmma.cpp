@@ -73,17 +73,34 @@ bool read_start(Warp &w, const Op *op, const Geometry &g, Start &start) {
 struct Staged {
   alignas(16) char bytes[kWarpSize][16];
   u32 known[2] = {kAllLanes, kAllLanes};
+  u64 origin = 0;                  // of some unknown one
 };
 
 // The `bytes` at `at` of a state space become, or are, what bytes from `skip` on of the lane's cell are.
-template <Access access>
-void track(const Geometry &g, uint8_t *map, u64 at, u32 bytes, u32 skip, u32 lane, Staged &staged) {
-  const u32 piece = bytes < g.piece_bytes() ? bytes : g.piece_bytes();
+template <Space S, Access access>
+void track(const Warp &w, const Op *op, const Geometry &g, u64 address, u32 skip, u32 lane, Staged &staged) {
+  const u32 bytes = g.access_bytes(), piece = bytes < g.piece_bytes() ? bytes : g.piece_bytes();
+  u64 at = address;
+  uint8_t *map = WatchTracking::map_of(w, S, lane, at);
   for (u32 i = 0; i < bytes; i += piece) {
     u32 &known = staged.known[(skip + i) / g.piece_bytes()];
-    if (access == Access::store) set_known(map, at + i, piece, in_mask(known, lane));
-    else if (!all_known(map, at + i, piece)) known &= ~(1u << lane);
+    if (access == Access::store) {
+      set_unknown(w, S, map, at + i, piece, {in_mask(known, lane) ? 0 : ~u64(0), staged.origin});
+      continue;
+    }
+    const Unknown value = unknown_at(w, op, S, map, at + i, address + i, piece);
+    if (!value.bits) continue;
+    known &= ~(1u << lane);
+    staged.origin = value.origin;
   }
+}
+
+// The lanes whose register is stored and not known altogether.
+void note_register(const Warp &w, u32 slot, const Geometry &g, u32 i, Staged &staged) {
+  staged.known[i] = known_lanes(w, slot);
+  if (staged.known[i] == kAllLanes) return;
+  const u32 lane = first_lane(~staged.known[i]);
+  staged.origin = (g.register_bytes == 8 ? unknown_of<u64>(w, slot, lane) : unknown_of<u32>(w, slot, lane)).origin;
 }
 
 template <u32 bytes, Access access>
@@ -103,23 +120,44 @@ void copy_any(u32 bytes, char *base, const Lanes64 &address, u32 mask, u32 skip,
   if (bytes == 16) copy<16, access>(base, address, mask, skip, staged);
 }
 
-// One access in one state space: checked, stated, then `staged` is filled from memory or memory from it.
+// Lanes whose access does not happen read the poison pattern.
+template <Access access>
+void lose(Warp &w, u32 bytes, u32 skip, u32 lanes, Staged &staged) {
+  for (u32 rest = access == Access::load ? w.lost & lanes : 0; rest; rest &= rest - 1) {
+    const char *poison = reinterpret_cast<const char *>(&w.run->poison);
+    for (u32 i = 0; i < bytes; ++i) staged.bytes[first_lane(rest)][skip + i] = poison[(skip + i) % 4];
+  }
+  w.lost = 0;
+}
+
+// What an access does after it was checked.
 template <class W, Space S, Access access>
-const Op *move(Warp &w, const Op *op, const Geometry &g, Lanes64 &address, u32 part, Staged &staged) {
-  const u32 bytes = g.access_bytes(), skip = part * bytes;
-  Request request;
-  if (!prepare_request<S>(w, op, address, bytes, access == Access::store, request)) return nullptr;
+void move_lanes(Warp &w, const Op *op, const Geometry &g, Lanes64 &address, const Request &request, u32 skip,
+                Staged &staged) {
+  const u32 bytes = g.access_bytes();
   state_access<W, S>(w, op, access, request);
   if (W::kind == Watch::tracking) {
-    for (u32 rest = w.mask; rest; rest &= rest - 1) {
-      const u32 lane = first_lane(rest);
-      u64 at = address.at[lane];
-      uint8_t *map = WatchTracking::map_of(w, S, lane, at);
-      track<access>(g, map, at, bytes, skip, lane, staged);
-    }
+    for (u32 rest = w.mask; rest; rest &= rest - 1)
+      track<S, access>(w, op, g, address.at[first_lane(rest)], skip, first_lane(rest), staged);
+    const u32 unknown = w.mask & ~(staged.known[0] & staged.known[1]);
+    if (S == Space::global && access == Access::store && unknown)
+      WatchTracking::report(w, op, unknown, address.at[first_lane(unknown)], bytes, staged.origin);
   }
   char *base = host_base<S>(w, address);
   copy_any<access>(bytes, base, address, w.mask, skip, staged);
+}
+
+// One access in one state space: checked, stated, then `staged` is filled from memory or memory from it.
+template <class W, Space S, Access access>
+const Op *move(Warp &w, const Op *op, const Geometry &g, Lanes64 &address, u32 part, Staged &staged) {
+  const u32 bytes = g.access_bytes(), skip = part * bytes, all = w.mask;
+  Request request{};
+  while (w.mask && !prepare_request<S>(w, op, address, bytes, access == Access::store, request)) {
+    if (!survive(w)) return nullptr;
+  }
+  if (w.lost) lose<access>(w, bytes, skip, all, staged);
+  if (w.mask) move_lanes<W, S, access>(w, op, g, address, request, skip, staged);
+  w.mask = all;
   return op + 1;
 }
 
@@ -195,7 +233,7 @@ const Op *wmma_load(Warp &w, const Op *op) {
       // A form may list more registers than its shape needs: they hold copies.
       for (u32 r = cell * g.registers_of_cell() + i; r < g.listed; r += g.registers) {
         write_register(w, registers[r], g, i, staged);
-        if (W::kind == Watch::tracking) known_lanes(w, registers[r]) = staged.known[i];
+        if (W::kind == Watch::tracking) learn(w, registers[r], g.register_bytes, staged.known[i], staged.origin);
       }
     }
   }
@@ -213,7 +251,7 @@ const Op *wmma_store(Warp &w, const Op *op) {
     for (u32 i = 0; i < g.registers_of_cell(); ++i) {
       const u32 slot = registers[cell * g.registers_of_cell() + i];
       read_register(w, slot, g, i, staged);
-      if (W::kind == Watch::tracking) staged.known[i] = known_lanes(w, slot);
+      if (W::kind == Watch::tracking) note_register(w, slot, g, i, staged);
     }
     if (g.turned) {
       staged.known[1] = staged.known[0];

@@ -174,7 +174,9 @@ class Writer {
     uint32_t *const fields[] = {&op.d, &op.a, &op.b, &op.c, &op.v[0], &op.v[1], &op.v[2], &op.v[3]};
     if (each.field < field_extra) *fields[each.field] = offset;
     else extra[each.field - field_extra] = offset;
+    const char kind = function_.registers[each.reg].kind;
     program_.operands.push_back(offset);
+    program_.operand_bytes.push_back(kind == 'p' ? 1 : kind == 'w' ? 4 : 8);
     (each.writes ? program_.uses.back().destinations : program_.uses.back().sources) += 1;
   }
 

@@ -17,16 +17,27 @@ uint32_t SharedLayout::place(const ptx::Variable &variable, bool &dynamic) {
   if (known != offset_.end()) return known->second;
   uint32_t &end = program_.static_shared_bytes;
   end = (end + variable.align - 1) / variable.align * variable.align;
-  const uint32_t offset = end;
+  const uint32_t offset = behind_band(end, variable.align);
   offset_[&variable] = offset;
   program_.shared.push_back({std::string(variable.name), offset, uint32_t(variable.bytes)});
   end += uint32_t(variable.bytes);
+  program_.shared_end = offset + uint32_t(variable.bytes);
   return offset;
+}
+
+// The first place behind a guard band with the banks and the alignment that `offset` has without bands. A text with
+// very many variables does without further bands.
+uint32_t SharedLayout::behind_band(uint32_t offset, uint32_t align) {
+  const uint32_t period = std::max(align, kSharedPeriod), before = program_.shared_end;
+  const uint32_t least = before == 0 || shift_ >= kMostShift ? 0 : before + kSharedBand;
+  shift_ = (std::max(shift_, least > offset ? least - offset : 0) + period - 1) / period * period;
+  return offset + shift_;
 }
 
 void SharedLayout::finish() {
   program_.dynamic_shared_offset =
       (program_.static_shared_bytes + dynamic_align_ - 1) / dynamic_align_ * dynamic_align_;
+  program_.dynamic_shared_start = behind_band(program_.dynamic_shared_offset, dynamic_align_);
 }
 
 namespace {

@@ -23,6 +23,10 @@ struct Scope {
   bool entry;
 };
 
+constexpr uint32_t kSharedBand = 128;              // bytes between shared variables that nobody may touch, at least
+constexpr uint32_t kSharedPeriod = 128;            // all banks once
+constexpr uint32_t kMostShift = 1 << 20;           // of all bands together
+
 // Shared variables of one kernel, placed as they are met.
 class SharedLayout {
  public:
@@ -32,9 +36,12 @@ class SharedLayout {
   void finish();
 
  private:
+  uint32_t behind_band(uint32_t offset, uint32_t align);
+
   Program &program_;
   std::unordered_map<const ptx::Variable *, uint32_t> offset_;
   uint32_t dynamic_align_ = 16;
+  uint32_t shift_ = 0;                             // bytes of bands so far
 };
 
 // The virtual register that holds an operand's value. Throws UnsupportedForm where it cannot be read as `kind`.

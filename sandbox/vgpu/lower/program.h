@@ -109,6 +109,7 @@ struct Uses {
   bool is_simple = false;                              // one destination and one to three sources
 };
 
+// `offset` is where the machine puts it, with guard bands between variables.
 struct SharedVariable { std::string name; uint32_t offset, bytes; };
 
 // Where the entry's stores to global memory go, as far as the text tells. A set of parameters is a word: parameter i of
@@ -124,6 +125,7 @@ struct Program {
   std::vector<Origin> origins;               // one for each operation
   std::vector<Uses> uses;                    // one for each operation
   std::vector<uint32_t> operands;            // frame offsets: sources then destinations of each operation
+  std::vector<uint8_t> operand_bytes;        // of each of them in one lane: 4, 8, or 1 for a predicate
   std::vector<uint32_t> units;               // the same operands, numbered densely in each function
   uint32_t unit_count = 0;
   std::vector<uint32_t> extra;
@@ -131,7 +133,8 @@ struct Program {
   std::vector<CallSite> calls;
   std::vector<std::string> notes;            // messages of unsupported operations, names of host calls
   std::vector<SharedVariable> shared;
-  uint32_t static_shared_bytes = 0, dynamic_shared_offset = 0;
+  uint32_t static_shared_bytes = 0, dynamic_shared_offset = 0;      // as the device has them: no guard bands
+  uint32_t shared_end = 0, dynamic_shared_start = 0;                 // as the machine puts them
   Dim3 cluster{1, 1, 1};                     // blocks of a cluster that the kernel asks for, and where
   uint32_t cluster_line = 0;
   bool has_calls = false;

@@ -1,5 +1,6 @@
 // Frames of nested calls lie one behind the other, whatever function they belong to. When lanes wait inside a function
 // and others of the warp go on outside it, the frames they wait in are kept aside until it is their turn again.
+#include <array>
 #include <cstring>
 
 #include "../host_calls.h"
@@ -20,18 +21,36 @@ bool encloses(const Warp &w, uint32_t outer, uint32_t inner) {
   return inner == outer;
 }
 
-char *known_of(Warp &w, const Join &join) { return reinterpret_cast<char *>(w.known) + join.frame; }
+// What is known of the frame: Warp::known, unknown, origins.
+struct Part { char *start; size_t bytes; };
+std::array<Part, 3> knowledge_of(Warp &w, const Join &join) {
+  return {{{reinterpret_cast<char *>(w.known) + join.frame, join.frame_bytes},
+           {w.unknown + join.frame, join.frame_bytes},
+           {reinterpret_cast<char *>(w.origins) + 2 * size_t(join.frame), 2 * size_t(join.frame_bytes)}}};
+}
 
 void keep(Warp &w, uint32_t activation, std::vector<char> &kept) {
   const Join &join = w.joins[activation];
   kept.assign(w.frames + join.frame, w.frames + join.frame + join.frame_bytes);
-  if (w.known) kept.insert(kept.end(), known_of(w, join), known_of(w, join) + join.frame_bytes);
+  if (!w.known) return;
+  for (const Part &each : knowledge_of(w, join)) kept.insert(kept.end(), each.start, each.start + each.bytes);
 }
 
 void put_back(Warp &w, uint32_t activation, const std::vector<char> &kept) {
   const Join &join = w.joins[activation];
   std::memcpy(w.frames + join.frame, kept.data(), join.frame_bytes);
-  if (w.known) std::memcpy(known_of(w, join), kept.data() + join.frame_bytes, join.frame_bytes);
+  if (!w.known) return;
+  const char *from = kept.data() + join.frame_bytes;
+  for (const Part &each : knowledge_of(w, join)) {
+    std::memcpy(each.start, from, each.bytes);
+    from += each.bytes;
+  }
+}
+
+// Of the function that an activation is of.
+uint32_t local_bytes_at(const Run &run, const Warp &w, uint32_t activation) {
+  if (activation == kNone) return run.program->functions[0].local_bytes;
+  return run.program->functions[w.joins[activation].callee].local_bytes;
 }
 
 }  // namespace
@@ -51,6 +70,7 @@ void change_activation(Run &run, Warp &w, uint32_t activation) {
   w.activation = activation;
   w.frame = w.frames + (entry ? 0 : w.joins[activation].frame);
   w.local_base = entry ? 0 : w.joins[activation].local_base;
+  w.local_end = w.local_base + local_bytes_at(run, w, activation);
   w.depth = entry ? 0 : w.joins[activation].depth;
 }
 

@@ -20,6 +20,7 @@ class Findings {
 
   const std::vector<Fault> &faults() const { return faults_; }
   const std::vector<Fault> &remarks() const { return remarks_; }
+  void forget();
 
  private:
   using Key = std::tuple<bool, FaultKind, const Op *, const Op *>;
@@ -28,6 +29,9 @@ class Findings {
   std::map<Key, size_t> known_;        // its place among faults_ or remarks_
   std::vector<Fault> faults_, remarks_;
 };
+
+// Adds what later blocks have found to what earlier ones have, at most `most` different ones.
+void merge_findings(std::vector<Fault> &to, const std::vector<Fault> &from, size_t most);
 
 // Run::finding_call.
 void note_finding(Run &, const Finding &);

@@ -38,7 +38,7 @@ LiveBlock::LiveBlock(const Plan &plan, Run &run, Racer *racer)
       async_(plan.warps),
       turns_(plan.options.order, plan.warps) {
   if (plan.watch == Watch::tracking) {
-    known_ = std::make_unique<Pages>(plan.frame_bytes * plan.warps);
+    known_ = std::make_unique<Pages>(4 * plan.frame_bytes * plan.warps);
     known_memory_ =
         std::make_unique<Pages>((plan.shared_bytes + plan.local_stride * plan.warps * kWarpLanes) / 8 + 64);
   }
@@ -59,6 +59,7 @@ void LiveBlock::enter(Run &run) {
   run.local = local_->data();
   run.barriers = barriers_;
   run.scoreboard = scoreboard_.get();
+  run.unknown_block_words = &unknown_words_;
   if (!known_memory_) return;
   run.known_shared = reinterpret_cast<uint8_t *>(known_memory_->data());
   run.known_local = run.known_shared + plan_.shared_bytes / 8 + 16;
@@ -74,7 +75,12 @@ void LiveBlock::make_warps(Run &run) {
     w.frames = frames_->data() + plan_.frame_bytes * id;
     w.frames_end = w.frames + plan_.frame_bytes;
     w.joins = reinterpret_cast<Join *>(joins_->data()) + size_t(kJoins) * id;
-    w.known = known_ ? reinterpret_cast<uint32_t *>(known_->data() + plan_.frame_bytes * id) : nullptr;
+    if (known_) {
+      char *all = known_->data() + 4 * plan_.frame_bytes * id;
+      w.known = reinterpret_cast<uint32_t *>(all);
+      w.unknown = all + plan_.frame_bytes;
+      w.origins = reinterpret_cast<uint64_t *>(all + 2 * plan_.frame_bytes);
+    }
     prepare_frame(run, w, plan_.program.functions[0], w.frames);
   }
 }
@@ -83,12 +89,13 @@ void LiveBlock::start(Run &run, uint64_t number) {
   number_ = number;
   enter(run);
   const FunctionCode &entry = plan_.program.functions[0];
-  const uint64_t fresh = plan_.shared_bytes + uint64_t(entry.local_bytes) * plan_.threads;
+  const uint64_t fresh = plan_.device_shared_bytes + uint64_t(entry.local_bytes) * plan_.threads;
   run.reserve -= std::min<int64_t>(run.reserve, int64_t(fresh / kPoisonPage));
   poison_words(run, run.shared, plan_.shared_bytes);
   for (uint32_t thread = 0; entry.local_bytes && thread < plan_.threads; ++thread)
     poison_words(run, run.local + thread * plan_.local_stride, entry.local_bytes);
   if (known_memory_) std::memset(known_memory_->data(), 0, known_memory_->bytes());
+  unknown_words_.clear();
   async_.begin_block();
   turns_.begin_block(number);
   std::fill(std::begin(barriers_), std::end(barriers_), Barrier{});
@@ -99,6 +106,9 @@ void LiveBlock::start(Run &run, uint64_t number) {
     w.reconverge = w.join = w.activation = w.free_join = kNone;
     w.joins_used = w.pending_count = w.parked_count = w.partner_count = 0;
     w.carry = w.depth = w.local_base = w.visits = w.yields = 0;
+    w.local_end = entry.local_bytes;
+    w.lost = 0;
+    w.forgives = w.splits = false;
     w.state = WarpState::ready;
     w.resume = run.ops + entry.entry;
     prepare_block(run, w, entry);
@@ -148,7 +158,10 @@ LiveBlock::Outcome LiveBlock::run(Run &run) {
     changed_ = false;
     const uint32_t nearer = take_turns(run);
     if (run.stop.stopped) return Outcome::stopped;
-    if (std::none_of(warps_.begin(), warps_.end(), unfinished)) return Outcome::finished;
+    if (std::none_of(warps_.begin(), warps_.end(), unfinished)) {
+      remark_arrivals(run);
+      return Outcome::finished;
+    }
     const bool released = release_barriers();
     if (!released && std::none_of(warps_.begin(), warps_.end(), ready)) {
       report_deadlock(run);
@@ -222,6 +235,7 @@ bool LiveBlock::release_barrier(uint32_t id) {
     if (barrier.arrived_threads == 0) barrier.expected = 0;
   }
   if (racer_) tell_racer(waiting, id, expected != 0);
+  remark_mismatch(waiting, expected);
   finish_waiting(waiting);
   if (scoreboard_ && !waiting.empty()) scoreboard_->barrier();
   return !waiting.empty();
@@ -235,15 +249,84 @@ bool LiveBlock::release_barriers() {
   return any;
 }
 
-void LiveBlock::report_deadlock(Run &run) {
-  for (Warp &w : warps_) {
-    if (w.state != WarpState::at_barrier) continue;
-    const uint32_t lane = uint32_t(__builtin_ctz(w.mask));
-    run.stop = {true, FaultKind::divergent_barrier, w.waiting, w.id, lane, Space::generic, 0, 0,
-                "the block's other warps wait at another barrier, or too few arrive"};
-    run.stop_lanes = uint32_t(__builtin_popcount(w.mask));
-    return;
+namespace {
+
+Stop stop_at_barrier(const Warp &w, const char *note) {
+  Stop stop;
+  stop.stopped = true;
+  stop.kind = FaultKind::divergent_barrier;
+  stop.op = w.waiting;
+  stop.warp = w.id;
+  stop.lane = uint32_t(__builtin_ctz(w.mask));
+  stop.note = note;
+  return stop;
+}
+
+void add_bystander(Run &run, const Op *op, uint32_t thread) {
+  for (uint32_t i = 0; i < run.bystander_count; ++i) {
+    if (run.bystanders[i].op == op) return;
   }
+  if (run.bystander_count < kBystanders) run.bystanders[run.bystander_count++] = {op, thread};
+}
+
+// Copies of one barrier, as an unrolled loop has them, are one place.
+bool is_same_place(const Program &program, const Op *ops, const Op *a, const Op *b) {
+  const Origin &x = program.origins[size_t(a - ops)], &y = program.origins[size_t(b - ops)];
+  return a == b || (x.line != 0 && x.line == y.line && x.file == y.file);
+}
+
+}  // namespace
+
+// The barrier opens, but its threads came to it at different places without a count (__syncthreads() must be reached by
+// all at one), or with different counts.
+void LiveBlock::remark_mismatch(const std::vector<Warp *> &waiting, uint32_t expected) {
+  if (waiting.empty()) return;
+  const Warp &first = *waiting[0];
+  Run &run = *first.run;
+  const char *note = nullptr;
+  run.bystander_count = 0;
+  for (const Warp *w : waiting) {
+    const bool elsewhere = expected == 0 && !is_same_place(plan_.program, run.ops, first.waiting, w->waiting);
+    const bool counts = w->barrier_threads != first.barrier_threads;
+    if (!elsewhere && !counts) continue;
+    note = elsewhere ? "threads of one block wait at different places for the same barrier, which opens nevertheless"
+                     : "threads wait for one barrier with different thread counts";
+    add_bystander(run, w->waiting, w->first_thread + uint32_t(__builtin_ctz(w->mask)));
+  }
+  if (!note) return;
+  Finding finding;
+  finding.stop = stop_at_barrier(first, note);
+  finding.is_remark = true;
+  run.finding_call(run, finding);
+}
+
+// The block has ended, and somebody arrived at a barrier without waiting that nobody waited for.
+void LiveBlock::remark_arrivals(Run &run) {
+  for (const Barrier &barrier : barriers_) {
+    if (barrier.arrived_threads == 0 || !barrier.arrival) continue;
+    Finding finding;
+    finding.stop.kind = FaultKind::divergent_barrier;
+    finding.stop.op = barrier.arrival;
+    finding.stop.warp = barrier.arrival_warp;
+    finding.stop.note = "threads arrived at this barrier and nobody waited for them before the block ended";
+    finding.is_remark = true;
+    run.bystander_count = 0;
+    run.finding_call(run, finding);
+  }
+}
+
+// The first warp that waits is described; where the others wait, or that they have ended, is said with it.
+void LiveBlock::report_deadlock(Run &run) {
+  const auto waits = [](const Warp &w) { return w.state == WarpState::at_barrier; };
+  const Warp &first = *std::find_if(warps_.begin(), warps_.end(), waits);
+  run.bystander_count = 0;
+  for (const Warp &w : warps_) {
+    if (!waits(w)) add_bystander(run, nullptr, w.first_thread);
+    else if (w.waiting != first.waiting) add_bystander(run, w.waiting, w.first_thread + uint32_t(__builtin_ctz(w.mask)));
+  }
+  run.stop = stop_at_barrier(first, "not every live thread of the block can reach this barrier: the block's other warps "
+                                    "wait at another barrier, or too few arrive");
+  run.stop_lanes = uint32_t(__builtin_popcount(first.mask));
 }
 
 }  // namespace vgpu

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "../exec/pending.h"
+#include "../memory/unknown_words.h"
 #include "../observe/scoreboard.h"
 #include "../races/racer.h"
 #include "order.h"
@@ -38,6 +39,8 @@ class LiveBlock {
   std::vector<Warp *> waiting_at(uint32_t id);
   void finish_waiting(const std::vector<Warp *> &released);
   void tell_racer(const std::vector<Warp *> &released, uint32_t id, bool counted);
+  void remark_mismatch(const std::vector<Warp *> &waiting, uint32_t expected);
+  void remark_arrivals(Run &);
   void report_deadlock(Run &);
 
   const Plan &plan_;
@@ -48,6 +51,7 @@ class LiveBlock {
   std::unique_ptr<Scoreboard> scoreboard_;
   Racer *racer_;                       // null without Options::check_races
   std::unique_ptr<RaceBlock> races_;
+  UnknownWords unknown_words_;
   AsyncState async_;
   TurnOrder turns_;
   uint64_t arrivals_ = 0;              // of warps at barriers, since the block's memory is there

@@ -134,6 +134,7 @@ class ParallelRun {
       outcome.harvest.counts.threads += next.counts.threads;
       outcome.harvest.printed += next.printed;
       outcome.harvest.faults = next.faults;
+      merge_findings(outcome.harvest.remarks, next.remarks, plan_.options.max_faults);
       outcome.harvest.run = next.run;
     }
     if (!plan_.options.counters && !plan_.options.lines) forget_requests(outcome.harvest.op_counts);

@@ -20,7 +20,8 @@ Watch watch_for(const Options &options) {
 
 bool can_run_in_parallel(const Program &program, const Launch &launch, const Options &options) {
   const bool watched =
-      options.track_uninitialised || options.check_races || options.scoreboard || options.caches;
+      options.track_uninitialised || options.check_races || options.max_faults > 1 || options.scoreboard ||
+      options.caches;
   const bool any_order = options.order == 0 && !launch.cooperative;
   return options.threads > 1 && !watched && any_order && !program.communicates && launch.grid.count() > 1;
 }
@@ -70,6 +71,21 @@ uint64_t shared_bytes_of(const Program &program, const Launch &launch) {
                                      : program.static_shared_bytes;
 }
 
+// The same with guard bands.
+uint64_t guarded_shared_bytes(const Program &program, const Launch &launch) {
+  return launch.dynamic_shared_bytes ? uint64_t(program.dynamic_shared_start) + launch.dynamic_shared_bytes
+                                     : program.shared_end;
+}
+
+std::vector<Extent> shared_extents_of(const Program &program, const Launch &launch) {
+  const uint64_t end = guarded_shared_bytes(program, launch);
+  std::vector<Extent> extents;
+  for (const SharedVariable &each : program.shared)
+    extents.push_back({each.offset, std::min<uint64_t>(uint64_t(each.offset) + each.bytes, end), true});
+  if (launch.dynamic_shared_bytes) extents.push_back({program.dynamic_shared_start, end, true});
+  return extents;
+}
+
 // Of the host, for one block whose warps use all of their stacks.
 uint64_t live_bytes_of(const Program &program, uint64_t warps, uint64_t shared) {
   return warps * (frame_bytes_of(program) + kWarpLanes * local_stride_of(program) + kJoins * sizeof(Join)) + shared;
@@ -82,7 +98,7 @@ uint64_t resident_blocks(const Program &program, const Launch &launch, const Lim
   const uint64_t shared = std::max<uint64_t>(shared_bytes_of(program, launch), 1);
   const uint64_t most = std::min({uint64_t(limits.blocks_per_sm), limits.threads_per_sm / (warps * kWarpLanes),
                                   std::max<uint64_t>(limits.shared_bytes_per_sm / shared, 1)});
-  return std::min(most * limits.sms, kLiveBytes / live_bytes_of(program, warps, shared));
+  return std::min(most * limits.sms, kLiveBytes / live_bytes_of(program, warps, guarded_shared_bytes(program, launch)));
 }
 
 Plan::Plan(const LaunchContext &given, const Program &code, const Launch &what, const Options &how)
@@ -99,7 +115,9 @@ Plan::Plan(const LaunchContext &given, const Program &code, const Launch &what, 
       warps((threads + kWarpLanes - 1) / kWarpLanes),
       frame_bytes(frame_bytes_of(code)),
       local_stride(local_stride_of(code)),
-      shared_bytes(shared_bytes_of(code, what)),
+      device_shared_bytes(shared_bytes_of(code, what)),
+      shared_bytes(guarded_shared_bytes(code, what)),
+      shared_extents(shared_extents_of(code, what)),
       resident(std::max<uint64_t>(resident_blocks(code, what, given.limits), 1)) {}
 
 }  // namespace vgpu

@@ -21,7 +21,9 @@ struct Plan {
   uint32_t threads, warps;             // of a block
   uint64_t frame_bytes;                // of a warp, with room for calls
   uint64_t local_stride;               // bytes of local memory of a thread
+  uint64_t device_shared_bytes;        // of a block, and with guard bands between the variables
   uint64_t shared_bytes;
+  std::vector<Extent> shared_extents;
   uint64_t resident;                   // blocks that can be live at once
 };
 

@@ -19,7 +19,9 @@ Run make_run(const Plan &plan, OpCounts *counts, Budget budget, HostState *host,
   run.extents = context.arena.extents().data();
   run.extent_count = uint32_t(context.arena.extents().size());
   if (plan.watch == Watch::tracking) run.known_global = context.arena.known_bias();
-  run.shared_bytes = plan.shared_bytes;
+  run.shared_extents = plan.shared_extents.data();
+  run.shared_extent_count = uint32_t(plan.shared_extents.size());
+  run.device_shared_bytes = plan.device_shared_bytes;
   run.local_stride = plan.local_stride;
   run.params = plan.launch.params.data();
   run.grid = plan.launch.grid;
@@ -37,8 +39,11 @@ Run make_run(const Plan &plan, OpCounts *counts, Budget budget, HostState *host,
   run.tally_call = tally_update;
   run.cache_call = ask_caches;
   run.host = host;
+  run.recall_call = recall_unknown;
+  run.remember_call = remember_unknown;
   run.finding_call = note_finding;
   run.findings = findings;
+  run.goes_on = plan.options.max_faults > 1;
   return run;
 }
 
@@ -55,6 +60,7 @@ Worker::Worker(const Plan &plan, Budget budget)
       run_(make_run(plan, counts_.data(), budget, &host_, &findings_)),
       order_(plan.options.order, plan.launch.grid.count(), plan.resident) {
   run_.race = racer_.get();
+  run_.unknown_words = &unknown_words_;
 }
 
 Worker::Block Worker::next_block(uint64_t number) {
@@ -122,6 +128,7 @@ Worker::Harvest Worker::harvest() {
   // A launch that was stopped by its last finding has it among them.
   if (run_.stop.stopped && harvest.faults.size() < plan_.options.max_faults)
     harvest.faults.push_back(describe_fault(plan_.context, run_, run_.stop));
+  findings_.forget();
   counts_.assign(plan_.program.ops.size(), OpCounts{});
   run_.counts = counts_.data();
   run_.reserve = run_.granted;

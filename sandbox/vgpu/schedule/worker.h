@@ -51,6 +51,7 @@ class Worker {
   std::vector<uint64_t> read_alone_;   // Run::read_alone, Run::claim_boxes
   std::vector<ClaimBox> boxes_;
   HostState host_;
+  UnknownWords unknown_words_;
   Findings findings_;
   std::unique_ptr<Racer> racer_;       // with Options::check_races
   Run run_;

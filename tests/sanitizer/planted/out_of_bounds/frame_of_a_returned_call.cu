@@ -4,7 +4,6 @@
 //: array x int32 32 range
 //: array y int32 32 empty
 //: fault out_of_bounds
-//: missed local memory of a call that has returned stays valid
 __device__ __noinline__ int *table(const int *x, int *room) {
 #ifdef FIXED
   int *own = room;

@@ -4,7 +4,6 @@
 //: array x int32 32 range
 //: array y int32 32 empty
 //: fault out_of_bounds
-//: missed shared memory is checked as one range, not variable by variable
 extern "C" __global__ void window(const int *x, int *y) {
   __shared__ int first[32];
   __shared__ int second[32];

@@ -4,7 +4,6 @@
 //: array x int32 32 range
 //: array y int32 32 zeros
 //: fault uninitialised_branch
-//: false a register is known or unknown as a whole, and setting a field merges it into an unknown word
 struct Fields {
   unsigned low : 12, high : 20;
 };

@@ -5,7 +5,6 @@
 //: array y uint32 32 empty
 //: scalar n int32 126
 //: fault uninitialised_output y
-//: false a register is known or unknown as a whole, so that masking the unknown half off does not help
 extern "C" __global__ void words(const unsigned char *x, unsigned *y, int n) {
   __shared__ __align__(4) unsigned char bytes[128];
   int t = threadIdx.x;

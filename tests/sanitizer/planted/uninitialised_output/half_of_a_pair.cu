@@ -4,7 +4,6 @@
 //: array pairs uint16 64 empty
 //: array y uint32 32 empty
 //: fault uninitialised_output y
-//: false a register is known or unknown as a whole, so that masking the unknown half off does not help
 extern "C" __global__ void pairs(unsigned short *pairs, unsigned *y) {
   int t = threadIdx.x;
   pairs[2 * t] = t;

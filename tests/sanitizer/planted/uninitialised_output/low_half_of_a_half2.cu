@@ -3,7 +3,6 @@
 //: launch grid=1 block=32
 //: array y float32 32 empty
 //: fault uninitialised_output y
-//: false a register is known or unknown as a whole, so that taking the known half out does not help
 #include <cuda_fp16.h>
 extern "C" __global__ void odd(float *y) {
   __shared__ __align__(4) __half room[64];
