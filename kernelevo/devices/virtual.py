@@ -1,6 +1,7 @@
 """The device `virtual:NAME`: executes an image's PTX on the virtual GPU behind the wall, and models the time.
 
-Results, faults and counts are exact; times come from `cost.py` and are labelled `modelled`. Jobs of one call run in one
+Results, faults and counts are exact; times come from `cost.py`, fed with counts that `machine_code.py` has brought
+nearer to what the hardware executes, and are labelled `modelled`. Jobs of one call run in one
 jailed child, each in fresh device memory.
 
 PTX has no spills, but the cubin does: each spilled byte of a kernel is charged once per thread, which is a lower bound
@@ -11,26 +12,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from kernelevo.devices import gpus
 from kernelevo.devices.cost import SECTOR, estimate
 from kernelevo.devices.gpus import Gpu
+from kernelevo.devices.machine_code import Comparison, compare, counts_for_model, describe, doubts
 from kernelevo.devices.occupancy import SHARED_RESERVED, Occupancy, occupancy
 from kernelevo.errors import BadInput
-from kernelevo.interfaces import Wall
-from kernelevo.types import Budget, Clear, Fault, Figure, How, Image, Job, KernelImage, Launch, RunReport, StepReport
+from kernelevo.interfaces import Disassembler, Wall
+from kernelevo.types import (
+    Budget,
+    Clear,
+    Fault,
+    Figure,
+    How,
+    Image,
+    Job,
+    KernelImage,
+    Launch,
+    MachineCode,
+    RunReport,
+    StepReport,
+)
 from kernelevo.wire.run import MachineLimits, run_reports, run_request
 
 PREFIX = "virtual:"
 LEAST_L1_BYTES = 4 << 10
 
 
-def open_virtual(name: str, wall: Wall) -> VirtualDevice:
-    """The device called `name`, like "virtual:h100"; raises BadInput naming those there are."""
+def open_virtual(name: str, wall: Wall, disassembler: Disassembler | None = None) -> VirtualDevice:
+    """The device called `name`, like "virtual:h100"; raises BadInput naming those there are. With a disassembler its
+    times are modelled from what the machine code does, without one from what the PTX says.
+    """
     if name not in {PREFIX + each for each in gpus.names()}:
         choices = ", ".join(PREFIX + each for each in gpus.names())
         raise BadInput(f"there is no device {name!r}; choose one of {choices}")
-    return VirtualDevice(gpus.gpu(name.removeprefix(PREFIX)), wall)
+    return VirtualDevice(gpus.gpu(name.removeprefix(PREFIX)), wall, disassembler)
 
 
 @dataclass(frozen=True)
@@ -43,18 +61,39 @@ class _Held:
     """Of one warp: its lanes' spilled words lie next to each other, so a spilled byte of each lane is a sector."""
 
 
+@dataclass(frozen=True)
+class _Compiled:
+    """An image, and its machine code where that is known."""
+
+    image: Image
+    code: MachineCode | None
+
+    def compare(self, step: StepReport) -> Comparison | None:
+        return compare(step.kernel, step.lines, self.image.ptx, self.code) if self.code else None
+
+    def details(self, step: StepReport, comparison: Comparison | None) -> dict[str, Any]:
+        """What a report says of the machine code, and whether it makes the estimate doubtful."""
+        if self.code is None or comparison is None:
+            return {}
+        registers = next(kernel.registers for kernel in self.image.kernels if kernel.name == step.kernel)
+        said = describe(comparison, self.code, registers)
+        reasons = doubts(said)
+        return {"machine_code": said} | ({"confidence": "low", "confidence_reasons": reasons} if reasons else {})
+
+
 class VirtualDevice:
     """Implements interfaces.Device. The wall belongs to the caller; a device must be used by one thread at a time."""
 
     how: How = "modelled"
 
-    def __init__(self, gpu: Gpu, wall: Wall) -> None:
+    def __init__(self, gpu: Gpu, wall: Wall, disassembler: Disassembler | None = None) -> None:
         self.name = PREFIX + gpu.name
         self.arch = gpu.arch
         self.properties: Mapping[str, int] = gpu.properties()
         self.band = gpus.bands().comparison_band
         self._gpu = gpu
         self._wall = wall
+        self._disassembler = disassembler
 
     def run(self, image: Image, jobs: Sequence[Job], budget: Budget) -> list[RunReport]:
         if not jobs:
@@ -70,7 +109,9 @@ class VirtualDevice:
 
         request = run_request(image.ptx, jobs, limits, timing, budget.warp_instructions)
         reports = run_reports(self._wall.call(request, budget), jobs)
-        return [self._timed(job, report, held) for job, report in zip(jobs, reports, strict=False)]
+        code = self._disassembler.read(image) if self._disassembler and any(job.profile for job in jobs) else None
+        of = _Compiled(image, code)
+        return [self._timed(job, report, held, of) for job, report in zip(jobs, reports, strict=False)]
 
     def close(self) -> None:
         """The wall is the caller's; nothing else is held."""
@@ -100,7 +141,7 @@ class VirtualDevice:
         left = self._gpu.l1_bytes - (shared + SHARED_RESERVED) * found.blocks_per_sm
         return _Held(found, max(left // found.blocks_per_sm, LEAST_L1_BYTES), kernel.spill_bytes * 32 // SECTOR)
 
-    def _timed(self, job: Job, report: RunReport, held: Mapping[Launch, _Held]) -> RunReport:
+    def _timed(self, job: Job, report: RunReport, held: Mapping[Launch, _Held], of: _Compiled) -> RunReport:
         # A job that stopped at a fault has counts of an unfinished launch: nothing to model.
         if report.ended != "done" or not job.profile:
             return report
@@ -109,7 +150,7 @@ class VirtualDevice:
         steps = tuple(
             self._model_clear(step, sizes[step.buffer], report.steps)
             if isinstance(step, Clear)
-            else self._model(next(launches), step, held[step])
+            else self._model(next(launches), step, held[step], of)
             for step in job.steps
         )
         return replace(report, steps=steps)
@@ -126,9 +167,10 @@ class VirtualDevice:
             limiter="DRAM bandwidth", details={"bounds_us": {"DRAM bandwidth": us}},
         )  # fmt: skip
 
-    def _model(self, step: StepReport, launch: Launch, held: _Held) -> StepReport:
+    def _model(self, step: StepReport, launch: Launch, held: _Held, of: _Compiled) -> StepReport:
         counts = {**step.counts, "local_sectors": step.counts["local_sectors"] + self._spills(step, held)}
-        modelled = estimate(self._gpu, counts, held.occupancy)
+        comparison = of.compare(step)
+        modelled = estimate(self._gpu, counts_for_model(counts, comparison), held.occupancy)
         return replace(
             step,
             counts=counts,
@@ -142,6 +184,7 @@ class VirtualDevice:
                 "resident_blocks": held.occupancy.blocks_per_sm * self._gpu.sms,
                 "grid": launch.grid,
                 "block": launch.block,
+                **of.details(step, comparison),
             },
         )
 

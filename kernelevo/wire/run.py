@@ -261,6 +261,10 @@ class _Line(_Strict):
     sectors: _Count
     wavefronts: _Count
     divergent: _Count
+    kind: _Words
+    slots: _Count
+    requests_merged: _Count
+    wavefronts_merged: _Count
 
     def line_counts(self) -> LineCounts:
         fields = {name: getattr(self, name) for name in type(self).model_fields}
