@@ -84,7 +84,7 @@ def compare(kernel: str, lines: Sequence[LineCounts], ptx: str, code: MachineCod
     """Compares the counts of one launch of `kernel` with its machine code. `lines` has every instruction that the
     launch could reach, in the order of the text.
     """
-    blocks = list(find_blocks(lines, ptx, _by_line(code, kernel)))
+    blocks = blocks_of(kernel, lines, ptx, code)
     known = [block for block in blocks if block.copies is not None]
     corrected = _total((block.corrected(), block.executed) for block in blocks)
     vouched = _total((block.corrected(), block.executed) for block in known)
@@ -140,6 +140,11 @@ def doubts(said: Mapping[str, Any]) -> list[str]:
         f"the counts agree with the machine code by {said['agreement']:.2f} only (below {LOW_AGREEMENT}): "
         f"{1 - said['known']:.0%} of the instructions could not be matched with it"
     ]
+
+
+def blocks_of(kernel: str, lines: Sequence[LineCounts], ptx: str, code: MachineCode) -> list[Block]:
+    """The basic blocks that a launch of `kernel` could reach."""
+    return list(find_blocks(lines, ptx, _by_line(code, kernel)))
 
 
 def agreement(one: Amounts, other: Amounts) -> float:

@@ -1,6 +1,6 @@
 """Neighbouring loads and stores of shared memory that the assembler makes one access of, and those that it does not.
 
-Each expectation is what ptxas 13.1 made of the same instructions (nvdisasm on the cubin), so both polarities count:
+Each expectation is what ptxas 12.9 and 13.4 made of the same instructions, by nvdisasm. Both polarities count:
 a merge that is missed and one that does not happen. The exact counts of the PTX stay what they are.
 """
 

@@ -1,5 +1,5 @@
-// What ptxas does, found by giving it small kernels and reading what it made of them (ptxas 13.1 and 13.5, sm_80 and
-// sm_90; benchmarks/machine_code.py holds this pass to whole kernels):
+// What ptxas does, found by giving it small kernels and reading what it made of them (ptxas 12.9 and 13.4, sm_90;
+// benchmarks/machine_code.py holds this pass to whole kernels):
 //   - only accesses of shared memory are merged; those of global memory never are, whatever their alignment;
 //   - elements of 2, 4 or 8 bytes, at most four of them and 16 bytes together, all of one size, off one base whose
 //     alignment is provable; a vector is that many elements;
