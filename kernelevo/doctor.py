@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kernelevo import native
+from kernelevo.disassembler import find_nvdisasm
 from kernelevo.errors import NotInstalled
 
 State = Literal["ok", "optional", "missing"]
@@ -48,6 +49,7 @@ def examine(layers: Mapping[str, Any] | None) -> list[Finding]:
         *_nvrtc(),
         _nvcc(),
         _triton(),
+        _machine_code(),
         _virtual_devices(),
         _cuda_device(),
     ]
@@ -138,6 +140,15 @@ def _triton() -> Finding:
             "compiler: triton", "optional", f"{version}, but .triton.py files need {TRITON_VERSIONS}x", advice
         )
     return Finding("compiler: triton", "ok", f"{version}; compiles .triton.py files for sm_80")
+
+
+def _machine_code() -> Finding:
+    """What corrects modelled times by the machine code."""
+    try:
+        found = find_nvdisasm()
+    except NotInstalled as absent:
+        return Finding("machine code", "optional", "not read", str(absent))
+    return Finding("machine code", "ok", f"nvdisasm {found.version} ({found.program}); corrects modelled times")
 
 
 def _virtual_devices() -> Finding:

@@ -21,6 +21,7 @@ from kernelevo.types import (
     How,
     Image,
     Job,
+    MachineCode,
     RunRecord,
     RunReport,
     Verdict,
@@ -77,6 +78,18 @@ class Compiler(Protocol):
         ...
 
     def build(self, request: BuildRequest, budget: Budget) -> Image | BuildFailure: ...
+
+
+class Disassembler(Protocol):
+    """Reads the machine code of an image, behind the wall. Suite: tests/disassembler/.
+
+    None where there is nothing to be read: no line of the PTX is known to belong to an instruction, the file is not
+    understood, or the limits of its own were not enough. A missing program raises NotInstalled when it is made.
+    """
+
+    source: str
+
+    def read(self, image: Image) -> MachineCode | None: ...
 
 
 class Device(Protocol):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -62,7 +63,7 @@ def print_profile(console: Console, verdict: Verdict, source: str, floors: Mappi
             console.print(_headline(step, verdict), soft_wrap=not console.is_terminal)
             console.print(_bounds(step), soft_wrap=not console.is_terminal)
             console.print(_access_table(step.counts))
-            for line in _work(step.counts):
+            for line in (*_work(step.counts), *machine_code_lines(step.details)):
                 console.print(f"  {line}", soft_wrap=True)
             if step.lines:
                 console.print(_line_table(step, source.splitlines(), console.width - _NUMBERS_WIDTH))
@@ -132,6 +133,20 @@ def _work(counts: Mapping[str, int]) -> list[str]:
     if counts.get("global_atomic_hottest"):
         parts.append(f"{counts['global_atomic_hottest']:,} atomic updates of the hottest address")
     return ["; ".join(parts)]
+
+
+def machine_code_lines(details: Mapping[str, Any]) -> list[str]:
+    """How well the counts that the time was modelled from agree with the machine code, as far as it was read."""
+    said = details.get("machine_code")
+    if said is None:
+        return ["machine code not read: the time is modelled from the PTX alone"] if "bounds_us" in details else []
+    largest = sorted(said["by_class"].items(), key=lambda item: -abs(item[1]["ptx"] - item[1]["machine"]))[:3]
+    shown = ", ".join(f"{name} {each['ptx']:,} -> {each['machine']:,}" for name, each in largest)
+    return [
+        f"machine code ({said['source']}): agreement {said['agreement']:.2f}, "
+        f"{said['agreement_of_ptx']:.2f} before correction; {said['known']:.0%} of the instructions matched; "
+        f"PTX -> machine: {shown}"
+    ]
 
 
 def hot_lines(step: StepReport) -> list[HotLine]:

@@ -395,12 +395,12 @@ class KernelBench:
         copies = settings.cache / "include"
         self.include_folders = tuple(str(snapshot(Path(folder), copies)) for folder in request.include_folders)
         self._walls, self.compiler, self._cuda = _open_compilers(request, task.language, settings, self.include_folders)
-        self._device = _open_device(request.device, self._walls)
+        self._device, readers, self._unread = _open_device(request.device, self._walls)
         self._target = _target_note(self.compiler, self._device)
         self.device, self.how, self.band = self._device.name, self._device.how, self._device.band
         self.calibration = self._device.calibration
         self.properties = self._device.properties
-        self.versions = {self.compiler.name: self.compiler.version}
+        self.versions = {self.compiler.name: self.compiler.version, **readers}
         self._evaluator = functools.partial(self._make_evaluator, request, task)
         self.light, self.full = self._evaluator("search"), self._evaluator("final")
 
@@ -408,7 +408,7 @@ class KernelBench:
     def note(self) -> str:
         """Whether this problem's check tells right from wrong; costs a second, so it is asked once in a run."""
         sentence: str = self.full.self_test().sentence
-        return f"{self._target}\n{sentence}" if self._target else sentence
+        return "\n".join(note for note in (self._target, self._unread, sentence) if note)
 
     def sanitizing(self, most_findings: int) -> Evaluator:
         return self._evaluator("sanitize", most_findings=most_findings)
@@ -462,11 +462,14 @@ def _target_note(compiler: Compiler, device: Device) -> str:
     return f"{compiler.name} compiles for {target}, not for the device's own {device.arch}: times are further off"
 
 
-def _open_device(name: str, walls: Sequence[Sandbox]) -> Device:
+def _open_device(name: str, walls: Sequence[Sandbox]) -> tuple[Device, dict[str, str], str]:
+    """The device, the version of what reads machine code for it, and what is to be said where nothing does."""
     from kernelevo.devices.virtual import open_virtual
+    from kernelevo.disassembler import open_disassembler
 
+    disassembler, versions, note = open_disassembler(walls[0])
     try:
-        return open_virtual(name, walls[0])
+        return open_virtual(name, walls[0], disassembler), versions, note
     except BadInput:
         for wall in walls:
             wall.close()

@@ -237,6 +237,28 @@ class Image:
 
 
 @dataclass(frozen=True)
+class MachineInstruction:
+    """One instruction of machine code: its opcode with modifiers ("LDS.128"), the line of the image's PTX that it
+    stands for (0 where unknown), and the function that a call goes to.
+    """
+
+    opcode: str
+    ptx_line: int
+    target: str = ""
+
+
+@dataclass(frozen=True)
+class MachineCode:
+    """What the assembler made of an image. `functions` are by symbol, `entries` the symbols that are kernels; `source`
+    says who read it, with its version.
+    """
+
+    source: str
+    functions: Mapping[str, tuple[MachineInstruction, ...]]
+    entries: frozenset[str]
+
+
+@dataclass(frozen=True)
 class BuildRequest:
     """Candidate text on its way to a compiler. `names` are the kernels that the plan launches, as it spells them."""
 
@@ -330,8 +352,8 @@ class Job:
 
 @dataclass(frozen=True)
 class LineCounts:
-    """Counts of one PTX instruction (vgpu::LineCounts). `kind` is its class ("global_load"), `slots` its part of the
-    issue slots.
+    """Counts of one PTX instruction (vgpu::LineCounts). `kind` is its class as in the counts' names, `slots` the
+    machine instructions it is taken for; the merged ones are those of shared memory once neighbours are merged.
     """
 
     source: SourceLine
@@ -344,7 +366,9 @@ class LineCounts:
     wavefronts: int
     divergent: int
     kind: str = ""
-    slots: int = 0
+    slots: int = 1
+    requests_merged: int = 0
+    wavefronts_merged: int = 0
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "kernelevo"
 FOUNDATION = {"types", "interfaces", "errors", "settings", "native", "answer"}
 PARTS = {
     "compilers", "devices", "evaluators", "executors", "proposers", "stores", "sandbox", "virtual", "search",
-    "archive", "report",
+    "disassembler", "archive", "report",
     "progress", "doctor", "initialise",
 }  # fmt: skip
 MAY_USE = {
@@ -28,7 +28,7 @@ MAY_USE = {
     "wire": {"types", "interfaces", "errors"},
     # A search orders attempts: it is the one part that needs a data structure of its own.
     "search": FOUNDATION | {"archive"},
-    "doctor": FOUNDATION | {"sandbox"},
+    "doctor": FOUNDATION | {"sandbox", "disassembler"},
     # Runs behind the wall, where there is no package but Triton.
     "jailed": set(),
 }

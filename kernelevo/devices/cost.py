@@ -137,9 +137,9 @@ def _l1_cycles(gpu: Gpu, counts: Mapping[str, int]) -> float:
 
 
 def _wavefronts(counts: Mapping[str, int]) -> int:
-    """Of shared memory; loads as ptxas merges them, where that is known."""
-    loads = counts.get("shared_load_wavefronts_merged", counts["shared_load_wavefronts"])
-    return loads + counts["shared_store_wavefronts"] + counts["shared_atomic_wavefronts"]
+    """Of shared memory."""
+    names = ("shared_load_wavefronts", "shared_store_wavefronts", "shared_atomic_wavefronts")
+    return sum(counts[name] for name in names)
 
 
 def _l2_sectors(counts: Mapping[str, int]) -> int:

@@ -1,6 +1,7 @@
 """The device `virtual:NAME`: executes an image's PTX on the virtual GPU behind the wall, and models the time.
 
-Results, faults and counts are exact; times come from `cost.py` and are labelled `modelled`. Jobs of one call run in one
+Results, faults and counts are exact; times come from `cost.py`, fed with counts that `machine_code.py` has brought
+nearer to what the hardware executes, and are labelled `modelled`. Jobs of one call run in one
 jailed child, each in fresh device memory.
 
 PTX has no spills, but the cubin does: each spilled byte of a kernel is charged once per thread, which is a lower bound
@@ -18,9 +19,10 @@ from kernelevo.devices.calibrating import NOT_CALIBRATED, calibrated, calibratio
 from kernelevo.devices.confidence import Launched, reasons
 from kernelevo.devices.cost import SECTOR, estimate
 from kernelevo.devices.gpus import Gpu
+from kernelevo.devices.machine_code import Comparison, compare, counts_for_model, describe, doubts
 from kernelevo.devices.occupancy import SHARED_RESERVED, Occupancy, occupancy
 from kernelevo.errors import BadInput
-from kernelevo.interfaces import Wall
+from kernelevo.interfaces import Disassembler, Wall
 from kernelevo.types import (
     Budget,
     Capability,
@@ -32,6 +34,7 @@ from kernelevo.types import (
     Job,
     KernelImage,
     Launch,
+    MachineCode,
     RunReport,
     StepReport,
 )
@@ -41,12 +44,14 @@ PREFIX = "virtual:"
 LEAST_L1_BYTES = 4 << 10
 
 
-def open_virtual(name: str, wall: Wall) -> VirtualDevice:
-    """The device called `name`, like "virtual:h100"; raises BadInput naming those there are."""
+def open_virtual(name: str, wall: Wall, disassembler: Disassembler | None = None) -> VirtualDevice:
+    """The device called `name`, like "virtual:h100"; raises BadInput naming those there are. With a disassembler its
+    times are modelled from what the machine code does, without one from what the PTX says.
+    """
     if name not in {PREFIX + each for each in gpus.names()}:
         choices = ", ".join(PREFIX + each for each in gpus.names())
         raise BadInput(f"there is no device {name!r}; choose one of {choices}")
-    return VirtualDevice(gpus.gpu(name.removeprefix(PREFIX)), wall)
+    return VirtualDevice(gpus.gpu(name.removeprefix(PREFIX)), wall, disassembler)
 
 
 @dataclass(frozen=True)
@@ -63,13 +68,31 @@ class _Held:
         return self.spill_bytes * 32 // SECTOR
 
 
+@dataclass(frozen=True)
+class _Compiled:
+    """An image, and its machine code where that is known."""
+
+    image: Image
+    code: MachineCode | None
+
+    def compare(self, step: StepReport) -> Comparison | None:
+        return compare(step.kernel, step.lines, self.image.ptx, self.code) if self.code else None
+
+    def describe(self, step: StepReport, comparison: Comparison | None) -> dict[str, Any] | None:
+        """What a report says of the machine code, where it is known."""
+        if self.code is None or comparison is None:
+            return None
+        registers = next(kernel.registers for kernel in self.image.kernels if kernel.name == step.kernel)
+        return describe(comparison, self.code, registers)
+
+
 class VirtualDevice:
     """Implements interfaces.Device. The wall belongs to the caller; a device must be used by one thread at a time."""
 
     how: How = "modelled"
     capabilities: frozenset[Capability] = frozenset(("order", "uninitialised", "races", "many faults"))
 
-    def __init__(self, gpu: Gpu, wall: Wall) -> None:
+    def __init__(self, gpu: Gpu, wall: Wall, disassembler: Disassembler | None = None) -> None:
         found = calibration_of(gpu)
         self.calibration = str(found or NOT_CALIBRATED)
         gpu = calibrated(gpu, found.parameters) if found else gpu
@@ -79,6 +102,7 @@ class VirtualDevice:
         self.band = gpus.bands().comparison_band
         self._gpu = gpu
         self._wall = wall
+        self._disassembler = disassembler
 
     def run(self, image: Image, jobs: Sequence[Job], budget: Budget) -> list[RunReport]:
         if not jobs:
@@ -94,7 +118,9 @@ class VirtualDevice:
 
         request = run_request(image.ptx, jobs, limits, timing, budget.warp_instructions)
         reports = run_reports(self._wall.call(request, budget), jobs)
-        return [self._timed(job, report, held, image.arch) for job, report in zip(jobs, reports, strict=False)]
+        code = self._disassembler.read(image) if self._disassembler and any(job.profile for job in jobs) else None
+        of = _Compiled(image, code)
+        return [self._timed(job, report, held, of) for job, report in zip(jobs, reports, strict=False)]
 
     def close(self) -> None:
         """The wall is the caller's; nothing else is held."""
@@ -126,7 +152,7 @@ class VirtualDevice:
         left = self._gpu.l1_bytes - (shared + SHARED_RESERVED) * together
         return _Held(found, max(left // together, LEAST_L1_BYTES), kernel.spill_bytes)
 
-    def _timed(self, job: Job, report: RunReport, held: Mapping[Launch, _Held], target: str) -> RunReport:
+    def _timed(self, job: Job, report: RunReport, held: Mapping[Launch, _Held], of: _Compiled) -> RunReport:
         # A job that stopped at a fault has counts of an unfinished launch: nothing to model.
         if report.ended != "done" or not job.profile:
             return report
@@ -135,7 +161,7 @@ class VirtualDevice:
         steps = tuple(
             self._model_clear(step, sizes[step.buffer], report.steps)
             if isinstance(step, Clear)
-            else self._model(next(launches), step, held[step], target)
+            else self._model(next(launches), step, held[step], of)
             for step in job.steps
         )
         return replace(report, steps=steps)
@@ -164,10 +190,14 @@ class VirtualDevice:
             "calibration": self.calibration,
         }
 
-    def _model(self, step: StepReport, launch: Launch, held: _Held, target: str) -> StepReport:
+    def _model(self, step: StepReport, launch: Launch, held: _Held, of: _Compiled) -> StepReport:
         counts = {**step.counts, "local_sectors": step.counts["local_sectors"] + self._spills(step, held)}
-        modelled = estimate(self._gpu, counts, held.occupancy)
-        known = Launched(self._gpu, counts, held.occupancy, modelled, held.spill_bytes, held.l1_bytes, target)
+        comparison = of.compare(step)
+        likely = counts_for_model(counts, comparison)
+        modelled = estimate(self._gpu, likely, held.occupancy)
+        known = Launched(self._gpu, likely, held.occupancy, modelled, held.spill_bytes, held.l1_bytes, of.image.arch)
+        said = of.describe(step, comparison)
+        doubtful = [*reasons(known), *(doubts(said) if said else ())]
         return replace(
             step,
             counts=counts,
@@ -180,11 +210,12 @@ class VirtualDevice:
                 "launch_us": modelled.launch_us,
                 "waves": modelled.waves,
                 "tail_share": modelled.tail_us / modelled.us,
-                **self._trust(reasons(known)),
+                **self._trust(doubtful),
                 "occupancy_limiter": held.occupancy.limiter,
                 "resident_blocks": held.occupancy.blocks_per_sm * self._gpu.sms,
                 "grid": launch.grid,
                 "block": launch.block,
+                **({"machine_code": said} if said else {}),
             },
         )
 

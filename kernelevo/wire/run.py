@@ -283,6 +283,8 @@ class _Line(_Strict):
     divergent: _Count
     kind: _Words
     slots: _Count
+    requests_merged: _Count
+    wavefronts_merged: _Count
 
     def line_counts(self) -> LineCounts:
         fields = {name: getattr(self, name) for name in type(self).model_fields}

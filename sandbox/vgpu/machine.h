@@ -104,6 +104,9 @@ struct Counts {
   uint64_t shared_load_requests = 0, shared_load_wavefronts = 0;
   uint64_t shared_store_requests = 0, shared_store_wavefronts = 0;
   uint64_t shared_atomic_requests = 0, shared_atomic_wavefronts = 0;
+  // The same, if neighbouring loads and stores are merged as the assembler does it (lower/merged_accesses.cpp).
+  uint64_t shared_load_requests_merged = 0, shared_load_wavefronts_merged = 0;
+  uint64_t shared_store_requests_merged = 0, shared_store_wavefronts_merged = 0;
   uint64_t branches = 0, divergent_branches = 0, barriers = 0;
   uint64_t async_copies_dropped = 0;  // asynchronous copies of one thread that nobody waited for before its block ended
   // Cache model (Options::caches): cycles of L1 that global loads take, sectors that missed L1, and 32 B sectors that
@@ -122,8 +125,9 @@ struct LineCounts {
   uint32_t ptx_line = 0;
   std::string instruction;
   uint64_t warp_instructions = 0, thread_instructions = 0, requests = 0, sectors = 0, wavefronts = 0, divergent = 0;
-  Class cls = Class::other;
-  uint64_t slots = 0;             // its part of Counts::issue_slots
+  Class kind = Class::other;
+  uint32_t slots = 0;             // SASS instructions it is taken for
+  uint64_t requests_merged = 0, wavefronts_merged = 0;    // of shared memory, as in Counts
 };
 
 struct LaunchReport {

@@ -158,6 +158,25 @@ bool is_branch(const Op &op) {
   return op.form == form_bra || op.form == form_bra_if || op.form == form_brx_idx || (op.flags & kWasBranch);
 }
 
+struct Traffic { uint64_t requests, wavefronts; };
+
+// What is left of an operation's requests where the assembler merges them.
+Traffic merged_of(const Op &op, const OpCounts &own) {
+  const bool plain = (op.form >= form_ld_shared_b8 && op.form <= form_ld_shared_b64) ||
+                     (op.form >= form_st_shared_b8 && op.form <= form_st_shared_b64);
+  if (!plain || op.kind == kAlone) return {own.requests, own.pieces};
+  return op.kind == kServedByLeader ? Traffic{0, 0} : Traffic{own.requests, own.wavefronts};
+}
+
+void add_shared_load(const Traffic &exact, const Traffic &merged, Counts &counts) {
+  counts.shared_load_requests += exact.requests, counts.shared_load_wavefronts += exact.wavefronts;
+  counts.shared_load_requests_merged += merged.requests, counts.shared_load_wavefronts_merged += merged.wavefronts;
+}
+void add_shared_store(const Traffic &exact, const Traffic &merged, Counts &counts) {
+  counts.shared_store_requests += exact.requests, counts.shared_store_wavefronts += exact.wavefronts;
+  counts.shared_store_requests_merged += merged.requests, counts.shared_store_wavefronts_merged += merged.wavefronts;
+}
+
 void add_memory(const Op &op, Class cls, const OpCounts &own, uint64_t threads, Counts &counts) {
   const uint64_t bytes = threads * op.n * op.bytes;
   switch (cls) {
@@ -176,16 +195,16 @@ void add_memory(const Op &op, Class cls, const OpCounts &own, uint64_t threads, 
     case Class::async_copy:
       counts.global_load_requests += own.requests, counts.global_load_sectors += own.pieces,
           counts.global_load_bytes += threads * op.bytes;
-      counts.shared_store_requests += own.requests, counts.shared_store_wavefronts += own.wavefronts;
+      add_shared_store({own.requests, own.wavefronts}, {own.requests, own.wavefronts}, counts);
       break;
     case Class::local_load: case Class::local_store:
       counts.local_requests += own.requests, counts.local_sectors += own.pieces;
       break;
     case Class::shared_load:
-      counts.shared_load_requests += own.requests, counts.shared_load_wavefronts += own.pieces;
+      add_shared_load({own.requests, own.pieces}, merged_of(op, own), counts);
       break;
     case Class::shared_store:
-      counts.shared_store_requests += own.requests, counts.shared_store_wavefronts += own.pieces;
+      add_shared_store({own.requests, own.pieces}, merged_of(op, own), counts);
       break;
     case Class::shared_atomic:
       counts.shared_atomic_requests += own.requests, counts.shared_atomic_wavefronts += own.pieces;
@@ -211,8 +230,9 @@ void add_bulk_copy(const Op &op, const OpCounts &own, Counts &counts) {
     counts.global_atomic_requests += own.requests, counts.global_atomic_sectors += own.pieces;
     counts.global_atomic_lanes += own.divergent / sizes[op.v[1]];
   }
-  if (loads || local) counts.shared_store_requests += own.requests, counts.shared_store_wavefronts += own.wavefronts;
-  if (!loads) counts.shared_load_requests += own.requests, counts.shared_load_wavefronts += own.wavefronts;
+  const Traffic traffic{own.requests, own.wavefronts};
+  if (loads || local) add_shared_store(traffic, traffic, counts);
+  if (!loads) add_shared_load(traffic, traffic, counts);
 }
 
 void add_operation(const Op &op, uint64_t executed, uint64_t threads, const OpCounts &own, Counts &counts) {
@@ -244,8 +264,11 @@ LineCounts line_of(const LoadedModule &module, const Program &program, size_t i,
   const bool shared = cls == Class::shared_load || cls == Class::shared_store || cls == Class::shared_atomic;
   (shared ? line.wavefronts : line.sectors) = own.pieces;
   line.divergent = is_bulk(program.ops[i].form) ? 0 : own.divergent;
-  line.cls = cls;
-  line.slots = executed * form_row(program.ops[i].form).slots;
+  line.kind = cls;
+  line.slots = form_row(program.ops[i].form).slots;
+  const Traffic merged = shared ? merged_of(program.ops[i], own) : Traffic{0, 0};
+  line.requests_merged = merged.requests;
+  line.wavefronts_merged = merged.wavefronts;
   return line;
 }
 

@@ -94,6 +94,10 @@ constexpr NamedCount kCounts[] = {
     {"shared_store_wavefronts", &Counts::shared_store_wavefronts},
     {"shared_atomic_requests", &Counts::shared_atomic_requests},
     {"shared_atomic_wavefronts", &Counts::shared_atomic_wavefronts},
+    {"shared_load_requests_merged", &Counts::shared_load_requests_merged},
+    {"shared_load_wavefronts_merged", &Counts::shared_load_wavefronts_merged},
+    {"shared_store_requests_merged", &Counts::shared_store_requests_merged},
+    {"shared_store_wavefronts_merged", &Counts::shared_store_wavefronts_merged},
     {"branches", &Counts::branches},
     {"divergent_branches", &Counts::divergent_branches},
     {"barriers", &Counts::barriers},
@@ -131,8 +135,10 @@ void write(Writer &to, const LineCounts &line) {
   to.field("sectors", line.sectors);
   to.field("wavefronts", line.wavefronts);
   to.field("divergent", line.divergent);
-  to.field("kind", name_of(line.cls));
+  to.field("kind", name_of(line.kind));
   to.field("slots", line.slots);
+  to.field("requests_merged", line.requests_merged);
+  to.field("wavefronts_merged", line.wavefronts_merged);
   to.end('}');
 }
 

@@ -66,7 +66,7 @@ class Seen:
 def execute(case: Case, target: str) -> Row:
     run = case.prepare()
     modes = MODES | (_offered() if target == TARGETS[0] else {})
-    seen = {mode: _launch(case, run, target, options) for mode, options in modes.items()}
+    seen = {mode: launch_case(case, run, target, options) for mode, options in modes.items()}
     # A launch on several threads may answer that the order of blocks decides; its results then count for nothing.
     seen = {mode: one for mode, one in seen.items() if not getattr(one.report, "needs_one_thread", False)}
     first = seen["counters"]
@@ -92,7 +92,7 @@ def complaints_in_another_order(case: Case, target: str, order: int) -> list[str
     usual ones by rounding, where atomics add up.
     """
     run = case.prepare()
-    seen = _launch(case, run, target, {"track_uninitialised": True, "order": order})
+    seen = launch_case(case, run, target, {"track_uninitialised": True, "order": order})
     kinds = [fault.kind for fault in seen.report.faults[:1]]
     if kinds != ([run.fault] if run.fault else []):
         return [f"faults {[(fault.kind, fault.instruction, fault.message) for fault in seen.report.faults]}"]
@@ -105,7 +105,7 @@ def _offered() -> dict[str, dict[str, int]]:
     return {name: {name: value} for name, value in OFFERED.items() if name in parameters}
 
 
-def _launch(case: Case, run: Run, target: str, options: Mapping[str, int]) -> Seen:
+def launch_case(case: Case, run: Run, target: str, options: Mapping[str, int]) -> Seen:
     with Machine(Module(compiled(case.source, target)), memory_bytes=1 << 28) as machine:
         arguments = [_on_device(machine, argument) for argument in run.arguments]
         report = machine.launch(

@@ -110,13 +110,6 @@ def test_shared_memory_and_l1_share_one_pipe() -> None:
     assert bounds["L1 data pipe"] == pytest.approx(bounds["L1 sectors"] + bounds["shared memory"])
 
 
-def test_loads_that_ptxas_merges_are_charged_as_merged_where_that_is_known() -> None:
-    plain = counts(shared_load_wavefronts=4 * 10**6, shared_store_wavefronts=10**6)
-    merged = {**plain, "shared_load_wavefronts_merged": 10**6}
-    before, after = (estimate(H100, each, FULL).bounds_us["shared memory"] for each in (plain, merged))
-    assert after == pytest.approx(before * 2 / 5)
-
-
 def test_the_partial_last_wave_costs_less_than_a_full_one_and_never_less_than_a_chain() -> None:
     places = 4
     wave = H100.sms * places

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from kernelevo.answer import Floor
-from kernelevo.report_profile import HotLine, hot_lines, print_profile
+from kernelevo.report_profile import HotLine, hot_lines, machine_code_lines, print_profile
 from kernelevo.types import CaseResult, Check, Figure, LineCounts, SourceLine, Status, StepReport, Verdict
 
 DEVICE = "virtual:h100"
@@ -73,3 +73,14 @@ def test_what_the_device_does_not_say_is_not_shown() -> None:
     text = shown(bare, {})
     assert "launch of _Z1gPf: not timed; bound by unknown" in text
     assert "floor" not in text and "registers" not in text and "occupancy" not in text
+
+
+def test_the_machine_code_is_said_or_that_it_was_not_read() -> None:
+    by_class = {"fp32": {"ptx": 4000, "used": 2500, "machine": 2500}, "control": {"ptx": 10, "used": 10, "machine": 10}}
+    said = {"source": "nvdisasm 13.5", "agreement": 0.98, "agreement_of_ptx": 0.61, "known": 0.97, "by_class": by_class}
+    (line,) = machine_code_lines({"bounds_us": {}, "machine_code": said})
+    assert "nvdisasm 13.5): agreement 0.98, 0.61 before correction; 97% of the instructions" in line
+    assert "fp32 4,000 -> 2,500" in line
+    (absent,) = machine_code_lines({"bounds_us": {}})
+    assert "machine code not read" in absent
+    assert machine_code_lines({}) == [], "a device that measures has nothing to model from"

@@ -46,6 +46,7 @@ const Op *load_at(Warp &w, const Op *op, Lanes64 &address) {
   Request request;
   if (!prepare_request<S>(w, op, address, op->n * u32(sizeof(T)), false, request)) return nullptr;
   state_access<W, S>(w, op, Access::load, request);
+  if (S == Space::shared) W::merged(w, op, Access::load, request);
   W::loaded(w, op, S, request);
   // Lanes at one offset of local memory are at different places of the host.
   if (S == Space::local) request.pattern = Pattern::scattered;
@@ -59,6 +60,7 @@ const Op *store_at(Warp &w, const Op *op, Lanes64 &address) {
   Request request;
   if (!prepare_request<S>(w, op, address, op->n * u32(sizeof(T)), true, request)) return nullptr;
   state_access<W, S>(w, op, Access::store, request);
+  if (S == Space::shared) W::merged(w, op, Access::store, request);
   W::stored(w, op, S, request);
   if (S == Space::local) request.pattern = Pattern::scattered;
   char *base = host_base<S>(w, address);

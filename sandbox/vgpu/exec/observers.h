@@ -23,6 +23,7 @@ struct WatchNothing {
   static void global(Warp &, const Op *, Access, const Request &) {}
   static void shared(Warp &, const Op *, Access, const Request &) {}
   static void local(Warp &, const Op *, Access, const Request &) {}
+  static void merged(Warp &, const Op *, Access, const Request &) {}              // a load or store of shared memory
   static bool known_address(Warp &, const Op *, Space, u32, s64) { return true; }
   static void loaded(Warp &, const Op *, Space, const Request &) {}
   static void stored(Warp &, const Op *, Space, const Request &) {}
@@ -33,6 +34,9 @@ struct WatchNothing {
 };
 
 inline OpCounts &counts_of(Warp &w, const Op *op) { return w.run->counts[op - w.run->ops]; }
+
+// Of a plain load or store of shared memory.
+inline bool leads_group(const Op *op) { return op->kind > kServedByLeader; }
 
 inline u32 sectors_of(const Request &r) {
   if (r.pattern == Pattern::uniform) return u32(((r.address[0] + r.bytes - 1) >> 5) - (r.address[0] >> 5) + 1);
@@ -69,6 +73,14 @@ struct WatchCounters : WatchNothing {
     OpCounts &counts = counts_of(w, op);
     counts.requests += 1;
     counts.pieces += wavefronts_of(r);
+  }
+  // The request as the assembler widens it, counted once for its group.
+  static void merged(Warp &w, const Op *op, Access access, const Request &r) {
+    if (!leads_group(op)) return;
+    u32 address[kWarpSize];
+    for (u32 i = 0; i < kWarpSize; ++i) address[i] = u32(r.address[i]) + op->c;
+    counts_of(w, op).wavefronts += access == Access::load ? count_paired_wavefronts(address, r.mask, op->kind)
+                                                          : count_wavefronts(address, r.mask, op->kind);
   }
   static void copied(Warp &w, const Op *op, const Request &r) { counts_of(w, op).wavefronts += wavefronts_of(r); }
   // Local memory is interleaved, so that lanes at one offset are neighbours (4-byte words of 32 threads in a row).

@@ -25,6 +25,11 @@ inline void count_request(Warp &w, const Op *op, const Rows &rows, u32 bytes) {
   OpCounts &counts = counts_of(w, op);
   counts.requests += 1;
   counts.pieces += S == Space::shared ? count_row_wavefronts(rows, bytes) : count_row_sectors(rows, bytes);
+  if (S == Space::shared && leads_group(op)) {
+    const Rows wide{u32(rows.first + op->c), u32(rows.second + op->c), rows.step};
+    counts.wavefronts +=
+        access == Access::load ? count_paired_row_wavefronts(wide, op->kind) : count_row_wavefronts(wide, op->kind);
+  }
   if constexpr (W::kind == Watch::claims) {
     if (S != Space::shared) W::claim_rows(w, op, access, rows, bytes);
   }

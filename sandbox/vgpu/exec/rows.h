@@ -159,4 +159,11 @@ inline u32 count_row_wavefronts(const Rows &rows, u32 bytes) {
   return count_wavefronts(address, kAllLanes, bytes);
 }
 
+// As count_paired_wavefronts: lanes of a row that agree are pairs, others are none.
+inline u32 count_paired_row_wavefronts(const Rows &rows, u32 bytes) {
+  if (rows.step != 0 || bytes < 8) return count_row_wavefronts(rows, bytes);
+  if (bytes == 16) return 2;
+  return rows.is_same_row() || (rows.second - rows.first) / 8 % 16 ? 1 : 2;
+}
+
 }  // namespace vgpu

@@ -30,7 +30,7 @@ constexpr uint64_t kFunctionBase = uint64_t(0xf) << 60;
 struct alignas(64) OpCounts {
   uint64_t executed, threads, requests, pieces;
   uint64_t divergent;              // of a branch; of a bulk copy, its bytes
-  uint64_t wavefronts;             // of the shared-memory side of an asynchronous copy
+  uint64_t wavefronts;             // of the shared-memory side of an asynchronous copy; of a merged access
   uint64_t low, size;              // of the allocation that a memory operation met last
 };
 

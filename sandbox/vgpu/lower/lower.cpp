@@ -5,6 +5,7 @@
 #include "../isa/isa.h"
 #include "calls.h"
 #include "frame_params.h"
+#include "merged_accesses.h"
 #include "select.h"
 #include "slots.h"
 #include "stack.h"
@@ -231,6 +232,7 @@ void lower_function(Program &program, SharedLayout &shared, FormFinder &forms, C
   if (index == 0) program.stores = find_stores(function);
   Flow flow = find_blocks(function);
   find_reconvergence(flow);
+  mark_merged_accesses(function, flow);
   // From here every register has a life time; next it gets a place.
   FunctionCode code;
   code.name = std::string(tree.name);
