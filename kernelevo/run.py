@@ -162,12 +162,13 @@ class Judged:
 
 
 def judge(request: Request, settings: Settings, joints: Joints, announce: Announce, why: str) -> Judged:
-    """One verdict on the request's kernel file, with full checks; nothing is recorded."""
+    """One verdict on the request's kernel file, with full checks (light ones of a sample); nothing is recorded."""
     task = joints.open_task(request)
     bench = joints.open_bench(request, task, settings)
     try:
         _introduce(bench, task, announce, why)
-        verdict = bench.full.evaluate(Candidate(task.text), EVALUATION)
+        evaluator = bench.full if request.sample is None else bench.light
+        verdict = evaluator.evaluate(Candidate(task.text), EVALUATION)
         return Judged(task, verdict, floors(task.problem, bench.properties))
     finally:
         bench.close()
@@ -416,7 +417,7 @@ class KernelBench:
         return kernels.KernelEvaluator(
             task.problem, self.compiler, self._device, mode=mode, options=request.compiler_options,
             include_folders=self.include_folders, generator=generator, language=task.language,
-            oracle_compiler=self._cuda,
+            oracle_compiler=self._cuda, sample_blocks=request.sample or kernels.SAMPLE_BLOCKS,
         )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 #include "report.h"
 #include "schedule/parallel.h"
+#include "schedule/sampled.h"
 
 namespace vgpu {
 
@@ -42,17 +43,29 @@ Outcome run_serially(const Plan &plan, Budget budget) {
   return outcome;
 }
 
-LaunchReport run_plan(const Plan &plan, Budget budget) {
-  const LaunchContext &context = plan.context;
-  if (context.caches) context.caches->begin_launch();
-  const Outcome outcome = plan.parallel ? run_in_parallel(plan, budget) : run_serially(plan, budget);
-  const Worker::Harvest &harvest = outcome.harvest;
+Outcome run_blocks(const LaunchContext &context, const Program &program, const Launch &launch, const Options &options,
+                   Budget budget) {
+  const Plan plan(context, program, launch, options);
+  return plan.parallel ? run_in_parallel(plan, budget) : run_serially(plan, budget);
+}
+
+LaunchReport run_program(const LaunchContext &context, const Program &program, const Launch &launch,
+                         const Options &options, Budget budget) {
   LaunchReport report;
+  const bool sampled = options.sample_blocks != 0;
+  if (sampled) report.sample.in_full = why_in_full(program, launch, options);
+  const bool part = sampled && report.sample.in_full.empty();
+  if (context.caches) context.caches->begin_launch(part && !options.sample_only, options.sample_seed);
+  const Outcome outcome = part ? Outcome{run_sampled(context, program, launch, options, budget, report.sample), false}
+                               : run_blocks(context, program, launch, options, budget);
+  const Worker::Harvest &harvest = outcome.harvest;
   report.faults = harvest.faults;
   report.remarks = harvest.remarks;
   report.counts = harvest.counts;
-  add_counts(plan.program, harvest.run, harvest.op_counts, report, plan.options.lines, context.module);
-  if (context.caches && plan.options.caches) context.caches->add_to(report.counts);
+  add_counts(program, harvest.run, harvest.op_counts, report, options.lines, context.module);
+  if (context.caches && options.caches) context.caches->add_to(report.counts);
+  // What is stored goes to L2, whether L1 is modelled or not; blocks with atomics are not sampled.
+  if (part && options.caches) report.counts.l2_write_sectors = report.counts.global_store_sectors;
   report.printed = harvest.printed;
   report.needs_one_thread = outcome.needs_one_thread;
   return report;
@@ -85,7 +98,7 @@ LaunchReport run_launch(const LaunchContext &context, const Program &program, co
                         const Options &options, Budget budget) {
   if (program.cluster.count() != 1) return refuse_cluster(program);
   const std::string problem = check_launch(program, launch, context.limits);
-  if (problem.empty()) return run_plan(Plan(context, program, launch, options), budget);
+  if (problem.empty()) return run_program(context, program, launch, options, budget);
   return refuse(program, FaultKind::invalid_launch, problem);
 }
 

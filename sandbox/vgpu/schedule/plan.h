@@ -23,6 +23,7 @@ struct Plan {
   uint64_t local_stride;               // bytes of local memory of a thread
   uint64_t shared_bytes;
   uint64_t resident;                   // blocks that can be live at once
+  bool outside_sample = false;         // of blocks outside the sample: they are not timed, and pass through L2 only
 };
 
 // Blocks that fit on the device at once, as far as threads and shared memory decide it.
