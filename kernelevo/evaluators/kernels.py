@@ -241,7 +241,7 @@ class KernelEvaluator:
         )  # fmt: skip
 
     def _passed(self, dossier: Dossier, image: Image, results: list[TrialResult], seconds: float) -> Verdict:
-        cases = profile.case_results(results, self.device)
+        cases = profile.case_results(results, self.device, in_full=self.mode == "final")
         return Verdict(
             dossier.candidate.id, self.device.name, Status.PASSED, feedback.passed(cases, image),
             profile.score(results, cases), cases, tuple(dossier.checks), diagnostics=image.diagnostics,

@@ -18,9 +18,14 @@ from kernelevo.types import CaseResult, Check, Figure, StepReport
 UNIT = "us"
 
 
-def case_results(results: Sequence[TrialResult], device: Device) -> tuple[CaseResult, ...]:
-    """One CaseResult per timed trial; raises Infrastructure if the device gave no usable time."""
-    return tuple(_case_result(result, device) for result in results if result.trial.timed)
+def case_results(results: Sequence[TrialResult], device: Device, in_full: bool) -> tuple[CaseResult, ...]:
+    """One CaseResult per timed trial; raises Infrastructure if the device gave no usable time, or one that rests on a
+    sample of blocks where all were to be watched (`in_full`).
+    """
+    timed = [result for result in results if result.trial.timed]
+    if in_full and sample_checks(timed):
+        raise Infrastructure(f"device {device.name} watched a sample of blocks where all were asked for; report this")
+    return tuple(_case_result(result, device) for result in timed)
 
 
 def score(results: Sequence[TrialResult], cases: Sequence[CaseResult]) -> Figure:

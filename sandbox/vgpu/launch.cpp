@@ -43,31 +43,47 @@ Outcome run_serially(const Plan &plan, Budget budget) {
   return outcome;
 }
 
-Outcome run_blocks(const LaunchContext &context, const Program &program, const Launch &launch, const Options &options,
-                   Budget budget) {
-  const Plan plan(context, program, launch, options);
-  return plan.parallel ? run_in_parallel(plan, budget) : run_serially(plan, budget);
-}
-
-LaunchReport run_program(const LaunchContext &context, const Program &program, const Launch &launch,
-                         const Options &options, Budget budget) {
-  LaunchReport report;
-  const bool sampled = options.sample_blocks != 0;
-  if (sampled) report.sample.in_full = why_in_full(program, launch, options);
-  const bool part = sampled && report.sample.in_full.empty();
-  if (context.caches) context.caches->begin_launch(part && !options.sample_only, options.sample_seed);
-  const Outcome outcome = part ? Outcome{run_sampled(context, program, launch, options, budget, report.sample), false}
-                               : run_blocks(context, program, launch, options, budget);
+// While the plan is there, whose operations the outcome points to.
+void report_outcome(const LaunchContext &context, const Program &program, const Options &options,
+                    const Outcome &outcome, LaunchReport &report) {
   const Worker::Harvest &harvest = outcome.harvest;
   report.faults = harvest.faults;
   report.remarks = harvest.remarks;
   report.counts = harvest.counts;
   add_counts(program, harvest.run, harvest.op_counts, report, options.lines, context.module);
   if (context.caches && options.caches) context.caches->add_to(report.counts);
-  // What is stored goes to L2, whether L1 is modelled or not; blocks with atomics are not sampled.
-  if (part && options.caches) report.counts.l2_write_sectors = report.counts.global_store_sectors;
   report.printed = harvest.printed;
   report.needs_one_thread = outcome.needs_one_thread;
+}
+
+LaunchReport run_all(const LaunchContext &context, const Program &program, const Launch &launch,
+                     const Options &options, Budget budget) {
+  LaunchReport report;
+  if (context.caches) context.caches->begin_launch();
+  const Plan plan(context, program, launch, options);
+  const Outcome outcome = plan.parallel ? run_in_parallel(plan, budget) : run_serially(plan, budget);
+  report_outcome(context, program, options, outcome, report);
+  return report;
+}
+
+LaunchReport run_sample(const LaunchContext &context, const Program &program, const Launch &launch,
+                        const Options &options, Budget budget) {
+  LaunchReport report;
+  if (context.caches) context.caches->begin_launch(!options.sample_only, options.sample_seed);
+  const SampledPlans plans(context, program, launch, options);
+  report_outcome(context, program, options, {run_sampled(plans, budget, report.sample), false}, report);
+  // What is stored goes to L2, whether L1 is modelled or not; blocks with atomics are not sampled.
+  if (options.caches) report.counts.l2_write_sectors = report.counts.global_store_sectors;
+  return report;
+}
+
+LaunchReport run_program(const LaunchContext &context, const Program &program, const Launch &launch,
+                         const Options &options, Budget budget) {
+  if (options.sample_blocks == 0) return run_all(context, program, launch, options, budget);
+  const std::string in_full = why_in_full(program, launch, options);
+  if (in_full.empty()) return run_sample(context, program, launch, options, budget);
+  LaunchReport report = run_all(context, program, launch, options, budget);
+  report.sample.in_full = in_full;
   return report;
 }
 

@@ -9,10 +9,9 @@
 namespace vgpu {
 namespace {
 
-Plan plan_outside(const LaunchContext &context, const Program &program, const Launch &launch, const Options &options) {
-  Plan plan(context, program, launch, options);
-  plan.outside_sample = true;
-  return plan;
+Options on_one_thread(Options options) {
+  options.threads = 1;
+  return options;
 }
 
 void widen(Range &range, uint64_t value, bool first) {
@@ -130,12 +129,16 @@ std::string why_in_full(const Program &program, const Launch &launch, const Opti
   return {};
 }
 
-Worker::Harvest run_sampled(const LaunchContext &context, const Program &program, const Launch &launch,
-                            const Options &options, Budget budget, SampleReport &report) {
-  Options alone = options;
-  alone.threads = 1;
-  const Plan timed(context, program, launch, alone), outside = plan_outside(context, program, launch, alone);
-  return SampledRun(timed, outside, budget).run(report);
+SampledPlans::SampledPlans(const LaunchContext &context, const Program &program, const Launch &launch,
+                           const Options &given)
+    : options(on_one_thread(given)),
+      timed(context, program, launch, options),
+      outside(context, program, launch, options) {
+  outside.outside_sample = true;
+}
+
+Worker::Harvest run_sampled(const SampledPlans &plans, Budget budget, SampleReport &report) {
+  return SampledRun(plans.timed, plans.outside, budget).run(report);
 }
 
 }  // namespace vgpu

@@ -14,8 +14,14 @@ namespace vgpu {
 // Why all blocks of this launch are to be watched, though a sample was asked for; empty where a sample will do.
 std::string why_in_full(const Program &, const Launch &, const Options &);
 
-// Adds the counts of the launch and the report of its sample.
-Worker::Harvest run_sampled(const LaunchContext &, const Program &, const Launch &, const Options &, Budget,
-                            SampleReport &);
+struct SampledPlans {
+  SampledPlans(const LaunchContext &, const Program &, const Launch &, const Options &);
+
+  const Options options;               // on one thread
+  Plan timed, outside;
+};
+
+// Counts of the whole launch, and the report of its sample.
+Worker::Harvest run_sampled(const SampledPlans &, Budget, SampleReport &);
 
 }  // namespace vgpu

@@ -1,4 +1,4 @@
-"""A launch of which a sample of blocks is watched closely: everything that is exact stays exact, and the rest is drawn."""
+"""A launch of which a sample of blocks is watched closely: what is counted in full stays exact."""
 
 from __future__ import annotations
 
