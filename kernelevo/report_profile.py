@@ -18,7 +18,7 @@ from rich.table import Table
 
 from kernelevo.answer import Floor
 from kernelevo.report_counters import microseconds
-from kernelevo.report_reasons import oracle_labels, resource, why
+from kernelevo.report_reasons import oracle_labels, resource, sample_labels, why
 from kernelevo.types import LineCounts, StepReport, Verdict
 
 HOT_LINES = 12
@@ -53,7 +53,7 @@ class HotLine:
 
 def print_profile(console: Console, verdict: Verdict, source: str, floors: Mapping[str, Floor]) -> None:
     """Per case and launch: time, bounds, occupancy, access efficiency, hot source lines."""
-    for label in oracle_labels(verdict):
+    for label in [*sample_labels(verdict), *oracle_labels(verdict)]:
         console.print(escape(label), soft_wrap=True)
     for case in verdict.cases:
         console.print(f"[bold]{escape(case.name)}[/bold]: {case.time}", soft_wrap=True)

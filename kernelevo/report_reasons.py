@@ -98,6 +98,11 @@ def _explained(name: str) -> str:
     return _EXPLAINED.get(name, resource(name))
 
 
+def sample_labels(verdict: Verdict) -> list[str]:
+    """What a person must know first of times that rest on a sample of blocks."""
+    return [f"SAMPLED: {check.detail}" for check in verdict.checks if check.name == "sampled blocks"]
+
+
 def oracle_labels(verdict: Verdict) -> list[str]:
     """What must be said of a verdict whose expected outputs come from a kernel: its mistakes count as right."""
     return [f"mind: {check.detail}" for check in verdict.checks if check.name == "oracle"]

@@ -170,14 +170,15 @@ class Judged:
 def judge(
     request: Request, settings: Settings, joints: Joints, announce: Announce, why: str, findings: int | None = None
 ) -> Judged:
-    """One verdict on the request's kernel file, with full checks; nothing is recorded. With `findings`, faults are
-    searched for at all sizes, and at most so many are told.
+    """One verdict on the request's kernel file, with full checks (light ones of a sample); nothing is recorded. With
+    `findings`, faults are searched for at all sizes, and at most so many are told.
     """
     task = joints.open_task(request)
     bench = joints.open_bench(request, task, settings)
     try:
         _introduce(bench, task, announce, why)
-        verdict = _judge_of(bench, findings).evaluate(Candidate(task.text), EVALUATION)
+        evaluator = bench.light if request.sample is not None else _judge_of(bench, findings)
+        verdict = evaluator.evaluate(Candidate(task.text), EVALUATION)
         return Judged(task, verdict, floors(task.problem, bench.properties))
     finally:
         bench.close()
@@ -427,7 +428,7 @@ class KernelBench:
         return kernels.KernelEvaluator(
             task.problem, self.compiler, self._device, mode=mode, options=request.compiler_options,
             include_folders=self.include_folders, generator=generator, language=task.language,
-            oracle_compiler=self._cuda, **settings,
+            oracle_compiler=self._cuda, sample_blocks=request.sample or kernels.SAMPLE_BLOCKS, **settings,
         )  # fmt: skip
 
 

@@ -115,8 +115,11 @@ class Request:
     seed: int | None = None
     unsafe: bool = False
     workers: int = 1
+    sample: int | None = None
 
     def __post_init__(self) -> None:
+        if self.sample is not None and self.sample < 1:
+            raise BadInput(f"--sample {self.sample} leaves no block to watch; give at least 1")
         if self.workers < 1:
             raise BadInput(f"--workers {self.workers} leaves nobody to work; give at least 1")
         if self.compiler not in COMPILERS:

@@ -334,10 +334,22 @@ class Clear:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """About how many blocks of a launch L1 and the scoreboard are modelled for, drawn by `seed`. With `only` the others
+    do not run at all.
+    """
+
+    blocks: int
+    seed: int
+    only: bool = False
+
+
+@dataclass(frozen=True)
 class Job:
     """One run of a plan on one case: buffers made, steps in order, buffers read back. `order` is the seed of another
     order of threads than the usual one, where the device can choose it, or 0. `check_races` looks for accesses that
-    nothing orders, `max_faults` is how many different faults a step may report before it stops.
+    nothing orders, `max_faults` is how many different faults a step may report before it stops. A profiled job with a
+    `sample` is watched closely on some blocks only.
     """
 
     buffers: tuple[Buffer, ...]
@@ -348,6 +360,7 @@ class Job:
     order: int = 0
     check_races: bool = False
     max_faults: int = 1
+    sample: Sample | None = None
 
 
 @dataclass(frozen=True)
@@ -375,7 +388,8 @@ class LineCounts:
 class StepReport:
     """What one launch did. `counts` holds the exact integers of vgpu::Counts, classes as "warp.fp32" and the like.
 
-    `time` is the launch's time on the device, `limiter` what bounds it (modelled) or "" (measured).
+    `time` is the launch's time on the device, `limiter` what bounds it (modelled) or "" (measured). Where
+    it rests on a sample of blocks, details["sampled"] says so.
     """
 
     kernel: str
@@ -486,6 +500,11 @@ class Verdict:
             raise ValueError("a passed verdict names its checks, and all of them passed")
         if self.status is Status.PASSED and self.findings:
             raise ValueError(f"a passed verdict has no findings, but this one has {len(self.findings)}")
+
+    @property
+    def provisional(self) -> bool:
+        """Whether some time rests on a sample of blocks; such a verdict guides a search and is not what is reported."""
+        return any("sampled" in step.details for case in self.cases for step in case.steps)
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,8 @@ class LaunchReport:
     `remarks` are suspicious, but decide nothing. `counts` are the exact integers of vgpu::Counts, those by class as
     "warp.fp32", "thread.fp32" and "slots.fp32".
     `needs_one_thread`: only after a launch on several threads; the order of blocks decides the outcome, so launch again
-    on one, from the memory as it was before. `json` is the text it was read from.
+    on one, from the memory as it was before. `sample` is vgpu::SampleReport, whose strata hold the counts of sampled
+    blocks. `json` is the text it was read from.
     """
 
     faults: tuple[Fault, ...]
@@ -83,6 +84,7 @@ class LaunchReport:
     lines: tuple[LineCounts, ...]
     printed: str
     needs_one_thread: bool
+    sample: Mapping[str, Any]
     json: str
 
     @classmethod
@@ -105,6 +107,7 @@ class LaunchReport:
             lines=tuple(_line_counts(item) for item in data["lines"]),
             printed=data["printed"],
             needs_one_thread=bool(data["needs_one_thread"]),
+            sample=_sample(data["sample"]),
             json=text,
         )
 
@@ -287,6 +290,9 @@ class Machine:
         threads: int = 1,
         plain: bool = False,
         order: int = 0,
+        sample_blocks: int = 0,
+        sample_seed: int = 0,
+        sample_only: bool = False,
         timing: Timing | None = None,
     ) -> LaunchReport:
         """Runs one launch to its end, its first fault, or until `budget` warp instructions have run.
@@ -299,6 +305,9 @@ class Machine:
 
         Blocks begin and warps take turns as they are numbered, or, where `order` is not 0, in an order drawn from this
         seed: results of a program without races do not depend on it, but for the order of atomic updates.
+
+        With `sample_blocks`, L1 and the scoreboard are modelled on about so many blocks, drawn over the grid by
+        `sample_seed`, where blocks cannot depend on each other; with `sample_only` the others do not run. See `sample`.
 
         `args` are packed by the types that the kernel declares: an Array passes its address, bytes a struct by value.
         With `plain` no quick path is taken: the same results and counts, slower, to compare the quick ones with.
@@ -327,6 +336,9 @@ class Machine:
             arguments.whole("max_faults", max_faults, MAX_FAULTS, least=1),
             arguments.whole("the number of threads of the host", threads, MAX_THREADS, least=1),
             arguments.whole("the seed of an order", order, 2**64 - 1),
+            arguments.whole("the number of blocks to sample", sample_blocks, arguments.U32),
+            arguments.flag("sample_only", sample_only),
+            arguments.whole("the seed of a sample", sample_seed, 2**64 - 1),
             timing_pointer(timing),
         )
         budget = arguments.whole("budget", budget, arguments.U64)
@@ -429,6 +441,11 @@ def _place(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _line_counts(data: Mapping[str, Any]) -> LineCounts:
     return LineCounts(**{**data, "source": SourceLine(**data["source"])})
+
+
+def _sample(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    strata = [{**stratum, "counts": _flat_counts(stratum["counts"])} for stratum in data["strata"]]
+    return MappingProxyType({**data, "only": bool(data["only"]), "strata": strata})
 
 
 def _flat_counts(data: Mapping[str, Any]) -> dict[str, int]:

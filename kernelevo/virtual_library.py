@@ -111,6 +111,9 @@ class Options(ctypes.Structure):
         ("max_faults", ctypes.c_uint32),
         ("threads", ctypes.c_uint32),
         ("order", ctypes.c_uint64),
+        ("sample_blocks", ctypes.c_uint32),
+        ("sample_only", ctypes.c_uint32),
+        ("sample_seed", ctypes.c_uint64),
         ("timing", ctypes.POINTER(TimingStruct)),
     ]
 

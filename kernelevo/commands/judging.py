@@ -61,6 +61,7 @@ def profile(
     problem: opt.ProblemFile = None,
     device: opt.DeviceName = None,
     case: opt.Cases = None,
+    sample: opt.Sampled = None,
     as_json: opt.AsJson = False,
     seed: opt.Seed = None,
     compiler: opt.CompilerName = "nvrtc",
@@ -74,7 +75,8 @@ def profile(
     \b
     Example: kernelevo profile kernels/transpose.cu --case rows=1024,cols=1024
 
-    The kernel is checked as well; one that does not pass has no profile (exit code 1).
+    The kernel is checked as well; one that does not pass has no profile (exit code 1). With --sample a size that
+    takes too long otherwise is profiled from some of its blocks; all of them run, under the search's lighter checks.
     """
     _judge(
         context, kernel, as_json,

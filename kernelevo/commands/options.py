@@ -64,6 +64,14 @@ Seed = Annotated[
     int | None,
     typer.Option("--seed", metavar="N", help="Draw the same inputs each time (default: from the system's entropy)."),
 ]
+Sampled = Annotated[
+    int | None,
+    typer.Option(
+        "--sample",
+        metavar="N",
+        help="Model L1 and latency on about N blocks of a large grid only (provisional; light checks).",
+    ),
+]
 Workers = Annotated[
     int | None, typer.Option("--workers", metavar="N", help="Evaluations at a time (default: one per core).")
 ]
@@ -151,6 +159,7 @@ def read_request(context: typer.Context, kernel: Path) -> tuple[Request, str]:
         defines=read_defines(given.get("define", ())),
         standard=given.get("standard"),
         seed=given.get("seed"),
+        sample=given.get("sample"),
         unsafe=given.get("unsafe", False),
         workers=given.get("workers", usable_cores()),
     )

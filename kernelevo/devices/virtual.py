@@ -5,16 +5,18 @@ nearer to what the hardware executes, and are labelled `modelled`. Jobs of one c
 jailed child, each in fresh device memory.
 
 PTX has no spills, but the cubin does: each spilled byte of a kernel is charged once per thread, which is a lower bound
-where it lies in a loop. A step that clears a buffer costs a launch and its bytes' way to DRAM.
+where it lies in a loop. A step that clears a buffer costs a launch and its bytes' way to DRAM. A job with a sample of
+blocks is run again, with all of them watched, where the sampled ones differ (`sampling.py`).
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kernelevo.devices import gpus
+from kernelevo.devices import gpus, sampling
 from kernelevo.devices.calibrating import NOT_CALIBRATED, calibrated, calibration_of
 from kernelevo.devices.confidence import Launched, reasons
 from kernelevo.devices.cost import SECTOR, estimate
@@ -42,6 +44,7 @@ from kernelevo.wire.run import MachineLimits, run_reports, run_request
 
 PREFIX = "virtual:"
 LEAST_L1_BYTES = 4 << 10
+MIN_SECONDS = 0.01
 
 
 def open_virtual(name: str, wall: Wall, disassembler: Disassembler | None = None) -> VirtualDevice:
@@ -117,13 +120,26 @@ class VirtualDevice:
             return {**gpu.latency, "l1_bytes": held[launch].l1_bytes, "l2_bytes": gpu.l2_bytes}
 
         request = run_request(image.ptx, jobs, limits, timing, budget.warp_instructions)
+        started = time.monotonic()
         reports = run_reports(self._wall.call(request, budget), jobs)
         code = self._disassembler.read(image) if self._disassembler and any(job.profile for job in jobs) else None
         of = _Compiled(image, code)
-        return [self._timed(job, report, held, of) for job, report in zip(jobs, reports, strict=False)]
+        timed = [self._timed(job, report, held, of) for job, report in zip(jobs, reports, strict=False)]
+        left = replace(budget, seconds=max(budget.seconds - (time.monotonic() - started), MIN_SECONDS))
+        return self._watched_in_full(image, jobs, timed, left)
 
     def close(self) -> None:
         """The wall is the caller's; nothing else is held."""
+
+    def _watched_in_full(
+        self, image: Image, jobs: Sequence[Job], reports: list[RunReport], budget: Budget
+    ) -> list[RunReport]:
+        """The reports, but of a job whose sampled blocks differ that of another run, in which all are watched."""
+        whole = list(reports)
+        for place, (job, report) in enumerate(zip(jobs, reports, strict=False)):
+            if sampling.differs(report):
+                (whole[place],) = self.run(image, [replace(job, sample=None)], budget)
+        return whole
 
     def _hold_all(self, image: Image, jobs: Sequence[Job]) -> dict[Launch, _Held] | Fault:
         """How every launch of the plan sits on an SM; a launch that can never run is a fault of the whole plan."""
@@ -156,7 +172,7 @@ class VirtualDevice:
         # A job that stopped at a fault has counts of an unfinished launch: nothing to model.
         if report.ended != "done" or not job.profile:
             return report
-        launches = iter(report.steps)
+        launches = iter([sampling.whole_grid(step) for step in report.steps])
         sizes = {buffer.name: buffer.bytes for buffer in job.buffers}
         steps = tuple(
             self._model_clear(step, sizes[step.buffer], report.steps)
@@ -206,6 +222,7 @@ class VirtualDevice:
             limiter=modelled.limiter,
             occupancy=held.occupancy.share,
             details={
+                **step.details,
                 "bounds_us": dict(modelled.bounds_us),
                 "launch_us": modelled.launch_us,
                 "waves": modelled.waves,

@@ -13,23 +13,34 @@ from kernelevo.evaluators.schedule import LaunchStep, Schedule
 from kernelevo.evaluators.trials import Drawn, skew
 from kernelevo.kernel.arguments import Tensor
 from kernelevo.kernel.problem import Problem
-from kernelevo.types import Buffer, BufferArgument, Clear, Image, Job, Launch, ScalarArgument
+from kernelevo.types import Buffer, BufferArgument, Clear, Image, Job, Launch, Sample, ScalarArgument
 
 Array = np.ndarray
 
 
 def build_job(
-    problem: Problem, drawn: Drawn, schedule: Schedule, image: Image, poison: int, profile: bool, order: int = 0
+    problem: Problem,
+    drawn: Drawn,
+    schedule: Schedule,
+    image: Image,
+    poison: int,
+    profile: bool,
+    order: int = 0,
+    sample: Sample | None = None,
 ) -> Job:
     """The trial as a job under the 32-bit poison pattern `poison`, its threads in the order of seed `order` (0: the
-    usual one). Uninitialised bytes are tracked where a trial is repeated, but not in the profiled run.
+    usual one). Uninitialised bytes are tracked where a trial is repeated, but not in the profiled run; that one may be
+    watched on a sample of blocks.
     """
     buffers = [_buffer(tensor, drawn) for tensor in problem.tensors]
     buffers += [Buffer(temp.name, temp.bytes) for temp in schedule.temps]
     buffers += _scratch(schedule, image)
     steps = tuple(_steps(schedule, image))
     tracks = drawn.trial.repeat and not profile
-    return Job(tuple(buffers), steps, poison, profile=profile, track_uninitialised=tracks, order=order)
+    return Job(
+        tuple(buffers), steps, poison, profile=profile, track_uninitialised=tracks, order=order,
+        sample=sample if profile else None,
+    )  # fmt: skip
 
 
 def _buffer(tensor: Tensor, drawn: Drawn) -> Buffer:

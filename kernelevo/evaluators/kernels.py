@@ -8,7 +8,9 @@
 Seeds come from the operating system after the build. Expected values are computed in this process, after the run, and
 never leave it. Mode "search" runs every test case once under two poisons and each benchmark case once; "final" runs
 tests on more distributions, looking for all that the device can find (`sanitizing.py`), and benchmarks under two
-poisons as well; "sanitize" looks for the same at the benchmarks' sizes, too. The verdict's checks say which.
+poisons as well; "sanitize" looks for the same at the benchmarks' sizes, too. The verdict's checks say which. In mode
+"search" the profile of a large grid rests on a sample of its blocks, drawn after the build like everything else; all
+blocks run and are checked. Such a verdict is provisional.
 """
 
 from __future__ import annotations
@@ -39,10 +41,12 @@ from kernelevo.kernel.languages import CUDA, Language
 from kernelevo.kernel.plan import LaunchLine, Plan
 from kernelevo.kernel.problem import Problem
 from kernelevo.settings import DEFAULT_FINDINGS
-from kernelevo.types import Budget, BuildFailure, BuildRequest, Candidate, Check, Image, Status, Verdict
+from kernelevo.types import Budget, BuildFailure, BuildRequest, Candidate, Check, Image, Sample, Status, Verdict
 
 SOURCE_BYTES_LIMIT = 256 << 10
 SHOWN_DIAGNOSTICS = 10
+SAMPLE_BLOCKS = 64
+"""Blocks that a search's profile rests on where a grid has several times as many (vgpu::kLeastShare)."""
 
 
 def secret_generator() -> np.random.Generator:
@@ -89,6 +93,7 @@ class KernelEvaluator:
         language: Language = CUDA,
         oracle_compiler: Compiler | None = None,
         most_findings: int = DEFAULT_FINDINGS,
+        sample_blocks: int = SAMPLE_BLOCKS,
     ) -> None:
         self.problem = problem
         self.compiler = compiler
@@ -96,6 +101,7 @@ class KernelEvaluator:
         self.mode: Mode = mode
         self.options = options
         self.include_folders = include_folders
+        self.sample_blocks = sample_blocks
         self._generator = generator
         self._language = language
         self._most_findings = most_findings
@@ -180,7 +186,7 @@ class KernelEvaluator:
         runner = Runner(
             self.problem, self.device, image, dossier.candidate.text, schedules, draw_poisons(rng),
             int(rng.integers(1, 2**63)), self._expectation(budget), lambda trial: draw(self.problem, trial, rng),
-            dossier.purse, self._file_name,
+            dossier.purse, self._file_name, self._sample(rng),
         )  # fmt: skip
         results = runner.run(trials) if self.mode == "search" else self._sanitized(runner, trials, dossier)
         dossier.checks += self._run_checks(results)
@@ -204,6 +210,10 @@ class KernelEvaluator:
         self._oracle = oracle
         return lambda drawn: oracle.expect(drawn, budget)
 
+    def _sample(self, rng: np.random.Generator) -> Sample | None:
+        """What profiled runs are watched on; a final verdict rests on all blocks."""
+        return None if self.mode == "final" else Sample(self.sample_blocks, int(rng.integers(1, 2**63)))
+
     def _run_checks(self, results: list[TrialResult]) -> list[Check]:
         timed = [result for result in results if result.trial.timed]
         sizes = {result.trial.case.name for result in timed}
@@ -223,6 +233,7 @@ class KernelEvaluator:
             *self._order_check(repeated),
             Check("timed calls", True, f"the outputs of all {len(timed)} timed calls were checked"),
         ]
+        checks += profile.sample_checks(timed)
         if self.problem.oracle is not None:
             source = f"expected outputs come from the kernel {self.problem.oracle.name}, not from a reference"
             checks.append(Check("oracle", True, source))
@@ -254,7 +265,7 @@ class KernelEvaluator:
         )  # fmt: skip
 
     def _passed(self, dossier: Dossier, image: Image, results: list[TrialResult], seconds: float) -> Verdict:
-        cases = profile.case_results(results, self.device)
+        cases = profile.case_results(results, self.device, in_full=self.mode == "final")
         return Verdict(
             dossier.candidate.id, self.device.name, Status.PASSED, feedback.passed(cases, image),
             profile.score(results, cases), cases, tuple(dossier.checks), diagnostics=image.diagnostics,

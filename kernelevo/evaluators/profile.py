@@ -13,14 +13,19 @@ from collections.abc import Sequence
 from kernelevo.errors import Infrastructure
 from kernelevo.evaluators.running import TrialResult
 from kernelevo.interfaces import Device
-from kernelevo.types import CaseResult, Figure, StepReport
+from kernelevo.types import CaseResult, Check, Figure, StepReport
 
 UNIT = "us"
 
 
-def case_results(results: Sequence[TrialResult], device: Device) -> tuple[CaseResult, ...]:
-    """One CaseResult per timed trial; raises Infrastructure if the device gave no usable time."""
-    return tuple(_case_result(result, device) for result in results if result.trial.timed)
+def case_results(results: Sequence[TrialResult], device: Device, in_full: bool) -> tuple[CaseResult, ...]:
+    """One CaseResult per timed trial; raises Infrastructure if the device gave no usable time, or one that rests on a
+    sample of blocks where all were to be watched (`in_full`).
+    """
+    timed = [result for result in results if result.trial.timed]
+    if in_full and sample_checks(timed):
+        raise Infrastructure(f"device {device.name} watched a sample of blocks where all were asked for; report this")
+    return tuple(_case_result(result, device) for result in timed)
 
 
 def score(results: Sequence[TrialResult], cases: Sequence[CaseResult]) -> Figure:
@@ -28,6 +33,18 @@ def score(results: Sequence[TrialResult], cases: Sequence[CaseResult]) -> Figure
     weights = [result.trial.case.weight for result in results if result.trial.timed]
     mean = sum(weight * math.log(case.time.value) for weight, case in zip(weights, cases, strict=True)) / sum(weights)
     return Figure(math.exp(mean), UNIT, cases[0].time.device, cases[0].time.how)
+
+
+def sample_checks(results: Sequence[TrialResult]) -> list[Check]:
+    """What is to be said where times rest on a sample of blocks; nothing where they do not."""
+    sampled = [
+        step.details["sampled"] for result in results for step in result.report.steps if "sampled" in step.details
+    ]
+    if not sampled:
+        return []
+    seen, of = sum(each["blocks"] for each in sampled), sum(each["of"] for each in sampled)
+    words = f"provisional: L1 and latency are those of {seen:,} of {of:,} blocks in {len(sampled)} launches; all ran"
+    return [Check("sampled blocks", True, words)]
 
 
 def _case_result(result: TrialResult, device: Device) -> CaseResult:

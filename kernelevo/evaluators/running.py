@@ -27,7 +27,7 @@ from kernelevo.interfaces import Device
 from kernelevo.kernel import dtypes
 from kernelevo.kernel.arguments import Tensor
 from kernelevo.kernel.problem import Problem
-from kernelevo.types import Budget, Image, Job, RunReport, Status
+from kernelevo.types import Budget, Image, Job, RunReport, Sample, Status
 
 Array = np.ndarray
 FIRST_BATCH = 3
@@ -75,6 +75,8 @@ class Runner:
     purse: Purse
     file_name: str
     """What the image calls the candidate's text."""
+    sample: Sample | None
+    """Of the blocks that profiled runs are watched on, if not all."""
 
     def run(self, trials: Sequence[Trial]) -> list[TrialResult]:
         """Every trial, in order; raises Rejected at the first that is not right."""
@@ -134,7 +136,7 @@ class Runner:
         """The trial's first run (`poison` 0) or its second (1)."""
         profile, schedule = drawn.trial.timed and poison == 0, self.schedules[drawn.name]
         order = self.order if poison else 0
-        return build_job(self.problem, drawn, schedule, self.image, self.poisons[poison], profile, order)
+        return build_job(self.problem, drawn, schedule, self.image, self.poisons[poison], profile, order, self.sample)
 
     def check(self, drawn: Drawn, reports: Sequence[RunReport]) -> TrialResult:
         """The trial's result, if its first run came to its end and all is right; raises Rejected where it is not."""

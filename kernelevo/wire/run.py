@@ -25,12 +25,14 @@ from kernelevo.types import (
     LineCounts,
     Party,
     RunReport,
+    Sample,
     ScalarArgument,
     SourceLine,
     StepReport,
 )
 from kernelevo.wire.frames import ALIGNMENT
 from kernelevo.wire.heads import HeadReader, HeadWriter
+from kernelevo.wire.sample import RAW, SampleCounts, StratumCounts
 from kernelevo.wire.words import visible, visible_line
 
 LATENCIES = (
@@ -113,6 +115,9 @@ def run_reports(answer: WallAnswer, jobs: Sequence[Job]) -> list[RunReport]:
 def _write_job(head: HeadWriter, blobs: list[bytes | memoryview], job: Job, timing: Timing) -> None:
     head.u32(job.poison & 0xFFFFFFFF, job.profile, job.track_uninitialised, job.check_races, job.max_faults)
     head.u64(job.order)
+    sample = job.sample or Sample(0, 0)
+    head.u32(sample.blocks, sample.only)
+    head.u64(sample.seed)
     head.u32(len(job.buffers))
     places = {buffer.name: index for index, buffer in enumerate(job.buffers)}
     for buffer in job.buffers:
@@ -176,7 +181,7 @@ def _read_job(head: HeadReader, blobs: Any, job: Job) -> RunReport:
     ended = head.u32()
     reports = [_checked(_REPORT, text) for text in head.texts()]
     launches = [step for step in job.steps if isinstance(step, Launch)]
-    steps = tuple(_step(launch.kernel, report) for launch, report in zip(launches, reports, strict=False))
+    steps = tuple(_step(launch.kernel, report, job) for launch, report in zip(launches, reports, strict=False))
     if ended == _OUT_OF_MEMORY:
         return RunReport("killed", {}, (), reason="its buffers do not fit into the device's memory")
     remarks = tuple(remark.fault() for report in reports for remark in report.remarks)
@@ -200,8 +205,10 @@ def _output(blobs: Any, buffer: Buffer) -> bytes:
     return content
 
 
-def _step(kernel: str, report: _Report) -> StepReport:
-    return StepReport(kernel, report.counts.flat(), tuple(line.line_counts() for line in report.lines), report.printed)
+def _step(kernel: str, report: _Report, job: Job) -> StepReport:
+    lines = tuple(line.line_counts() for line in report.lines)
+    details = {RAW: report.sample.sample_counts(job.sample.seed)} if job.sample else {}
+    return StepReport(kernel, report.counts.flat(), lines, report.printed, details=details)
 
 
 _Count = Annotated[int, Field(ge=0, lt=1 << 64)]
@@ -291,6 +298,35 @@ class _Line(_Strict):
         return LineCounts(**{**fields, "source": SourceLine(self.source.file, self.source.line)})
 
 
+class _Range(_Strict):
+    least: _Count
+    most: _Count
+
+
+class _Stratum(_Strict):
+    blocks: _Count
+    sampled: _Count
+    counts: _Counts
+    warp_instructions: _Range
+    sectors: _Range
+    wavefronts: _Range
+    chain_cycles: _Range
+
+    def stratum_counts(self) -> StratumCounts:
+        named = {name: getattr(self, name) for name in ("warp_instructions", "sectors", "wavefronts", "chain_cycles")}
+        ranges = {name: (each.least, each.most) for name, each in named.items()}
+        return StratumCounts(self.blocks, self.sampled, self.counts.flat(), ranges)
+
+
+class _Sample(_Strict):
+    in_full: _Words
+    only: Literal[0, 1]
+    strata: list[_Stratum]
+
+    def sample_counts(self, seed: int) -> SampleCounts:
+        return SampleCounts(self.in_full, bool(self.only), seed, tuple(each.stratum_counts() for each in self.strata))
+
+
 class _Report(_Strict):
     faults: list[_Fault]
     remarks: list[_Fault]
@@ -298,6 +334,7 @@ class _Report(_Strict):
     lines: list[_Line]
     printed: Annotated[str, AfterValidator(visible)]
     needs_one_thread: Literal[0]  # jobs run on one
+    sample: _Sample
 
 
 class _Complaint(_Strict):

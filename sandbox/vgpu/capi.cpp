@@ -88,6 +88,9 @@ vgpu::Options options_from(const vgpu_options &from) {
   options.max_faults = from.max_faults;
   options.threads = from.threads;
   options.order = from.order;
+  options.sample_blocks = from.sample_blocks;
+  options.sample_only = from.sample_only != 0;
+  options.sample_seed = from.sample_seed;
   options.plain = from.plain != 0;
   if (from.timing) options.timing = timing_from(*from.timing);
   return options;

@@ -56,6 +56,8 @@ typedef struct {
   uint32_t max_faults;              // at least 1
   uint32_t threads;                 // of the host, at least 1
   uint64_t order;                   // seed of another order of blocks and warps, or 0
+  uint32_t sample_blocks, sample_only;
+  uint64_t sample_seed;
   const vgpu_timing *timing;
 } vgpu_options;
 

@@ -210,6 +210,12 @@ uint32_t ask_caches(Run &run, Access access, const uint64_t *address, uint32_t m
   return hit.dram ? t.dram : hit.l2_hit ? t.l2_hit : t.l1_hit;
 }
 
+uint32_t pass_caches(Run &run, Access access, const uint64_t *address, uint32_t mask, uint32_t bytes) {
+  // Blocks with atomics are never outside a sample.
+  state_of(run).caches->pass(access != Access::load, address, mask, bytes);
+  return 0;
+}
+
 void tally_update(Run &run, uint64_t address, uint64_t updates) { state_of(run).tally.add(address, updates); }
 
 bool call_host_function(Run &run, Warp &w, const Op *op) {

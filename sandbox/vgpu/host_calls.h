@@ -28,6 +28,8 @@ struct HostState {
 constexpr size_t kPrintedCap = 1 << 16;
 
 bool call_host_function(Run &, Warp &, const Op *);
+// The same for a block outside the sample (Options::sample_blocks): nobody waits for the answer.
+uint32_t pass_caches(Run &, Access, const uint64_t *address, uint32_t mask, uint32_t bytes);
 uint32_t ask_caches(Run &, Access, const uint64_t *address, uint32_t mask, uint32_t bytes);
 void tally_update(Run &, uint64_t address, uint64_t updates);
 

@@ -2,6 +2,7 @@
 
 #include "report.h"
 #include "schedule/parallel.h"
+#include "schedule/sampled.h"
 
 namespace vgpu {
 
@@ -42,19 +43,47 @@ Outcome run_serially(const Plan &plan, Budget budget) {
   return outcome;
 }
 
-LaunchReport run_plan(const Plan &plan, Budget budget) {
-  const LaunchContext &context = plan.context;
-  if (context.caches) context.caches->begin_launch();
-  const Outcome outcome = plan.parallel ? run_in_parallel(plan, budget) : run_serially(plan, budget);
+// While the plan is there, whose operations the outcome points to.
+void report_outcome(const LaunchContext &context, const Program &program, const Options &options,
+                    const Outcome &outcome, LaunchReport &report) {
   const Worker::Harvest &harvest = outcome.harvest;
-  LaunchReport report;
   report.faults = harvest.faults;
   report.remarks = harvest.remarks;
   report.counts = harvest.counts;
-  add_counts(plan.program, harvest.run, harvest.op_counts, report, plan.options.lines, context.module);
-  if (context.caches && plan.options.caches) context.caches->add_to(report.counts);
+  add_counts(program, harvest.run, harvest.op_counts, report, options.lines, context.module);
+  if (context.caches && options.caches) context.caches->add_to(report.counts);
   report.printed = harvest.printed;
   report.needs_one_thread = outcome.needs_one_thread;
+}
+
+LaunchReport run_all(const LaunchContext &context, const Program &program, const Launch &launch,
+                     const Options &options, Budget budget) {
+  LaunchReport report;
+  if (context.caches) context.caches->begin_launch();
+  const Plan plan(context, program, launch, options);
+  const Outcome outcome = plan.parallel ? run_in_parallel(plan, budget) : run_serially(plan, budget);
+  report_outcome(context, program, options, outcome, report);
+  return report;
+}
+
+LaunchReport run_sample(const LaunchContext &context, const Program &program, const Launch &launch,
+                        const Options &options, Budget budget) {
+  LaunchReport report;
+  if (context.caches) context.caches->begin_launch(!options.sample_only, options.sample_seed);
+  const SampledPlans plans(context, program, launch, options);
+  report_outcome(context, program, options, {run_sampled(plans, budget, report.sample), false}, report);
+  // What is stored goes to L2, whether L1 is modelled or not; blocks with atomics are not sampled.
+  if (options.caches) report.counts.l2_write_sectors = report.counts.global_store_sectors;
+  return report;
+}
+
+LaunchReport run_program(const LaunchContext &context, const Program &program, const Launch &launch,
+                         const Options &options, Budget budget) {
+  if (options.sample_blocks == 0) return run_all(context, program, launch, options, budget);
+  const std::string in_full = why_in_full(program, launch, options);
+  if (in_full.empty()) return run_sample(context, program, launch, options, budget);
+  LaunchReport report = run_all(context, program, launch, options, budget);
+  report.sample.in_full = in_full;
   return report;
 }
 
@@ -85,7 +114,7 @@ LaunchReport run_launch(const LaunchContext &context, const Program &program, co
                         const Options &options, Budget budget) {
   if (program.cluster.count() != 1) return refuse_cluster(program);
   const std::string problem = check_launch(program, launch, context.limits);
-  if (problem.empty()) return run_plan(Plan(context, program, launch, options), budget);
+  if (problem.empty()) return run_program(context, program, launch, options, budget);
   return refuse(program, FaultKind::invalid_launch, problem);
 }
 

@@ -117,6 +117,8 @@ struct Counts {
   // Scoreboard (Options::scoreboard): latency chains in cycles, contention-free, one block at a time.
   uint64_t chain_cycles_sum = 0;  // sum over blocks of the block's longest warp
   uint64_t chain_cycles_max = 0;  // longest block
+
+  void add(const Counts &);       // sums; the longest and the hottest stay the largest
 };
 
 // Counts of one PTX instruction, for profiles by source line.
@@ -130,6 +132,22 @@ struct LineCounts {
   uint64_t requests_merged = 0, wavefronts_merged = 0;    // of shared memory, as in Counts
 };
 
+// Of the sampled blocks of one part of the grid. A range holds the least and the most of one block.
+struct Range { uint64_t least = 0, most = 0; };
+struct StratumReport {
+  uint64_t blocks = 0, sampled = 0;
+  Counts counts;                  // summed over the sampled blocks; DRAM sectors are those read while they ran
+  Range warp_instructions, sectors, wavefronts, chain_cycles;     // sectors of global and local memory
+};
+
+// What Options::sample_blocks came to. Without strata all blocks were watched; then `in_full` says why, if some were not
+// to be.
+struct SampleReport {
+  std::string in_full;
+  bool only = false;              // the others did not run, and Counts are those of the sampled ones
+  std::vector<StratumReport> strata;
+};
+
 struct LaunchReport {
   // Empty: the launch ran to its end, and nothing was found. Those that do not stop a launch (races, and with
   // Options::max_faults whatever a launch can go on after) come in the order in which they were found.
@@ -141,6 +159,8 @@ struct LaunchReport {
   // Only with Options::threads > 1: blocks read or wrote what others wrote, or the launch stopped, so that the order of
   // blocks decides what memory holds. Launch again on one thread, from the memory as it was before.
   bool needs_one_thread = false;
+  // With strata, l1_miss_sectors, l2_read_sectors and the chain cycles of Counts are of the sampled blocks only.
+  SampleReport sample;
 };
 
 // type: "u64", "f32", "b8" (by-value struct) ...
@@ -191,6 +211,12 @@ struct Options {
   // 0: blocks begin, and warps take turns, as they are numbered. Otherwise in an order drawn from this seed, on one
   // thread. Results of a program without races do not depend on it, but for the order of atomic updates.
   uint64_t order = 0;
+  // Blocks that L1 and the scoreboard are modelled for, about so many, drawn by `sample_seed` over the whole grid (0:
+  // all). The others run as well, are counted, and pass through L2 with all they load: L1 filters nothing there. All
+  // blocks are watched where they can depend on each other, where the grid is small, and where anything is looked for.
+  uint32_t sample_blocks = 0;
+  uint64_t sample_seed = 0;
+  bool sample_only = false;       // blocks outside the sample do not run at all
   Timing timing;
 };
 

@@ -1,6 +1,9 @@
 #include "report.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <cstring>
+#include <type_traits>
 
 #include "isa/isa.h"
 
@@ -315,6 +318,20 @@ Party describe_party(const LaunchContext &context, const Run &run, const OtherPa
   return {other.is_async ? "asynchronous copy" : words[static_cast<size_t>(other.access)],
           run.program->functions[origin.function].name, block, thread_index(run, other.thread),
           source_of(context.module, origin), origin.ptx_line, one_line(origin.text)};
+}
+
+void Counts::add(const Counts &other) {
+  static_assert(std::is_trivially_copyable_v<Counts> && sizeof(Counts) % sizeof(uint64_t) == 0);
+  const uint64_t longest = std::max(chain_cycles_max, other.chain_cycles_max);
+  const uint64_t hottest = std::max(global_atomic_hottest, other.global_atomic_hottest);
+  constexpr size_t kFields = sizeof(Counts) / sizeof(uint64_t);
+  uint64_t sums[kFields], more[kFields];
+  std::memcpy(sums, this, sizeof *this);
+  std::memcpy(more, &other, sizeof other);
+  for (size_t i = 0; i < kFields; ++i) sums[i] += more[i];
+  std::memcpy(static_cast<void *>(this), sums, sizeof *this);
+  chain_cycles_max = longest;
+  global_atomic_hottest = hottest;
 }
 
 // Operations of a block that a fault cut short were counted when the block was entered; they are taken back.

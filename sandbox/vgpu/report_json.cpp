@@ -10,6 +10,7 @@ namespace {
 template <class Item>
 void write(Writer &to, const std::vector<Item> &items);
 void write(Writer &to, const LineCounts &);
+void write(Writer &to, const StratumReport &);
 void write(Writer &to, const KernelInfo &);
 void write(Writer &to, const Diagnostic &);
 
@@ -123,6 +124,36 @@ void write(Writer &to, const Counts &counts) {
   to.end('}');
 }
 
+void write(Writer &to, const Range &range) {
+  to.begin('{');
+  to.field("least", range.least);
+  to.field("most", range.most);
+  to.end('}');
+}
+
+void write(Writer &to, const StratumReport &stratum) {
+  to.begin('{');
+  to.field("blocks", stratum.blocks);
+  to.field("sampled", stratum.sampled);
+  to.key("counts");
+  write(to, stratum.counts);
+  const std::pair<const char *, Range> ranges[] = {{"warp_instructions", stratum.warp_instructions},
+                                                   {"sectors", stratum.sectors},
+                                                   {"wavefronts", stratum.wavefronts},
+                                                   {"chain_cycles", stratum.chain_cycles}};
+  for (const auto &[name, range] : ranges) to.key(name), write(to, range);
+  to.end('}');
+}
+
+void write(Writer &to, const SampleReport &sample) {
+  to.begin('{');
+  to.field("in_full", sample.in_full);
+  to.field("only", sample.only);
+  to.key("strata");
+  write(to, sample.strata);
+  to.end('}');
+}
+
 void write(Writer &to, const LineCounts &line) {
   to.begin('{');
   to.key("source");
@@ -193,6 +224,8 @@ std::string to_json(const LaunchReport &report) {
   write(to, report.lines);
   to.field("printed", report.printed);
   to.field("needs_one_thread", report.needs_one_thread);
+  to.key("sample");
+  write(to, report.sample);
   to.end('}');
   return to.take();
 }

@@ -91,6 +91,9 @@ class JobRunner {
     options.check_races = job_.check_races;
     options.max_faults = job_.max_faults;
     options.order = job_.order;
+    options.sample_blocks = job_.sample_blocks;
+    options.sample_only = job_.sample_only;
+    options.sample_seed = job_.sample_seed;
     options.timing = step.timing;
     return options;
   }

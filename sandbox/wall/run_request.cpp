@@ -83,6 +83,9 @@ RunJob read_job(Reader &head, const Request &request) {
   job.check_races = head.flag();
   job.max_faults = head.u32();
   job.order = head.u64();
+  job.sample_blocks = head.u32();
+  job.sample_only = head.flag();
+  job.sample_seed = head.u64();
   const uint32_t buffers = head.u32();
   for (uint32_t i = 0; i < buffers; ++i) job.buffers.push_back(read_buffer(head, request));
   const uint32_t steps = head.u32();

@@ -42,6 +42,9 @@ struct RunJob {
   bool profile, track_uninitialised, check_races;
   uint32_t max_faults;
   uint64_t order;
+  uint32_t sample_blocks;
+  bool sample_only;
+  uint64_t sample_seed;
   std::vector<RunBuffer> buffers;
   std::vector<Step> steps;
 };

@@ -20,6 +20,8 @@
 // words is a 32-way conflict here, too), and at most four lines are looked up a cycle. That is what gpu-strides of
 // https://github.com/te42kyfo/gpu-benches measures on A100, A40 and H200: 2, 4, 8, 16 cycles for strides of 2, 4, 8, 16
 // words, 1.6 for 3 words, and 9.3 for 32 lines without conflicts (8 here).
+//
+// Of a launch whose blocks are sampled (schedule/sampled.h), L2 follows a part of the pages only: page_sample.h.
 #pragma once
 
 #include <algorithm>
@@ -29,6 +31,7 @@
 
 #include "../machine.h"
 #include "coalesce.h"
+#include "page_sample.h"
 
 namespace vgpu {
 
@@ -40,7 +43,6 @@ class SectorTags {
  public:
   static constexpr uint32_t kWays = 8;
   static constexpr uint32_t kLineBytes = 128;
-  static constexpr uint32_t kPageShift = 5;     // lines in a page, log2: 4 KiB
 
   explicit SectorTags(uint64_t bytes)
       : sets_(uint32_t(std::max<uint64_t>(1, bytes / (kLineBytes * kWays)))), entries_(size_t(sets_) * kWays) {}
@@ -77,9 +79,8 @@ class SectorTags {
  private:
   static bool holds(uint64_t entry, uint64_t line) { return entry >> 8 == line; }
   uint64_t *set_of(uint64_t line) {
-    // Fibonacci hashing of pages, so that power-of-two strides spread out; lines of one page go to neighbouring sets.
-    const uint64_t page = ((line >> kPageShift) * 0x9e3779b97f4a7c15ull) >> 32;
-    const uint64_t set = (page * sets_ >> 32) + (line & ((1u << kPageShift) - 1));
+    // Lines of one page go to neighbouring sets.
+    const uint64_t set = (uint64_t(hash_of_page(line >> kPageShift)) * sets_ >> 32) + (line & ((1u << kPageShift) - 1));
     return &entries_[size_t(set < sets_ ? set : set % sets_) * kWays];
   }
 
@@ -99,14 +100,19 @@ class CacheModel {
   explicit CacheModel(const Timing &timing) : l1_(timing.l1_bytes), l2_(timing.l2_bytes) {}
 
   // Starts a launch: counts begin at zero, what the last launch left dirty has been written back, L2 keeps its content.
-  void begin_launch() {
+  // From a launch on of which blocks pass unwatched, drawn by `seed`, L2 follows a part of the pages only.
+  void begin_launch(bool sampled = false, uint64_t seed = 0) {
+    if (sampled) pages_.begin(seed);
     for (const uint64_t line : written_lines_) l2_.clean(line);
     written_lines_.clear();
     l1_wavefronts_ = l1_misses_ = l2_reads_ = l2_writes_ = dram_reads_ = dram_writes_ = dirty_ = 0;
   }
 
   // Starts a block, which may land on any SM: its L1 is empty.
-  void begin_block() { l1_.clear(); }
+  void begin_block() {
+    l1_.clear();
+    if (!pages_.is_all()) own_.clear();
+  }
 
   Hit load(const uint64_t *address, uint32_t mask, uint32_t bytes) {
     uint32_t lines = 0;
@@ -124,17 +130,33 @@ class CacheModel {
     return for_each_line(address, mask, bytes, [this](uint64_t line, uint32_t in) { return atomic_line(line, in); });
   }
 
+  // A request of a block whose L1 is not modelled: L2 sees all of it on the pages that it follows, also what L1 would have
+  // answered. Only DRAM counts.
+  void pass(bool stores, const uint64_t *address, uint32_t mask, uint32_t bytes) {
+    uint64_t followed[kLanes];
+    mask = followed_lanes(address, mask, followed);
+    if (!mask) return;
+    for_each_line(followed, mask, bytes, [this, stores](uint64_t line, uint32_t in) {
+      if (!pages_.follows(line)) return Hit{};      // a lane's bytes may reach into the next page
+      if (stores) write(touch_l2(line), line, in);
+      else fetch(line, in, 0);
+      return Hit{};
+    });
+  }
+
   // Adds this launch's counts; sectors that are still dirty in L2 count as written to DRAM once.
   void add_to(Counts &counts) const {
     counts.l1_load_wavefronts += l1_wavefronts_;
     counts.l1_miss_sectors += l1_misses_;
     counts.l2_read_sectors += l2_reads_;
     counts.l2_write_sectors += l2_writes_;
-    counts.dram_read_sectors += dram_reads_;
-    counts.dram_write_sectors += dram_writes_ + dirty_;
+    counts.dram_read_sectors += dram_reads_ * pages_.share();
+    counts.dram_write_sectors += (dram_writes_ + dirty_) * pages_.share();
   }
 
  private:
+  static constexpr uint64_t kOwnBytes = 4 << 20;
+
   // Of at most four sectors: a table of nibbles, because the baseline build would call a function for each count.
   static uint32_t count(uint64_t sectors) { return uint32_t(0x4332322132212110ull >> (sectors & 15) * 4 & 15); }
 
@@ -146,6 +168,24 @@ class CacheModel {
     uint32_t narrow[kLanes];
     for (uint32_t lane = 0; lane < kLanes; ++lane) narrow[lane] = uint32_t(address[lane]);
     return count_wavefronts(narrow, mask, bytes);
+  }
+
+  // The lanes on followed pages, and their addresses; the others repeat one of these.
+  uint32_t followed_lanes(const uint64_t *address, uint32_t mask, uint64_t followed[kLanes]) const {
+    constexpr uint32_t kShift = detail::kPageShift + 7;      // 128-byte lines
+    uint64_t differing = 0;
+    for (uint32_t lane = 0; lane < kLanes; ++lane) differing |= address[lane] ^ address[0];
+    uint32_t kept = pages_.follows_page(address[0] >> kShift) ? mask : 0;
+    if (differing >> kShift) {
+      kept = 0;
+      for (uint32_t lane = 0; lane < kLanes; ++lane)
+        kept |= uint32_t(pages_.follows_page(address[lane] >> kShift)) << lane;
+      kept &= mask;
+    }
+    if (!kept) return 0;
+    const uint64_t any = address[__builtin_ctz(kept)];
+    for (uint32_t lane = 0; lane < kLanes; ++lane) followed[lane] = kept >> lane & 1 ? address[lane] : any;
+    return kept;
   }
 
   template <class Visit>
@@ -214,7 +254,7 @@ class CacheModel {
     entry |= missing;
     l1_misses_ += count(missing);
     l2_reads_ += count(missing);
-    const uint32_t absent = fetch(line, missing, 0);
+    const uint32_t absent = ask_l2(line, missing, 0);
     hit.l2_hit = count(missing) - absent;
     hit.dram = absent;
     return hit;
@@ -222,15 +262,36 @@ class CacheModel {
 
   Hit store_line(uint64_t line, uint32_t sectors) {
     l2_writes_ += count(sectors);
-    write(touch_l2(line), line, sectors);
+    if (!pages_.is_all()) use(line, sectors);
+    if (pages_.follows(line)) write(touch_l2(line), line, sectors);
     return Hit{0, count(sectors), 0};
   }
 
   Hit atomic_line(uint64_t line, uint32_t sectors) {
     l1_.drop(line, sectors);
     l2_writes_ += count(sectors);
-    const uint32_t absent = fetch(line, sectors, sectors);
+    const uint32_t absent = ask_l2(line, sectors, sectors);
     return Hit{0, count(sectors) - absent, absent};
+  }
+
+  // The same as fetch(). On a page that is not followed: what the running block has used before is there, and of the rest
+  // what is likely.
+  uint32_t ask_l2(uint64_t line, uint32_t sectors, uint32_t dirty) {
+    if (pages_.is_all()) return fetch(line, sectors, dirty);
+    const uint32_t others = use(line, sectors);
+    if (!pages_.follows(line)) return others && pages_.guess_dram(line) ? count(others) : 0;
+    const uint32_t absent = fetch(line, sectors, dirty);
+    if (others) pages_.note(line, count(others), absent);
+    return absent;
+  }
+
+  // Those of the sectors that the running block uses for the first time.
+  uint32_t use(uint64_t line, uint32_t sectors) {
+    uint64_t evicted;
+    uint64_t &entry = own_.touch(line, evicted);
+    const uint32_t fresh = sectors & ~uint32_t(entry);
+    entry |= sectors;
+    return fresh;
   }
 
   // Brings sectors into L2, marks `dirty` ones as written and returns how many came from DRAM.
@@ -259,6 +320,8 @@ class CacheModel {
   }
 
   detail::SectorTags l1_, l2_;
+  detail::PageSample pages_;                            // that L2 follows
+  detail::SectorTags own_{kOwnBytes};                   // what the running block has used, where L2 follows a part only
   std::vector<uint64_t> written_lines_;                 // lines that became dirty in this launch, some evicted since
   uint64_t l1_wavefronts_ = 0, l1_misses_ = 0, l2_reads_ = 0, l2_writes_ = 0;
   uint64_t dram_reads_ = 0, dram_writes_ = 0, dirty_ = 0;

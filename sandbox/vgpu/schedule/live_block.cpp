@@ -113,7 +113,7 @@ void LiveBlock::start(Run &run, uint64_t number) {
     w.resume = run.ops + entry.entry;
     prepare_block(run, w, entry);
   }
-  if (plan_.context.caches) plan_.context.caches->begin_block();
+  if (plan_.context.caches && !plan_.outside_sample) plan_.context.caches->begin_block();
   if (scoreboard_) scoreboard_->begin_block();
   if (racer_) racer_->begin(*races_, async_, number);
 }
@@ -126,7 +126,8 @@ void LiveBlock::take_turn(Run &run, Warp &w) {
   run.slice = std::min(run.reserve, turns_.slice(kSlice));
   run.reserve -= run.slice;
   w.spun = false;
-  plan_.executor.execute(w, w.resume, plan_.watch);
+  // Handlers that are watched for time also run without being timed.
+  plan_.executor.execute(w, w.resume, plan_.outside_sample ? Watch::counters : plan_.watch);
   run.reserve += run.slice;            // what is left of the turn
   run.slice = 0;
   changed_ |= w.state != WarpState::ready;

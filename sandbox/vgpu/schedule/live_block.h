@@ -27,7 +27,9 @@ class LiveBlock {
   void end(Run &);
   // Asynchronous copies of single threads that nobody waited for.
   uint64_t copies_left() const { return async_.copies_left(); }
-  uint64_t chain_cycles() const { return scoreboard_ ? scoreboard_->block_cycles() : 0; }
+  uint64_t chain_cycles() const {
+    return scoreboard_ && !plan_.outside_sample ? scoreboard_->block_cycles() : 0;
+  }
 
  private:
   void enter(Run &);

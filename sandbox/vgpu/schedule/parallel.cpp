@@ -16,15 +16,6 @@ namespace {
 
 constexpr uint64_t kPartsOfThread = 16;
 
-void add(OpCounts &to, const OpCounts &from) {
-  to.executed += from.executed;
-  to.threads += from.threads;
-  to.requests += from.requests;
-  to.pieces += from.pieces;
-  to.divergent += from.divergent;
-  to.wavefronts += from.wavefronts;
-}
-
 // Requests are counted along with the claims; a launch without counters reports none.
 void forget_requests(std::vector<OpCounts> &counts) {
   for (OpCounts &each : counts) each.requests = each.pieces = each.wavefronts = 0;
@@ -125,17 +116,9 @@ class ParallelRun {
     Outcome outcome{std::move(*parts_[0]), overlap_ || !claims_.reads_are_known()};
     uint64_t executed = executed_by(outcome.harvest.run);
     for (size_t part = 1; part < parts_.size() && !outcome.harvest.run.stop.stopped; ++part) {
-      Worker::Harvest &next = *parts_[part];
+      const Worker::Harvest &next = *parts_[part];
       executed += executed_by(next.run);
-      for (size_t i = 0; i < next.op_counts.size(); ++i) add(outcome.harvest.op_counts[i], next.op_counts[i]);
-      outcome.harvest.counts.blocks += next.counts.blocks;
-      outcome.harvest.counts.warps += next.counts.warps;
-      outcome.harvest.counts.async_copies_dropped += next.counts.async_copies_dropped;
-      outcome.harvest.counts.threads += next.counts.threads;
-      outcome.harvest.printed += next.printed;
-      outcome.harvest.faults = next.faults;
-      merge_findings(outcome.harvest.remarks, next.remarks, plan_.options.max_faults);
-      outcome.harvest.run = next.run;
+      outcome.harvest.append(next, plan_.options.max_faults);
     }
     if (!plan_.options.counters && !plan_.options.lines) forget_requests(outcome.harvest.op_counts);
     outcome.needs_one_thread |= executed > budget_.warp_instructions;

@@ -25,6 +25,7 @@ struct Plan {
   uint64_t shared_bytes;
   std::vector<Extent> shared_extents;
   uint64_t resident;                   // blocks that can be live at once
+  bool outside_sample = false;         // of blocks outside the sample: they are not timed, and pass through L2 only
 };
 
 // Blocks that fit on the device at once, as far as threads and shared memory decide it.

@@ -8,13 +8,21 @@
 namespace vgpu {
 namespace {
 
-Run make_run(const Plan &plan, OpCounts *counts, Budget budget, HostState *host, Findings *findings) {
+void add(OpCounts &to, const OpCounts &from) {
+  to.executed += from.executed;
+  to.threads += from.threads;
+  to.requests += from.requests;
+  to.pieces += from.pieces;
+  to.divergent += from.divergent;
+  to.wavefronts += from.wavefronts;
+}
+
+Run make_run(const Plan &plan, OpCounts *counts, HostState *host, Findings *findings) {
   const LaunchContext &context = plan.context;
   Run run;
   run.program = &plan.program;
   run.ops = plan.ops.data();
   run.counts = counts;
-  run.granted = run.reserve = int64_t(std::min<uint64_t>(budget.warp_instructions, uint64_t(1) << 62));
   run.bias = context.arena.bias();
   run.extents = context.arena.extents().data();
   run.extent_count = uint32_t(context.arena.extents().size());
@@ -37,7 +45,7 @@ Run make_run(const Plan &plan, OpCounts *counts, Budget budget, HostState *host,
   run.activation_call = change_activation;
   run.host_call = call_host_function;
   run.tally_call = tally_update;
-  run.cache_call = ask_caches;
+  run.cache_call = plan.outside_sample ? pass_caches : ask_caches;
   run.host = host;
   run.recall_call = recall_unknown;
   run.remember_call = remember_unknown;
@@ -57,10 +65,15 @@ Worker::Worker(const Plan &plan, Budget budget)
       racer_(plan.watch == Watch::races
                  ? std::make_unique<Racer>(plan.context, plan.program, plan.launch, plan.ops.data())
                  : nullptr),
-      run_(make_run(plan, counts_.data(), budget, &host_, &findings_)),
+      run_(make_run(plan, counts_.data(), &host_, &findings_)),
       order_(plan.options.order, plan.launch.grid.count(), plan.resident) {
   run_.race = racer_.get();
   run_.unknown_words = &unknown_words_;
+  grant(budget);
+}
+
+void Worker::grant(Budget budget) {
+  run_.granted = run_.reserve = int64_t(std::min<uint64_t>(budget.warp_instructions, uint64_t(1) << 62));
 }
 
 Worker::Block Worker::next_block(uint64_t number) {
@@ -120,6 +133,20 @@ void Worker::finish_claims() {
     note_box(run_, box);
     box.stretches = 0;
   }
+}
+
+void Worker::Harvest::append(const Harvest &next, uint32_t most_remarks) {
+  for (size_t i = 0; i < next.op_counts.size(); ++i) add(op_counts[i], next.op_counts[i]);
+  counts.blocks += next.counts.blocks;
+  counts.warps += next.counts.warps;
+  counts.threads += next.counts.threads;
+  counts.async_copies_dropped += next.counts.async_copies_dropped;
+  counts.chain_cycles_sum += next.counts.chain_cycles_sum;
+  counts.chain_cycles_max = std::max(counts.chain_cycles_max, next.counts.chain_cycles_max);
+  printed += next.printed;
+  faults = next.faults;
+  merge_findings(remarks, next.remarks, most_remarks);
+  run = next.run;
 }
 
 Worker::Harvest Worker::harvest() {

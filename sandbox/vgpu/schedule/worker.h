@@ -19,6 +19,9 @@ class Worker {
   Worker(const Worker &) = delete;
   Worker &operator=(const Worker &) = delete;
 
+  // What the blocks run from here on may use.
+  void grant(Budget);
+
   // Runs blocks [first, last) to their end, or to the first fault (run().stop).
   void run_blocks(uint64_t first, uint64_t last);
 
@@ -33,6 +36,8 @@ class Worker {
     Counts counts;
     std::vector<Fault> faults, remarks;
     std::string printed;
+    // Adds what blocks that ran later have counted; how the launch stands is theirs.
+    void append(const Harvest &next, uint32_t most_remarks);
   };
   Harvest harvest();
 
