@@ -10,9 +10,10 @@ from types import MappingProxyType
 from typing import Any
 
 from kernelevo.answer import Answer, Floor
+from kernelevo.diagnosis.bounds import bounds_us
 from kernelevo.errors import BadInput
 from kernelevo.report_counters import case_pairs, counters, microseconds
-from kernelevo.report_reasons import answer_reasons, bounds_us
+from kernelevo.report_reasons import answer_reasons
 from kernelevo.types import Attempt, CaseResult, StepReport, Verdict
 
 NO_FLOORS: Mapping[str, Floor] = MappingProxyType({})

@@ -154,11 +154,13 @@ def resume(
 
 @dataclass(frozen=True)
 class Judged:
-    """One verdict, what was judged, and the least time per case on the same device."""
+    """One verdict, what was judged, and the least time per case on the same device, whose properties these are."""
 
     task: Task
     verdict: Verdict
     floors: Mapping[str, Floor]
+    properties: Mapping[str, int]
+    band: float
 
 
 def judge(request: Request, settings: Settings, joints: Joints, announce: Announce, why: str) -> Judged:
@@ -168,7 +170,7 @@ def judge(request: Request, settings: Settings, joints: Joints, announce: Announ
     try:
         _introduce(bench, task, announce, why)
         verdict = bench.full.evaluate(Candidate(task.text), EVALUATION)
-        return Judged(task, verdict, floors(task.problem, bench.properties))
+        return Judged(task, verdict, floors(task.problem, bench.properties), bench.properties, bench.band)
     finally:
         bench.close()
 

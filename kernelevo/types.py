@@ -50,6 +50,9 @@ _STATUS_SENTENCES = {
 }
 
 
+_MICROSECONDS = {"ns": 1e-3, "us": 1.0, "ms": 1e3, "s": 1e6}
+
+
 @dataclass(frozen=True)
 class Figure:
     """A number with its unit, the device it belongs to, and whether it was measured or modelled."""
@@ -62,6 +65,13 @@ class Figure:
     def __post_init__(self) -> None:
         if not self.value >= 0:
             raise ValueError(f"a figure must be a non-negative number, not {self.value}")
+
+    @property
+    def microseconds(self) -> float:
+        """The value in microseconds; raises ValueError if this is not a time."""
+        if self.unit not in _MICROSECONDS:
+            raise ValueError(f"{self} is not a time")
+        return self.value * _MICROSECONDS[self.unit]
 
     def ratio(self, other: Figure) -> float:
         """self / other; raises ValueError unless unit, device and how agree: modelled never ranks against measured."""
@@ -291,7 +301,9 @@ class Job:
 
 @dataclass(frozen=True)
 class LineCounts:
-    """Counts of one PTX instruction (vgpu::LineCounts)."""
+    """Counts of one PTX instruction (vgpu::LineCounts). `kind` is its class ("global_load"), `slots` the issue slots it
+    took over the whole launch; "" and 0 where the device does not say.
+    """
 
     source: SourceLine
     ptx_line: int
@@ -302,6 +314,8 @@ class LineCounts:
     sectors: int
     wavefronts: int
     divergent: int
+    kind: str = ""
+    slots: int = 0
 
 
 @dataclass(frozen=True)

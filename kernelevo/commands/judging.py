@@ -1,4 +1,4 @@
-"""`kernelevo check` and `kernelevo profile`: one kernel, judged for a person. They differ in what they show of it."""
+"""`kernelevo check`: one kernel, judged for a person."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from rich.console import Console
 from kernelevo import run
 from kernelevo.commands import options as opt
 from kernelevo.report import verdict_json
-from kernelevo.report_profile import print_profile
 from kernelevo.report_table import open_console
 from kernelevo.report_verdict import print_verdict
 
@@ -39,33 +38,6 @@ def check(
     cannot tell.
     """
     _judge(context, kernel, as_json, lambda console, judged: print_verdict(console, judged.verdict))
-
-
-def profile(
-    context: typer.Context,
-    kernel: opt.Kernel,
-    problem: opt.ProblemFile = None,
-    device: opt.DeviceName = None,
-    case: opt.Cases = None,
-    as_json: opt.AsJson = False,
-    seed: opt.Seed = None,
-    compiler: opt.CompilerName = "nvrtc",
-    include: opt.Includes = None,
-    define: opt.Defines = None,
-    standard: opt.Standard = None,
-    unsafe: opt.Unsafe = False,
-) -> None:
-    """Show where a kernel's time goes: counters, what limits it, and its hottest source lines.
-
-    \b
-    Example: kernelevo profile kernels/transpose.cu --case rows=1024,cols=1024
-
-    The kernel is checked as well; one that does not pass has no profile (exit code 1).
-    """
-    _judge(
-        context, kernel, as_json,
-        lambda console, judged: print_profile(console, judged.verdict, judged.task.text, judged.floors),
-    )  # fmt: skip
 
 
 def _judge(context: typer.Context, kernel: Path, as_json: bool, show: Callable[[Console, run.Judged], None]) -> None:

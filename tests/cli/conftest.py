@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kernelevo.cli import main
+from kernelevo.devices.null import PROPERTIES
 from kernelevo.evaluators.scripted import ScriptedEvaluator
 from kernelevo.run import REAL, Joints, Proposers, Task
 from kernelevo.types import (
@@ -57,7 +58,7 @@ class ScriptedBench:
     note: str = "checker self-test: scripted"
 
     def __post_init__(self) -> None:
-        self.properties = {"warp": 32}
+        self.properties = dict(PROPERTIES)
         self.versions = {"scripted": "1"}
         self.light = self.full = ScriptedEvaluator(self.judge)
 
