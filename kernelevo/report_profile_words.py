@@ -84,22 +84,22 @@ def roofline_words(subject: Subject) -> str:
     name, value = next(iter(roof.roofs.items()))
     levels = ", ".join(f"{point.level} {point.intensity:.3g}" for point in roof.points)
     return (
-        f"{amount_words(roof.work)} {roof.unit} in {roof.us:.4g} us: {rate_words(roof, roof.attained)}, "
+        f"{amount_words(roof.work, roof.unit)} in {roof.us:.4g} us: {rate_words(roof, roof.attained)}, "
         f"{roof.fraction:.0%} of its lowest roof ({name}, {rate_words(roof, value)}); {roof.unit} per byte: {levels}"
     )
 
 
 def rate_words(roof: Roofline, per_us: float) -> str:
-    unit = "FLOP/s" if roof.unit == "FLOP" else "instructions/s"
-    return f"{amount_words(per_us * 1e6)}{'' if per_us < 1e-3 else ' '}{unit}".replace("  ", " ")
+    return amount_words(per_us * 1e6, "FLOP/s" if roof.unit == "FLOP" else "instr/s")
 
 
-def amount_words(value: float) -> str:
-    """12345678 -> 12.3 M; short scale, to three digits."""
+def amount_words(value: float, unit: str = "") -> str:
+    """12345678 FLOP -> 12.3 MFLOP, to three digits; a unit of several words stands apart."""
     for prefix, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e4)):
         if value >= size:
-            return f"{value / (1e3 if prefix == 'k' else size):.3g} {prefix}"
-    return f"{value:,.4g}"
+            apart = " " if " " in unit else ""
+            return f"{value / (1e3 if prefix == 'k' else size):.3g} {prefix}{apart}{unit}"
+    return f"{value:,.4g} {unit}".rstrip()
 
 
 def work_words(subject: Subject) -> str:

@@ -76,20 +76,26 @@ def why(case: CaseResult, floor: Floor | None, band: float = 0.0) -> list[str]:
     return [_decides("it", case, bounds), *to_the_floor(case, floor, band)]
 
 
-def why_faster(start: CaseResult, best: CaseResult, band: float, floor: Floor | None) -> list[str]:
-    """What decided the start's time, what moved, what it cost, and what decides now."""
+def why_faster(
+    start: CaseResult,
+    best: CaseResult,
+    band: float,
+    floor: Floor | None,
+    names: tuple[str, str] = ("the start", "the best"),
+) -> list[str]:
+    """What decided the start's time, what moved, what it cost, and what decides now; `names` are those of both."""
     before, after = bounds_us(start), bounds_us(best)
     if not before or not after:
         return []
     decided = next(iter(before))
     moved = "; ".join(_moved(name, start, best) for name in _FEEDS.get(decided, ()) if _differs(name, start, best))
     sentences = [
-        f"{explained(decided)} decided the start: {before[decided]:.4g} of {microseconds(start.time):.4g} us; "
+        f"{explained(decided)} decided {names[0]}: {before[decided]:.4g} of {microseconds(start.time):.4g} us; "
         f"now it needs {after.get(decided, 0.0):.4g} us" + (f" ({moved})" if moved else "")
     ]
     if price := _price(start, best, _FEEDS.get(decided, ())):
         sentences.append(f"the price: {price}")
-    return [*sentences, _decides("the best", best, after, decided), *to_the_floor(best, floor, band)]
+    return [*sentences, _decides(names[1], best, after, decided), *to_the_floor(best, floor, band)]
 
 
 def _decides(what: str, case: CaseResult, bounds: Mapping[str, float], told: str = "") -> str:

@@ -7,9 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import kernelevo
-from kernelevo.devices import gpus
-from kernelevo.devices.occupancy import occupancy
-from kernelevo.devices.virtual import PREFIX
 from kernelevo.diagnosis.access import SECTOR, WAVEFRONT
 from kernelevo.diagnosis.subject import Card, Profile, Resources, Subject
 from kernelevo.run import Judged
@@ -28,7 +25,7 @@ def profile_of(judged: Judged) -> Profile:
     card = card_of(judged.verdict.device)
     cases = {case.name: tuple(_subjects(judged, case, card)) for case in judged.verdict.cases}
     return Profile(
-        judged.task.kernel.name,
+        str(judged.task.kernel),
         judged.task.text,
         judged.verdict,
         judged.floors,
@@ -40,6 +37,10 @@ def profile_of(judged: Judged) -> Profile:
 
 def card_of(device: str) -> Card | None:
     """What is known of the card that a virtual device stands for; None of any other device."""
+    from kernelevo.devices import gpus
+    from kernelevo.devices.occupancy import occupancy
+    from kernelevo.devices.virtual import PREFIX
+
     name = device.removeprefix(PREFIX)
     if name == device or name not in gpus.names():
         return None
@@ -117,7 +118,6 @@ def _made(judged: Judged, card: Card | None) -> dict[str, str]:
     verdict, task = judged.verdict, judged.task
     how = verdict.score.how if verdict.score else ""
     made = {
-        "kernel": str(task.kernel),
         "problem": task.name,
         "source": f"sha256 {hashlib.sha256(task.text.encode()).hexdigest()[:16]}",
         "device": f"{verdict.device}{f' ({card.title})' if card else ''}",

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from kernelevo.answer import Floor
 from kernelevo.types import CaseResult, StepReport, Verdict
 
+MAY_MATTER = 0.3
+"""Share of the time that is assumed of what no bound is known for."""
 BlocksPerSm = Callable[[int, int, int], int]
 
 
@@ -81,15 +83,19 @@ class Subject:
         return -(-self.threads // 32)
 
     def share_of_time(self, *names: str) -> float:
-        """The longest of these bounds as a share of the longest of all; 0 where the device gives no bounds."""
+        """The longest of these bounds as a share of the longest of all. Where the device gives none, what it says to
+        limit the launch counts in full, and anything else may matter.
+        """
         longest = max(self.bounds_us.values(), default=0.0)
-        return max((self.bounds_us.get(name, 0.0) for name in names), default=0.0) / longest if longest else 0.0
+        if not longest:
+            return 1.0 if self.step.limiter in names else MAY_MATTER
+        return max((self.bounds_us.get(name, 0.0) for name in names), default=0.0) / longest
 
 
 @dataclass(frozen=True)
 class Profile:
-    """One kernel file with its verdict and the subjects of each case, as a report shows them. `made` says what it comes
-    from: versions, hashes, the card, as label and value.
+    """One kernel file with its verdict and the subjects of each case, as a report shows them. `file` is as the user
+    wrote it; `made` says what all comes from: versions, hashes, the card, as label and value.
     """
 
     file: str

@@ -81,7 +81,7 @@ class ScriptedBench:
         counts = {"warp_instructions": int(time.value * 10), "global_load_requests": 4, "global_store_requests": 4}
         counts |= {"global_atomic_requests": 0, "global_load_sectors": 32, "global_store_sectors": 32}
         counts |= {"global_atomic_sectors": 0}
-        line = LineCounts(SourceLine("twice.cu", 9), 20, "ld.global.f32", 40, 1280, 4, 32, 0, 0)
+        line = LineCounts(SourceLine("twice.cu", 9), 20, "ld.global.f32", 4, 128, 4, 32, 0, 0)
         step = StepReport("twice", counts, (line,), time=time, limiter="DRAM bandwidth", occupancy=0.5)
         return CaseResult("n=1000", {"n": 1000}, time, counts, "DRAM bandwidth", 0.1, (step,))
 
