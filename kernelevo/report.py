@@ -10,10 +10,11 @@ from types import MappingProxyType
 from typing import Any
 
 from kernelevo.answer import Answer, Floor, distinguishable
+from kernelevo.diagnosis.bounds import bounds_us
 from kernelevo.errors import BadInput
 from kernelevo.report_counters import case_pairs, counters, microseconds
-from kernelevo.report_reasons import answer_reasons, bounds_us
-from kernelevo.types import Attempt, CaseResult, Dim3, Fault, Party, Sanitizing, StepReport, Verdict
+from kernelevo.report_reasons import answer_reasons
+from kernelevo.types import Attempt, CaseResult, Dim3, Fault, LineCounts, Party, Sanitizing, StepReport, Verdict
 
 NO_FLOORS: Mapping[str, Floor] = MappingProxyType({})
 
@@ -126,11 +127,13 @@ def step_json(step: StepReport) -> dict[str, Any]:
     }
 
 
-def line_json(line: Any) -> dict[str, Any]:
+def line_json(line: LineCounts) -> dict[str, Any]:
     return {
-        "file": line.source.file, "line": line.source.line, "instruction": line.instruction,
-        "warp_instructions": line.warp_instructions, "requests": line.requests, "sectors": line.sectors,
+        "file": line.source.file, "line": line.source.line, "ptx_line": line.ptx_line,
+        "instruction": line.instruction, "warp_instructions": line.warp_instructions,
+        "thread_instructions": line.thread_instructions, "requests": line.requests, "sectors": line.sectors,
         "wavefronts": line.wavefronts, "divergent": line.divergent,
+        **({"kind": line.kind, "slots": line.slots} if line.kind else {}),
     }  # fmt: skip
 
 

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from kernelevo.answer import Answer
 from kernelevo.types import CaseResult, Figure, StepReport
 
-_MICROSECONDS = {"ns": 1e-3, "us": 1.0, "ms": 1e3, "s": 1e6}
-
 COUNTERS: Mapping[str, tuple[str, ...]] = {
     "warp instructions": ("warp_instructions",),
     "global requests": ("global_load_requests", "global_store_requests", "global_atomic_requests"),
@@ -23,9 +21,7 @@ COUNTERS: Mapping[str, tuple[str, ...]] = {
 
 
 def microseconds(figure: Figure) -> float:
-    if figure.unit not in _MICROSECONDS:
-        raise ValueError(f"{figure} is not a time")
-    return figure.value * _MICROSECONDS[figure.unit]
+    return figure.microseconds
 
 
 def counters(of: CaseResult | StepReport) -> dict[str, int]:

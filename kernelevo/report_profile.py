@@ -1,191 +1,131 @@
-"""`kernelevo profile`: where a kernel's time goes, for a kernel engineer.
+"""`kernelevo profile`: where a kernel's time goes, for a kernel engineer at a terminal.
 
-Per case the time and its floor, per launch what every resource alone would need, how the launch sits on an SM, how
-efficient its memory access is, and the source lines that cause it. Counts are exact; times say how they were got.
+Per case the time and its floor; per launch a diagnosis in words, what every resource alone would need, how the launch
+sits on an SM, where it lies under the roofs of the card, how efficient its memory access is, and its source with exact
+counts. Counts are exact; times say how they were got.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+import textwrap
+from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kernelevo.answer import Floor
-from kernelevo.report_counters import microseconds
-from kernelevo.report_reasons import oracle_labels, resource, sample_labels, why
-from kernelevo.types import LineCounts, StepReport, Verdict
-
-HOT_LINES = 12
-"""Source lines shown of a launch; the rest seldom decides anything."""
-_NUMBERS_WIDTH = 78
-"""What the columns of a hot line before its source may take."""
-_NARROWEST = 24
-_BY_WAVEFRONTS = ("shared memory",)
-_BY_SECTORS = ("latency", "L1 sectors", "L2 bandwidth", "DRAM bandwidth", "atomics")
-_ACCESSES = (
-    ("global loads", "global_load", "sectors"),
-    ("global stores", "global_store", "sectors"),
-    ("global atomics", "global_atomic", "sectors"),
-    ("local memory (spills)", "local", "sectors"),
-    ("shared loads", "shared_load", "wavefronts"),
-    ("shared stores", "shared_store", "wavefronts"),
-    ("shared atomics", "shared_atomic", "wavefronts"),
+from kernelevo.diagnosis.bounds import resource
+from kernelevo.diagnosis.diagnose import diagnose
+from kernelevo.diagnosis.finding import Finding
+from kernelevo.diagnosis.subject import Profile, Subject
+from kernelevo.diagnosis.traffic import access_rows
+from kernelevo.report_profile_source import source_table
+from kernelevo.report_profile_words import (
+    confidence_words,
+    headline,
+    occupancy_words,
+    roofline_words,
+    traffic_words,
+    work_words,
 )
+from kernelevo.report_reasons import oracle_labels, sample_labels, to_the_floor, why
+
+SHOWN_BOUNDS = 6
+_BAR = 30
 
 
-@dataclass(frozen=True)
-class HotLine:
-    """Counts of one source line, summed over its instructions. Line 0 is what the compiler gave no line."""
-
-    line: int
-    warp_instructions: int
-    requests: int
-    sectors: int
-    wavefronts: int
-    divergent: int
-
-
-def print_profile(console: Console, verdict: Verdict, source: str, floors: Mapping[str, Floor]) -> None:
-    """Per case and launch: time, bounds, occupancy, access efficiency, hot source lines."""
-    for label in [*sample_labels(verdict), *oracle_labels(verdict)]:
+def print_profile(console: Console, profile: Profile, ptx: bool = False) -> None:
+    """Per case and launch: time, diagnosis, bounds, occupancy, roofline, memory access, annotated source; with `ptx`
+    each hot source line is followed by its PTX instructions.
+    """
+    for label in [*sample_labels(profile.verdict), *oracle_labels(profile.verdict)]:
         console.print(escape(label), soft_wrap=True)
-    for case in verdict.cases:
+    for case in profile.verdict.cases:
         console.print(f"[bold]{escape(case.name)}[/bold]: {case.time}", soft_wrap=True)
-        for sentence in why(case, floors.get(case.name)):
-            console.print(f"  {escape(sentence)}", soft_wrap=not console.is_terminal)
-        for step in case.steps:
-            console.print(_headline(step, verdict), soft_wrap=not console.is_terminal)
-            console.print(_bounds(step), soft_wrap=not console.is_terminal)
-            console.print(_access_table(step.counts))
-            for line in (*_work(step.counts), *machine_code_lines(step.details)):
-                console.print(f"  {line}", soft_wrap=True)
-            if step.lines:
-                console.print(_line_table(step, source.splitlines(), console.width - _NUMBERS_WIDTH))
+        subjects, floor = profile.subjects[case.name], profile.floors.get(case.name)
+        # Of one launch, its own diagnosis says what decides.
+        _print_lines(console, why(case, floor) if len(subjects) > 1 else to_the_floor(case, floor), 2)
+        for subject in subjects:
+            _print_launch(console, subject, profile.lines, ptx)
 
 
-def _headline(step: StepReport, verdict: Verdict) -> str:
-    """The launch, its size, its time, and what it takes of an SM."""
-    image = next((each for each in verdict.image.get("kernels", ()) if each.get("symbol") == step.kernel), {})
-    size = "".join(f", {name} {_size(step.details[name])}" for name in ("grid", "block") if name in step.details)
-    time = "not timed" if step.time is None else f"{microseconds(step.time):.4g} us"
-    parts = [f"bound by {resource(step.limiter)}"]
-    if step.occupancy is not None:
-        held = step.details.get("occupancy_limiter")
-        parts.append(f"occupancy {step.occupancy:.0%} where blocks run{f' (limited by {held})' if held else ''}")
-    if resident := step.details.get("resident_blocks"):
-        blocks = step.counts["blocks"]
-        parts.append(f"{blocks:,} of the {resident:,} blocks that fit the GPU at once ({blocks / resident:.2g} waves)")
-    if image:
-        parts.append(f"{image['registers']} registers, {image['spill_bytes']} bytes spilled")
-        # Records of before Triton do not say what the compiler wants of a launch.
-        shared = {"static": image["static_shared_bytes"], "dynamic": image.get("dynamic_shared_bytes", 0)}
-        parts += [f"{count} bytes of {kind} shared memory" for kind, count in shared.items() if count]
-    return escape(f"launch of {image.get('name', step.kernel)}{size}: {time}; {'; '.join(parts)}")
+def _print_launch(console: Console, subject: Subject, source: Sequence[str], ptx: bool) -> None:
+    console.print(f"[bold]{escape(headline(subject))}[/bold]", soft_wrap=not console.is_terminal)
+    _print_lines(console, confidence_words(subject), 2)
+    findings = diagnose(subject)
+    if findings:
+        console.print("  what bounds it, and what usually helps")
+        for place, finding in enumerate(findings, 1):
+            _print_finding(console, place, finding)
+    _print_lines(console, _bounds(subject), 2)
+    for name, words in _figures(subject):
+        _print_lines(console, [f"{name}: {words}"], 2)
+    if table := _access_table(subject):
+        console.print(table)
+    if annotated := source_table(subject, source, console.width, ptx):
+        console.print(annotated)
 
 
-def _size(extent: Sequence[int]) -> str:
-    """(32, 1, 1) -> 32; (16, 16, 1) -> 16 x 16."""
-    kept = list(extent)
-    while len(kept) > 1 and kept[-1] == 1:
-        kept.pop()
-    return " x ".join(map(str, kept))
+def _print_lines(console: Console, lines: Sequence[str], indent: int, hanging: int = 2) -> None:
+    """Each line indented; at a terminal its continuations hang, elsewhere it stays one line."""
+    for line in lines:
+        if console.is_terminal:
+            first, rest = " " * indent, " " * (indent + hanging)
+            line = textwrap.fill(line, console.width, initial_indent=first, subsequent_indent=rest)
+        console.print(escape(line) if console.is_terminal else f"{' ' * indent}{escape(line)}", soft_wrap=True)
 
 
-def _bounds(step: StepReport) -> str:
-    """What every resource alone would need, largest first; the largest decides."""
-    bounds = sorted(step.details.get("bounds_us", {}).items(), key=lambda item: -item[1])
-    shown = ", ".join(f"{resource(name)} {value:.4g}" for name, value in bounds if value > 0)
-    return f"  each resource alone would need (us): {shown}" if shown else "  the device gives no bounds per resource"
+def _print_finding(console: Console, place: int, finding: Finding) -> None:
+    evidence = ", ".join(f"{name} {value:,.4g}" if value != int(value) else f"{name} {int(value):,}"
+                         for name, value in finding.evidence.items())  # fmt: skip
+    _print_lines(console, [f"{place}. {finding.statement}"], 4, 3)
+    if finding.advice:
+        _print_lines(console, [f"helps: {finding.advice}"], 7)
+        _print_lines(console, [f"counts: {evidence}"] if evidence else [], 7)
 
 
-def _access_table(counts: Mapping[str, int]) -> Table:
+def _bounds(subject: Subject) -> list[str]:
+    """What every resource alone would need, largest first, with bars; the largest decides."""
+    bounds = [(name, us) for name, us in sorted(subject.bounds_us.items(), key=lambda item: -item[1]) if us > 0]
+    if not bounds:
+        return ["the device gives no bounds per resource"]
+    longest, widest = bounds[0][1], max(len(resource(name)) for name, _ in bounds[:SHOWN_BOUNDS])
+    rows = [
+        f"  {resource(name):<{widest}}  {us:>8.4g}  {'█' * max(1, round(_BAR * us / longest))}"
+        for name, us in bounds[:SHOWN_BOUNDS]
+    ]
+    others = ", ".join(f"{resource(name)} {us:.4g}" for name, us in bounds[SHOWN_BOUNDS:])
+    return ["each resource alone would need (us)", *rows, *([f"  less: {others}"] if others else [])]
+
+
+def _figures(subject: Subject) -> Iterator[tuple[str, str]]:
+    """What is said in a line each: occupancy, roofline, instructions, traffic."""
+    for words in occupancy_words(subject):
+        yield "occupancy", words
+    for name, words in (("roofline", roofline_words(subject)), ("instructions", work_words(subject)),
+                        ("memory", traffic_words(subject))):  # fmt: skip
+        if words:
+            yield name, words
+
+
+def _access_table(subject: Subject) -> Table | None:
+    rows = access_rows(subject.counts)
+    if not rows:
+        return None
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("memory access")
     for name in ("requests", "sectors or wavefronts", "per request"):
         table.add_column(name, justify="right")
-    for label, name, unit in _ACCESSES:
-        requests, moved = counts.get(f"{name}_requests", 0), counts.get(f"{name}_{unit}", 0)
-        if requests:
-            table.add_row(label, f"{requests:,}", f"{moved:,} {unit}", f"{moved / requests:.2f}")
-    for label, names in (("L2", "l2"), ("DRAM", "dram")):
-        moved = counts.get(f"{names}_read_sectors", 0) + counts.get(f"{names}_write_sectors", 0)
-        if moved:
-            table.add_row(label, "", f"{moved:,} sectors", f"({moved * 32 / 1e6:.4g} MB)")
+    merges = any(row.merged != (None, None) for row in rows)
+    if merges:
+        table.add_column("after merging", justify="right")
+    for row in rows:
+        each = f"{row.per_request:.2f}" if row.requests else "-"
+        cells = [row.label, f"{row.requests:,}", f"{row.moved:,} {row.unit}", each]
+        table.add_row(*cells, *([_merged(row.merged)] if merges else []))
     return table
 
 
-def _work(counts: Mapping[str, int]) -> list[str]:
-    instructions = counts.get("warp_instructions", 0)
-    if not instructions:
-        return []
-    lanes = counts.get("thread_instructions", 0) / instructions
-    parts = [f"{instructions:,} warp instructions, {lanes:.1f} of 32 lanes active"]
-    if counts.get("divergent_branches"):
-        parts.append(f"{counts['divergent_branches']:,} of {counts['branches']:,} branches diverge")
-    if counts.get("barriers"):
-        parts.append(f"{counts['barriers']:,} barriers")
-    if counts.get("global_atomic_hottest"):
-        parts.append(f"{counts['global_atomic_hottest']:,} atomic updates of the hottest address")
-    return ["; ".join(parts)]
-
-
-def machine_code_lines(details: Mapping[str, Any]) -> list[str]:
-    """How well the counts that the time was modelled from agree with the machine code, as far as it was read."""
-    said = details.get("machine_code")
-    if said is None:
-        return ["machine code not read: the time is modelled from the PTX alone"] if "bounds_us" in details else []
-    largest = sorted(said["by_class"].items(), key=lambda item: -abs(item[1]["ptx"] - item[1]["machine"]))[:3]
-    shown = ", ".join(f"{name} {each['ptx']:,} -> {each['machine']:,}" for name, each in largest)
-    return [
-        f"machine code ({said['source']}): agreement {said['agreement']:.2f}, "
-        f"{said['agreement_of_ptx']:.2f} before correction; {said['known']:.0%} of the instructions matched; "
-        f"PTX -> machine: {shown}"
-    ]
-
-
-def hot_lines(step: StepReport) -> list[HotLine]:
-    """The lines that cause most of what the launch is bound by, worst first."""
-    totals: dict[int, list[int]] = defaultdict(lambda: [0] * 5)
-    for line in step.lines:
-        for place, value in enumerate(_counts(line)):
-            totals[line.source.line][place] += value
-    lines = [HotLine(line, *values) for line, values in totals.items()]
-    return sorted(lines, key=lambda each: (*_heat(each, step.limiter), each.line))[:HOT_LINES]
-
-
-def _counts(line: LineCounts) -> tuple[int, int, int, int, int]:
-    return line.warp_instructions, line.requests, line.sectors, line.wavefronts, line.divergent
-
-
-def _heat(line: HotLine, limiter: str) -> tuple[int, int]:
-    if limiter in _BY_WAVEFRONTS:
-        return -line.wavefronts, -line.warp_instructions
-    if limiter in _BY_SECTORS:
-        return -line.sectors, -line.warp_instructions
-    return -line.warp_instructions, -line.sectors
-
-
-def _line_table(step: StepReport, source: Sequence[str], width: int) -> Table:
-    order = "wavefronts" if step.limiter in _BY_WAVEFRONTS else "sectors" if step.limiter in _BY_SECTORS else ""
-    title = f"hottest source lines, by {order or 'warp instructions'}"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    for name in ("line", "instructions", "share", "requests", "sectors", "each", "wavefronts"):
-        table.add_column(name, justify="right", overflow="fold")
-    table.add_column("source", no_wrap=True, overflow="ellipsis", max_width=max(width, _NARROWEST))
-    total = sum(line.warp_instructions for line in step.lines)
-    for hot in hot_lines(step):
-        text = source[hot.line - 1].strip() if 0 < hot.line <= len(source) else ""
-        each = f"{hot.sectors / hot.requests:.1f}" if hot.requests and hot.sectors else "-"
-        share = f"{hot.warp_instructions / total:.0%}" if total else "-"
-        numbers = (f"{value:,}" for value in (hot.requests, hot.sectors))
-        table.add_row(
-            str(hot.line or "-"), f"{hot.warp_instructions:,}", share, *numbers, each, f"{hot.wavefronts:,}",
-            escape(text),
-        )  # fmt: skip
-    return table
+def _merged(counts: tuple[int | None, int | None]) -> str:
+    return " / ".join(f"{count:,}" for count in counts if count is not None) or "-"

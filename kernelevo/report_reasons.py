@@ -7,34 +7,12 @@ Sums are over the launches of a case.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from kernelevo.answer import Answer, Floor
+from kernelevo.diagnosis.bounds import bounds_us, explained, resource
 from kernelevo.report_counters import case_pairs, microseconds
 from kernelevo.types import CaseResult, Verdict
-
-RESOURCES: Mapping[str, str] = {
-    "launch": "launch overhead",
-    "issue": "instruction issue",
-    "L1 sectors": "L1 sectors",
-    "shared memory": "shared-memory wavefronts",
-    "fp32": "FP32 units",
-    "fp64": "FP64 units",
-    "fp16": "FP16 units",
-    "integer": "integer units",
-    "wide_integer": "64-bit integer units",
-    "conversion": "conversion units",
-    "special": "special function units",
-    "shuffle": "shuffles",
-    "matrix": "tensor cores",
-}
-"""Names that a device gives its bounds, where they are not words already."""
-_EXPLAINED: Mapping[str, str] = {
-    "latency": "latency (one warp's chain of dependent instructions, with too few warps to hide it)",
-    "special": "special function units (exp, log, sqrt, division)",
-    "atomics": "atomics (on one address they wait for each other)",
-}
 
 Counts = Mapping[str, int]
 GREW = 1.25
@@ -75,29 +53,6 @@ _FEEDS: Mapping[str, tuple[str, ...]] = {
 """What makes a bound as long as it is; of an arithmetic unit, its instructions."""
 
 
-def bounds_us(case: CaseResult) -> dict[str, float]:
-    """Microseconds that each resource alone needs, and launching, largest first; empty if the device does not say."""
-    total: Counter[str] = Counter()
-    decided = launching = 0.0
-    for step in case.steps:
-        bounds = step.details.get("bounds_us", {})
-        total.update(bounds)
-        # Records of before waves were modelled do not say what launching took: it was all that no bound explains.
-        decided += max(bounds.values(), default=0.0)
-        launching += step.details.get("launch_us", 0.0)
-    if total:
-        total["launch"] = launching or max(microseconds(case.time) - decided, 0.0)
-    return dict(total.most_common())
-
-
-def resource(name: str) -> str:
-    return RESOURCES.get(name, name or "unknown")
-
-
-def _explained(name: str) -> str:
-    return _EXPLAINED.get(name, resource(name))
-
-
 def sample_labels(verdict: Verdict) -> list[str]:
     """What a person must know first of times that rest on a sample of blocks."""
     return [f"SAMPLED: {check.detail}" for check in verdict.checks if check.name == "sampled blocks"]
@@ -123,33 +78,40 @@ def why(case: CaseResult, floor: Floor | None, band: float = 0.0) -> list[str]:
     bounds = bounds_us(case)
     if not bounds:
         return []
-    return [_decides("it", case, bounds), *_to_the_floor(case, floor, band)]
+    return [_decides("it", case, bounds), *to_the_floor(case, floor, band)]
 
 
-def why_faster(start: CaseResult, best: CaseResult, band: float, floor: Floor | None) -> list[str]:
-    """What decided the start's time, what moved, what it cost, and what decides now."""
+def why_faster(
+    start: CaseResult,
+    best: CaseResult,
+    band: float,
+    floor: Floor | None,
+    names: tuple[str, str] = ("the start", "the best"),
+) -> list[str]:
+    """What decided the start's time, what moved, what it cost, and what decides now; `names` are those of both."""
     before, after = bounds_us(start), bounds_us(best)
     if not before or not after:
         return []
     decided = next(iter(before))
     moved = "; ".join(_moved(name, start, best) for name in _FEEDS.get(decided, ()) if _differs(name, start, best))
     sentences = [
-        f"{_explained(decided)} decided the start: {before[decided]:.4g} of {microseconds(start.time):.4g} us; "
+        f"{explained(decided)} decided {names[0]}: {before[decided]:.4g} of {microseconds(start.time):.4g} us; "
         f"now it needs {after.get(decided, 0.0):.4g} us" + (f" ({moved})" if moved else "")
     ]
     if price := _price(start, best, _FEEDS.get(decided, ())):
         sentences.append(f"the price: {price}")
-    return [*sentences, _decides("the best", best, after, decided), *_to_the_floor(best, floor, band)]
+    return [*sentences, _decides(names[1], best, after, decided), *to_the_floor(best, floor, band)]
 
 
-def _decides(what: str, case: CaseResult, bounds: Mapping[str, float], explained: str = "") -> str:
+def _decides(what: str, case: CaseResult, bounds: Mapping[str, float], told: str = "") -> str:
     (first, longest), *rest = bounds.items()
-    name = resource(first) if first == explained else _explained(first)
+    name = resource(first) if first == told else explained(first)
     sentence = f"{what} is bound by {name}: {longest:.4g} of {microseconds(case.time):.4g} us"
     return sentence + (f"; next is {resource(rest[0][0])}, {rest[0][1]:.4g} us" if rest and rest[0][1] else "")
 
 
-def _to_the_floor(case: CaseResult, floor: Floor | None, band: float) -> list[str]:
+def to_the_floor(case: CaseResult, floor: Floor | None, band: float = 0.0) -> list[str]:
+    """How many times the floor a case takes, and whether a band of the device leaves anything to gain."""
     if floor is None:
         return []
     times = microseconds(case.time) / floor.us

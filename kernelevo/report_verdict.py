@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.markup import escape
 
-from kernelevo.report_reasons import resource
+from kernelevo.diagnosis.bounds import resource
 from kernelevo.types import Status, Verdict
 
 

@@ -160,11 +160,13 @@ def resume(
 
 @dataclass(frozen=True)
 class Judged:
-    """One verdict, what was judged, and the least time per case on the same device."""
+    """One verdict, what was judged, and the least time per case on the same device, whose properties these are."""
 
     task: Task
     verdict: Verdict
     floors: Mapping[str, Floor]
+    properties: Mapping[str, int]
+    band: float
 
 
 def judge(
@@ -179,7 +181,7 @@ def judge(
         _introduce(bench, task, announce, why)
         evaluator = bench.light if request.sample is not None else _judge_of(bench, findings)
         verdict = evaluator.evaluate(Candidate(task.text), EVALUATION)
-        return Judged(task, verdict, floors(task.problem, bench.properties))
+        return Judged(task, verdict, floors(task.problem, bench.properties), bench.properties, bench.band)
     finally:
         bench.close()
 

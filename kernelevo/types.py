@@ -54,6 +54,9 @@ _STATUS_SENTENCES = {
 }
 
 
+_MICROSECONDS = {"ns": 1e-3, "us": 1.0, "ms": 1e3, "s": 1e6}
+
+
 @dataclass(frozen=True)
 class Figure:
     """A number with its unit, the device it belongs to, and whether it was measured or modelled."""
@@ -66,6 +69,13 @@ class Figure:
     def __post_init__(self) -> None:
         if not self.value >= 0:
             raise ValueError(f"a figure must be a non-negative number, not {self.value}")
+
+    @property
+    def microseconds(self) -> float:
+        """The value in microseconds; raises ValueError if this is not a time."""
+        if self.unit not in _MICROSECONDS:
+            raise ValueError(f"{self} is not a time")
+        return self.value * _MICROSECONDS[self.unit]
 
     def ratio(self, other: Figure) -> float:
         """self / other; raises ValueError unless unit, device and how agree: modelled never ranks against measured."""
@@ -120,8 +130,8 @@ class SourceLine:
 
 @dataclass(frozen=True)
 class Party:
-    """The other access of a race (vgpu::Party): `access` is "load", "store", "atomic" or "asynchronous copy". Or a thread
-    that does not come to a barrier: "waits" (there) or "has ended". `text` is the source line's text.
+    """The other access of a race (vgpu::Party): `access` is "load", "store", "atomic" or "asynchronous copy". Or a
+    thread that does not come to a barrier: "waits" (there) or "has ended". `text` is the source line's text.
     """
 
     access: str

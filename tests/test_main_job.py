@@ -76,3 +76,44 @@ def test_a_profile_names_the_source_lines_where_the_traffic_is(
     lines = (kernels / "transpose.cu").read_text().splitlines()
     hot = max(step["lines"], key=lambda line: line["sectors"])
     assert code == 0 and "[" in lines[hot["line"] - 1] and hot["sectors"] > hot["requests"]
+
+
+STRIDED = """#pragma kernelevo launch gather<<<ceildiv(n, 128), 128>>>(x, y, n, width)
+extern "C" __global__ void gather(const float* x, float* y, int n, int width)
+{
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) {
+        y[i] = x[i * width];
+    }
+}
+"""
+STRIDED_PROBLEM = """from kernelevo import Input, Output, Problem
+
+problem = Problem([Input("x", "f32[n, width]"), Output("y", "f32[n]")], lambda x: x[:, 0], ["n=4096, width=32"])
+"""
+
+
+def test_a_profile_has_the_counts_that_can_be_done_on_paper(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """4096 threads are 128 warps. Lanes read 32 words of 4 bytes apart, a sector each; they write 4 dense sectors."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gather.cu").write_text(STRIDED)
+    (tmp_path / "gather.problem.py").write_text(STRIDED_PROBLEM)
+    code, verdict = run(capsys, "profile", "gather.cu", "--json", "--html", "gather.html")
+    assert code == 0 and verdict["passed"]
+    (step,) = verdict["cases"][0]["steps"]
+    (line,) = [each for each in step["source_lines"] if each["line"] == 6]
+    assert (line["requests"], line["sectors"], line["least_sectors"]) == (2 * 128, 128 * (32 + 4), 128 * (4 + 4))
+    moves = [each for each in step["lines"] if each["instruction"].startswith(("ld.global", "st.global"))]
+    assert [(each["line"], each["requests"], each["sectors"]) for each in moves] == [
+        (6, 128, 128 * 32), (6, 128, 128 * 4),
+    ]  # fmt: skip
+    found = {finding["rule"]: finding for finding in step["diagnosis"]}
+    assert found["uncoalesced"]["what"] == (
+        "line 6: 32 sectors per load request where 4 would do: neighbouring lanes read addresses 128 bytes apart "
+        "(width x 4 bytes)"
+    )
+    assert "misaligned" not in found and "bank_conflicts" not in found
+    page = (tmp_path / "gather.html").read_text()
+    assert "Line 6: 32 sectors per load request" in page and 'id="p1-1-6"' in page

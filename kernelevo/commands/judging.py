@@ -1,4 +1,4 @@
-"""`kernelevo check` and `kernelevo profile`: one kernel, judged for a person. They differ in what they show of it."""
+"""`kernelevo check`: one kernel, judged for a person."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from kernelevo.errors import BadInput
 from kernelevo.report import verdict_json
 from kernelevo.report_file import require_place, write_file
 from kernelevo.report_findings import print_findings
-from kernelevo.report_profile import print_profile
 from kernelevo.report_sarif import sarif_log
 from kernelevo.report_table import open_console
 from kernelevo.report_verdict import print_verdict
@@ -53,35 +52,6 @@ def check(
         _judge(context, kernel, as_json, lambda console, judged: print_verdict(console, judged.verdict))
     else:
         _sanitize(context, kernel, as_json, findings, sarif)
-
-
-def profile(
-    context: typer.Context,
-    kernel: opt.Kernel,
-    problem: opt.ProblemFile = None,
-    device: opt.DeviceName = None,
-    case: opt.Cases = None,
-    sample: opt.Sampled = None,
-    as_json: opt.AsJson = False,
-    seed: opt.Seed = None,
-    compiler: opt.CompilerName = "nvrtc",
-    include: opt.Includes = None,
-    define: opt.Defines = None,
-    standard: opt.Standard = None,
-    unsafe: opt.Unsafe = False,
-) -> None:
-    """Show where a kernel's time goes: counters, what limits it, and its hottest source lines.
-
-    \b
-    Example: kernelevo profile kernels/transpose.cu --case rows=1024,cols=1024
-
-    The kernel is checked as well; one that does not pass has no profile (exit code 1). With --sample a size that
-    takes too long otherwise is profiled from some of its blocks; all of them run, under the search's lighter checks.
-    """
-    _judge(
-        context, kernel, as_json,
-        lambda console, judged: print_profile(console, judged.verdict, judged.task.text, judged.floors),
-    )  # fmt: skip
 
 
 def _sanitize(context: typer.Context, kernel: Path, as_json: bool, findings: int, sarif: Path | None) -> None:

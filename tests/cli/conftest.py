@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from kernelevo.cli import main
+from kernelevo.devices.null import PROPERTIES
 from kernelevo.evaluators.scripted import ScriptedEvaluator
 from kernelevo.run import REAL, Joints, Proposers, Task
 from kernelevo.types import (
@@ -60,7 +61,7 @@ class ScriptedBench:
     calibration: str = "not calibrated"
 
     def __post_init__(self) -> None:
-        self.properties = {"warp": 32}
+        self.properties = dict(PROPERTIES)
         self.versions = {"scripted": "1"}
         self.light = self.full = ScriptedEvaluator(self.judge)
 
@@ -83,7 +84,7 @@ class ScriptedBench:
         counts = {"warp_instructions": int(time.value * 10), "global_load_requests": 4, "global_store_requests": 4}
         counts |= {"global_atomic_requests": 0, "global_load_sectors": 32, "global_store_sectors": 32}
         counts |= {"global_atomic_sectors": 0}
-        line = LineCounts(SourceLine("twice.cu", 9), 20, "ld.global.f32", 40, 1280, 4, 32, 0, 0)
+        line = LineCounts(SourceLine("twice.cu", 9), 20, "ld.global.f32", 4, 128, 4, 32, 0, 0)
         step = StepReport("twice", counts, (line,), time=time, limiter="DRAM bandwidth", occupancy=0.5)
         return CaseResult("n=1000", {"n": 1000}, time, counts, "DRAM bandwidth", 0.1, (step,))
 

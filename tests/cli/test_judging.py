@@ -1,4 +1,4 @@
-"""`kernelevo check`, `profile` and `eval`: verdicts for a person and for a machine."""
+"""`kernelevo check` and `eval`: verdicts for a person and for a machine."""
 
 from __future__ import annotations
 
@@ -34,19 +34,6 @@ def test_check_json_holds_checks_fault_and_no_score_for_a_failure(shell: Shell) 
     assert verdict["fault"]["line"] == 9 and verdict["checks"] == [
         {"name": "run", "passed": False, "detail": "past the end"}
     ]
-
-
-def test_profile_shows_counters_limiter_and_hot_lines(shell: Shell) -> None:
-    code, out, _ = shell("profile", "twice.cu")
-    assert code == 0
-    assert "bound by DRAM bandwidth" in out and "occupancy 50%" in out and "modelled" in out
-    assert "global loads" in out and "8.00" in out
-    assert "if (i < n) y[i] = x[i] * 2.0f;" in out
-
-
-def test_profile_json_has_the_same_lines(shell: Shell) -> None:
-    step = json.loads(shell("profile", "twice.cu", "--json")[1])["cases"][0]["steps"][0]
-    assert step["lines"][0]["line"] == 9 and step["counters"]["global sectors"] == 64
 
 
 def test_eval_gives_one_verdict_per_line_under_the_given_names(shell: Shell) -> None:

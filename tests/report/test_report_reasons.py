@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kernelevo.answer import Answer, Floor
-from kernelevo.report_reasons import answer_reasons, bounds_us, why, why_faster
+from kernelevo.diagnosis.bounds import bounds_us
+from kernelevo.report_reasons import answer_reasons, why, why_faster
 from kernelevo.types import Attempt, Candidate, CaseResult, Check, Figure, RunRecord, Status, StepReport, Verdict
 
 DEVICE = "virtual:h100"

@@ -1,0 +1,239 @@
+"""What is wrong with how a launch fills the GPU: idle SMs, too few warps, limits of occupancy, tails, launching itself,
+lanes that are switched off, barriers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelevo.diagnosis.access import opcode
+from kernelevo.diagnosis.bounds import explained, resource
+from kernelevo.diagnosis.finding import Finding, figure, own_lines, place
+from kernelevo.diagnosis.lines import line_totals
+from kernelevo.diagnosis.residency import Lift, Residency, lifts, residency
+from kernelevo.diagnosis.subject import Subject
+from kernelevo.diagnosis.work import lanes
+from kernelevo.types import LineCounts
+
+FULL_ENOUGH = 0.75
+"""Share of an SM's warps from which on more occupancy seldom helps (Volkov 2016)."""
+UNEVEN = 0.15
+ACTIVE = 28
+"""Lanes of 32, below which divergence is worth a word."""
+MANY_BARRIERS = 8
+_UNITS = ("issue", "fp32", "fp64", "fp16", "integer", "wide_integer", "conversion", "special", "shuffle")
+
+
+def bound(subject: Subject) -> Iterator[Finding]:
+    """What decides the time, and what would decide next."""
+    if not subject.bounds_us or subject.step.time is None:
+        return
+    time, decided = subject.step.time.microseconds, max(subject.bounds_us.values())
+    alone = {**subject.bounds_us, "launch": max(time - decided, 0.0)}
+    bounds = sorted(alone.items(), key=lambda item: -item[1])
+    (first, longest), *rest = bounds
+    after = f"; next is {resource(rest[0][0])}, {rest[0][1]:.4g} us" if rest and rest[0][1] else ""
+    yield Finding(
+        "bound", f"bound by {explained(first)}: {longest:.4g} of {time:.4g} us{after}", "",
+        {f"{resource(name)} us": us for name, us in bounds[:3] if us}, weight=1.0,
+    )  # fmt: skip
+
+
+def launch_overhead(subject: Subject) -> Iterator[Finding]:
+    """Launching takes most of the time."""
+    if subject.card is None or subject.step.time is None:
+        return
+    time, launch = subject.step.time.microseconds, subject.card.launch_us
+    if launch < 0.4 * time:
+        return
+    yield Finding(
+        "launch_overhead",
+        f"launching takes {figure(launch)} of {time:.4g} us: the kernel itself is short",
+        "give one launch more to do: fuse it with its neighbours, or put the calls into a CUDA graph",
+        {"launch us": launch, "time us": time},
+        weight=launch / time,
+    )
+
+
+def idle_sms(subject: Subject) -> Iterator[Finding]:
+    """The grid has fewer blocks than the GPU has SMs."""
+    held = residency(subject)
+    if held is None or held.sms_used == held.sms:
+        return
+    yield Finding(
+        "idle_sms",
+        f"{held.grid_blocks:,} blocks leave {held.sms - held.sms_used} of {held.sms} SMs without work",
+        "split the work into more blocks: fewer rows or elements a block, a block or a warp for each row instead of a "
+        "thread, or the long axis among several blocks",
+        {"blocks": held.grid_blocks, "SMs": held.sms, "threads of a block": subject.threads},
+        weight=1 - held.sms_used / held.sms,
+    )  # fmt: skip
+
+
+def few_warps(subject: Subject) -> Iterator[Finding]:
+    """Latency decides and there are few warps to hide it."""
+    held = residency(subject)
+    if held is None or subject.step.limiter != "latency" or held.active_warps >= FULL_ENOUGH * held.max_warps:
+        return
+    chain = subject.counts.get("chain_cycles_max", 0)
+    yield Finding(
+        "few_warps",
+        f"one warp's chain of dependent instructions takes {chain:,} cycles, with {held.active_warps} of "
+        f"{held.max_warps} "
+        "warps resident on the busiest SM",
+        "more warps at a time (smaller pieces of work a thread, more blocks), or more independent work in each: "
+        "several "
+        "loads under way before the first is used, unrolled loops with several sums",
+        {"chain cycles": chain, "resident warps": held.active_warps, "warps of an SM": held.max_warps},
+        weight=subject.share_of_time("latency") * (1 - held.active_warps / held.max_warps),
+    )  # fmt: skip
+
+
+def long_chain(subject: Subject) -> Iterator[Finding]:
+    """Latency decides although the SMs are full of warps."""
+    held = residency(subject)
+    if held is None or subject.step.limiter != "latency" or held.active_warps < FULL_ENOUGH * held.max_warps:
+        return
+    chain = subject.counts.get("chain_cycles_max", 0)
+    yield Finding(
+        "long_chain",
+        f"one warp's chain of dependent instructions takes {chain:,} cycles although {held.active_warps} of "
+        f"{held.max_warps} warps are resident",
+        "shorten the chain: start loads well before their values are used, keep several sums instead of one, unroll, "
+        "fewer barriers between loads and their use",
+        {"chain cycles": chain, "resident warps": held.active_warps, "warps of an SM": held.max_warps},
+        weight=subject.share_of_time("latency") * 0.7,
+    )  # fmt: skip
+
+
+def limited_occupancy(subject: Subject) -> Iterator[Finding]:
+    """Registers, shared memory or the block's size keep warps out that the grid would have."""
+    held = residency(subject)
+    if held is None or held.share >= FULL_ENOUGH or held.active_warps < held.blocks * held.warps_per_block:
+        return
+    yield Finding(
+        "limited_occupancy",
+        f"{held.limiter} limit occupancy: {held.blocks} blocks of {held.warps_per_block} warps on an SM, "
+        f"{held.share:.0%} "
+        f"of {held.max_warps} warps".replace("shared memory limit ", "shared memory limits "),
+        " or ".join(map(lift_words, lifts(subject))) or "smaller blocks leave less of an SM empty",
+        {**{f"blocks by {name}": count for name, count in held.limits.items()}, "threads of a block": subject.threads},
+        weight=max(subject.share_of_time("latency"), 0.3) * (1 - held.share),
+    )
+
+
+def lift_words(lift: Lift) -> str:
+    """What would let more warps in, as a clause."""
+    blocks = f"{lift.blocks} block{'s' if lift.blocks != 1 else ''} would fit ({lift.share:.0%} of the warps)"
+    if lift.what == "threads of a block":
+        return f"with {lift.to} threads a block (now {lift.now}) {blocks}"
+    return f"with {lift.to:,} {lift.what} or fewer (now {lift.now:,}) {blocks}"
+
+
+def tail(subject: Subject) -> Iterator[Finding]:
+    """The last wave of blocks, or the last block of some SMs, leaves others without work."""
+    held = residency(subject)
+    if held is None or held.grid_blocks < held.sms:
+        return
+    yield from _last_wave(held) if held.waves > 1 else _uneven_sms(held)
+
+
+def _last_wave(held: Residency) -> Iterator[Finding]:
+    if held.tail < UNEVEN:
+        return
+    fit = held.blocks * held.sms
+    last = held.grid_blocks % fit
+    yield Finding(
+        "tail",
+        f"tail: {held.waves:.2f} waves; the last holds {last:,} of the {fit:,} blocks that fit, so {held.tail:.0%} of "
+        "all "
+        "places stay empty",
+        "choose blocks so that their number is a little under a multiple of what fits, or let each block take several "
+        "pieces in a loop (grid-stride)",
+        {"blocks": held.grid_blocks, "blocks that fit": fit, "waves": held.waves},
+        weight=held.tail,
+    )  # fmt: skip
+
+
+def _uneven_sms(held: Residency) -> Iterator[Finding]:
+    busiest = -(-held.grid_blocks // held.sms)
+    empty = 1 - held.grid_blocks / (busiest * held.sms)
+    if empty < UNEVEN:
+        return
+    yield Finding(
+        "tail",
+        f"tail: {held.grid_blocks:,} blocks on {held.sms} SMs: the busiest has {busiest}, the mean "
+        f"{held.grid_blocks / held.sms:.2f}, so SMs wait for {empty:.0%} of the time",
+        "smaller blocks of work spread more evenly; a multiple of the number of SMs is best",
+        {"blocks": held.grid_blocks, "SMs": held.sms, "blocks of the busiest SM": busiest},
+        weight=empty,
+    )
+
+
+def partial_warps(subject: Subject) -> Iterator[Finding]:
+    """A block whose size is not a multiple of 32 has a warp with idle lanes."""
+    threads = subject.threads
+    idle = subject.warps * 32 - threads
+    if not threads or not idle:
+        return
+    yield Finding(
+        "partial_warps",
+        f"blocks of {threads} threads: the last warp of each has {32 - idle} of 32 lanes",
+        f"use a multiple of 32 threads, like {subject.warps * 32}",
+        {"threads of a block": threads, "idle lanes of a block": idle},
+        weight=idle / (subject.warps * 32),
+    )
+
+
+def divergence(subject: Subject) -> Iterator[Finding]:
+    """Lanes wait while others of their warp take another way."""
+    mean = lanes(subject.counts)
+    whole = 32 * subject.threads / (32 * subject.warps) if subject.threads else 32
+    lines = [line for line in line_totals(subject.step.lines) if line.lanes and line.lanes < min(ACTIVE, whole - 0.5)]
+    if not mean or not lines:
+        return
+    worst = max(lines, key=lambda line: (32 * line.warp_instructions - line.thread_instructions, -line.line))
+    total = subject.counts["warp_instructions"]
+    lost = sum(32 * line.warp_instructions - line.thread_instructions for line in lines) / (32 * total)
+    yield Finding(
+        "divergence",
+        f"{place(subject, worst)}: {figure(worst.lanes)} of 32 lanes active, {worst.warp_instructions / total:.0%} of "
+        "the "
+        f"instructions{_cause(subject)}",
+        "let whole warps take the same way: give neighbouring threads work of one kind and length, or sort it",
+        {"active lanes": worst.lanes, "warp instructions": worst.warp_instructions,
+         "divergent branches": subject.counts.get("divergent_branches", 0)},
+        own_lines(subject, worst),
+        lost * max(subject.share_of_time(*_UNITS), 0.5 * subject.share_of_time("latency")),
+    )  # fmt: skip
+
+
+def _cause(subject: Subject) -> str:
+    branching = [line for line in line_totals(subject.step.lines) if line.divergent]
+    if not branching:
+        return "; the others are switched off by predicates"
+    branch = max(branching, key=lambda line: (line.divergent, -line.line))
+    return f": divergence at {place(subject, branch)}, {branch.divergent:,} times"
+
+
+def barriers(subject: Subject) -> Iterator[Finding]:
+    """Warps meet often while latency decides."""
+    count, warps = subject.counts.get("barriers", 0), subject.counts.get("warps", 0)
+    if not warps or count < MANY_BARRIERS * warps or subject.step.limiter != "latency":
+        return
+    waits = [line for line in line_totals(subject.step.lines) if any(map(_is_barrier, line.ptx))]
+    line = max(waits, key=lambda each: each.warp_instructions, default=None)
+    yield Finding(
+        "barriers",
+        f"{place(subject, line) + ': ' if line else ''}each warp waits at {figure(count / warps)} barriers",
+        "do more between two barriers (a larger tile), fetch the next tile while this one is used (double buffering), "
+        "or "
+        "__syncwarp() where only a warp shares data",
+        {"barriers": count, "warps": warps},
+        own_lines(subject, line) if line else (),
+        0.15 * subject.share_of_time("latency"),
+    )  # fmt: skip
+
+
+def _is_barrier(line: LineCounts) -> bool:
+    return opcode(line.instruction)[:1] in (("bar",), ("barrier",))
