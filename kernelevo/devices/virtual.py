@@ -109,8 +109,8 @@ class VirtualDevice:
 
         request = run_request(image.ptx, jobs, limits, timing, budget.warp_instructions)
         reports = run_reports(self._wall.call(request, budget), jobs)
-        code = self._disassembler.read(image) if self._disassembler and any(job.profile for job in jobs) else None
-        of = _Compiled(image, code)
+        timed = any(job.profile and report.ended == "done" for job, report in zip(jobs, reports, strict=False))
+        of = _Compiled(image, self._disassembler.read(image) if self._disassembler and timed else None)
         return [self._timed(job, report, held, of) for job, report in zip(jobs, reports, strict=False)]
 
     def close(self) -> None:
