@@ -1,4 +1,4 @@
-"""What nvdisasm prints with -c -gp, read line by line: sections, functions, lines of the PTX, instructions.
+"""What nvdisasm prints with -c -gp -ndf, read line by line: sections, functions, lines of the PTX, instructions.
 
     //--------------------- .text.NAME         --------------------------
             .other          NAME,@"STO_CUDA_ENTRY STV_DEFAULT"

@@ -122,8 +122,8 @@ class VirtualDevice:
         request = run_request(image.ptx, jobs, limits, timing, budget.warp_instructions)
         started = time.monotonic()
         reports = run_reports(self._wall.call(request, budget), jobs)
-        code = self._disassembler.read(image) if self._disassembler and any(job.profile for job in jobs) else None
-        of = _Compiled(image, code)
+        profiled = any(job.profile and report.ended == "done" for job, report in zip(jobs, reports, strict=False))
+        of = _Compiled(image, self._disassembler.read(image) if self._disassembler and profiled else None)
         timed = [self._timed(job, report, held, of) for job, report in zip(jobs, reports, strict=False)]
         left = replace(budget, seconds=max(budget.seconds - (time.monotonic() - started), MIN_SECONDS))
         return self._watched_in_full(image, jobs, timed, left)
