@@ -31,7 +31,7 @@ import numpy.typing as npt
 
 from kernelevo import virtual_arguments as arguments
 from kernelevo.errors import BadInput
-from kernelevo.types import Dim3, Fault, LineCounts, Parameter, Party, SourceLine
+from kernelevo.types import Dim3, Fault, LineCounts, Parameter, Party, Sample, SourceLine
 from kernelevo.virtual_library import (
     LaunchRequest,
     Limits,
@@ -49,7 +49,7 @@ MAX_THREADS = 256
 MAX_FAULTS = 1000  # as compute-sanitizer and Oclgrind cap theirs, so that a bad kernel does not drown its reader
 
 __all__ = [
-    "Array", "Form", "Instruction", "Kernel", "LaunchReport", "Machine", "Module", "PtxError", "Timing",
+    "Array", "Form", "Instruction", "Kernel", "LaunchReport", "Machine", "Module", "PtxError", "Sample", "Timing",
     "VirtualGpuDefect", "forms", "pack_arguments",
 ]  # fmt: skip
 
@@ -290,9 +290,7 @@ class Machine:
         threads: int = 1,
         plain: bool = False,
         order: int = 0,
-        sample_blocks: int = 0,
-        sample_seed: int = 0,
-        sample_only: bool = False,
+        sample: Sample | None = None,
         timing: Timing | None = None,
     ) -> LaunchReport:
         """Runs one launch to its end, its first fault, or until `budget` warp instructions have run.
@@ -306,8 +304,7 @@ class Machine:
         Blocks begin and warps take turns as they are numbered, or, where `order` is not 0, in an order drawn from this
         seed: results of a program without races do not depend on it, but for the order of atomic updates.
 
-        With `sample_blocks`, L1 and the scoreboard are modelled on about so many blocks, drawn over the grid by
-        `sample_seed`, where blocks cannot depend on each other; with `sample_only` the others do not run. See `sample`.
+        With a `sample`, L1 and the scoreboard are modelled on some blocks only, if blocks cannot depend on each other.
 
         `args` are packed by the types that the kernel declares: an Array passes its address, bytes a struct by value.
         With `plain` no quick path is taken: the same results and counts, slower, to compare the quick ones with.
@@ -336,9 +333,7 @@ class Machine:
             arguments.whole("max_faults", max_faults, MAX_FAULTS, least=1),
             arguments.whole("the number of threads of the host", threads, MAX_THREADS, least=1),
             arguments.whole("the seed of an order", order, 2**64 - 1),
-            arguments.whole("the number of blocks to sample", sample_blocks, arguments.U32),
-            arguments.flag("sample_only", sample_only),
-            arguments.whole("the seed of a sample", sample_seed, 2**64 - 1),
+            *arguments.sampling(sample),
             timing_pointer(timing),
         )
         budget = arguments.whole("budget", budget, arguments.U64)

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernelevo.errors import BadInput
-from kernelevo.types import Parameter
+from kernelevo.types import Parameter, Sample
 
 U32, U64 = 2**32 - 1, 2**64 - 1
 MAX_DIMENSIONS = 32  # of the oldest NumPy that we support
@@ -82,6 +82,16 @@ def dimensions(what: str, given: Any) -> tuple[int, int, int]:
     """The grid or block of a launch; what is not given is 1. That none is 0 is for the launch to say, as a fault."""
     x, y, z, *_ = (*sizes(what, given, 1, 3, U32), 1, 1)
     return x, y, z
+
+
+def sampling(sample: Sample | None) -> tuple[int, int, int]:
+    """How many blocks to sample (0: all), whether these only are to run, and the seed."""
+    if sample is None:
+        return 0, 0, 0
+    if not isinstance(sample, Sample):
+        raise BadInput(f"sample is a Sample or None, not {shown(sample)}")
+    blocks = whole("the number of blocks of a sample", sample.blocks, U32, least=1)
+    return blocks, flag("only of a sample", sample.only), whole("the seed of a sample", sample.seed, 2**64 - 1)
 
 
 def flag(what: str, value: Any) -> bool:

@@ -13,7 +13,7 @@ PUBLIC = {
     "integers", "normal", "rare_huge", "specials", "uniform", "wide",
 }  # fmt: skip
 VIRTUAL = {
-    "Array", "Form", "Instruction", "Kernel", "LaunchReport", "Machine", "Module", "PtxError", "Timing",
+    "Array", "Form", "Instruction", "Kernel", "LaunchReport", "Machine", "Module", "PtxError", "Sample", "Timing",
     "VirtualGpuDefect", "forms", "pack_arguments",
 }  # fmt: skip
 

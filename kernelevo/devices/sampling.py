@@ -28,7 +28,7 @@ from typing import Any
 from kernelevo.types import LineCounts, RunReport, StepReport
 from kernelevo.wire.sample import RAW, SampleCounts, StratumCounts
 
-WORK_SPREAD = 1.1
+WORK_SPREAD = 1.25
 CHAIN_SPREAD = 2.0
 DRIFT = 0.02
 _CHAINS = ("chain_cycles_sum", "chain_cycles_max")

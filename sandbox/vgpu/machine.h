@@ -140,8 +140,8 @@ struct StratumReport {
   Range warp_instructions, sectors, wavefronts, chain_cycles;     // sectors of global and local memory
 };
 
-// What Options::sample_blocks came to. Without strata all blocks were watched; then `in_full` says why, if some were not
-// to be.
+// What Options::sample_blocks came to. Without strata all blocks were watched; if they were not to be, `in_full` says
+// why they were.
 struct SampleReport {
   std::string in_full;
   bool only = false;              // the others did not run, and Counts are those of the sampled ones

@@ -82,8 +82,8 @@ def test_where_only_the_sample_ran_everything_is_scaled() -> None:
     [
         (50, {}, False),
         (52, {}, True),
-        (50, {"sectors": (10, 11)}, False),
-        (50, {"sectors": (10, 12)}, True),
+        (50, {"sectors": (100, 125)}, False),
+        (50, {"sectors": (100, 126)}, True),
         (50, {"warp_instructions": (0, 1)}, False),
         (50, {"wavefronts": (0, 5)}, True),
         (50, {"chain_cycles": (100, 200)}, False),

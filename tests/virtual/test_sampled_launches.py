@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from kernelevo.errors import BadInput
+from kernelevo.types import Sample
 from kernelevo.virtual import LaunchReport, Machine, Module
 
 # Thread i of all copies a word; block b of `uneven` reads its word b times more; `counted` counts its blocks.
@@ -75,14 +76,24 @@ BY_PAGES = {"dram_read_sectors", "dram_write_sectors"}
 
 
 def launch(
-    kernel: str = "copy", grid: int | tuple[int, ...] = GRID, length: int = 0, budget: int = 10**8, **options: Any
+    kernel: str = "copy",
+    grid: int | tuple[int, ...] = GRID,
+    length: int = 0,
+    budget: int = 10**8,
+    sample_blocks: int = 0,
+    sample_seed: int = 0,
+    sample_only: bool = False,
+    **options: Any,
 ) -> tuple[LaunchReport, np.ndarray]:
     """The report, and what was written; 0 where nothing was."""
     words = int(np.prod(grid)) * BLOCK
+    sample = Sample(sample_blocks, sample_seed, sample_only) if sample_blocks else None
     with Machine(Module(TEXT), memory_bytes=1 << 26) as machine:
         source = machine.array(np.arange(1, (length or words) + 1, dtype=np.uint32))
         target = machine.array(np.zeros(words, np.uint32))
-        report = machine.launch(kernel, grid=grid, block=BLOCK, args=[source, target], budget=budget, **options)
+        report = machine.launch(
+            kernel, grid=grid, block=BLOCK, args=[source, target], budget=budget, sample=sample, **options
+        )
         return report, target.numpy()
 
 
@@ -193,7 +204,7 @@ def test_a_budget_is_of_all_blocks() -> None:
     assert short.counts["warp_instructions"] <= needed // 2
 
 
-@pytest.mark.parametrize("options", [{"sample_blocks": -1}, {"sample_seed": 2**64}, {"sample_only": 2}])
-def test_a_sample_that_is_none_is_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(BadInput, match="sample"):
-        launch(**options)
+@pytest.mark.parametrize("sample", [Sample(0, 1), Sample(-1, 1), Sample(1, 2**64), Sample(1, 1, 2), 5])
+def test_a_sample_that_is_none_is_refused(sample: Any) -> None:
+    with Machine(Module(TEXT), memory_bytes=1 << 20) as machine, pytest.raises(BadInput, match="sample"):
+        machine.launch("copy", grid=1, block=1, args=[0, 0], budget=1, sample=sample)

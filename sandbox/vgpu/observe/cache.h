@@ -130,8 +130,8 @@ class CacheModel {
     return for_each_line(address, mask, bytes, [this](uint64_t line, uint32_t in) { return atomic_line(line, in); });
   }
 
-  // A request of a block whose L1 is not modelled: L2 sees all of it on the pages that it follows, also what L1 would have
-  // answered. Only DRAM counts.
+  // A request of a block whose L1 is not modelled: L2 sees all of it on the pages that it follows, also what L1 would
+  // have answered. Only DRAM counts.
   void pass(bool stores, const uint64_t *address, uint32_t mask, uint32_t bytes) {
     uint64_t followed[kLanes];
     mask = followed_lanes(address, mask, followed);
@@ -175,11 +175,15 @@ class CacheModel {
     constexpr uint32_t kShift = detail::kPageShift + 7;      // 128-byte lines
     uint64_t differing = 0;
     for (uint32_t lane = 0; lane < kLanes; ++lane) differing |= address[lane] ^ address[0];
-    uint32_t kept = pages_.follows_page(address[0] >> kShift) ? mask : 0;
+    bool follows = pages_.follows_page(address[0] >> kShift);
+    uint32_t kept = follows ? mask : 0;
     if (differing >> kShift) {
-      kept = 0;
-      for (uint32_t lane = 0; lane < kLanes; ++lane)
-        kept |= uint32_t(pages_.follows_page(address[lane] >> kShift)) << lane;
+      kept = follows;
+      for (uint32_t lane = 1; lane < kLanes; ++lane) {
+        // Neighbouring lanes tend to share a page.
+        if ((address[lane] ^ address[lane - 1]) >> kShift) follows = pages_.follows_page(address[lane] >> kShift);
+        kept |= uint32_t(follows) << lane;
+      }
       kept &= mask;
     }
     if (!kept) return 0;
@@ -274,8 +278,8 @@ class CacheModel {
     return Hit{0, count(sectors) - absent, absent};
   }
 
-  // The same as fetch(). On a page that is not followed: what the running block has used before is there, and of the rest
-  // what is likely.
+  // The same as fetch(). On a page that is not followed: what the running block has used before is there, and of the
+  // rest what is likely.
   uint32_t ask_l2(uint64_t line, uint32_t sectors, uint32_t dirty) {
     if (pages_.is_all()) return fetch(line, sectors, dirty);
     const uint32_t others = use(line, sectors);
