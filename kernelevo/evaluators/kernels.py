@@ -195,7 +195,8 @@ class KernelEvaluator:
 
     def _sanitized(self, runner: Runner, trials: list[Trial], dossier: Dossier) -> list[TrialResult]:
         """The tests with all checks on, then the benchmarks as they are timed, and where asked for again for faults."""
-        sanitizer = dossier.sanitizer = Sanitizer(runner, Findings(self._most_findings))
+        large = [case.name for case in self.problem.benchmarks] if self.mode == "sanitize" else []
+        sanitizer = dossier.sanitizer = Sanitizer(runner, Findings(self._most_findings), large)
         tests = [trial for trial in trials if trial.is_test]
         rest = [trial for trial in trials if not trial.is_test]
         results = sanitizer.run(tests) + runner.run(rest)

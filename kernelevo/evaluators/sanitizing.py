@@ -34,10 +34,13 @@ _ENDS_THE_SEARCH = frozenset(["unsupported", "invalid_launch", "budget"])
 
 @dataclass
 class Sanitizer:
-    """Searches the runs of one candidate; `findings` grow from call to call."""
+    """Searches the runs of one candidate; `findings` grow from call to call, `large` are cases that `run_large` has yet
+    to come to.
+    """
 
     runner: Runner
     findings: Findings
+    large: list[str] = field(default_factory=list)
     _cases: list[str] = field(default_factory=list)
     _runs: int = 0
     _seconds: float = 0.0
@@ -73,6 +76,7 @@ class Sanitizer:
             jobs = self._jobs(drawn)
             reports = list(self._answers(jobs, BENCHMARK_SECONDS))
             self._note(drawn, reports)
+            self.large.remove(drawn.name)
             if any(report.ended in ("killed", "budget") for report in reports) or len(reports) < len(jobs):
                 self._unaffordable.append(drawn.name)
         self._seconds += time.monotonic() - started
@@ -94,6 +98,8 @@ class Sanitizer:
         can, name = self.runner.device.capabilities, self.runner.device.name
         yield f"sizes and inputs other than those of the {len(set(self._cases))} cases"
         yield "other orders of threads than the " + ("two that ran" if orders == 2 else "usual one")
+        if self.large:
+            yield f"{', '.join(self.large)}: the search ended before"
         if self._unaffordable:
             yield f"{', '.join(self._unaffordable)}: too large for {BENCHMARK_SECONDS:g} s"
         if "uninitialised" not in can:

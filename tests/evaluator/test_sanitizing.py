@@ -232,6 +232,15 @@ def test_a_device_without_races_tracks_both_runs() -> None:
     assert all(job.track_uninitialised for job in device.jobs if job.max_faults == 7)
 
 
+@pytest.mark.parametrize(("mode", "told"), [("sanitize", True), ("final", False)])
+def test_benchmark_sizes_that_were_not_come_to_are_named(mode: str, told: bool) -> None:
+    verdict = judge(Sanitizer(raced=[RACE]), mode=mode)
+    assert verdict.sanitizing is not None
+    assert ("rows=64,cols=128: the search ended before" in verdict.sanitizing.not_checked) == told
+    clean = judge(Sanitizer(), mode=mode).sanitizing
+    assert clean is not None and not any("ended before" in words for words in clean.not_checked)
+
+
 class Slow(Sanitizer):
     """Kills every search at a benchmark's size."""
 
