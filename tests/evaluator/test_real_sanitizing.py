@@ -15,6 +15,11 @@ from kernelevo.types import Candidate, Status, Verdict
 KERNELS = Path(__file__).parent.parent.parent / "kernels"
 SHIPPED = sorted([*KERNELS.glob("*.cu"), *KERNELS.glob("*.triton.py")])
 SMALL = {**BENCHMARKS, "attention": "heads=2, length=64, width=64", "matmul_f16": "m=64, n=64, k=64"}
+REMARKS = {
+    # Triton's conversions of layouts let several threads store the same value in one shared word.
+    "attention.triton.py": {"race"},
+}
+"""Kinds that shipped kernels may be remarked for, with the reason; none may have an error."""
 HEAD = """#pragma kernelevo launch add<<<ceildiv(n, 256), 256>>>(a, b, c, n)
 extern "C" __global__ void add(const float* a, const float* b, float* c, int n) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -50,7 +55,8 @@ def test_there_are_kernels_to_look_at() -> None:
 def test_a_shipped_kernel_is_clean(kernel: Path, settings: Settings) -> None:
     verdict = sanitize(kernel, settings)
     assert verdict.status is Status.PASSED, verdict.feedback
-    assert (verdict.findings, verdict.remarks) == ((), ())
+    assert not verdict.findings
+    assert {remark.kind for remark in verdict.remarks} <= REMARKS.get(kernel.name, set())
     covered = verdict.sanitizing
     assert covered is not None and covered.orders == 2 and "races" in covered.looked_for
     assert not any("too large" in words for words in covered.not_checked)
