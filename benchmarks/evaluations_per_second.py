@@ -1,7 +1,7 @@
 """Evaluations per second through the whole path: real compiler, wall, checks, virtual device; no build comes from the
 cache.
 
-    python benchmarks/evaluations_per_second.py [--kernel kernels/softmax.cu] [--count 20] [--workers 2]
+    python benchmarks/evaluations_per_second.py [--kernel kernels/softmax.cu] [--count 20] [--workers 2] [--in-full]
 
 Each candidate is the kernel with another comment line, so that nothing is compiled twice. Two figures: with the
 search's own checks, and with full checks. Prints one JSON object. It depends on the machine; record it with the
@@ -25,6 +25,9 @@ from kernelevo.executors.local import LocalExecutor, PerWorker
 from kernelevo.settings import Request, Settings, usable_cores
 from kernelevo.types import Candidate, Verdict
 
+MAX_BLOCKS = 2**31
+"""No grid is so many times as large, so that all blocks are watched."""
+
 
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -32,11 +35,12 @@ def main() -> None:
     words.add_argument("--count", type=int, default=20)
     words.add_argument("--workers", type=int, default=usable_cores())
     words.add_argument("--device", default="virtual:h100")
+    words.add_argument("--in-full", action="store_true", help="watch all blocks of large grids in the search's checks")
     asked = words.parse_args()
     request = Request(asked.kernel, device=asked.device, workers=asked.workers)
     with tempfile.TemporaryDirectory() as cache:
         settings = Settings.from_environment({**os.environ, "KERNELEVO_CACHE": cache})
-        modes = {mode: measure(request, settings, asked.count, mode) for mode in ("light", "full")}
+        modes = {mode: measure(request, settings, asked.count, mode, asked.in_full) for mode in ("light", "full")}
     print(
         json.dumps(
             {**machine(), "kernel": str(asked.kernel), "device": asked.device, "workers": asked.workers, **modes},
@@ -45,7 +49,7 @@ def main() -> None:
     )
 
 
-def measure(request: Request, settings: Settings, count: int, mode: str) -> dict[str, float | int]:
+def measure(request: Request, settings: Settings, count: int, mode: str, in_full: bool) -> dict[str, float | int]:
     """Rate over all workers, and the median seconds of one evaluation; the first, which warms the worker, is left
     out.
     """
@@ -56,6 +60,7 @@ def measure(request: Request, settings: Settings, count: int, mode: str) -> dict
     def judge(number: int) -> Verdict:
         bench = benches.get()
         evaluator = bench.full if mode == "full" else bench.light
+        evaluator.sample_blocks = MAX_BLOCKS if in_full else evaluator.sample_blocks
         return evaluator.evaluate(Candidate(f"{task.text}\n// {mode} {number}\n"), run.EVALUATION)
 
     try:

@@ -159,7 +159,8 @@ struct LaunchReport {
   // Only with Options::threads > 1: blocks read or wrote what others wrote, or the launch stopped, so that the order of
   // blocks decides what memory holds. Launch again on one thread, from the memory as it was before.
   bool needs_one_thread = false;
-  // With strata, l1_miss_sectors, l2_read_sectors and the chain cycles of Counts are of the sampled blocks only.
+  // With strata, l1_miss_sectors, l2_read_sectors and the chain cycles of Counts are of the sampled blocks only; DRAM
+  // sectors, from then on also of the machine's other launches, are an estimate from a part of L2 (page_sample.h).
   SampleReport sample;
 };
 
