@@ -116,8 +116,8 @@ class SourceLine:
 
 @dataclass(frozen=True)
 class Party:
-    """The other access of a race (vgpu::Party): `access` is "load", "store", "atomic" or "asynchronous copy". Or a thread
-    that does not come to a barrier: "waits" (there) or "has ended". `text` is the source line's text.
+    """The other access of a race (vgpu::Party): `access` is "load", "store", "atomic" or "asynchronous copy". Or a
+    thread that does not come to a barrier: "waits" (there) or "has ended". `text` is the source line's text.
     """
 
     access: str
