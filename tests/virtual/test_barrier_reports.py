@@ -1,5 +1,5 @@
-"""What is said about barriers: both sides of one that cannot be reached; remarks on those that open although the program
-has no right to it, and on arrivals that nobody waits for.
+"""What is said about barriers: both sides of one that cannot be reached; remarks on those that open although the
+program has no right to it, and on arrivals that nobody waits for.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def test_a_deadlock_tells_where_the_others_wait() -> None:
 def test_a_deadlock_tells_that_others_have_ended() -> None:
     (fault,) = run("@%p bra A; ret; A: bar.sync 1, 64;").faults
     assert fault.instruction == "bar.sync 1, 64"
-    assert [(other.access, other.thread, other.instruction) for other in fault.others] == [("has ended", (32, 0, 0), "")]
+    (other,) = fault.others
+    assert (other.access, other.thread, other.instruction) == ("has ended", (32, 0, 0), "")
 
 
 def test_lanes_of_one_warp_that_wait_elsewhere_are_named() -> None:
@@ -73,7 +74,8 @@ def test_two_places_with_one_count_are_how_warps_specialise() -> None:
 
 def test_different_counts_are_a_remark() -> None:
     report = run("@%p bra A; bar.sync 1, 64; bra B; A: bar.sync 1, 32; B:")
-    assert [remark.message for remark in report.remarks] == ["threads wait for one barrier with different thread counts"]
+    (remark,) = report.remarks
+    assert remark.message == "threads wait for one barrier with different thread counts"
 
 
 def test_an_arrival_that_nobody_waits_for_is_a_remark() -> None:

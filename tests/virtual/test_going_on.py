@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kernelevo.virtual import LaunchReport, Machine, Module
+from kernelevo.virtual import Argument, LaunchReport, Machine, Module
 
 POISON = 0x7FC0DEAD
 BAD = {3, 4, 17, 31}
@@ -20,7 +20,9 @@ HEAD = """
 """
 # Lanes at fault get an address far away: `far` is added to theirs. %g, %s, %l and %y are a lane's 16 bytes of global
 # memory, shared memory, local memory and of a generic address in shared memory; %o those of its results.
-KERNEL = HEAD + """
+KERNEL = (
+    HEAD
+    + """
 .visible .entry access(.param .u64 x, .param .u64 out, .param .u64 far) {{
   .reg .b64 %x<8>, %g, %o, %l, %y, %at, %far; .reg .b32 %r<8>, %s, %t, %bad; .reg .b16 %h<4>; .reg .pred %p, %q;
   .shared .align 16 .b8 before[16];
@@ -64,6 +66,7 @@ KERNEL = HEAD + """
   ret;
 }}
 """
+)
 
 Words = np.ndarray[tuple[int, ...], np.dtype[np.uint32]]
 X: Words = np.arange(128, dtype=np.uint32).reshape(32, 4) * 0x01020304 + 0x85
@@ -76,12 +79,13 @@ def _low(words: Words, bits: int, is_signed: bool) -> Words:
     return np.where(sign.astype(bool) & is_signed, kept | above, kept)
 
 
-def run(body: str, *, bad: set[int] = BAD, far: int = 1 << 17, **options: object) -> tuple[LaunchReport, Words, Words]:
+def run(body: str, *, bad: set[int] = BAD, far: int = 1 << 17, **options: bool) -> tuple[LaunchReport, Words, Words]:
     """The report, the results and x, of one warp."""
     mask = sum(1 << lane for lane in bad)
     with Machine(Module(KERNEL.format(body=body, bad=mask)), memory_bytes=1 << 22, poison=POISON) as machine:
         x, out = machine.array(X, name="x"), machine.empty(X.shape, np.uint32, name="out")
-        report = machine.launch("access", grid=1, block=32, args=[x, out, far], budget=10**5, max_faults=100, **options)  # type: ignore[arg-type]
+        args: list[Argument] = [x, out, far]
+        report = machine.launch("access", grid=1, block=32, args=args, budget=10**5, max_faults=100, **options)
         return report, out.numpy(), x.numpy()
 
 
@@ -126,7 +130,8 @@ def test_a_store_happens_in_the_other_lanes(far: int, kind: str) -> None:
 
 def test_an_atomic_updates_once_and_in_the_other_lanes() -> None:
     """A generic one, whose good lanes in global memory come before the bad ones in shared memory."""
-    report, out, x = run("and.b32 %r5, %t, 1; setp.eq.u32 %q, %r5, 1; selp.b64 %x3, %y, %g, %q; atom.add.u32 %r1, [%x3], 7;")
+    body = "and.b32 %r5, %t, 1; setp.eq.u32 %q, %r5, 1; selp.b64 %x3, %y, %g, %q; atom.add.u32 %r1, [%x3], 7;"
+    report, out, x = run(body)
     assert [(fault.kind, fault.occurrences) for fault in report.faults] == [("out_of_bounds", len(BAD))]
     good = np.array([lane not in BAD for lane in range(32)])
     np.testing.assert_array_equal(out[:, 0], np.where(good, X[:, 0], POISON))
@@ -226,7 +231,8 @@ TAKEN:
 """
     report, out, x = run(body, bad=set(), track_uninitialised=True)
     assert [(fault.kind, fault.occurrences) for fault in report.faults] == [("uninitialised_branch", 32)]
-    assert "loaded at PTX line" in report.faults[0].message and "byte 0 of 'out' (global memory)" in report.faults[0].message
+    assert "; it was loaded at PTX line" in report.faults[0].message
+    assert "from byte 0 of 'out' (global memory), where nobody had written" in report.faults[0].message
     assert (out[:, 0] == 0).all() and (x[:, 0] == 1).all()
 
 
@@ -254,4 +260,5 @@ def test_a_trap_ends_the_launch() -> None:
 
 def test_constant_memory_is_named() -> None:
     report, _, _ = run("ld.const.b32 %r1, [%x7];")
-    assert [(fault.kind, fault.space, fault.occurrences) for fault in report.faults] == [("out_of_bounds", "constant", 4)]
+    (fault,) = report.faults
+    assert (fault.kind, fault.space, fault.occurrences) == ("out_of_bounds", "constant", 4)

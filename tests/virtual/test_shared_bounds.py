@@ -1,5 +1,5 @@
-"""Each shared variable is an allocation of its own, with guard bands, and nothing else shows that they are there: banks,
-alignment, sizes and limits are those of the device.
+"""Each shared variable is an allocation of its own, with guard bands, and nothing else shows that they are there:
+banks, alignment, sizes and limits are those of the device.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kernelevo.virtual import LaunchReport, Machine, Module
+from kernelevo.virtual import Argument, LaunchReport, Machine, Module
 
 KERNEL = """
 .version 7.8
@@ -31,12 +31,11 @@ KERNEL = """
 """
 
 
-def run(body: str, offset: int = 0, *, block: int = 1, shared: int = 256, **options: object) -> tuple[LaunchReport, list[int]]:
+def run(body: str, offset: int = 0, *, block: int = 1, shared: int = 256) -> tuple[LaunchReport, list[int]]:
     with Machine(Module(KERNEL.format(body=body)), memory_bytes=1 << 20) as machine:
         out = machine.array(np.zeros(8, np.uint32))
-        report = machine.launch(
-            "access", grid=1, block=block, args=[out, offset], shared_bytes=shared, budget=10**5, **options  # type: ignore[arg-type]
-        )  # fmt: skip
+        args: list[Argument] = [out, offset]
+        report = machine.launch("access", grid=1, block=block, args=args, shared_bytes=shared, budget=10**5)
         return report, out.numpy().tolist()
 
 
@@ -54,7 +53,7 @@ ACCESSES = {
 @pytest.mark.parametrize("name, size", [("first", 100), ("second", 64), ("third", 256), ("dynamic shared memory", 256)])
 def test_every_access_stays_in_its_variable(access: str, name: str, size: int) -> None:
     register = {"first": "%a", "second": "%b", "third": "%c"}.get(name, "%d")
-    body = "mov.b32 %r1, 0; add.u32 %a, {}, %o;".format(register) + ACCESSES[access]
+    body = f"mov.b32 %r1, 0; add.u32 %a, {register}, %o;" + ACCESSES[access]
     assert not run(body, 0)[0].faults and not run(body, size - 4)[0].faults
     for offset in (size, size + 60):
         (fault,) = run(body, offset)[0].faults
@@ -74,7 +73,7 @@ def test_an_access_between_two_variables_is_neither_ones() -> None:
 
 def test_variables_keep_their_banks_and_alignment() -> None:
     """Their offsets on the device: 0, 112, 1024 and 1280."""
-    body = "st.global.u32 [%out], %a; st.global.u32 [%out+4], %b; st.global.u32 [%out+8], %c; st.global.u32 [%out+12], %d;"
+    body = "".join(f"st.global.u32 [%out+{4 * i}], %{name};" for i, name in enumerate("abcd"))
     report, out = run(body)
     assert not report.faults
     assert [each % 128 for each in out[:4]] == [0, 112, 0, 0]
@@ -108,17 +107,16 @@ def test_a_text_with_very_many_variables_needs_little_memory() -> None:
     declared = "".join(f".shared .align 4 .b8 {name}[4];\n" for name in names)
     used = "".join(f"st.shared.u32 [{name}], {i};\n" for i, name in enumerate(names))
     body = declared + used + "ld.shared.u32 %r1, [v19999]; st.global.u32 [%out], %r1; ld.shared.u32 %r1, [v0];" \
-        " st.global.u32 [%out+4], %r1; st.global.u32 [%out+8], v19999;"  # fmt: skip
-    report, out = run(body.replace("[%out+8], v19999", "[%out+8], %r1"), shared=0)
+        " st.global.u32 [%out+4], %r1;"  # fmt: skip
+    report, out = run(body, shared=0)
     assert not report.faults and out[:2] == [19999, 0]
 
 
 def test_a_null_pointer_is_not_taken_for_shared_memory() -> None:
     """A generic load meets shared memory and then address 0; a copy reads address 0 after it has met its target."""
-    generic = "cvt.u64.u32 %x1, %a; cvta.shared.u64 %x1, %x1; mov.u32 %r2, 0; AGAIN: ld.u32 %r1, [%x1]; mov.u64 %x1, 16;" \
-        " add.u32 %r2, %r2, 1; setp.lt.u32 %p, %r2, 2; @%p bra AGAIN;"  # fmt: skip
-    copy = "mov.u64 %x1, %out; mov.u32 %r2, 0; AGAIN: cp.async.ca.shared.global [%a], [%x1], 4; mov.u64 %x1, 16;" \
-        " add.u32 %r2, %r2, 1; setp.lt.u32 %p, %r2, 2; @%p bra AGAIN;"  # fmt: skip
+    again = "mov.u64 %x1, 16; add.u32 %r2, %r2, 1; setp.lt.u32 %p, %r2, 2; @%p bra AGAIN;"
+    generic = "cvt.u64.u32 %x1, %a; cvta.shared.u64 %x1, %x1; mov.u32 %r2, 0; AGAIN: ld.u32 %r1, [%x1];" + again
+    copy = "mov.u64 %x1, %out; mov.u32 %r2, 0; AGAIN: cp.async.ca.shared.global [%a], [%x1], 4;" + again
     for body in (generic, copy):
         for block in (1, 32):
             (fault,) = run(body, block=block)[0].faults

@@ -30,7 +30,7 @@ FORMS = {
     "lop3 majority": ("lop3.b32 %d, %a, %b, %c, 0xe8;", 32, True),
     "lop3 select": ("lop3.b32 %d, %a, %b, %c, 0xca;", 32, True),
     "shl.b32": ("shl.b32 %d, %a, 5;", 32, True),
-    "shl.b32 by a register": ("shl.b32 %d, %a, %b;", 32, False),
+    "shl.b32 by a register": ("and.b32 %b, %b, 15; shl.b32 %d, %a, %b;", 32, False),
     "shr.u32": ("shr.u32 %d, %a, 7;", 32, True),
     "shr.s32": ("shr.s32 %d, %a, 7;", 32, True),
     "shr.s64": ("shr.s64 %xd, %xa, 33;", 64, True),
@@ -62,7 +62,8 @@ FORMS = {
     "setp.lt.s32": ("setp.lt.s32 %p, %a, %b; selp.u32 %d, 1, 0, %p;", 32, True),
     "setp.le.u32": ("setp.le.u32 %p, %a, %b; selp.u32 %d, 1, 0, %p;", 32, True),
     "setp.ge.s64": ("setp.ge.s64 %p, %xa, %xb; selp.u32 %d, 1, 0, %p;", 32, True),
-    "setp.gt.u16": ("cvt.u16.u32 %h1, %a; cvt.u16.u32 %h2, %b; setp.gt.u16 %p, %h1, %h2; selp.u32 %d, 1, 0, %p;", 32, True),
+    "setp.gt.u16": ("cvt.u16.u32 %h1, %a; cvt.u16.u32 %h2, %b; setp.gt.u16 %p, %h1, %h2;"
+                    " selp.u32 %d, 1, 0, %p;", 32, True),
     "setp with and": ("setp.lt.u32 %q, %c, %b; setp.lt.and.u32 %p, %a, %b, %q; selp.u32 %d, 1, 0, %p;", 32, True),
     "setp with or": ("setp.lt.u32 %q, %c, %b; setp.lt.or.u32 %p|%q, %a, %b, !%q; selp.u32 %d, 1, 0, %q;", 32, True),
     "lop3 to a predicate": ("lop3.or.b32 %d|%p, %a, %b, %c, 0x80, 0; selp.u32 %d, 1, 0, %p;", 32, True),
@@ -92,7 +93,8 @@ KERNEL = """
 .version 7.8
 .target sm_90
 .address_size 64
-.visible .entry bits(.param .u64 values, .param .u64 masks, .param .u64 nobody, .param .u64 flags, .param .u64 results) {{
+.visible .entry bits(.param .u64 values, .param .u64 masks, .param .u64 nobody, .param .u64 flags,
+                     .param .u64 results) {{
   .reg .b64 %x<8>, %xa, %xb, %xc, %xd, %v, %m, %n, %o, %at; .reg .b32 %r<4>, %a, %b, %c, %d, %j; .reg .b16 %h<4>;
   .reg .f32 %f<4>; .reg .pred %p, %q, %more;
   .shared .align 8 .b8 room[8];
@@ -169,7 +171,7 @@ def _draw(name: str) -> tuple[Words, Words, np.random.Generator]:
     random = np.random.default_rng(zlib.crc32(name.encode()))
     values = random.integers(0, 2**64, (LANES, 3), dtype=np.uint64)
     values[::4, 1] = values[::4, 0] ^ (np.uint64(1) << random.integers(0, 32, LANES // 4, dtype=np.uint64))
-    some = random.integers(0, 2**64, (LANES, 3), dtype=np.uint64) & random.integers(0, 2**64, (LANES, 3), dtype=np.uint64)
+    some = np.bitwise_and(*(random.integers(0, 2**64, (LANES, 3), dtype=np.uint64) for _ in range(2)))
     single = np.uint64(1) << random.integers(0, 32, (LANES, 3), dtype=np.uint64)
     halves = random.choice(np.array([0xFFFF, 0xFFFF0000, 0xFF00FF00, 0], np.uint64), (LANES, 3))
     masks = np.choose(random.integers(0, 4, (LANES, 3)), [some, single, halves, np.zeros((LANES, 3), np.uint64)])
@@ -192,5 +194,5 @@ def test_a_known_bit_never_depends_on_an_unknown_one(name: str) -> None:
     unknown_lanes = ~known[:, :width].all(axis=1)
     assert unknown_lanes.any() and varies.any()
     if is_followed:
-        decides = (masks != 0).any(axis=1) & ~unknown_lanes          # an unknown operand, and a result that is known
+        decides = (masks != 0).any(axis=1) & ~unknown_lanes  # an unknown operand, and a result that is known
         assert (known[:, :width] & unknown_lanes[:, None]).any() or decides.any()

@@ -145,7 +145,8 @@ inline bool prepare_request(Warp &w, const Op *op, Lanes64 &address, u32 bytes, 
   const OpCounts &memory = counts_of(w, op);
   const u64 size = local ? w.local_end : memory.size;
   const Shape shape = shape_of(address, bytes, local ? 0 : memory.low, size);
-  request = {address.at, w.mask, bytes, pattern_of(shape, w.mask), S != Space::shared && !local && !(shape.outside >> 63)};
+  const bool together = S != Space::shared && !local && !(shape.outside >> 63);
+  request = {address.at, w.mask, bytes, pattern_of(shape, w.mask), together};
   if (shape.low_bits & (bytes - 1)) return misaligned(w, op, S, address, bytes);
   if (!(shape.outside >> 63)) return true;
   return local ? check_local(w, op, address, bytes, size) : check_extents<S>(w, op, address, bytes, writes);

@@ -34,7 +34,8 @@ bool known_operands(Warp &w, const Op *op, bool signals) {
 bool check_range(Warp &w, const Op *op, Space space, u32 lane, u64 at, u32 bytes, bool writes) {
   if (at & (kUnit - 1)) return fault(w, op, FaultKind::misaligned, space, lane, at, kUnit);
   if (space == Space::shared) {
-    return bytes == 0 || shared_extent_at(*w.run, at, bytes) || fault(w, op, FaultKind::out_of_bounds, space, lane, at, bytes);
+    const bool inside = bytes == 0 || shared_extent_at(*w.run, at, bytes);
+    return inside || fault(w, op, FaultKind::out_of_bounds, space, lane, at, bytes);
   }
   const Extent *found = bytes ? extent_at(*w.run, at, bytes) : nullptr;
   if (bytes && !found) return fault(w, op, FaultKind::out_of_bounds, space, lane, at, bytes);

@@ -189,9 +189,9 @@ bool arrives(Warp &w, const Op *op, const Op *&next) {
   if (missing) return false;
   w.barrier = id;
   w.barrier_threads = op->b == kNone ? 0 : lanes_at<u32>(w, op->b)[first_lane(w.mask)];
-  const char *problem = id > 15                           ? "a barrier number is at most 15"
-                        : w.barrier_threads % kWarpSize ? "a barrier counts whole warps: threads must be a multiple of 32"
-                                                        : nullptr;
+  const char *problem = nullptr;
+  if (w.barrier_threads % kWarpSize) problem = "a barrier counts whole warps: threads must be a multiple of 32";
+  if (id > 15) problem = "a barrier number is at most 15";
   if (problem) stop_at(w, op, FaultKind::trap, first_lane(w.mask), problem);
   return !problem;
 }

@@ -90,12 +90,14 @@ bool differs_by_block(Special what) {
   return what == Special::ctaid_x || what == Special::ctaid_y || what == Special::ctaid_z || what == Special::smid;
 }
 
-// Nothing of the frame is known.
+// Nothing of the frame is known. Slots that are not among the poisoned ones are written before they are read.
 void forget_frame(const Warp &w, const FunctionCode &code, const char *frame) {
   const u64 at = u64(frame - w.frames);
   std::memset(w.known + at / 4, 0, code.frame_bytes);
-  std::memset(w.unknown + at, 0xff, code.frame_bytes);
-  std::memset(w.origins + at / 4, 0, 2 * code.frame_bytes);
+  for (const Stretch &each : code.poisoned) {
+    std::memset(w.unknown + at + each.offset, 0xff, each.bytes);
+    std::memset(w.origins + (at + each.offset) / 4, 0, 2 * each.bytes);
+  }
 }
 
 void poison_slots(const Run &run, const FunctionCode &code, char *frame) {
@@ -107,7 +109,10 @@ void poison_slots(const Run &run, const FunctionCode &code, char *frame) {
 }  // namespace
 
 void prepare_frame(const Run &run, const Warp &w, const FunctionCode &code, char *frame) {
-  if (w.known) forget_frame(w, code, frame);
+  if (w.known) {
+    std::memset(w.unknown + (frame - w.frames), 0xff, code.frame_bytes);
+    forget_frame(w, code, frame);
+  }
   for (const Preload &each : code.preloads) {
     fill(run, w, each, frame);
     if (w.known) w.known[(frame - w.frames + each.offset) / 4] = kAllLanes;

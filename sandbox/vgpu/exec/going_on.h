@@ -1,10 +1,10 @@
 // A launch that may report several faults goes on after one where that leaves it something to do: the access does not
-// happen in the lanes that are at fault, a result there is the poison pattern, and under tracking it counts as known, so
-// that one mistake is reported once.
+// happen in the lanes that are at fault, a result there is the poison pattern, and under tracking it counts as known,
+// so that one mistake is reported once.
 //
 // A handler checks before it does anything, records the fault and returns null. The loop that called it notes the fault
-// and calls it again without those lanes (go_on). Handlers that do several things one after the other, each with its own
-// check, do that themselves (survive, then settle_lost).
+// and calls it again without those lanes (go_on). Handlers that do several things one after the other, each with its
+// own check, do that themselves (survive, then settle_lost).
 #pragma once
 
 #include "lanes.h"

@@ -92,8 +92,8 @@ struct Warp {
   char *frames = nullptr;          // start and end of all frames
   char *frames_end = nullptr;
   AsyncState *async = nullptr;     // what the block has begun asynchronously (pending.h)
-  // With tracking (tracking.h): lanes whose value is known, one mask for each predicate, then for each slot; and, of the
-  // others, unknown bits (laid out as the frames) and origins (one for each word of the frames).
+  // With tracking (tracking.h): lanes whose value is known, one mask for each predicate, then for each slot; and, of
+  // the others, unknown bits (laid out as the frames) and origins (one for each word of the frames).
   uint32_t *known = nullptr;
   char *unknown = nullptr;
   uint64_t *origins = nullptr;
@@ -162,8 +162,8 @@ struct Finding {
 using FindingCall = void (*)(Run &, const Finding &);
 // Moves the warp to the frames of another activation; those it leaves are kept while lanes wait in them.
 using ActivationCall = void (*)(Run &, Warp &, uint32_t activation);
-// What is kept of `bytes` aligned bytes that were written with unknown bits: narrows `bits`, which are unknown as far as
-// whole bytes tell, and sets `origin`; and the other way round.
+// What is kept of `bytes` aligned bytes that were written with unknown bits: narrows `bits`, which are unknown as far
+// as whole bytes tell, and sets `origin`; and the other way round.
 using RecallCall = void (*)(Run &, Space, uint64_t address, uint32_t bytes, uint64_t &bits, uint64_t &origin);
 using RememberCall = void (*)(Run &, Space, uint64_t address, uint32_t bytes, uint64_t bits, uint64_t origin);
 // A host function that device code calls. Returns false when the launch must stop (Run::stop is set).

@@ -1,6 +1,6 @@
 // Tracks which registers and which bytes of memory hold a value that the program or the host wrote. An uninitialised
-// value that becomes an address, or decides a branch or the predicate of a memory operation, is a fault; stored in global
-// memory it is a remark; elsewhere it only spreads.
+// value that becomes an address, or decides a branch or the predicate of a memory operation, is a fault; stored in
+// global memory it is a remark; elsewhere it only spreads.
 //
 // Of a register a mask says in which lanes all of it is known. Nearly always it is everywhere, and that is all there is
 // to look at. For other lanes there are shadows of the frame: which bits are unknown, as in Memcheck (Seward and
@@ -87,7 +87,8 @@ inline void set_known(uint8_t *map, u64 address, u32 bytes, bool known) {
 }
 
 // Of 1, 2, 4 or 8 aligned bytes that `op` loads. `at` is the place in the map, `address` the program's.
-inline Unknown unknown_at(const Warp &w, const Op *op, Space space, const uint8_t *map, u64 at, u64 address, u32 bytes) {
+inline Unknown unknown_at(const Warp &w, const Op *op, Space space, const uint8_t *map, u64 at, u64 address,
+                          u32 bytes) {
   if (!map || all_known(map, at, bytes)) return {};
   Unknown value;
   for (u32 i = 0; i < bytes; ++i) {
@@ -157,6 +158,7 @@ struct WatchTracking : WatchCounters {
   // one that `replaces` the old value, where it was given. `to`: the slot of the old value, or kNone.
   static void updated(Warp &w, const Op *op, Space space, const Request &r, u32 from, u32 to, bool replaces) {
     u32 unknown = 0;
+    u64 first_origin = 0;
     for (u32 lanes = r.mask; lanes; lanes &= lanes - 1) {
       const u32 lane = first_lane(lanes);
       u64 at = r.address[lane];
@@ -164,11 +166,14 @@ struct WatchTracking : WatchCounters {
       const Unknown old = unknown_at(w, op, space, map, at, r.address[lane], r.bytes);
       const Unknown given = r.bytes == 8 ? unknown_of<u64>(w, from, lane) : unknown_of<u32>(w, from, lane);
       const bool spoilt = given.bits || (old.bits && !replaces);
-      if (map) set_unknown(w, space, map, at, r.bytes, {spoilt ? ~u64(0) : 0, given.bits ? given.origin : old.origin});
-      unknown |= u32(given.bits != 0) << lane;
+      const u64 origin = given.bits ? given.origin : old.origin;
+      if (map) set_unknown(w, space, map, at, r.bytes, {spoilt ? ~u64(0) : 0, origin});
+      if (spoilt && !unknown) first_origin = origin;
+      unknown |= u32(spoilt) << lane;
       if (to != kNone) learn_lane(w, to, r.bytes, lane, {old.bits ? ~u64(0) : 0, old.origin});
     }
-    if (space == Space::global && unknown) remark(w, op, r, from, unknown);
+    if (space == Space::global && unknown)
+      report(w, op, unknown, r.address[first_lane(unknown)], r.bytes, first_origin);
   }
 
   // One lane's asynchronous copy of `bytes` from global to shared memory; the rest of `all` is zero.

@@ -261,7 +261,8 @@ bool follow_parts(const Op *op, const LaneOperands &in, Results &results) {
       const u64 value = logic3(u32(a.value), u32(in[1].value), u32(in[2].value), u32(op->offset));
       const Truth set = value & ~results.unknown[0] ? yes : results.unknown[0] ? open : no;
       const bool with = (in[3].value & 1) != bool(op->flags & kNegate);
-      results.unknown[1] = combined(set, truth_of(with, in[3].unknown), op->kind ? Combine::or_ : Combine::and_) == open;
+      const Combine how = op->kind ? Combine::or_ : Combine::and_;
+      results.unknown[1] = combined(set, truth_of(with, in[3].unknown), how) == open;
       return true;
     }
     default: return false;

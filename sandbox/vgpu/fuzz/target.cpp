@@ -29,6 +29,7 @@ struct Settings {
       case 4: options.track_uninitialised = true; break;
       default: options.threads = 2;
     }
+    options.max_faults = byte[7] % 2 ? 1 : 16;
     constexpr uint32_t sides[] = {1, 2, 16, 31, 32, 33, 64, 96};
     block = {sides[byte[3] % 8], 1 + byte[3] / 8 % 2u, 1 + byte[3] / 16 % 2u};
     grid = {1 + byte[4] % 4u, 1 + byte[4] / 4 % 2u, 1 + byte[4] / 8 % 2u};

@@ -16,9 +16,10 @@ void UnknownWords::remember(Space space, uint64_t address, uint32_t bytes, uint6
     const uint32_t shift = uint32_t(address & 3) * 8, size = std::min(bytes - done, 4u) * 8;
     const uint32_t stored = uint32_t((uint64_t(1) << size) - 1) << shift;
     const uint32_t given = uint32_t(bits >> 8 * done) << shift & stored;
-    const auto found = words_.find(key(space, address + done));
+    const uint64_t word = key(space, address + done);
+    const auto found = words_.find(word);
     if (found != words_.end()) found->second = {(found->second.bits & ~stored) | given, origin};
-    else if ((given != stored || origin) && words_.size() < kMost) words_[key(space, address + done)] = {~stored | given, origin};
+    else if ((given != stored || origin) && words_.size() < kMost) words_[word] = {~stored | given, origin};
   }
 }
 

@@ -263,6 +263,8 @@ Stop stop_at_barrier(const Warp &w, const char *note) {
   return stop;
 }
 
+uint32_t first_waiting(const Warp &w) { return w.first_thread + uint32_t(__builtin_ctz(w.mask)); }
+
 void add_bystander(Run &run, const Op *op, uint32_t thread) {
   for (uint32_t i = 0; i < run.bystander_count; ++i) {
     if (run.bystanders[i].op == op) return;
@@ -292,7 +294,7 @@ void LiveBlock::remark_mismatch(const std::vector<Warp *> &waiting, uint32_t exp
     if (!elsewhere && !counts) continue;
     note = elsewhere ? "threads of one block wait at different places for the same barrier, which opens nevertheless"
                      : "threads wait for one barrier with different thread counts";
-    add_bystander(run, w->waiting, w->first_thread + uint32_t(__builtin_ctz(w->mask)));
+    add_bystander(run, w->waiting, first_waiting(*w));
   }
   if (!note) return;
   Finding finding;
@@ -323,10 +325,11 @@ void LiveBlock::report_deadlock(Run &run) {
   run.bystander_count = 0;
   for (const Warp &w : warps_) {
     if (!waits(w)) add_bystander(run, nullptr, w.first_thread);
-    else if (w.waiting != first.waiting) add_bystander(run, w.waiting, w.first_thread + uint32_t(__builtin_ctz(w.mask)));
+    else if (w.waiting != first.waiting) add_bystander(run, w.waiting, first_waiting(w));
   }
-  run.stop = stop_at_barrier(first, "not every live thread of the block can reach this barrier: the block's other warps "
-                                    "wait at another barrier, or too few arrive");
+  run.stop = stop_at_barrier(first,
+                             "not every live thread of the block can reach this barrier: the block's other warps wait "
+                             "at another barrier, or too few arrive");
   run.stop_lanes = uint32_t(__builtin_popcount(first.mask));
 }
 

@@ -4,6 +4,7 @@
 //: array x float32 32 range
 //: array y float32 32 empty
 //: fault uninitialised_output y
+//: remark uninitialised_value
 extern "C" __global__ void stage(const float *x, float *y) {
   __shared__ float tile[32];
   int t = threadIdx.x;

@@ -3,6 +3,7 @@
 //: launch grid=1 block=32
 //: array bins uint32 4 empty
 //: fault uninitialised_output bins
+//: remark uninitialised_value
 extern "C" __global__ void count(unsigned *bins) {
 #ifdef FIXED
   if (threadIdx.x < 4) bins[threadIdx.x] = 0;

@@ -4,6 +4,7 @@
 //: array bytes uint8 128 empty
 //: array y uint32 32 empty
 //: fault uninitialised_output y
+//: remark uninitialised_value
 extern "C" __global__ void pixels(unsigned char *bytes, unsigned *y) {
   unsigned char *mine = bytes + 4 * threadIdx.x;
 #ifdef FIXED

@@ -5,6 +5,7 @@
 //: array y uint32 32 empty
 //: scalar n int32 126
 //: fault uninitialised_output y
+//: remark uninitialised_value
 extern "C" __global__ void words(const unsigned char *x, unsigned *y, int n) {
   __shared__ __align__(4) unsigned char bytes[128];
   int t = threadIdx.x;

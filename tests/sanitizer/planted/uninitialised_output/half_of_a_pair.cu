@@ -4,6 +4,7 @@
 //: array pairs uint16 64 empty
 //: array y uint32 32 empty
 //: fault uninitialised_output y
+//: remark uninitialised_value
 extern "C" __global__ void pairs(unsigned short *pairs, unsigned *y) {
   int t = threadIdx.x;
   pairs[2 * t] = t;

@@ -5,6 +5,7 @@
 //: array room float32 64 empty
 //: array y float32 64 empty
 //: fault uninitialised_output y
+//: remark uninitialised_value
 extern "C" __global__ void fields(const float *x, float *room, float *y) {
   int t = threadIdx.x;
   room[4 * t] = x[t];

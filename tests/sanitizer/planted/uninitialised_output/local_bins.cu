@@ -4,6 +4,7 @@
 //: array x int32 256 range
 //: array y int32 128 empty
 //: fault uninitialised_output y
+//: remark uninitialised_value
 extern "C" __global__ void digits(const int *x, int *y) {
   int bins[4];
 #ifdef FIXED
@@ -13,5 +14,5 @@ extern "C" __global__ void digits(const int *x, int *y) {
 #pragma unroll 1
   for (int k = 0; k < 8; ++k) ++bins[x[threadIdx.x * 8 + k] & 3];  // <- bug
 #pragma unroll 1
-  for (int k = 0; k < 4; ++k) y[threadIdx.x * 4 + k] = bins[k];
+  for (int k = 0; k < 4; ++k) y[threadIdx.x * 4 + k] = bins[k];  // <- remark
 }

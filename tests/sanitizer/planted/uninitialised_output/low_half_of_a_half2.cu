@@ -3,6 +3,7 @@
 //: launch grid=1 block=32
 //: array y float32 32 empty
 //: fault uninitialised_output y
+//: remark uninitialised_value
 #include <cuda_fp16.h>
 extern "C" __global__ void odd(float *y) {
   __shared__ __align__(4) __half room[64];

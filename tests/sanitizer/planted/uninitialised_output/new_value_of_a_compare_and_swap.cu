@@ -4,6 +4,7 @@
 //: array slots uint32 32 zeros
 //: array room uint32 32 empty
 //: fault uninitialised_output slots
+//: remark uninitialised_value
 extern "C" __global__ void claim(unsigned *slots, volatile unsigned *room) {
   int t = threadIdx.x;
 #ifdef FIXED

@@ -4,6 +4,7 @@
 //: array x float32 128 range
 //: array y float32 128 empty
 //: fault uninitialised_output y
+//: remark uninitialised_value
 extern "C" __global__ void pipeline(const float *x, float *y) {
   __shared__ float tile[4][32];
   int t = threadIdx.x;

@@ -5,6 +5,7 @@
 //: array room int32 1 empty
 //: array y int32 1 empty
 //: fault uninitialised_output y
+//: remark uninitialised_value
 extern "C" __global__ void pass(unsigned long long *address, int *room, int *y) {
 #ifdef FIXED
   int *value = room;

@@ -4,6 +4,7 @@
 //: array x int32 32 range
 //: array y int32 16 empty
 //: fault uninitialised_output y
+//: remark uninitialised_value
 extern "C" __global__ void neighbour(const int *x, int *y) {
   int t = threadIdx.x;
   int value = x[t];

@@ -5,6 +5,7 @@
 //: array y uint32 32 empty
 //: scalar n int32 20
 //: fault uninitialised_output y
+//: remark uninitialised_value
 extern "C" __global__ void votes(const int *x, unsigned *y, int n) {
   __shared__ volatile int tile[32];
   int t = threadIdx.x;
