@@ -49,7 +49,9 @@ def launch_overhead(subject: Subject) -> Iterator[Finding]:
     yield Finding(
         "launch_overhead",
         f"launching takes {figure(launch)} of {time:.4g} us: the kernel itself is short",
-        "give one launch more to do: fuse it with its neighbours, or put the calls into a CUDA graph",
+        "give one launch more to do: fuse it with its neighbours, or put the calls into a CUDA graph"
+        if subject.block
+        else "clear it in a kernel that runs anyway, or write results so that nothing need be cleared",
         {"launch us": launch, "time us": time},
         weight=launch / time,
     )
@@ -216,6 +218,13 @@ def _cause(subject: Subject) -> str:
     return f": divergence at {place(subject, branch)}, {branch.divergent:,} times"
 
 
+_FEWER_TRITON = "larger blocks along the loop, or more num_stages, so that the next tile is under way while one is used"
+_FEWER_CUDA = (
+    "do more between two barriers (a larger tile), fetch the next tile while this one is used (double buffering), or "
+    "__syncwarp() where only a warp shares data"
+)
+
+
 def barriers(subject: Subject) -> Iterator[Finding]:
     """Warps meet often while latency decides."""
     count, warps = subject.counts.get("barriers", 0), subject.counts.get("warps", 0)
@@ -226,9 +235,7 @@ def barriers(subject: Subject) -> Iterator[Finding]:
     yield Finding(
         "barriers",
         f"{place(subject, line) + ': ' if line else ''}each warp waits at {figure(count / warps)} barriers",
-        "do more between two barriers (a larger tile), fetch the next tile while this one is used (double buffering), "
-        "or "
-        "__syncwarp() where only a warp shares data",
+        _FEWER_TRITON if subject.file.endswith(".py") else _FEWER_CUDA,
         {"barriers": count, "warps": warps},
         own_lines(subject, line) if line else (),
         0.15 * subject.share_of_time("latency"),

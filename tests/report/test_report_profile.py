@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import pytest
@@ -137,6 +138,13 @@ def test_what_the_device_does_not_say_is_not_shown() -> None:
     assert "launch of _Z1gPf: not timed; bound by unknown" in text
     for word in ("floor", "occupancy", "roofline", "memory access", "source, hot", "L1"):
         assert word not in text
+
+
+def test_a_step_that_clears_a_buffer_is_no_launch() -> None:
+    bounds = {"bounds_us": {"DRAM bandwidth": 0.1}}
+    cleared = dataclasses.replace(step("DRAM bandwidth"), kernel="zero out", details=bounds)
+    text = shown(profile(cleared, name="zero out"))
+    assert "\nzero out: 2.5 us" in text and "bound by launch overhead: 2.4 of 2.5 us" in text
 
 
 def test_text_of_the_kernel_is_not_taken_for_markup() -> None:
