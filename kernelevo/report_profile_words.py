@@ -53,7 +53,8 @@ def confidence_words(subject: Subject) -> list[str]:
         words.append(f"confidence in the time: {details['confidence']}{band}{f' ({reasons})' if reasons else ''}")
     code = details.get("machine_code", {})
     if "agreement" in code:
-        others = "".join(f", {name.replace('_', ' ')} {value}" for name, value in code.items() if name != "agreement")
+        plain = {name: value for name, value in code.items() if isinstance(value, int | str) and name != "agreement"}
+        others = "".join(f", {name.replace('_', ' ')} {value}" for name, value in plain.items())
         words.append(f"machine code: {code['agreement']:.0%} agreement with what the PTX was counted as{others}")
     return words
 

@@ -132,6 +132,14 @@ def test_what_merging_leaves_is_shown_where_the_device_counts_it() -> None:
     assert "after merging" not in shown(profile(report))
 
 
+def test_issue_slots_by_line_are_shown_where_the_device_gives_them() -> None:
+    load, tile = LINES
+    with_slots = (dataclasses.replace(load, kind="x", slots=30), dataclasses.replace(tile, kind="x", slots=10))
+    text = shown(profile(step("L1 sectors", *with_slots)))
+    assert row(text, "2").split()[1:4] == ["100.0%", "66.7%", "75.0%"] and "% issue" in text
+    assert "% issue" not in shown(profile(step("L1 sectors", *LINES)))
+
+
 def test_what_the_device_does_not_say_is_not_shown() -> None:
     bare = StepReport("_Z1gPf", {}, (), "", None, "", None)
     text = shown(profile(bare, name="_Z1gPf", card=None))
