@@ -8,7 +8,7 @@ from typing import Any
 
 from kernelevo.diagnosis.diagnose import diagnose
 from kernelevo.diagnosis.finding import Finding
-from kernelevo.diagnosis.lines import LineTotals, line_totals
+from kernelevo.diagnosis.lines import LineTotals
 from kernelevo.diagnosis.residency import lifts, residency
 from kernelevo.diagnosis.roofline import roofline
 from kernelevo.diagnosis.subject import Profile, Subject
@@ -42,7 +42,7 @@ def subject_json(subject: Subject) -> dict[str, Any]:
         "resources": subject.resources and asdict(subject.resources),
         "residency": held and {**asdict(held), "limiter": held.limiter, "lifts": list(map(asdict, lifts(subject)))},
         "roofline": _roofline_json(subject),
-        "source_lines": _lines_json(line_totals(subject.step.lines)),
+        "source_lines": _lines_json(subject.by_line),
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from kernelevo.diagnosis.lines import LineTotals, decisive, heat, heat_measure, hottest, line_totals, totals
+from kernelevo.diagnosis.lines import LineTotals, decisive, heat, heat_measure, hottest, totals
 from kernelevo.diagnosis.subject import Subject
 
 HOT_LINES = 12
@@ -37,7 +37,7 @@ class _Column:
 
 def source_table(subject: Subject, source: Sequence[str], width: int, ptx: bool = False) -> Table | None:
     """The table for a terminal of `width` columns; None where nothing was counted by line."""
-    lines = line_totals(subject.step.lines)
+    lines = subject.by_line
     limiter = decisive(subject.step)
     measure, whole = heat_measure(limiter), sum(heat(line, limiter)[0] for line in lines)
     if not lines:
@@ -66,10 +66,11 @@ def _hot(lines: Sequence[LineTotals], limiter: str, whole: int) -> list[LineTota
 
 def _shown(lines: Sequence[LineTotals], width: int, measure: str, limiter: str, whole: int) -> list[_Column]:
     """The columns that fit and say something of at least one line."""
-    instructions = sum(line.warp_instructions for line in lines)
+    instructions, slots = sum(line.warp_instructions for line in lines), sum(line.slots for line in lines)
     columns = [
         _Column(f"% {measure}", 0, lambda line: _percent(heat(line, limiter)[0], whole)),
         _Column("% instr", 0, lambda line: _percent(line.warp_instructions, instructions)),
+        _Column("% issue", NARROW, lambda line: _percent(line.slots, slots)),
         _Column("instructions", ROOMY, lambda line: _count(line.warp_instructions)),
         _Column("requests", NARROW, lambda line: _count(line.requests + line.shared_requests)),
         _Column("sect/req", 0, lambda line: f"{line.sectors_per_request:.1f}" if line.sectors else ""),
@@ -100,7 +101,7 @@ def _rows(
 ) -> Iterator[Row]:  # fmt: skip
     """Hot lines among their neighbours in the order of the file, then what lies elsewhere."""
     own = {line.line: line for line in hot if line.file == subject.file and 0 < line.line <= len(source)}
-    counted = {line.line: line for line in line_totals(subject.step.lines) if line.file == subject.file}
+    counted = {line.line: line for line in subject.by_line if line.file == subject.file}
     before, shown = 0, surroundings(own, len(source))
     texts = textwrap.dedent("\n".join(source[number - 1].expandtabs(4) for number in shown)).split("\n")
     for number, text in zip(shown, texts, strict=True):

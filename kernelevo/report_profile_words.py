@@ -39,7 +39,9 @@ def headline(subject: Subject) -> str:
     if took is not None:
         parts.append(f"{took.registers} registers, {took.spill_bytes} bytes spilled")
         parts += [f"{took.shared_bytes:,} bytes of shared memory"] if took.shared_bytes else []
-    return f"launch of {subject.name}{size}: {time}; {'; '.join(parts)}"
+    # A step that clears a buffer is "zero NAME"; no kernel's name has a space.
+    what = "" if step.kernel.startswith("zero ") else "launch of "
+    return f"{what}{subject.name}{size}: {time}; {'; '.join(parts)}"
 
 
 def confidence_words(subject: Subject) -> list[str]:
@@ -93,15 +95,21 @@ def roofline_words(subject: Subject) -> str:
     if roof is None:
         return ""
     name, value = next(iter(roof.roofs.items()))
+    under = f"{share_words(roof.fraction)} of its lowest roof ({name}, {rate_words(roof, value)})"
     levels = ", ".join(f"{point.level} {point.intensity:.3g}" for point in roof.points)
     return (
         f"{amount_words(roof.work, roof.unit)} in {roof.us:.4g} us: {rate_words(roof, roof.attained)}, "
-        f"{roof.fraction:.0%} of its lowest roof ({name}, {rate_words(roof, value)}); {roof.unit} per byte: {levels}"
+        f"{under}; {roof.unit} per byte: {levels}"
     )
 
 
 def rate_words(roof: Roofline, per_us: float) -> str:
     return amount_words(per_us * 1e6, "FLOP/s" if roof.unit == "FLOP" else "instr/s")
+
+
+def share_words(share: float) -> str:
+    """0.5 -> 50%, 0.0024 -> 0.24%."""
+    return f"{share:.0%}" if share >= 0.01 or not share else f"{share:.2%}"
 
 
 def amount_words(value: float, unit: str = "") -> str:

@@ -4,13 +4,13 @@ atomics, traffic that reuse would save.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from kernelevo.diagnosis.access import SECTOR, WAVEFRONT, access, least_sectors, least_wavefronts
 from kernelevo.diagnosis.finding import Finding, figure, own_lines, place
-from kernelevo.diagnosis.lines import LineTotals, line_totals
-from kernelevo.diagnosis.strides import explains_sectors, explains_wavefronts, lane_steps, special_sizes
+from kernelevo.diagnosis.lines import LineTotals
+from kernelevo.diagnosis.strides import explains_sectors, explains_wavefronts
 from kernelevo.diagnosis.subject import Subject
 from kernelevo.diagnosis.traffic import traffic
 from kernelevo.types import LineCounts
@@ -116,10 +116,7 @@ def _weight_of(subject: Subject, groups: Sequence[_Group]) -> float:
     return _weight(subject, excess, moved.global_sectors, "L1 sectors", "L2 bandwidth", "latency")
 
 
-_PADDING = (
-    "pad each row of the tile by one element (tile[32][33]), or exchange bits of the column by those of the row "
-    "(swizzle)"
-)
+_PADDING = "pad each row of the tile by one element (tile[32][33]), or mix the row's bits into the column (swizzle)"
 
 
 def scalar_accesses(subject: Subject) -> Iterator[Finding]:
@@ -143,7 +140,7 @@ def scalar_accesses(subject: Subject) -> Iterator[Finding]:
 
 
 def _is_narrow(subject: Subject, group: _Group) -> bool:
-    steps = _steps(subject)
+    steps = subject.lane_steps
     return all(
         (moved := access(each.instruction)) and moved.bytes == 4 == steps.get(each.ptx_line) for each in group.ptx
     )
@@ -158,8 +155,7 @@ def spills(subject: Subject) -> Iterator[Finding]:
     yield Finding(
         "spills",
         f"spills: {took.spill_bytes:,} bytes of each thread go through local memory, at least {sectors:,} sectors, "
-        "with "
-        f"{took.registers} registers a thread",
+        f"with {took.registers} registers a thread",
         "use fewer values at a time (smaller tile a thread, less unrolling), or allow more registers "
         "(__launch_bounds__ with fewer blocks)",
         {"spill bytes": took.spill_bytes, "local sectors": sectors, "registers": took.registers},
@@ -189,7 +185,7 @@ def atomics(subject: Subject) -> Iterator[Finding]:
     """Updates of one address wait for each other."""
     hottest, lanes = subject.counts.get("global_atomic_hottest", 0), subject.counts.get("global_atomic_lanes", 0)
     share = subject.share_of_time("atomics")
-    groups = [line for line in line_totals(subject.step.lines) if _moves(line, "atomic")]
+    groups = [line for line in subject.by_line if _moves(line, "atomic")]
     if share < DECIDES or not groups:
         return
     line = max(groups, key=lambda each: each.requests)
@@ -227,8 +223,7 @@ def excess_dram(subject: Subject) -> Iterator[Finding]:
         "excess_dram",
         f"DRAM moves {size_words(moved)}, {moved / least:.2f} times the {size_words(least)} that any kernel must move",
         "read each input once: fuse passes over the data, or order blocks so that what one fetches the next still "
-        "finds "
-        "in L2",
+        "finds in L2",
         {"DRAM bytes": moved, "least bytes": least},
         weight=subject.share_of_time("DRAM bandwidth") * (1 - least / moved),
     )  # fmt: skip
@@ -251,7 +246,7 @@ def at_the_roof(subject: Subject) -> Iterator[Finding]:
 def _groups(subject: Subject, space: str, verbs: tuple[str, ...] = ("load", "copy", "store")) -> list[_Group]:
     """Accesses of one space by source line and direction, where something was moved."""
     found = []
-    for line in line_totals(subject.step.lines):
+    for line in subject.by_line:
         for verb in verbs:
             ptx = tuple(each for each in line.ptx if _is(each, space, verb) and each.requests)
             if ptx:
@@ -275,11 +270,6 @@ def _moves(line: LineTotals, verb: str) -> bool:
     return any(_is(each, "global", verb) for each in line.ptx)
 
 
-def _steps(subject: Subject) -> Mapping[int, int]:
-    sizes = special_sizes(subject.block, subject.step.details.get("grid", ()))
-    return lane_steps(subject.step.lines, subject.arguments, sizes)
-
-
 def _weight(subject: Subject, excess: int, total: int, *bounds: str) -> float:
     """Share of the time: that of the bounds it feeds, times its part of them. Latency only waits for it: half."""
     feeds = max(subject.share_of_time(name) * (0.5 if name == "latency" else 1.0) for name in bounds)
@@ -293,7 +283,7 @@ def _l1_sectors(subject: Subject) -> int:
 
 def _step_of(subject: Subject, line: LineCounts) -> int | None:
     """Bytes between neighbouring lanes, where the PTX says it and the counted sectors agree."""
-    step, moved = _steps(subject).get(line.ptx_line), access(line.instruction)
+    step, moved = subject.lane_steps.get(line.ptx_line), access(line.instruction)
     if step is None or moved is None or not line.requests:
         return None
     lanes = line.thread_instructions / line.requests
@@ -321,8 +311,7 @@ def _along(subject: Subject, group: _Group) -> str:
     if step is not None and moved and 0 < moved.bytes < abs(step) < SECTOR:
         return (
             "load whole elements (one vector load a lane) or keep the fields in arrays of their own, so that each "
-            "sector "
-            "is used in full"
+            "sector is used in full"
         )
     lanes = "let tl.arange" if subject.file.endswith(".py") else "let threadIdx.x"
     return (
@@ -333,12 +322,12 @@ def _along(subject: Subject, group: _Group) -> str:
 
 def _dense(subject: Subject, group: _Group) -> bool:
     moved = access(group.worst.instruction)
-    return moved is not None and _steps(subject).get(group.worst.ptx_line) == moved.bytes
+    return moved is not None and subject.lane_steps.get(group.worst.ptx_line) == moved.bytes
 
 
 def _where_banks(subject: Subject, group: _Group) -> str:
     line, moved = group.worst, access(group.worst.instruction)
-    step = _steps(subject).get(line.ptx_line)
+    step = subject.lane_steps.get(line.ptx_line)
     if step is None or moved is None or not explains_wavefronts(step, moved.bytes, line.wavefronts / line.requests):
         return ""
     same = ", so that all ask one bank" if step and step % WAVEFRONT == 0 else ""

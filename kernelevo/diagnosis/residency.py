@@ -96,7 +96,9 @@ def _lift(card: Card, subject: Subject, what: str, now: int, to: int, blocks: in
 
 def _fewer_registers(card: Card, subject: Subject, blocks: int) -> Lift | None:
     took = subject.resources
-    for registers in reversed(REGISTERS) if took else ():
+    if took is None:
+        return None
+    for registers in reversed(REGISTERS):
         fit = card.blocks_per_sm(subject.threads, registers, took.shared_bytes)
         if registers < took.registers and fit > blocks:
             return _lift(card, subject, "registers of a thread", took.registers, registers, fit)

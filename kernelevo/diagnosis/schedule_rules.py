@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from kernelevo.diagnosis.access import opcode
 from kernelevo.diagnosis.bounds import explained, resource
 from kernelevo.diagnosis.finding import Finding, figure, own_lines, place
-from kernelevo.diagnosis.lines import line_totals
 from kernelevo.diagnosis.residency import Lift, Residency, lifts, residency
 from kernelevo.diagnosis.subject import Subject
 from kernelevo.diagnosis.work import lanes
@@ -49,7 +48,9 @@ def launch_overhead(subject: Subject) -> Iterator[Finding]:
     yield Finding(
         "launch_overhead",
         f"launching takes {figure(launch)} of {time:.4g} us: the kernel itself is short",
-        "give one launch more to do: fuse it with its neighbours, or put the calls into a CUDA graph",
+        "give one launch more to do: fuse it with its neighbours, or put the calls into a CUDA graph"
+        if subject.block
+        else "clear it in a kernel that runs anyway, or write results so that nothing need be cleared",
         {"launch us": launch, "time us": time},
         weight=launch / time,
     )
@@ -82,8 +83,7 @@ def few_warps(subject: Subject) -> Iterator[Finding]:
         f"{held.max_warps} "
         "warps resident on the busiest SM",
         "more warps at a time (smaller pieces of work a thread, more blocks), or more independent work in each: "
-        "several "
-        "loads under way before the first is used, unrolled loops with several sums",
+        "several loads under way before the first is used, unrolled loops with several sums",
         {"chain cycles": chain, "resident warps": held.active_warps, "warps of an SM": held.max_warps},
         weight=subject.share_of_time("latency") * (1 - held.active_warps / held.max_warps),
     )  # fmt: skip
@@ -146,8 +146,7 @@ def _last_wave(held: Residency) -> Iterator[Finding]:
     yield Finding(
         "tail",
         f"tail: {held.waves:.2f} waves; the last holds {last:,} of the {fit:,} blocks that fit, so {held.tail:.0%} of "
-        "all "
-        "places stay empty",
+        "all places stay empty",
         "choose blocks so that their number is a little under a multiple of what fits, or let each block take several "
         "pieces in a loop (grid-stride)",
         {"blocks": held.grid_blocks, "blocks that fit": fit, "waves": held.waves},
@@ -189,7 +188,7 @@ def divergence(subject: Subject) -> Iterator[Finding]:
     """Lanes wait while others of their warp take another way."""
     mean = lanes(subject.counts)
     whole = 32 * subject.threads / (32 * subject.warps) if subject.threads else 32
-    lines = [line for line in line_totals(subject.step.lines) if line.lanes and line.lanes < min(ACTIVE, whole - 0.5)]
+    lines = [line for line in subject.by_line if line.lanes and line.lanes < min(ACTIVE, whole - 0.5)]
     if not mean or not lines:
         return
     worst = max(lines, key=lambda line: (32 * line.warp_instructions - line.thread_instructions, -line.line))
@@ -198,8 +197,7 @@ def divergence(subject: Subject) -> Iterator[Finding]:
     yield Finding(
         "divergence",
         f"{place(subject, worst)}: {figure(worst.lanes)} of 32 lanes active, {worst.warp_instructions / total:.0%} of "
-        "the "
-        f"instructions{_cause(subject)}",
+        f"the instructions{_cause(subject)}",
         "let whole warps take the same way: give neighbouring threads work of one kind and length, or sort it",
         {"active lanes": worst.lanes, "warp instructions": worst.warp_instructions,
          "divergent branches": subject.counts.get("divergent_branches", 0)},
@@ -209,11 +207,18 @@ def divergence(subject: Subject) -> Iterator[Finding]:
 
 
 def _cause(subject: Subject) -> str:
-    branching = [line for line in line_totals(subject.step.lines) if line.divergent]
+    branching = [line for line in subject.by_line if line.divergent]
     if not branching:
         return "; the others are switched off by predicates"
     branch = max(branching, key=lambda line: (line.divergent, -line.line))
     return f": divergence at {place(subject, branch)}, {branch.divergent:,} times"
+
+
+_FEWER_TRITON = "larger blocks along the loop, or more num_stages, so that the next tile is under way while one is used"
+_FEWER_CUDA = (
+    "do more between two barriers (a larger tile), fetch the next tile while this one is used (double buffering), or "
+    "__syncwarp() where only a warp shares data"
+)
 
 
 def barriers(subject: Subject) -> Iterator[Finding]:
@@ -221,14 +226,12 @@ def barriers(subject: Subject) -> Iterator[Finding]:
     count, warps = subject.counts.get("barriers", 0), subject.counts.get("warps", 0)
     if not warps or count < MANY_BARRIERS * warps or subject.step.limiter != "latency":
         return
-    waits = [line for line in line_totals(subject.step.lines) if any(map(_is_barrier, line.ptx))]
+    waits = [line for line in subject.by_line if any(map(_is_barrier, line.ptx))]
     line = max(waits, key=lambda each: each.warp_instructions, default=None)
     yield Finding(
         "barriers",
         f"{place(subject, line) + ': ' if line else ''}each warp waits at {figure(count / warps)} barriers",
-        "do more between two barriers (a larger tile), fetch the next tile while this one is used (double buffering), "
-        "or "
-        "__syncwarp() where only a warp shares data",
+        _FEWER_TRITON if subject.file.endswith(".py") else _FEWER_CUDA,
         {"barriers": count, "warps": warps},
         own_lines(subject, line) if line else (),
         0.15 * subject.share_of_time("latency"),

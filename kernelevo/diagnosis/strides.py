@@ -123,8 +123,8 @@ def _result(
     if each.words[:2] == ("ld", "param"):
         return _parameter(each.sources[0], arguments)
     if each.words[0] in ("ld", "ldu"):
-        address = _value(each.sources[0].strip("[] "), values, defined, sizes)
-        return UNIFORM if address.step == 0 else UNKNOWN
+        address = _value(each.sources[0].strip("[] "), values, defined, sizes, wait=True)
+        return address and (UNIFORM if address.step == 0 else UNKNOWN)
     sources = [_value(source, values, defined, sizes, wait=True) for source in each.sources]
     if any(source is None for source in sources):
         return None

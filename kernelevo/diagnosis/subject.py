@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from kernelevo.answer import Floor
+from kernelevo.diagnosis.lines import LineTotals, line_totals
+from kernelevo.diagnosis.strides import lane_steps, special_sizes
 from kernelevo.types import CaseResult, StepReport, Verdict
 
 MAY_MATTER = 0.3
@@ -55,6 +58,17 @@ class Subject:
     arguments: tuple[int | float | None, ...] = ()
     card: Card | None = None
     least_bytes: int = 0
+
+    @cached_property
+    def by_line(self) -> list[LineTotals]:
+        """Counts by source line, in order of file and line."""
+        return line_totals(self.step.lines)
+
+    @cached_property
+    def lane_steps(self) -> Mapping[int, int]:
+        """Bytes between the addresses of neighbouring lanes by PTX line, where they can be told."""
+        sizes = special_sizes(self.block, self.step.details.get("grid", ()))
+        return lane_steps(self.step.lines, self.arguments, sizes)
 
     @property
     def counts(self) -> Mapping[str, int]:

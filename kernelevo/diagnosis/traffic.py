@@ -69,7 +69,7 @@ _KINDS = (
     ("global loads", "global_load", "sectors"),
     ("global stores", "global_store", "sectors"),
     ("global atomics", "global_atomic", "sectors"),
-    ("local memory (spills)", "local", "sectors"),
+    ("local memory", "local", "sectors"),
     ("shared loads", "shared_load", "wavefronts"),
     ("shared stores", "shared_store", "wavefronts"),
     ("shared atomics", "shared_atomic", "wavefronts"),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from kernelevo.diagnosis.access import opcode
 from kernelevo.diagnosis.finding import Finding, figure, own_lines, place
-from kernelevo.diagnosis.lines import LineTotals, line_totals
+from kernelevo.diagnosis.lines import LineTotals
 from kernelevo.diagnosis.roofline import roofline
 from kernelevo.diagnosis.subject import Subject
 from kernelevo.diagnosis.work import flop, instruction_mix, slots_mix
@@ -29,14 +29,13 @@ def issue_bound(subject: Subject) -> Iterator[Finding]:
         return
     first = sorted(slots.items(), key=lambda item: (-item[1], item[0]))[:3]
     parts = ", ".join(f"{name.replace('_', ' ')} {count / total:.0%}" for name, count in first)
-    worst = max(line_totals(subject.step.lines), key=lambda line: line.warp_instructions, default=None)
+    worst = max(subject.by_line, key=lambda line: line.warp_instructions, default=None)
     where = f"; {place(subject, worst)} executes most" if worst else ""
     yield Finding(
         "issue_bound",
         f"the number of instructions decides: {total:,} issue slots, most of them {parts}{where}",
         "fewer instructions for the same result: vector accesses, unrolled loops, index arithmetic and whatever does "
-        "not "
-        "change moved out of the loop, cheaper functions",
+        "not change moved out of the loop, cheaper functions",
         {"issue slots": total, **{f"slots of {name}": count for name, count in first}},
         own_lines(subject, worst) if worst else (),
         0.6,
@@ -110,7 +109,7 @@ def shared_bound(subject: Subject) -> Iterator[Finding]:
     share = subject.share_of_time("shared memory")
     if share < DECIDES or not wavefronts:
         return
-    line = max(line_totals(subject.step.lines), key=lambda each: each.wavefronts)
+    line = max(subject.by_line, key=lambda each: each.wavefronts)
     if line.wavefronts >= 1.5 * line.least_wavefronts:
         return
     operations = sum(flop(subject.step.lines).values())
@@ -119,8 +118,7 @@ def shared_bound(subject: Subject) -> Iterator[Finding]:
         f"{place(subject, line)}: shared memory delivers {wavefronts:,} wavefronts for {operations:,} FLOP, "
         f"{figure(operations / (32 * wavefronts))} a lane for each",
         "let each thread compute more results from what it reads (a tile of sums in registers), and read four values "
-        "at "
-        "once",
+        "at once",
         {"shared load wavefronts": wavefronts, "FLOP": operations},
         own_lines(subject, line),
         share * 0.8,
@@ -174,7 +172,7 @@ def mix_words(subject: Subject, count: int = 4) -> str:
 
 def _hottest(subject: Subject, wanted: Callable[[LineCounts], bool]) -> LineTotals | None:
     """The line that executes most instructions of a kind."""
-    lines = [line for line in line_totals(subject.step.lines) if any(map(wanted, line.ptx))]
+    lines = [line for line in subject.by_line if any(map(wanted, line.ptx))]
     return max(
         lines, key=lambda line: sum(each.warp_instructions for each in line.ptx if wanted(each)), default=None
     )  # fmt: skip

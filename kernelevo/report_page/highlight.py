@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from pygments.lexers.c_like import CudaLexer
 from pygments.lexers.python import PythonLexer
-from pygments.token import Comment, Keyword, Name, Number, String, _TokenType
+from pygments.token import Comment, Keyword, Name, Number, String
 
 from kernelevo.report_page.markup import Html, el, markup
 
-_CLASSES: tuple[tuple[_TokenType, str], ...] = (
+Token = Any
+"""A kind of token of Pygments; a kind holds (`in`) the kinds below it."""
+_CLASSES: tuple[tuple[Token, str], ...] = (
     (Comment.Preproc, "pp"), (Comment, "co"), (Keyword, "kw"), (String, "st"), (Number, "nu"), (Name.Builtin, "kw"),
 )  # fmt: skip
 
@@ -27,7 +30,7 @@ def highlighted(text: str, triton: bool) -> list[Html]:
     return [markup(words) for words in lines]
 
 
-def _word(kind: _TokenType, text: str) -> Iterator[Html]:
+def _word(kind: Token, text: str) -> Iterator[Html]:
     if text:
         name = next((name for wanted, name in _CLASSES if kind in wanted), "")
         yield el("span", text, class_=name) if name else markup(text)

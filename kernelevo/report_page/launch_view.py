@@ -19,7 +19,7 @@ from kernelevo.report_page.memory_chart import memory_chart
 from kernelevo.report_page.occupancy_chart import occupancy_chart
 from kernelevo.report_page.roofline_chart import roofline_chart
 from kernelevo.report_page.source_view import source_view
-from kernelevo.report_profile_words import confidence_words, extent_words, occupancy_words, roofline_words
+from kernelevo.report_profile_words import confidence_words, extent_words, occupancy_words, roofline_words, share_words
 
 SHOWN_CLASSES = 10
 
@@ -62,7 +62,7 @@ def _key_figures(subject: Subject, how: str) -> Iterator[tuple[str, str, str]]:
     if held is not None:
         yield "resident warps", f"{held.active_warps} of {held.max_warps}", f"{held.sms_used} of {held.sms} SMs"
     if roof is not None:
-        yield "of its lowest roof", f"{roof.fraction:.0%}", next(iter(roof.roofs))
+        yield "of its lowest roof", share_words(roof.fraction), next(iter(roof.roofs))
     if subject.counts.get("warp_instructions"):
         yield "active lanes", f"{lanes(subject.counts):.1f} of 32", ""
     if moved := traffic(subject.counts).dram_bytes:

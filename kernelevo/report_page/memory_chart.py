@@ -108,5 +108,5 @@ def _shared(moved: Traffic, thickest: int) -> Iterator[Html | None]:
 
 def _local(moved: Traffic) -> Iterator[Html]:
     if moved.local_sectors:
-        yield text(_SHARED + 10, _top(2) + 16, "local memory (spills)", class_="unit-note")
+        yield text(_SHARED + 10, _top(2) + 16, "local memory", class_="unit-note")
         yield text(_SHARED + 10, _top(2) + 30, f"{size_words(SECTOR * moved.local_sectors)}", class_="unit-note")

@@ -37,6 +37,8 @@ def page(title: str, *body: Child) -> str:
 def cases(profile: Profile, anchor: str, first_open: bool) -> list[Html]:
     """A section for each case, of which the first may be open."""
     source = highlighted(profile.text, profile.file.endswith(".py"))
+    if profile.text.endswith("\n"):
+        source.pop()
     return [
         _case(profile, case, source, f"{anchor}{place}", first_open and place == 1)
         for place, case in enumerate(profile.verdict.cases, 1)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from kernelevo.diagnosis.roofline import Point, Roofline
 from kernelevo.report_page.axes import LogScale, chart, line, text, whole_decades
 from kernelevo.report_page.markup import Html, el
-from kernelevo.report_profile_words import amount_words, rate_words
+from kernelevo.report_profile_words import amount_words, rate_words, share_words
 
 WIDTH, HEIGHT = 400, 280
 LEFT, RIGHT, TOP, BOTTOM = 62, 382, 26, 236
@@ -27,7 +27,7 @@ def _drawing(roof: Roofline) -> Html:
     lowest = min(roof.attained, *(across.low * point.bytes_per_us for point in roof.points), peak)
     up = LogScale(*whole_decades([max(lowest, roof.attained / 1e3), peak * 1.5]), BOTTOM, TOP)
     return chart(
-        WIDTH, HEIGHT, f"roofline: {rate_words(roof, roof.attained)}, {roof.fraction:.0%} of the lowest roof",
+        WIDTH, HEIGHT, f"roofline: {rate_words(roof, roof.attained)}, {share_words(roof.fraction)} of the lowest roof",
         _grid(roof, across, up), _roofs(roof, across, up), [_mark(roof, point, across, up) for point in roof.points],
     )  # fmt: skip
 
@@ -74,9 +74,9 @@ def _legend(roof: Roofline) -> Html:
         el("tr", el("td", el("span", class_=f"swatch {LEVELS[point.level]}"), point.level),
            el("td", amount_words(point.bytes_per_us * 1e6, "B/s"), class_="num"),
            el("td", f"{point.intensity:.3g}", class_="num"),
-           el("td", f"{roof.attained / point.roof:.0%}", class_="num"))
+           el("td", share_words(roof.attained / point.roof), class_="num"))
         for point in sorted(roof.points, key=lambda point: point.roof)
     ]  # fmt: skip
-    head = el("tr", el("th", "level"), *(el("th", name, class_="num") for name in
-                                         ("bandwidth", f"{roof.unit} / byte", "of this roof")))  # fmt: skip
+    names = ("bandwidth", f"{'FLOP' if roof.unit == 'FLOP' else 'instr.'} / B", "of roof")
+    head = el("tr", el("th", "level"), [el("th", name, class_="num") for name in names])
     return el("table", el("thead", head), el("tbody", rows), class_="legend")

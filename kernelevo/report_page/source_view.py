@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from kernelevo.diagnosis.lines import LineTotals, decisive, heat, heat_measure, line_totals, totals
+from kernelevo.diagnosis.lines import LineTotals, decisive, heat, heat_measure, totals
 from kernelevo.diagnosis.subject import Subject
 from kernelevo.report_page.markup import Html, el
 
@@ -40,7 +40,7 @@ class _View:
 
 def source_view(subject: Subject, source: Sequence[Html], anchor: str) -> Html | None:
     """The table; `source` holds the marked-up lines. None where nothing was counted by line."""
-    lines = line_totals(subject.step.lines)
+    lines = subject.by_line
     if not lines:
         return None
     limiter = decisive(subject.step)
@@ -58,10 +58,12 @@ def source_view(subject: Subject, source: Sequence[Html], anchor: str) -> Html |
 
 def _columns(lines: Sequence[LineTotals]) -> list[_Column]:
     """Those that say something of at least one line."""
-    instructions = sum(line.warp_instructions for line in lines)
+    instructions, slots = sum(line.warp_instructions for line in lines), sum(line.slots for line in lines)
     columns = (
         _Column("% instr", "share of the launch's warp instructions",
                 lambda line: percent(line.warp_instructions, instructions), True),
+        _Column("% issue", "share of the launch's issue slots: machine instructions that the PTX is taken to become",
+                lambda line: percent(line.slots, slots), True),
         _Column("instr", "warp instructions", lambda line: count(line.warp_instructions), True),
         _Column("requests", "memory instructions of warps, global, local and shared",
                 lambda line: count(line.requests + line.shared_requests), True),

@@ -76,7 +76,7 @@ def test_an_access_that_happens_is_a_row_with_what_merging_leaves() -> None:
 
 def test_spills_without_requests_have_their_row_and_no_ratio() -> None:
     (row,) = access_rows({"local_sectors": 64})
-    assert (row.label, row.moved, row.per_request) == ("local memory (spills)", 64, 0)
+    assert (row.label, row.moved, row.per_request) == ("local memory", 64, 0)
 
 
 def test_residency_names_the_resource_that_limits() -> None:

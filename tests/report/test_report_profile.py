@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import pytest
@@ -134,12 +135,27 @@ def test_what_merging_leaves_is_shown_where_the_device_counts_it() -> None:
     assert "after merging" not in shown(profile(report))
 
 
+def test_issue_slots_by_line_are_shown_where_the_device_gives_them() -> None:
+    load, tile = LINES
+    with_slots = (dataclasses.replace(load, kind="x", slots=30), dataclasses.replace(tile, kind="x", slots=10))
+    text = shown(profile(step("L1 sectors", *with_slots)))
+    assert row(text, "2").split()[1:4] == ["100.0%", "66.7%", "75.0%"] and "% issue" in text
+    assert "% issue" not in shown(profile(step("L1 sectors", *LINES)))
+
+
 def test_what_the_device_does_not_say_is_not_shown() -> None:
     bare = StepReport("_Z1gPf", {}, (), "", None, "", None)
     text = shown(profile(bare, name="_Z1gPf", card=None))
     assert "launch of _Z1gPf: not timed; bound by unknown" in text
     for word in ("floor", "occupancy", "roofline", "memory access", "source, hot", "L1"):
         assert word not in text
+
+
+def test_a_step_that_clears_a_buffer_is_no_launch() -> None:
+    bounds = {"bounds_us": {"DRAM bandwidth": 0.1}}
+    cleared = dataclasses.replace(step("DRAM bandwidth"), kernel="zero out", details=bounds)
+    text = shown(profile(cleared, name="zero out"))
+    assert "\nzero out: 2.5 us" in text and "bound by launch overhead: 2.4 of 2.5 us" in text
 
 
 def test_text_of_the_kernel_is_not_taken_for_markup() -> None:
