@@ -43,6 +43,7 @@ MODES: dict[str, dict[str, int]] = {
     "nothing": {"counters": False},
     "tracking": {"track_uninitialised": True},
     "profile": {"caches": True, "scoreboard": True, "lines": True},
+    "races": {"check_races": True},
 }
 OFFERED: dict[str, dict[str, int]] = {"threads": {"threads": 2}, "plain": {"plain": True}, "order": {"order": 7}}
 for name, options in OFFERED.items():
