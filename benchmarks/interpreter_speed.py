@@ -4,8 +4,9 @@
 
 Each kernel of benchmarks/kernels is compiled by NVRTC, run once to warm up and to check its result against NumPy, then
 timed in CPU seconds of this process (the interpreter uses one core); only the first result is checked, because saxpy
-and reduce_sum change their inputs. Three settings: counters with bounds checks (the
-default of a check), the same with initialised-bit tracking, and the profile with caches and scoreboard. The figure is
+and reduce_sum change their inputs. Four settings: counters with bounds checks (the
+default of a check), the same with initialised-bit tracking, the same with the check of races, and the profile with
+caches and scoreboard. The figure is
 the best of the repeats, the median stands beside it. --record writes benchmarks/results/interpreter_speed.json.
 """
 
@@ -34,6 +35,7 @@ BUDGET = 10**9
 SETTINGS: dict[str, dict[str, bool]] = {
     "counters": {},
     "uninitialised": {"track_uninitialised": True},
+    "races": {"check_races": True},
     "profile": {"caches": True, "scoreboard": True},
 }
 Values = np.ndarray[Any, np.dtype[np.float32]]

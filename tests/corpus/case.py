@@ -77,6 +77,7 @@ class Run:
     cooperative: bool = False
     printed: str = ""
     fault: str | None = None  # the kind of fault the program must stop at; then there are no checks
+    race: str = ""  # why the program has races that must be found; without it, it must have none
 
 
 @dataclass(frozen=True)

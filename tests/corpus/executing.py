@@ -1,7 +1,7 @@
 """Runs one case in every Watch mode and makes its row: error, faults, counts; the modes must agree bit for bit.
 
-The modes are counters (what a launch does by default), tracking of uninitialised values, and the cache model with the
-scoreboard; on the first target also several threads and no quick paths, where the machine offers them.
+The modes are counters (what a launch does by default), tracking of uninitialised values, the check of races (of which
+there must be none, but where the case says why), and the cache model with the scoreboard; on the first target also several threads and no quick paths, where the machine offers them.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ MODES: dict[str, dict[str, int]] = {
     "counters": {},
     "tracking": {"track_uninitialised": True},
     "profile": {"caches": True, "scoreboard": True},
+    "races": {"check_races": True, "max_faults": 100},
 }
 OFFERED = {"threads": 2, "plain": True}  # options of a launch that must change nothing
 KEY_COUNTS = (
@@ -71,7 +72,7 @@ def execute(case: Case, target: str) -> Row:
     seen = {mode: one for mode, one in seen.items() if not getattr(one.report, "needs_one_thread", False)}
     first = seen["counters"]
     complaints = [sentence for mode, one in seen.items() for sentence in _complaints(mode, one, first, run)]
-    faults = tuple(dict.fromkeys(f"{fault.kind}" for one in seen.values() for fault in one.report.faults[:1]))
+    faults = tuple(dict.fromkeys(f"{kind}" for one in seen.values() for kind in _kinds(one.report)[:1]))
     errors = [check.error(first.contents[check.index]) for check in run.checks] if not faults else []
     return Row(
         case.source,
@@ -130,8 +131,8 @@ def _on_device(machine: Machine, argument: Values | Blank | int | float) -> Argu
 
 def _complaints(mode: str, one: Seen, first: Seen, run: Run) -> list[str]:
     report = one.report
-    kinds = [fault.kind for fault in report.faults[:1]]
-    if kinds != ([run.fault] if run.fault else []):
+    expected = [run.fault] if run.fault else []
+    if _kinds(report)[:1] != expected or _has_race(report) != (mode == "races" and run.race != ""):
         return [f"{mode}: faults {[(fault.kind, fault.instruction, fault.message) for fault in report.faults]}"]
     found = [f"{mode}: printed {report.printed!r}"] if report.printed != run.printed else []
     for check in run.checks:
@@ -142,6 +143,14 @@ def _complaints(mode: str, one: Seen, first: Seen, run: Run) -> list[str]:
         found.append(f"{mode}: the results differ from those with counters alone")
     differing = [key for key, value in _plain_counts(report).items() if value != first.report.counts[key]]
     return found + [f"{mode}: count {key} differs from that with counters alone" for key in differing]
+
+
+def _kinds(report: LaunchReport) -> list[str]:
+    return [fault.kind for fault in report.faults if fault.kind != "race"]
+
+
+def _has_race(report: LaunchReport) -> bool:
+    return any(fault.kind == "race" for fault in report.faults)
 
 
 def _bits(seen: Seen) -> list[bytes]:

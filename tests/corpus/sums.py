@@ -115,4 +115,5 @@ def _cg_grid(rng: np.random.Generator, length: int, grid: int, block: int) -> Ru
     """One warp holds all the data, because the kernel's warps race for their neighbours' values otherwise."""
     x = normal(rng, length)
     check = Check(0, np.roll(x, -4) * np.float32(0.5**4), 0)
-    return Run(grid, block, [x, length], [check], cooperative=True)
+    race = "x[i] = x[i + 1] / 2 in place: a lane overwrites what its neighbour reads in the same round"
+    return Run(grid, block, [x, length], [check], cooperative=True, race=race)

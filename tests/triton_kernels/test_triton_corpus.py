@@ -18,6 +18,7 @@ WITH_DOT = ("flash", "flash_causal", "matmul_bf16", "matmul_f16", "matmul_f16_ra
 WATCHES: tuple[dict[str, bool], ...] = (
     {"counters": False},
     {"track_uninitialised": True},
+    {"check_races": True},
     {"caches": True, "scoreboard": True, "lines": True},
 )
 

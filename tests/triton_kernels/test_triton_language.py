@@ -20,9 +20,11 @@ def make(name: str) -> Run:
 
 
 def assert_right(run: Run, **options: int) -> None:
-    report, found = outputs_of(run, compile_run(run, module="triton_language_kernels", **options))
-    assert report.faults == ()
-    assert max(error_ratios(run, found).values()) <= 1
+    compiled = compile_run(run, module="triton_language_kernels", **options)
+    for watch in ({}, {"check_races": True}):
+        report, found = outputs_of(run, compiled, **watch)
+        assert report.faults == ()
+        assert max(error_ratios(run, found).values()) <= 1
 
 
 @pytest.mark.parametrize("name", RUNS)

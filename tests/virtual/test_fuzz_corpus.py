@@ -20,6 +20,7 @@ OBSERVERS = (
     {"counters": False},
     {"lines": True, "caches": True, "scoreboard": True},
     {"track_uninitialised": True},
+    {"check_races": True},
     {"threads": 2},
     {"cooperative": True},
 )

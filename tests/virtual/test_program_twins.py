@@ -45,6 +45,7 @@ MODES: dict[str, dict[str, int]] = {
     "going on": {"max_faults": 100},
     "going on, tracking": {"max_faults": 100, "track_uninitialised": True},
     "profile": {"caches": True, "scoreboard": True, "lines": True},
+    "races": {"check_races": True},
 }
 OFFERED: dict[str, dict[str, int]] = {"threads": {"threads": 2}, "plain": {"plain": True}, "order": {"order": 7}}
 for name, options in OFFERED.items():

@@ -23,6 +23,7 @@ SETTINGS: dict[str, dict[str, int]] = {
     "uninitialised": {"lines": True, "track_uninitialised": True},
     "going on": {"lines": True, "max_faults": 100},
     "going on, uninitialised": {"lines": True, "max_faults": 100, "track_uninitialised": True},
+    "races": {"lines": True, "check_races": True, "max_faults": 100},
 }
 BYTES = 8192
 STEPS = [0, 1, 2, 4, 8, 12, 16, 20, 32, 36, 64, 128, -4, -16, -32, 1 << 30, -(1 << 31)]

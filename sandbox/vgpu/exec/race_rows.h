@@ -14,19 +14,19 @@ inline u32 line_code(u32 bytes, u32 number) { return bytes / 2 - 1 + number + (b
 // Whether the running warp knows of a cell whoever it is of.
 template <Space S>
 struct RaceBounds {
-  u32 floor, first, base, own, gathered;
+  u64 floor, first, base, own, gathered;
   u64 warp;                                    // bits of a cell
 
   RaceBounds(const RaceView &view, const RaceWarp &w, u32 id)
       : floor(view.launch_base), first(view.block_first), base(w.base), own(w.own),
         gathered(std::max(w.own, w.gathered)), warp(u64(id) << 7) {}
   bool knows(RaceCell cell) const {
-    const u32 epoch = epoch_of(cell);
+    const u64 epoch = cell >> 32;
     if (S == Space::shared) return epoch <= base;
     return (epoch <= floor) | ((epoch >= first) & (epoch <= base));
   }
   // Of what the warp did itself before its lanes last met, at `met`.
-  bool knows_own(RaceCell cell, u32 met) const {
+  bool knows_own(RaceCell cell, u64 met) const {
     const u32 epoch = epoch_of(cell);
     return ((cell ^ warp) & (31 << 7)) == 0 && epoch <= met && (S == Space::shared || epoch >= first);
   }
@@ -42,53 +42,64 @@ struct RaceBounds {
   }
 };
 
-// Notes a reader beside one that is not known.
+// Notes a reader beside one that is not known. Two of different warps are as many as are kept (kRaceFull).
 template <class Bounds>
 inline void note_second_reader(const Bounds &bounds, RaceCell &read, RaceCell &more, RaceCell me) {
   const bool free = !(read & kRaceMore) || bounds.agrees(more, me);
   if (!free && (warp_of(read) != warp_of(more) || warp_of(me) == warp_of(read))) return;
   more = me;
-  read |= kRaceMore;
+  read |= kRaceMore | (warp_of(me) == warp_of(read) ? 0 : kRaceFull);
 }
 
-// Granule i of `count` is lane (i >> step)'s, counted from that of `me`.
-template <class Bounds>
-inline bool load_granules(const Bounds &bounds, const RaceCells &cells, u64 at, u32 count, RaceCell me, u32 step) {
-  RaceCell *write = cells.write + at, *read = cells.read + at, *more = cells.more + at;
-  u32 unknown = 0;
-  for (u32 i = 0; i < count; ++i)
-    unknown |= u32(!bounds.knows(write[i])) | u32(!bounds.knows(read[i])) | u32(write[i] & kRaceMore);
-  if (!unknown) {
-    for (u32 i = 0; i < count; ++i) read[i] = me + ((i >> step) << 2);
+// Granule i of `count` is at place(i) and belongs to the thread of owner(i). Readers from before the last write do not
+// count: it was compared with them.
+template <class Bounds, class Place, class Owner>
+inline bool load_granules(const Bounds &bounds, const RaceCells &cells, u32 count, Place place, Owner owner) {
+  u64 strange = 0, live = 0, full = kRaceFull;
+  for (u32 i = 0; i < count; ++i) {
+    const RaceCell write = cells.write[place(i)], read = cells.read[place(i)];
+    const u64 lives = u64(!bounds.knows(read)) & u64(read >> 32 >= write >> 32);
+    strange |= u64(!bounds.knows(write)) | (write & kRaceMore);
+    live |= lives;
+    full &= read & (lives << 1);
+  }
+  if (!strange && !live) {
+    for (u32 i = 0; i < count; ++i) cells.read[place(i)] = owner(i);
     return true;
   }
+  if (!strange && full) return true;
   for (u32 i = 0; i < count; ++i) {
-    const RaceCell own = me + ((i >> step) << 2);
-    if (!bounds.agrees(write[i], own) || (write[i] & kRaceMore)) return false;
-    if (bounds.knows(read[i])) read[i] = own;
-    else if (bounds.is_same(read[i], own)) read[i] = own | (read[i] & kRaceMore);
-    else if (bounds.knows_own(read[i], bounds.own)) read[i] = own;
-    else if (epoch_of(read[i]) == kInFlight) return false;
-    else note_second_reader(bounds, read[i], more[i], own);
+    const RaceCell write = cells.write[place(i)], me = owner(i);
+    RaceCell &read = cells.read[place(i)], &more = cells.more[place(i)];
+    if (!bounds.agrees(write, me) || (write & kRaceMore)) return false;
+    if (bounds.knows(read) || epoch_of(read) < epoch_of(write)) read = me;
+    else if (read & kRaceFull) continue;
+    else if (bounds.is_same(read, me)) read = me | (read & kRaceMore);
+    else if (bounds.knows_own(read, bounds.own)) read = me;
+    else if (epoch_of(read) == kInFlight) return false;
+    else note_second_reader(bounds, read, more, me);
   }
   return true;
 }
 
-template <class Bounds>
-inline bool store_granules(const Bounds &bounds, const RaceCells &cells, u64 at, u32 count, RaceCell me, u32 step,
-                           bool was_read) {
-  RaceCell *write = cells.write + at, *read = cells.read + at, *more = cells.more + at;
-  u32 unknown = 0;
-  for (u32 i = 0; i < count; ++i) unknown |= u32(!bounds.knows(write[i])) | u32(write[i] & kRaceMore);
-  for (u32 i = 0; was_read && i < count; ++i) unknown |= u32(!bounds.knows(read[i])) | u32(read[i] & kRaceMore);
-  if (unknown) {
-    for (u32 i = 0; i < count; ++i) {
-      const RaceCell own = me + ((i >> step) << 2);
-      if (!bounds.agrees(write[i], own) || (write[i] & kRaceMore) || !bounds.agrees_reader(read[i], own)) return false;
-      if ((read[i] & kRaceMore) && !bounds.agrees_reader(more[i], own)) return false;
-    }
+template <class Bounds, class Place, class Owner>
+inline bool store_granules(const Bounds &bounds, const RaceCells &cells, u32 count, bool was_read, Place place,
+                           Owner owner) {
+  u64 strange = 0;
+  for (u32 i = 0; i < count; ++i) {
+    const RaceCell write = cells.write[place(i)];
+    strange |= u64(!bounds.knows(write)) | (write & kRaceMore);
   }
-  for (u32 i = 0; i < count; ++i) write[i] = me + ((i >> step) << 2);
+  for (u32 i = 0; was_read && i < count; ++i) {
+    const RaceCell read = cells.read[place(i)];
+    strange |= u64(!bounds.knows(read)) | (read & kRaceMore);
+  }
+  for (u32 i = 0; strange && i < count; ++i) {
+    const RaceCell write = cells.write[place(i)], read = cells.read[place(i)], me = owner(i);
+    if (!bounds.agrees(write, me) || (write & kRaceMore) || !bounds.agrees_reader(read, me)) return false;
+    if ((read & kRaceMore) && !bounds.agrees_reader(cells.more[place(i)], me)) return false;
+  }
+  for (u32 i = 0; i < count; ++i) cells.write[place(i)] = owner(i);
   return true;
 }
 
@@ -106,6 +117,7 @@ class RaceRows {
     if (rows.step == bytes_) return stretch(rows.first, 0, kRow) && stretch(rows.second, kRow, kRow);
     if (access == Access::store && rows.step + bytes_ - 1 < 2 * bytes_ - 1) return false;     // lanes overlap
     if (rows.step == 0) return same(rows.first, 0) && (rows.is_same_row() || same(rows.second, kRow));
+    if (S == Space::shared && step_ == 0) return spread(rows.first, rows.step, 0) && spread(rows.second, rows.step, kRow);
     for (u32 i = 0; i < kRow; ++i) {
       if (!element(rows.first + i * rows.step, i)) return false;
     }
@@ -115,25 +127,50 @@ class RaceRows {
     return true;
   }
 
+  bool check(const Request &r) {
+    if (r.pattern == Pattern::strided) return stretch(r.address[0], 0, kWarpSize);
+    if (access == Access::store && r.pattern == Pattern::uniform && (r.mask & (r.mask - 1))) return false;
+    for (u32 rest = r.mask; rest; rest &= rest - 1) {
+      const u32 lane = first_lane(rest);
+      if (S != Space::shared && (r.address[lane] < shadow_->low || r.address[lane] >= shadow_->high)) return false;
+      if (!element(r.address[lane], lane)) return false;
+    }
+    return true;
+  }
+
  private:
   static u32 log2_of(u32 bytes) { return 31 - u32(__builtin_clz(bytes)); }
   RaceCell me(u32 lane) const { return me_ + (lane << 2); }
 
-  bool granules(const RaceCells &cells, u64 at, u32 count, u32 lane, u32 step, bool was_read) {
-    if (access == Access::load) return load_granules(bounds_, cells, at, count, me(lane), step);
-    return store_granules(bounds_, cells, at, count, me(lane), step, was_read);
+  template <class Place, class Owner>
+  bool granules(const RaceCells &cells, u32 count, bool was_read, Place place, Owner owner) {
+    if (access == Access::load) return load_granules(bounds_, cells, count, place, owner);
+    return store_granules(bounds_, cells, count, was_read, place, owner);
   }
 
-  // The cells of a piece of a line, which is split if it is not.
+  // A row of single granules in shared memory.
+  bool spread(u64 address, u64 step, u32 lane) {
+    const u64 at = address >> shift_, apart = u64(s64(step) >> shift_);
+    const RaceCell first = me(lane);
+    return granules(view_.shared, kRow, true, [=](u32 i) { return at + i * apart; },
+                    [=](u32 i) { return first + (i << 2); });
+  }
+
+  // The cells of a piece of memory, which in global memory is of one line; that is split if it is not.
   bool piece(u64 address, u32 bytes, u32 lane, u32 step) {
-    if (S == Space::shared) return granules(view_.shared, address >> shift_, bytes >> shift_, lane, step, true);
-    const u64 at = address - shadow_->low;
-    RaceLine &line = shadow_->lines[at / kRaceLine];
+    const RaceCell first = me(lane);
+    const auto owner = [=](u32 i) { return first + ((i >> step) << 2); };
+    if (S == Space::shared) {
+      const u64 at = address >> shift_;
+      return granules(view_.shared, bytes >> shift_, true, [=](u32 i) { return at + i; }, owner);
+    }
+    const u64 place = address - shadow_->low;
+    RaceLine &line = shadow_->lines[place / kRaceLine];
     if (!(line.write & kRaceSplit) || epoch_of(line.write) <= bounds_.floor) view_.call.split(run_, address);
-    const RaceCells &cells = shadow_->chunks[at / kRaceChunk];
-    const bool good = granules(cells, (at % kRaceChunk) >> shift_, bytes >> shift_, lane, step,
-                               epoch_of(line.read) > bounds_.floor);
-    if (access == Access::load) line.read = me(lane);
+    const u64 at = (place % kRaceChunk) >> shift_;
+    const bool good = granules(shadow_->chunks[place / kRaceChunk], bytes >> shift_,
+                               epoch_of(line.read) > bounds_.floor, [=](u32 i) { return at + i; }, owner);
+    if (access == Access::load) line.read = first;
     return good;
   }
 
@@ -198,8 +235,9 @@ class RaceRows {
     constexpr RaceCell kWarpNow = (~RaceCell(0) << 32) | (31 << 7);
     if ((!bounds_.knows(write) && !bounds_.knows_own(write, bounds_.own)) || (write & kRaceMore)) return false;
     if (((read ^ own) & kWarpNow) == 0 && (read & kRaceMore)) return true;
+    if ((read & kRaceFull) && !bounds_.knows(read) && epoch_of(read) >= epoch_of(write)) return true;
     if (epoch_of(read) == kInFlight) return false;
-    if (bounds_.knows(read) || bounds_.knows_own(read, bounds_.own)) {
+    if (bounds_.knows(read) || bounds_.knows_own(read, bounds_.own) || epoch_of(read) < epoch_of(write)) {
       read = own | kRaceMore;
       more = own + (1 << 2);
     } else {

@@ -14,11 +14,12 @@ namespace vgpu {
 using RaceCell = uint64_t;
 constexpr uint32_t kRaceOps = 1u << 20;              // operations of a kernel that a cell can name
 constexpr RaceCell kRaceMore = 1;      // of a reader: `more` is another one; of a strong write: a plain one before it
+constexpr RaceCell kRaceFull = 2;                    // of a reader: `more` is another warp's
 constexpr RaceCell kRaceSplit = 2;                   // of a line: look at the cells of its granules
 constexpr RaceCell kRaceThread = 0xffc;              // warp and lane
 constexpr uint32_t kInFlight = 0xffffffff;           // epoch of an asynchronous copy that nobody has waited for
 constexpr uint32_t kRaceLine = 64;                   // bytes
-constexpr uint32_t kRaceChunk = 1 << 18;             // bytes of global memory whose cells are made together
+constexpr uint32_t kRaceChunk = 1 << 22;             // bytes of global memory whose cells are made together
 
 inline uint32_t epoch_of(RaceCell cell) { return uint32_t(cell >> 32); }
 inline uint32_t op_of(RaceCell cell) { return uint32_t(cell >> 12) & (kRaceOps - 1); }

@@ -53,7 +53,18 @@ struct WatchRaces : WatchCounters {
     const RaceView &view = *w.run->race;
     if (view.traits[op - w.run->ops] & kRaceAsync) return;       // exec/async.cpp tells more
     if (space == Space::global && access == Access::load && r.together && !shadow_of(w, op, false)) return;
+    if (access == Access::load ? check<Access::load>(w, op, space, r) : check<Access::store>(w, op, space, r)) return;
     view.call.request(*w.run, w, op, access, space, r.address, r.mask, r.bytes);
+  }
+
+  // Whether the quick check settles it.
+  template <Access access>
+  static bool check(Warp &w, const Op *op, Space space, const Request &r) {
+    const RaceView &view = *w.run->race;
+    if (view.traits[op - w.run->ops] & kRaceStrong) return false;
+    if (space == Space::shared) return RaceRows<Space::shared, access>(w, op, r.bytes, nullptr).check(r);
+    RaceShadow *shadow = shadow_of(w, op, access == Access::store);
+    return shadow && RaceRows<Space::global, access>(w, op, r.bytes, shadow).check(r);
   }
 
   static RaceShadow *shadow_of(Warp &w, const Op *op, bool stores) {

@@ -36,7 +36,8 @@ struct RaceBarrier { Clock filling, done; };
 
 struct RaceBlock {
   RaceBlock(uint32_t warps, uint64_t shared_bytes, uint32_t shared_shift)
-      : shared((shared_bytes >> shared_shift) + 16), fast(warps), clocks(warps) {}
+      : shared((shared_bytes >> shared_shift) + 16), fast(warps), clocks(warps),
+        issued(warps * kWarpLanes) {}
 
   RaceCellPages shared;
   std::vector<RaceWarp> fast;
@@ -45,7 +46,7 @@ struct RaceBlock {
   std::unordered_map<uint32_t, RaceBarrier> mbarriers;
   std::array<Clock, 16> arrived;       // at barriers, without waiting
   std::array<RaceScopes, 16> arrived_fenced;
-  std::unordered_map<uint32_t, uint32_t> issued;     // of copies, by the lower half of their cells: the epoch
+  std::vector<uint32_t> issued;        // of each thread: the epoch of its last asynchronous copy
   uint32_t number = 0;
   uint32_t first = 0;                  // epochs of this block are above
   bool alone = true;                   // no other block ran since it began

@@ -142,8 +142,7 @@ bool Racer::same_value(const Me &me, RaceCell cell, uint64_t address) const {
 
 // Of a copy in flight: whether the warp knows that it began, so that only a wait is missing.
 bool Racer::is_late(const Me &me, RaceCell cell) const {
-  const auto found = block_->issued.find(uint32_t(cell) >> 2);
-  return found == block_->issued.end() || is_ordered(me, at_epoch(cell, found->second));
+  return is_ordered(me, at_epoch(cell, block_->issued[warp_of(cell) * kWarpLanes + lane_of(cell)]));
 }
 
 const char *Racer::what_is_missing(const Me &me, RaceCell cell, bool own_block) const {
@@ -190,16 +189,16 @@ void Racer::accuse(const Me &me, RaceCell cell, Access previous, uint64_t addres
 
 void Racer::note_reader(const Me &me, RaceCell &read, RaceCell &more, bool has_more) const {
   const bool same = ((read ^ me.cell) & kRaceThread) == 0 && epoch_of(read) != kInFlight && is_ordered(me, read);
-  if (same) {
-    read = me.cell | (read & kRaceMore);
-  } else if (is_ordered(me, read)) {
+  if (is_ordered(me, read) && !same) {
     read = me.cell;
+  } else if (same) {
+    read = me.cell | (read & (kRaceMore | kRaceFull));
   } else if (!has_more) {
     return;
   } else if (!(read & kRaceMore) || is_ordered(me, more) ||
              (warp_of(read) == warp_of(more) && warp_of(read) != me.w.id && epoch_of(more) != kInFlight)) {
     more = me.cell;
-    read |= kRaceMore;
+    read |= kRaceMore | (warp_of(read) == me.w.id ? 0 : kRaceFull);
   }
 }
 
@@ -213,7 +212,7 @@ void Racer::touch(const Me &me, RaceCell &write, RaceCell &read, RaceCell &more,
   if ((read & kRaceMore) && !under && !is_ordered(me, more) && !is_gathered(me, more)) accuse(me, more, Access::load, address);
   const bool covers = (me.traits & kRaceStrong) && !strong && !is_old(me, write);
   if (covers) more = write;
-  if (covers) read &= ~kRaceMore;
+  if (covers) read &= ~(kRaceMore | kRaceFull);
   write = me.cell | (covers || (under && (me.traits & kRaceStrong)) ? kRaceMore : 0);
 }
 
@@ -254,13 +253,14 @@ void Racer::request(Run &run, Warp &w, const Op *op, Access access, Space space,
 void Racer::begin_flight(Run &run, const Warp &w, const Op *op, uint32_t lane, Access access, Space space,
                          uint64_t address, uint64_t bytes) {
   if (exhausted_ || bytes == 0) return;
+  has_sources_ |= space == Space::global && shadow_at(run, op, address, access != Access::load);
   uint64_t addresses[kWarpLanes];
   addresses[lane] = address;
   const uint32_t index = uint32_t(op - ops_);
   Me me{run, w, op, access, space, addresses, 1u << lane, uint32_t(bytes), traits_.of[index], false, lane,
         cell_of(warps[w.id].epoch, index, w.id, lane)};
   touch_bytes(me, address, bytes);
-  block_->issued[uint32_t(me.cell) >> 2] = epoch_of(me.cell);
+  block_->issued[w.id * kWarpLanes + lane] = epoch_of(me.cell);
   change_cells(run, space, access != Access::load, address, bytes, [&](RaceCell cell) {
     return ((cell ^ me.cell) & ~RaceCell(3)) == 0 ? at_epoch(cell, kInFlight) : cell;
   });

@@ -11,12 +11,33 @@ namespace vgpu {
 void Racer::copy(Run &run, Warp &w, const Op *op, const uint64_t *target, const uint64_t *source, uint32_t mask,
                  uint32_t whole, uint32_t bytes) {
   accused_by_ = accused_ = nullptr;
+  const OpCounts &memory = run.counts[op - ops_];          // the allocation that the sources were found in last
+  const Met &met = met_[size_t(op - ops_)];
   for (; mask; mask &= mask - 1) {
     const uint32_t lane = uint32_t(__builtin_ctz(mask));
-    begin_flight(run, w, op, lane, Access::store, Space::shared, target[lane], bytes);
+    if (!begin_quickly(w, op, lane, target[lane], bytes))
+      begin_flight(run, w, op, lane, Access::store, Space::shared, target[lane], bytes);
+    if (met.low == memory.low && !met.shadow && source[lane] - memory.low < memory.size) continue;
     // Of a shorter source nobody is accused: its end may be another's.
     if (whole >> lane & 1) begin_flight(run, w, op, lane, Access::load, Space::global, source[lane], bytes);
   }
+}
+
+// Where the warp knows of everything that was done to the target.
+bool Racer::begin_quickly(const Warp &w, const Op *op, uint32_t lane, uint64_t target, uint32_t bytes) {
+  const RaceWarp &fast = warps[w.id];
+  const uint64_t first = target >> shared_shift, end = (target + bytes) >> shared_shift;
+  const auto known = [&](RaceCell cell) { return epoch_of(cell) <= fast.base && !(cell & kRaceMore); };
+  for (uint64_t at = first; at < end; ++at) {
+    const bool quiet = known(shared.write[at]) &&
+                       (known(shared.read[at]) || (epoch_of(shared.read[at]) <= fast.base &&
+                                                   epoch_of(shared.more[at]) <= fast.base));
+    if (!quiet) return false;
+  }
+  const RaceCell cell = cell_of(kInFlight, uint32_t(op - ops_), w.id, lane);
+  for (uint64_t at = first; at < end; ++at) shared.write[at] = cell;
+  block_->issued[w.id * kWarpLanes + lane] = fast.epoch;
+  return true;
 }
 
 // Whichever warp's lane it was: lanes of one number are told apart by their targets, and two copies into one place are
@@ -25,11 +46,13 @@ void Racer::landed(Run &run, Warp &w, const uint32_t *target, const uint64_t *so
   for (; mask; mask &= mask - 1) {
     const uint32_t lane = uint32_t(__builtin_ctz(mask));
     RaceCell copied = 0;
-    land(run, w, Space::shared, true, target[lane], bytes, [&](RaceCell cell) {
-      if (lane_of(cell) == lane) copied = cell;
-      return lane_of(cell) == lane;
-    });
-    if (copied == 0) continue;
+    for (uint64_t at = target[lane] >> shared_shift; at < (target[lane] + bytes) >> shared_shift; ++at) {
+      RaceCell &cell = shared.write[at];
+      if (epoch_of(cell) != kInFlight || lane_of(cell) != lane) continue;
+      copied = cell;
+      cell = at_epoch(cell, warp_of(cell) == w.id ? warps[w.id].epoch : memory_.last_epoch);
+    }
+    if (copied == 0 || !has_sources_) continue;
     land(run, w, Space::global, false, source[lane], bytes,
          [&](RaceCell cell) { return ((cell ^ copied) & ~RaceCell(3)) == 0; });
   }

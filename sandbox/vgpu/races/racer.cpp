@@ -65,7 +65,6 @@ void Racer::begin(RaceBlock &block, const AsyncState &async, uint64_t number) {
   block.alone = true;
   block.words.clear();
   block.mbarriers.clear();
-  block.issued.clear();
   block.arrived = {};
   block.arrived_fenced = {};
   turns_.push_back({block.first, block.number});

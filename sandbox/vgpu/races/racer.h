@@ -102,6 +102,7 @@ class Racer : public RaceView {
     });
   }
   static RaceCell at_epoch(RaceCell cell, uint32_t epoch) { return (cell & 0xffffffff) | RaceCell(epoch) << 32; }
+  bool begin_quickly(const Warp &, const Op *, uint32_t lane, uint64_t target, uint32_t bytes);
   bool is_own_copy(uint64_t address) const;
   void remark_dropped(Run &, RaceCell, Space, uint64_t address, uint64_t bytes);
 
@@ -119,6 +120,7 @@ class Racer : public RaceView {
   RaceBlock *block_ = nullptr;                       // that runs
   Clocks clocks_;
   SyncWords words_;                                  // of global memory
+  bool has_sources_ = false;                         // some copy came from memory that the kernel writes
   bool exhausted_ = false;                           // no epochs, clocks or words are left: nobody is accused any more
   const Op *accused_by_ = nullptr, *accused_ = nullptr;      // in this request
 };

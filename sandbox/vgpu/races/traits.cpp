@@ -85,10 +85,12 @@ void mark_guesses(const Program &program, std::vector<uint16_t> &traits) {
 uint32_t piece_of(const Op &op) {
   const std::string_view name = form_row(op.form).name;
   if (name.substr(0, 5) == "wmma_") return std::max<uint32_t>((op.v[1] >> 8) / 8, 1);
+  if (op.form == form_ldmatrix || op.form == form_stmatrix) return 16;
+  if (name.substr(0, 3) == "ld_" || name.substr(0, 3) == "st_") return op.bytes * op.n;        // aligned as a whole
   return op.bytes ? op.bytes : 4;
 }
 
-uint32_t log2_of(uint32_t bytes) { return bytes >= 4 ? 2 : bytes >= 2 ? 1 : 0; }
+uint32_t log2_of(uint32_t bytes) { return bytes >= 16 ? 4 : bytes >= 8 ? 3 : bytes >= 4 ? 2 : bytes >= 2 ? 1 : 0; }
 
 }  // namespace
 
@@ -100,9 +102,10 @@ RaceTraits::RaceTraits(const Program &program) : of(program.ops.size()) {
     const bool generic = std::string_view(form_row(op.form).name).find("generic") != std::string_view::npos;
     const bool global = in_class(cls, {Class::global_load, Class::global_store, Class::global_atomic});
     const bool shared = in_class(cls, {Class::shared_load, Class::shared_store, Class::shared_atomic});
+    const bool copies = cls == Class::async_copy && op.bytes != 0;         // to shared memory
     const uint32_t shift = log2_of(piece_of(op));
-    if (shared || generic) shared_shift = std::min(shared_shift, shift);
-    if (global) global_shift = std::min(global_shift, shift);
+    if (shared || generic || copies) shared_shift = std::min(shared_shift, shift);
+    if (global || copies) global_shift = std::min(global_shift, shift);
   }
   mark_guesses(program, of);
 }

@@ -12,7 +12,7 @@ namespace vgpu {
 struct RaceTraits {
   explicit RaceTraits(const Program &);
   std::vector<uint16_t> of;              // each operation
-  uint32_t shared_shift = 2, global_shift = 2;     // log2 of the bytes of a granule
+  uint32_t shared_shift = 4, global_shift = 4;     // log2 of the bytes of a granule
 };
 
 }  // namespace vgpu
