@@ -295,8 +295,9 @@ class Machine:
     ) -> LaunchReport:
         """Runs one launch to its end, its first fault, or until `budget` warp instructions have run.
 
-        With `check_races` it also looks for accesses to shared and global memory that nothing orders. With `max_faults`
-        above 1 it goes on after faults that leave it something to do, until there are so many different ones.
+        With `check_races` it also looks for accesses to shared and global memory that nothing orders (not together with
+        tracking, caches or scoreboard). With `max_faults` above 1 it goes on after faults that leave it something to
+        do, until there are so many different ones.
 
         `threads` of the host share the blocks where these cannot depend on each other; results and counts are those of
         one thread, unless the report says `needs_one_thread`.
@@ -310,6 +311,10 @@ class Machine:
         With `plain` no quick path is taken: the same results and counts, slower, to compare the quick ones with.
         Raises BadInput for an unknown kernel or arguments that do not fit.
         """
+        if check_races and (track_uninitialised or caches or scoreboard):
+            raise BadInput(
+                "check_races goes with neither track_uninitialised nor caches and scoreboard; make one launch for each"
+            )
         declared = self.module.kernel(kernel)
         params = pack_arguments(declared, args)
         self._require_own(args)

@@ -88,10 +88,11 @@ def _once(announce: Callable[[str], None]) -> Callable[[str], None]:
     """Says nothing twice: two kernels of one problem have most notes in common."""
     said: set[str] = set()
 
-    def say(line: str) -> None:
-        if line not in said:
-            announce(line)
-        said.add(line)
+    def say(note: str) -> None:
+        for line in note.splitlines():
+            if line not in said:
+                announce(line)
+            said.add(line)
 
     return say
 

@@ -1,5 +1,6 @@
 #include "launch.h"
 
+#include "exec/race_view.h"
 #include "report.h"
 #include "schedule/parallel.h"
 #include "schedule/sampled.h"
@@ -113,6 +114,10 @@ LaunchReport refuse_cluster(const Program &program) {
 LaunchReport run_launch(const LaunchContext &context, const Program &program, const Launch &launch,
                         const Options &options, Budget budget) {
   if (program.cluster.count() != 1) return refuse_cluster(program);
+  if (options.check_races && program.ops.size() > kRaceOps) {
+    return refuse(program, FaultKind::unsupported, "races are looked for in kernels of at most " +
+                                                       std::to_string(kRaceOps) + " operations");
+  }
   const std::string problem = check_launch(program, launch, context.limits);
   if (problem.empty()) return run_program(context, program, launch, options, budget);
   return refuse(program, FaultKind::invalid_launch, problem);

@@ -200,7 +200,8 @@ struct Options {
   bool caches = false;            // the L1/L2/DRAM sector counts
   bool scoreboard = false;        // chain_cycles_*; needs caches to tell hit from miss
   bool track_uninitialised = false;
-  bool check_races = false;       // accesses to shared and global memory that nothing orders
+  // Accesses to shared and global memory that nothing orders. Takes the place of tracking, caches and scoreboard.
+  bool check_races = false;
   // Different faults to report. 1: the launch stops at its first. More: it goes on after faults that leave it something
   // to do (the access does not happen; a load gives the poison pattern), and stops at the last.
   uint32_t max_faults = 1;

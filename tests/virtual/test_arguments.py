@@ -182,6 +182,14 @@ REFUSED: list[tuple[Callable[[Bench], Any], str]] = [
     (launch_with(threads=257), "the number of threads of the host " + WORDS(1, 256, 257)),
     (launch_with(threads=1.5), "the number of threads of the host " + WORDS(1, 256, 1.5)),
     (launch_with(threads=True), "the number of threads of the host " + WORDS(1, 256, True)),
+    (
+        launch_with(check_races=True, track_uninitialised=True),
+        "check_races goes with neither track_uninitialised nor caches and scoreboard; make one launch for each",
+    ),
+    (
+        launch_with(check_races=True, caches=True),
+        "check_races goes with neither track_uninitialised nor caches and scoreboard; make one launch for each",
+    ),
     (launch_with(max_faults=0), "max_faults " + WORDS(1, 1000, 0)),
     (launch_with(max_faults=1001), "max_faults " + WORDS(1, 1000, 1001)),
     (launch_with(threads="2"), "the number of threads of the host " + WORDS(1, 256, "'2'")),

@@ -117,11 +117,14 @@ class RaceRows {
     if (rows.step == bytes_) return stretch(rows.first, 0, kRow) && stretch(rows.second, kRow, kRow);
     if (access == Access::store && rows.step + bytes_ - 1 < 2 * bytes_ - 1) return false;     // lanes overlap
     if (rows.step == 0) return same(rows.first, 0) && (rows.is_same_row() || same(rows.second, kRow));
-    if (S == Space::shared && step_ == 0) return spread(rows.first, rows.step, 0) && spread(rows.second, rows.step, kRow);
+    // Of two lanes that load one place, one is noted.
+    const bool once = access == Access::load && rows.is_same_row();
+    if (S == Space::shared) return spread(rows.first, rows.step, 0) && (once || spread(rows.second, rows.step, kRow));
+    prefetch(rows);
     for (u32 i = 0; i < kRow; ++i) {
       if (!element(rows.first + i * rows.step, i)) return false;
     }
-    for (u32 i = 0; i < kRow; ++i) {
+    for (u32 i = 0; i < kRow && !once; ++i) {
       if (!element(rows.second + i * rows.step, kRow + i)) return false;
     }
     return true;
@@ -148,12 +151,29 @@ class RaceRows {
     return store_granules(bounds_, cells, count, was_read, place, owner);
   }
 
-  // A row of single granules in shared memory.
+  // A row of lanes in shared memory that are apart.
   bool spread(u64 address, u64 step, u32 lane) {
     const u64 at = address >> shift_, apart = u64(s64(step) >> shift_);
     const RaceCell first = me(lane);
-    return granules(view_.shared, kRow, true, [=](u32 i) { return at + i * apart; },
-                    [=](u32 i) { return first + (i << 2); });
+    if (step_ == 0) {
+      return granules(view_.shared, kRow, true, [=](u32 i) { return at + i * apart; },
+                      [=](u32 i) { return first + (i << 2); });
+    }
+    const u32 each = step_, rest = (1u << step_) - 1;
+    return granules(view_.shared, kRow << step_, true,
+                    [=](u32 i) { return at + (i >> each) * apart + (i & rest); },
+                    [=](u32 i) { return first + ((i >> each) << 2); });
+  }
+
+  // Each lane's line and cell are far from each other's.
+  void prefetch(const Rows &rows) const {
+    for (u32 i = 0; i < kWarpSize; ++i) {
+      const u64 place = (i < kRow ? rows.first : rows.second) + (i % kRow) * rows.step - shadow_->low;
+      __builtin_prefetch(shadow_->lines + place / kRaceLine, 1);
+      const RaceCell *cells = access == Access::load ? shadow_->chunks[place / kRaceChunk].read
+                                                     : shadow_->chunks[place / kRaceChunk].write;
+      __builtin_prefetch(cells + ((place % kRaceChunk) >> shift_), 1);
+    }
   }
 
   // The cells of a piece of memory, which in global memory is of one line; that is split if it is not.

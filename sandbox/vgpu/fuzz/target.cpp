@@ -21,12 +21,13 @@ struct Settings {
   explicit Settings(std::string_view input) {
     uint8_t byte[8] = {};
     std::memcpy(byte, input.data(), std::min<size_t>(input.size(), sizeof byte));
-    switch (byte[2] % 6) {
+    switch (byte[2] % 7) {
       case 0: options.counters = false; break;
       case 1: options.lines = true; break;
       case 2: options.caches = true; break;
       case 3: options.caches = options.scoreboard = options.lines = true; break;
       case 4: options.track_uninitialised = true; break;
+      case 5: options.check_races = true, options.max_faults = 1 + byte[7] % 8u; break;
       default: options.threads = 2;
     }
     options.max_faults = byte[7] % 2 ? 1 : 16;
