@@ -233,3 +233,14 @@ def test_the_lines_say_what_was_merged() -> None:
         (2, 2, 8), (2, 0, 0), (2, 0, 0), (2, 0, 0),
     ]  # fmt: skip
     assert sum(line.slots * line.warp_instructions for line in report.lines) == report.counts["issue_slots"]
+
+
+@pytest.mark.parametrize("base", ["%moved", "%a16", "%a8"], ids=["one address", "rows of 16", "rows of 8"])
+def test_a_load_that_is_wide_in_the_text_is_served_as_one_that_was_merged(base: str) -> None:
+    elements = 2 if base == "%a8" else 4
+    places = ", ".join(f"%w{i}" for i in range(elements))
+    wide = launch(f"  ld.shared.v{elements}.u32 {{{places}}}, [{base}];")
+    scalar = launch(loads(*at(base, *range(0, 4 * elements, 4))))
+    names = ("shared_load_requests_merged", "shared_load_wavefronts_merged")
+    assert [wide.counts[name] for name in names] == [scalar.counts[name] for name in names]
+    assert wide.counts["shared_load_requests_merged"] == 2

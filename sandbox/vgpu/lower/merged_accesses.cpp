@@ -251,6 +251,16 @@ class Accesses {
   uint32_t fresh_ = 0;
 };
 
+// A load that is wide in the text is served as one that was merged.
+void mark_wide_loads(DraftFunction &function) {
+  for (Draft &draft : function.drafts) {
+    const uint32_t bytes = uint32_t(draft.op.n) * draft.op.bytes;
+    if (!is_shared_load(draft.op.form) || draft.op.kind != kAlone || bytes < 8) continue;
+    draft.op.kind = uint8_t(bytes);
+    draft.op.c = 0;
+  }
+}
+
 }  // namespace
 
 void mark_merged_accesses(DraftFunction &function, const Flow &flow) {
@@ -264,6 +274,7 @@ void mark_merged_accesses(DraftFunction &function, const Flow &flow) {
     for (uint32_t i = block.first; i <= block.last; ++i) accesses.visit(function.drafts[i]);
     accesses.end();
   }
+  mark_wide_loads(function);
 }
 
 }  // namespace vgpu
