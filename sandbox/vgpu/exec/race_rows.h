@@ -120,7 +120,8 @@ class RaceRows {
     // Of two lanes that load one place, one is noted.
     const bool once = access == Access::load && rows.is_same_row();
     if (S == Space::shared) return spread(rows.first, rows.step, 0) && (once || spread(rows.second, rows.step, kRow));
-    prefetch(rows);
+    if (access == Access::store && step_ == 0)
+      return scatter(rows.first, rows.step, 0) && scatter(rows.second, rows.step, kRow);
     for (u32 i = 0; i < kRow; ++i) {
       if (!element(rows.first + i * rows.step, i)) return false;
     }
@@ -165,15 +166,18 @@ class RaceRows {
                     [=](u32 i) { return first + ((i >> each) << 2); });
   }
 
-  // Each lane's line and cell are far from each other's.
-  void prefetch(const Rows &rows) const {
-    for (u32 i = 0; i < kWarpSize; ++i) {
-      const u64 place = (i < kRow ? rows.first : rows.second) + (i % kRow) * rows.step - shadow_->low;
-      __builtin_prefetch(shadow_->lines + place / kRaceLine, 1);
-      const RaceCell *cells = access == Access::load ? shadow_->chunks[place / kRaceChunk].read
-                                                     : shadow_->chunks[place / kRaceChunk].write;
-      __builtin_prefetch(cells + ((place % kRaceChunk) >> shift_), 1);
+  // A row of lanes that store a granule each, far apart in global memory.
+  bool scatter(u64 address, u64 step, u32 lane) {
+    for (u32 i = 0; i < kRow; ++i, address += step) {
+      const u64 place = address - shadow_->low;
+      const RaceLine line = shadow_->lines[place / kRaceLine];
+      const bool simple = (line.write & kRaceSplit) && (line.write >> 32) > bounds_.floor &&
+                          (line.read >> 32) <= bounds_.floor;
+      RaceCell *cell = shadow_->chunks[place / kRaceChunk].write + ((place % kRaceChunk) >> shift_);
+      if (simple && bounds_.knows(*cell) && !(*cell & kRaceMore)) *cell = me(lane + i);
+      else if (!element(address, lane + i)) return false;
     }
+    return true;
   }
 
   // The cells of a piece of memory, which in global memory is of one line; that is split if it is not.
