@@ -104,7 +104,7 @@ def test_an_element_that_was_never_written_is_unknown_in_its_lane_only(transpose
     others = f"setp.eq.u32 p, lane, {lane};\n@p mov.b32 r0, 0;\n"
     if transposed:
         others += "setp.eq.u32 p, lane, 30;\n@p mov.b32 r0, 0;\n"
-    decide = "setp.eq.b32 p, r0, 1;\n@p bra END;\n"
+    decide = "popc.b32 r0, r0;\nsetp.eq.b32 p, r0, 1;\n@p bra END;\n"  # every bit of the register counts
     skip = (4 * 5 + 3) * 4  # the word of the pool that stays unwritten
     report, _, _ = _launch(_load(1, transposed) + decide, 1, skip=skip, track=True)
     assert [(fault.kind, fault.thread[0]) for fault in report.faults] == [("uninitialised_branch", lane)]
@@ -120,7 +120,7 @@ def test_an_unknown_register_stays_unknown_where_it_is_moved_to(move: str, unkno
         "ldmatrix.sync.aligned.m8n8.x1.shared.b16 {r5}, [at];\n",
         "movmatrix": "movmatrix.sync.aligned.m8n8.trans.b16 r5, r4;\n",
     }
-    decide = "setp.eq.b32 p, r5, 7;\n@p bra END;\n"
+    decide = "popc.b32 r5, r5;\nsetp.eq.b32 p, r5, 7;\n@p bra END;\n"
     report, _, _ = _launch(first + moves[move] + decide, 1, track=True)
     assert [(fault.kind, fault.thread[0]) for fault in report.faults] == [("uninitialised_branch", 9)]
     known = "setp.eq.u32 p, lane, 9;\n@p mov.b32 r5, 1;\n"

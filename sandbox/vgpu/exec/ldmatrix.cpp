@@ -65,6 +65,17 @@ Unknown unknown_elements(const Warp &w, const Op *op, const Lanes64 &address, u3
   return both;
 }
 
+void learn_matrix(const Warp &w, const Op *op, const Lanes64 &address, u32 lost, u32 j) {
+  bool known = lost == 0;
+  for (u32 r = 0; known && r < 8; ++r) known = all_known(w.run->known_shared, address.at[8 * j + r], kRowBytes);
+  if (known) {
+    known_lanes(w, op->v[j]) = kAllLanes;
+    return;
+  }
+  for (u32 lane = 0; lane < kWarpSize; ++lane)
+    learn_lane<u32>(w, op->v[j], lane, unknown_elements(w, op, address, lost, j, lane));
+}
+
 template <class W>
 const Op *ldmatrix(Warp &w, const Op *op) {
   Lanes64 address;
@@ -76,14 +87,17 @@ const Op *ldmatrix(Warp &w, const Op *op) {
     if (op->kind == kTransposed) transpose(rows, columns);
     std::memcpy(w.frame + op->v[j], op->kind == kTransposed ? columns : rows, sizeof rows);
     if (W::kind == Watch::tracking) {
-      for (u32 lane = 0; lane < kWarpSize; ++lane)
-        learn_lane<u32>(w, op->v[j], lane, unknown_elements(w, op, address, lost, j, lane));
+      learn_matrix(w, op, address, lost, j);
     }
   }
   return op + 1;
 }
 
 void set_unknown_elements(const Warp &w, const Op *op, const Lanes64 &address, u32 lost, u32 j) {
+  if (lost == 0 && known_lanes(w, op->v[j]) == kAllLanes) {
+    for (u32 r = 0; r < 8; ++r) set_known(w.run->known_shared, address.at[8 * j + r], kRowBytes, true);
+    return;
+  }
   for (u32 lane = 0; lane < kWarpSize; ++lane) {
     const Unknown both = unknown_of<u32>(w, op->v[j], lane);
     const u32 outer = lane / 4, inner = lane % 4 * 2;
@@ -125,6 +139,10 @@ const Op *movmatrix(Warp &w, const Op *op) {
 
 const Op *tracked_movmatrix(Warp &w, const Op *op) {
   if (!whole_warp(w, op)) return w.elsewhere;
+  if (known_lanes(w, op->a) == kAllLanes) {
+    known_lanes(w, op->d) = kAllLanes;
+    return movmatrix(w, op);
+  }
   Unknown moved[kWarpSize];
   for (u32 lane = 0; lane < kWarpSize; ++lane) {
     const u32 row = lane % 4 * 2, half = lane / 8, element = lane / 4 % 2;      // lane / 4 is a column, two to a lane

@@ -90,7 +90,8 @@ const Op *stop_waiting(Warp &w) {
   const Op *op = run_path(w, path);
   if (is_barrier(*op)) {
     return stop_at(w, op, FaultKind::divergent_barrier, first_lane(w.mask),
-                   "not every live thread of the block can reach this barrier: others of its warp wait elsewhere");
+                   "not every live thread of the block can reach this barrier: others of its warp wait at another "
+                   "place");
   }
   return stop_at_absent(w, op, missing_lanes(w, *op));
 }
