@@ -1,7 +1,8 @@
 """Runs one case in every Watch mode and makes its row: error, faults, counts; the modes must agree bit for bit.
 
 The modes are counters (what a launch does by default), tracking of uninitialised values, the check of races (of which
-there must be none, but where the case says why), and the cache model with the scoreboard; on the first target also several threads and no quick paths, where the machine offers them.
+there must be none, but where the case says why), and the cache model with the scoreboard; on the first target also
+several threads and no quick paths, where the machine offers them.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ OUTPUTS = [planted for planted in PLANTED if planted.fault == "uninitialised_out
 FAULTS = [planted for planted in PLANTED if planted not in RACES and planted not in OUTPUTS]
 KINDS = {
     "out_of_bounds", "misaligned", "uninitialised_address", "uninitialised_branch", "write_to_constant",
-    "divergent_barrier", "absent_lane", "trap", "stack_overflow", "budget", "uninitialised_output", "race", "missing_wait",
+    "divergent_barrier", "absent_lane", "trap", "stack_overflow", "budget", "uninitialised_output", "race",
+    "missing_wait",
 }  # fmt: skip
 
 

@@ -21,8 +21,13 @@ from ptx_file import DEFAULT_BUDGET, ArrayArg, Run
 
 from kernelevo.virtual import LaunchReport, Machine, Module, PtxError
 
-OBSERVERS = ({"lines": True}, {"caches": True, "scoreboard": True}, {"track_uninitialised": True}, {"check_races": True},
-             {"threads": 2})
+OBSERVERS = (
+    {"lines": True},
+    {"caches": True, "scoreboard": True},
+    {"track_uninitialised": True},
+    {"check_races": True},
+    {"threads": 2},
+)
 ROUNDINGS = ("rn", "rz", "rm", "rp")
 FLOATS = [
     *(f"{op}.{mode}{ftz}.f32" for op in ("add", "sub", "mul", "fma", "div", "sqrt", "rcp") for mode in ROUNDINGS

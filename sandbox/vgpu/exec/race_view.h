@@ -45,7 +45,7 @@ struct RaceShadow {
   RaceCells *chunks = nullptr;     // null where nothing has been split
 };
 
-// What a warp knows of: everything in its block up to `base`, in itself up to `own`, of itself but for plain stores up to
+// What a warp knows of: everything in its block up to `base`, of itself up to `own`, and all but its plain stores up to
 // `gathered`. `epoch` is its accesses' now.
 struct RaceWarp { uint32_t epoch = 0, base = 0, own = 0, gathered = 0; };
 

@@ -24,7 +24,7 @@ struct Racer::Me {
   RaceCell cell = 0;
 };
 
-// --- cells -------------------------------------------------------------------------------------------------------------
+// --- cells ----------------------------------------------------------------------------------------------------------
 
 RaceShadow *Racer::find(const Run &run, const Op *op, uint64_t low, bool stores) {
   const auto found = shadows_.find(low);
@@ -70,7 +70,7 @@ RaceCells Racer::cells_at(RaceShadow &shadow, uint64_t address, uint64_t &at) {
   return shadow.chunks[place / kRaceChunk];
 }
 
-// --- what a warp knows -------------------------------------------------------------------------------------------------
+// --- what a warp knows ----------------------------------------------------------------------------------------------
 
 // Of what the warp did before its lanes last met at a shuffle or the like.
 bool Racer::is_gathered(const Me &me, RaceCell cell) const {
@@ -111,7 +111,7 @@ bool Racer::are_exempt(const Me &me, RaceCell cell) const {
   return epoch_of(cell) == kInFlight || block_of(epoch_of(cell)) == block_->number;
 }
 
-// --- reports -----------------------------------------------------------------------------------------------------------
+// --- reports --------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -185,7 +185,7 @@ void Racer::accuse(const Me &me, RaceCell cell, Access previous, uint64_t addres
   me.run.finding_call(me.run, finding);
 }
 
-// --- one access --------------------------------------------------------------------------------------------------------
+// --- one access -----------------------------------------------------------------------------------------------------
 
 void Racer::note_reader(const Me &me, RaceCell &read, RaceCell &more, bool has_more) const {
   const bool same = ((read ^ me.cell) & kRaceThread) == 0 && epoch_of(read) != kInFlight && is_ordered(me, read);
@@ -209,7 +209,8 @@ void Racer::touch(const Me &me, RaceCell &write, RaceCell &read, RaceCell &more,
   if (under && !is_ordered(me, more)) accuse(me, more, Access::store, address);
   if (me.access == Access::load) return note_reader(me, read, more, !under);
   if (!is_ordered(me, read) && !is_gathered(me, read)) accuse(me, read, Access::load, address);
-  if ((read & kRaceMore) && !under && !is_ordered(me, more) && !is_gathered(me, more)) accuse(me, more, Access::load, address);
+  const bool another = (read & kRaceMore) && !under;
+  if (another && !is_ordered(me, more) && !is_gathered(me, more)) accuse(me, more, Access::load, address);
   const bool covers = (me.traits & kRaceStrong) && !strong && !is_old(me, write);
   if (covers) more = write;
   if (covers) read &= ~(kRaceMore | kRaceFull);
@@ -247,7 +248,7 @@ void Racer::request(Run &run, Warp &w, const Op *op, Access access, Space space,
   if (how & kRaceStrong) strong_access(w, op, access, space, address, mask);
 }
 
-// --- asynchronous copies -------------------------------------------------------------------------------------------------
+// --- asynchronous copies --------------------------------------------------------------------------------------------
 
 // A copy touches memory when it begins, and until somebody has waited for it: so long its cells are in flight.
 void Racer::begin_flight(Run &run, const Warp &w, const Op *op, uint32_t lane, Access access, Space space,

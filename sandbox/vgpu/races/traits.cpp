@@ -67,7 +67,7 @@ bool compares(const Op &op) {
   return atomic && (op.kind == 1 || op.kind == 3 || op.kind == 4);       // .cas, .min, .max: exec/atomic_elements.h
 }
 
-// A load at the address of an atomic that compares is a guess that this one checks: `old = *p; do ... atomicCAS(p, ...)`
+// A load at the address of an atomic that compares is a guess that this one checks: `old = *p; do ... atomicCAS(p, .)`
 // is how the programming guide makes atomics of its own, and that it may be stale does no harm. It counts as relaxed.
 void mark_guesses(const Program &program, std::vector<uint16_t> &traits) {
   std::set<std::pair<uint32_t, std::string_view>> compared;
