@@ -28,7 +28,8 @@ bool has_any(std::string_view opcode, std::initializer_list<std::string_view> to
 
 uint16_t ordering_of(std::string_view opcode) {
   uint16_t traits = 0;
-  if (has_any(opcode, {"volatile", "relaxed", "acquire", "release", "acq_rel", "mmio"})) traits |= kRaceStrong;
+  if (has_any(opcode, {"volatile", "relaxed", "acquire", "release", "acq_rel", "mmio", "cv", "wt"}))
+    traits |= kRaceStrong;
   if (has_token(opcode, "volatile")) traits |= kRaceVolatile;
   if (has_any(opcode, {"acquire", "acq_rel"})) traits |= kRaceAcquire;
   if (has_any(opcode, {"release", "acq_rel"})) traits |= kRaceRelease;
