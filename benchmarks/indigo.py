@@ -30,7 +30,7 @@ from kernelevo.virtual import LaunchReport, Machine, Module
 
 RESULT = Path(__file__).parent / "results" / "indigo.json"
 THREADS, BLOCKS = 256, 1024
-BUDGET, MAX_FAULTS = 50_000_000, 200
+BUDGET, MAX_FAULTS = 2_000_000, 200
 RACY = re.compile("(atomic|race|guard|sync)Bug")
 RACES = ("race", "missing_wait")
 # Found of the 346 kernels with a race, by graph: HiRace, iGUARD, Compute Sanitizer (racecheck), comparing with a serial

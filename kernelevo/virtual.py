@@ -312,9 +312,7 @@ class Machine:
         Raises BadInput for an unknown kernel or arguments that do not fit.
         """
         if check_races and (track_uninitialised or caches or scoreboard):
-            raise BadInput(
-                "check_races goes with neither track_uninitialised nor caches and scoreboard; make one launch for each"
-            )
+            raise BadInput("check_races goes without track_uninitialised, caches and scoreboard: launch again")
         declared = self.module.kernel(kernel)
         params = pack_arguments(declared, args)
         self._require_own(args)

@@ -1,5 +1,5 @@
-"""The shipped kernels have no races: of the jobs that a check gives the virtual device, one of each plan and case is done
-once more with the check of races.
+"""The shipped kernels have no races: of the jobs that a check gives the virtual device, one of each plan and case is
+done once more with the check of races.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@
     // expect: count barriers = 3          an exact count
     // expect: printed = "text\n"          output of printf
     // expect: clean                       nothing but: no fault
+    // expect: races REASON                a launch with the check of races finds some
     // expect: fault KIND [at MARK] [space=.. thread=x,y,z bytes=.. allocation=.. offset=.. address=.. says=TEXT ...]
 
 A run without a fault line must have no fault. MARK names the one line of the PTX that ends in `// <- MARK`. Every other
@@ -59,6 +60,11 @@ class Run:
             if expectation.startswith("fault "):
                 return expectation.removeprefix("fault ")
         return None
+
+
+    @property
+    def has_races(self) -> bool:
+        return any(expectation.startswith("races ") for expectation in self.expectations)
 
 
 @dataclass(frozen=True)

@@ -184,11 +184,11 @@ REFUSED: list[tuple[Callable[[Bench], Any], str]] = [
     (launch_with(threads=True), "the number of threads of the host " + WORDS(1, 256, True)),
     (
         launch_with(check_races=True, track_uninitialised=True),
-        "check_races goes with neither track_uninitialised nor caches and scoreboard; make one launch for each",
+        "check_races goes without track_uninitialised, caches and scoreboard: launch again",
     ),
     (
         launch_with(check_races=True, caches=True),
-        "check_races goes with neither track_uninitialised nor caches and scoreboard; make one launch for each",
+        "check_races goes without track_uninitialised, caches and scoreboard: launch again",
     ),
     (launch_with(max_faults=0), "max_faults " + WORDS(1, 1000, 0)),
     (launch_with(max_faults=1001), "max_faults " + WORDS(1, 1000, 1001)),

@@ -48,6 +48,14 @@ def test_file_behaves_as_its_head_says(file: PtxFile, run: Run) -> None:
             _check(expectation, arrays, report)
 
 
+@pytest.mark.parametrize(("file", "run"), RUNS)
+def test_a_file_has_races_where_it_says_so(file: PtxFile, run: Run) -> None:
+    with Machine(Module(file.text), memory_bytes=1 << 24) as machine:
+        arrays = {arg.name: _make(machine, arg) for arg in run.arguments if isinstance(arg, ArrayArg)}
+        report = _launch(machine, run, arrays, races=True)
+        assert any(fault.kind in ("race", "missing_wait") for fault in report.faults) == run.has_races, report.faults
+
+
 def test_every_kind_of_fault_is_provoked_and_its_file_has_a_clean_run_too() -> None:
     provoked = {words_of_fault(run.fault)[0] for file in FILES for run in file.runs if run.fault}
     assert provoked == FAULT_KINDS
@@ -61,7 +69,7 @@ def _make(machine: Machine, arg: ArrayArg) -> Array:
     return machine.array(arg.values, name=arg.name, skew=arg.skew)
 
 
-def _launch(machine: Machine, run: Run, arrays: dict[str, Array]) -> LaunchReport:
+def _launch(machine: Machine, run: Run, arrays: dict[str, Array], *, races: bool = False) -> LaunchReport:
     options = run.options
     return machine.launch(
         options["kernel"],
@@ -70,7 +78,9 @@ def _launch(machine: Machine, run: Run, arrays: dict[str, Array]) -> LaunchRepor
         args=[arrays[arg.name] if isinstance(arg, ArrayArg) else arg for arg in run.arguments],
         shared_bytes=int(options.get("shared", 0)),
         budget=int(options.get("budget", DEFAULT_BUDGET)),
-        track_uninitialised="track" in options,
+        track_uninitialised="track" in options and not races,
+        check_races=races,
+        max_faults=20 if races else 1,
         cooperative="cooperative" in options,
     )
 
@@ -99,7 +109,7 @@ def _as_text(value: object) -> str:
 
 def _check(expectation: str, arrays: dict[str, Array], report: LaunchReport) -> None:
     subject, _, value = expectation.partition(" = ")
-    if subject == "clean" or subject.startswith("fault "):
+    if subject == "clean" or subject.startswith(("fault ", "races ")):
         return
     if subject.startswith("count "):
         assert report.counts[subject.removeprefix("count ")] == int(value)

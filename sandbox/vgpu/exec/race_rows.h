@@ -51,10 +51,11 @@ inline void note_second_reader(const Bounds &bounds, RaceCell &read, RaceCell &m
   read |= kRaceMore | (warp_of(me) == warp_of(read) ? 0 : kRaceFull);
 }
 
-// Granule i of `count` is at place(i) and belongs to the thread of owner(i). Readers from before the last write do not
+// Granule i of `count` is at place(i) and belongs to the thread of owner(i). What the loops read is passed by value,
+// because a cell that is written could be a part of it otherwise. Readers from before the last write do not
 // count: it was compared with them.
 template <class Bounds, class Place, class Owner>
-inline bool load_granules(const Bounds &bounds, const RaceCells &cells, u32 count, Place place, Owner owner) {
+inline bool load_granules(const Bounds bounds, const RaceCells cells, u32 count, Place place, Owner owner) {
   u64 strange = 0, live = 0, full = kRaceFull;
   for (u32 i = 0; i < count; ++i) {
     const RaceCell write = cells.write[place(i)], read = cells.read[place(i)];
@@ -83,7 +84,7 @@ inline bool load_granules(const Bounds &bounds, const RaceCells &cells, u32 coun
 }
 
 template <class Bounds, class Place, class Owner>
-inline bool store_granules(const Bounds &bounds, const RaceCells &cells, u32 count, bool was_read, Place place,
+inline bool store_granules(const Bounds bounds, const RaceCells cells, u32 count, bool was_read, Place place,
                            Owner owner) {
   u64 strange = 0;
   for (u32 i = 0; i < count; ++i) {
@@ -168,13 +169,16 @@ class RaceRows {
 
   // A row of lanes that store a granule each, far apart in global memory.
   bool scatter(u64 address, u64 step, u32 lane) {
-    for (u32 i = 0; i < kRow; ++i, address += step) {
-      const u64 place = address - shadow_->low;
-      const RaceLine line = shadow_->lines[place / kRaceLine];
-      const bool simple = (line.write & kRaceSplit) && (line.write >> 32) > bounds_.floor &&
-                          (line.read >> 32) <= bounds_.floor;
-      RaceCell *cell = shadow_->chunks[place / kRaceChunk].write + ((place % kRaceChunk) >> shift_);
-      if (simple && bounds_.knows(*cell) && !(*cell & kRaceMore)) *cell = me(lane + i);
+    const RaceBounds<S> bounds = bounds_;
+    const RaceShadow shadow = *shadow_;
+    RaceCell own = me(lane);
+    for (u32 i = 0; i < kRow; ++i, address += step, own += 1 << 2) {
+      const u64 place = address - shadow.low;
+      const RaceLine line = shadow.lines[place / kRaceLine];
+      const bool simple = (line.write & kRaceSplit) && (line.write >> 32) > bounds.floor &&
+                          (line.read >> 32) <= bounds.floor;
+      RaceCell *cell = shadow.chunks[place / kRaceChunk].write + ((place % kRaceChunk) >> shadow.shift);
+      if (simple && bounds.knows(*cell) && !(*cell & kRaceMore)) *cell = own;
       else if (!element(address, lane + i)) return false;
     }
     return true;

@@ -45,7 +45,7 @@ struct RaceShadow {
   RaceCells *chunks = nullptr;     // null where nothing has been split
 };
 
-// What a warp knows of: everything in its block up to `base`, in itself up to `own`, of itself but for plain stores up to
+// What a warp knows of: everything in its block up to `base`, of itself up to `own`, and all but its plain stores up to
 // `gathered`. `epoch` is its accesses' now.
 struct RaceWarp { uint32_t epoch = 0, base = 0, own = 0, gathered = 0; };
 
@@ -57,6 +57,7 @@ enum : uint16_t {
   kRaceVolatile = 16, kRaceAsync = 32, kRaceAtomic = 64,
   kRaceValues = 128,    // a store whose values are registers
   kRaceFence = 256,
+  kRaceGuess = 512,     // a plain load of what an atomic of the function checks: counts as strong, and is remarked
 };
 
 // An event that orders memory, at an mbarrier.

@@ -24,7 +24,7 @@ struct Racer::Me {
   RaceCell cell = 0;
 };
 
-// --- cells -------------------------------------------------------------------------------------------------------------
+// --- cells ----------------------------------------------------------------------------------------------------------
 
 RaceShadow *Racer::find(const Run &run, const Op *op, uint64_t low, bool stores) {
   const auto found = shadows_.find(low);
@@ -70,7 +70,7 @@ RaceCells Racer::cells_at(RaceShadow &shadow, uint64_t address, uint64_t &at) {
   return shadow.chunks[place / kRaceChunk];
 }
 
-// --- what a warp knows -------------------------------------------------------------------------------------------------
+// --- what a warp knows ----------------------------------------------------------------------------------------------
 
 // Of what the warp did before its lanes last met at a shuffle or the like.
 bool Racer::is_gathered(const Me &me, RaceCell cell) const {
@@ -111,7 +111,7 @@ bool Racer::are_exempt(const Me &me, RaceCell cell) const {
   return epoch_of(cell) == kInFlight || block_of(epoch_of(cell)) == block_->number;
 }
 
-// --- reports -----------------------------------------------------------------------------------------------------------
+// --- reports --------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -167,7 +167,8 @@ const char *Racer::what_is_missing(const Me &me, RaceCell cell, bool own_block) 
 
 void Racer::accuse(const Me &me, RaceCell cell, Access previous, uint64_t address) {
   const bool in_flight = epoch_of(cell) == kInFlight, shared = me.space == Space::shared;
-  if (are_exempt(me, cell) || (in_flight && !shared && !is_own_copy(address))) return;
+  const bool guess = (me.traits | traits_.of[op_of(cell)]) & kRaceGuess, exempt = are_exempt(me, cell);
+  if ((exempt && !guess) || (in_flight && !shared && !is_own_copy(address))) return;
   const Op *other = ops_ + op_of(cell);
   if (accused_by_ == me.op && accused_ == other) return;
   accused_by_ = me.op;
@@ -175,17 +176,18 @@ void Racer::accuse(const Me &me, RaceCell cell, Access previous, uint64_t addres
   const uint16_t traits = traits_.of[op_of(cell)];
   const uint32_t block = in_flight || shared ? block_->number : block_of(epoch_of(cell));
   const FaultKind kind = in_flight && is_late(me, cell) ? FaultKind::missing_wait : FaultKind::race;
-  const bool benign = !in_flight && previous != Access::load && same_value(me, cell, address);
+  const bool same = !exempt && !in_flight && previous != Access::load && same_value(me, cell, address);
   Finding finding;
-  finding.is_remark = benign;
+  finding.is_remark = exempt || same;
   finding.stop = {true, kind, me.op, me.w.id, me.lane, me.space, me.addresses[me.lane], me.bytes,
-                  benign ? "both store the same value" : what_is_missing(me, cell, block == block_->number)};
+                  exempt ? "a plain load is a guess that the atomic checks"
+                         : same ? "both store the same value" : what_is_missing(me, cell, block == block_->number)};
   finding.other = {other, traits & kRaceAtomic ? Access::atomic : previous, (traits & kRaceAsync) != 0, block,
                    warp_of(cell) * kWarpLanes + lane_of(cell)};
   me.run.finding_call(me.run, finding);
 }
 
-// --- one access --------------------------------------------------------------------------------------------------------
+// --- one access -----------------------------------------------------------------------------------------------------
 
 void Racer::note_reader(const Me &me, RaceCell &read, RaceCell &more, bool has_more) const {
   const bool same = ((read ^ me.cell) & kRaceThread) == 0 && epoch_of(read) != kInFlight && is_ordered(me, read);
@@ -209,7 +211,8 @@ void Racer::touch(const Me &me, RaceCell &write, RaceCell &read, RaceCell &more,
   if (under && !is_ordered(me, more)) accuse(me, more, Access::store, address);
   if (me.access == Access::load) return note_reader(me, read, more, !under);
   if (!is_ordered(me, read) && !is_gathered(me, read)) accuse(me, read, Access::load, address);
-  if ((read & kRaceMore) && !under && !is_ordered(me, more) && !is_gathered(me, more)) accuse(me, more, Access::load, address);
+  const bool another = (read & kRaceMore) && !under;
+  if (another && !is_ordered(me, more) && !is_gathered(me, more)) accuse(me, more, Access::load, address);
   const bool covers = (me.traits & kRaceStrong) && !strong && !is_old(me, write);
   if (covers) more = write;
   if (covers) read &= ~(kRaceMore | kRaceFull);
@@ -247,7 +250,7 @@ void Racer::request(Run &run, Warp &w, const Op *op, Access access, Space space,
   if (how & kRaceStrong) strong_access(w, op, access, space, address, mask);
 }
 
-// --- asynchronous copies -------------------------------------------------------------------------------------------------
+// --- asynchronous copies --------------------------------------------------------------------------------------------
 
 // A copy touches memory when it begins, and until somebody has waited for it: so long its cells are in flight.
 void Racer::begin_flight(Run &run, const Warp &w, const Op *op, uint32_t lane, Access access, Space space,

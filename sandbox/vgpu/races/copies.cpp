@@ -6,7 +6,7 @@
 
 namespace vgpu {
 
-// --- copies of single lanes ----------------------------------------------------------------------------------------------
+// --- copies of single lanes -----------------------------------------------------------------------------------------
 
 void Racer::copy(Run &run, Warp &w, const Op *op, const uint64_t *target, const uint64_t *source, uint32_t mask,
                  uint32_t whole, uint32_t bytes) {
@@ -58,7 +58,7 @@ void Racer::landed(Run &run, Warp &w, const uint32_t *target, const uint64_t *so
   }
 }
 
-// --- bulk copies ---------------------------------------------------------------------------------------------------------
+// --- bulk copies ----------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -86,7 +86,7 @@ void Racer::bulk_landed(Run &run, Warp &w, const Bulk &bulk) {
   land(run, w, ends.to, true, bulk.target, bulk.bytes, any);
 }
 
-// --- the end of a block --------------------------------------------------------------------------------------------------
+// --- the end of a block ---------------------------------------------------------------------------------------------
 
 // The dropped copies' cells are taken for old ones.
 void Racer::end(Run &run, AsyncState &state) {

@@ -155,7 +155,7 @@ void Racer::at_mbarrier(uint32_t address, RaceEvent event, uint32_t warp) {
   }
 }
 
-// --- words that threads wait for or count with ------------------------------------------------------------------------
+// --- words that threads wait for or count with ----------------------------------------------------------------------
 
 void Racer::read_word(uint32_t warp, uint16_t how, const SyncWord &word) {
   RaceScopes &pending = block_->clocks[warp].pending;

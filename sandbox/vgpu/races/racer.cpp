@@ -29,7 +29,9 @@ constexpr RaceCalls kCalls = {
     [](Run &run, Warp &w, const uint32_t *target, const uint64_t *source, uint32_t mask, uint32_t bytes) {
       racer_of(run).landed(run, w, target, source, mask, bytes);
     },
-    [](Run &run, Warp &w, const Op *op, uint32_t lane, const Bulk &bulk) { racer_of(run).bulk(run, w, op, lane, bulk); },
+    [](Run &run, Warp &w, const Op *op, uint32_t lane, const Bulk &bulk) {
+      racer_of(run).bulk(run, w, op, lane, bulk);
+    },
     [](Run &run, Warp &w, const Bulk &bulk) { racer_of(run).bulk_landed(run, w, bulk); },
 };
 

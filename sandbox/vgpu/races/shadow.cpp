@@ -22,7 +22,8 @@ void spread(RaceCell line, uint32_t shift, RaceCell *cells) {
 
 }  // namespace
 
-RaceCellPages::RaceCellPages(uint64_t count) : count_(count), pages_(count * 3 * sizeof(RaceCell), Pages::Start::closed) {
+RaceCellPages::RaceCellPages(uint64_t count)
+    : count_(count), pages_(count * 3 * sizeof(RaceCell), Pages::Start::closed) {
   pages_.open(pages_.bytes());
 }
 

@@ -28,7 +28,8 @@ bool has_any(std::string_view opcode, std::initializer_list<std::string_view> to
 
 uint16_t ordering_of(std::string_view opcode) {
   uint16_t traits = 0;
-  if (has_any(opcode, {"volatile", "relaxed", "acquire", "release", "acq_rel", "mmio"})) traits |= kRaceStrong;
+  if (has_any(opcode, {"volatile", "relaxed", "acquire", "release", "acq_rel", "mmio", "cv", "wt"}))
+    traits |= kRaceStrong;
   if (has_token(opcode, "volatile")) traits |= kRaceVolatile;
   if (has_any(opcode, {"acquire", "acq_rel"})) traits |= kRaceAcquire;
   if (has_any(opcode, {"release", "acq_rel"})) traits |= kRaceRelease;
@@ -67,8 +68,9 @@ bool compares(const Op &op) {
   return atomic && (op.kind == 1 || op.kind == 3 || op.kind == 4);       // .cas, .min, .max: exec/atomic_elements.h
 }
 
-// A load at the address of an atomic that compares is a guess that this one checks: `old = *p; do ... atomicCAS(p, ...)`
-// is how the programming guide makes atomics of its own, and that it may be stale does no harm. It counts as relaxed.
+// A load at the address of an atomic that compares is a guess that this one checks: `old = *p; do ... atomicCAS(p, .)`
+// is how the programming guide makes atomics of its own, and that it may be stale does no harm. It counts as relaxed,
+// and is a remark where it would be a race otherwise.
 void mark_guesses(const Program &program, std::vector<uint16_t> &traits) {
   std::set<std::pair<uint32_t, std::string_view>> compared;
   for (size_t i = 0; i < program.ops.size(); ++i) {
@@ -77,7 +79,7 @@ void mark_guesses(const Program &program, std::vector<uint16_t> &traits) {
   for (size_t i = 0; i < program.ops.size(); ++i) {
     const bool loads = in_class(form_row(program.ops[i].form).cls, {Class::global_load, Class::shared_load});
     if (loads && compared.count({program.origins[i].function, address_of(program.origins[i].text)}))
-      traits[i] |= kRaceStrong;
+      traits[i] |= traits[i] & kRaceStrong ? 0 : kRaceStrong | kRaceGuess;
   }
 }
 

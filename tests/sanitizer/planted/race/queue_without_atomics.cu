@@ -9,8 +9,8 @@ extern "C" __global__ void push(const int *x, int *length, int *queue) {
   int i = blockIdx.x * 32 + threadIdx.x;
   if (x[i] % 2) return;
 #ifdef FIXED
-  queue[atomicAdd(length, 1)] = x[i];
+  queue[atomicAdd(length, 1)] = 1;
 #else
-  queue[(*length)++] = x[i];  // <- bug
+  queue[(*length)++] = 1;  // <- bug
 #endif
 }
