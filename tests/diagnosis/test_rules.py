@@ -177,7 +177,7 @@ CASES: dict[str, Polarities] = {
         "600 issue slots, most of them fp32 75%, move 25%; line 9 executes most"),
     "exact division": (
         work_rules.exact_functions,
-        work("div.rn.f32 %f1, %f1, %f2", 100, ISSUE, line={"slots": 1000}, counts={"issue_slots": 2000}),
+        work("div.rn.f32 %f1, %f1, %f2", 100, ISSUE, line={"slots": 10}, counts={"issue_slots": 2000}),
         work("div.approx.f32 %f1, %f1, %f2", 100, ISSUE, counts={"issue_slots": 2000}),
         "line 9: 100 warp instructions div.rn.f32, correctly rounded, 10 issue slots each"),
     "doubles by accident": (
