@@ -33,6 +33,21 @@ SourceLine source_of(const LoadedModule &module, const Origin &origin) {
   return {file == module.tree->files.end() ? std::string() : file->second, origin.line};
 }
 
+// A variable of a function as its source calls it: `_ZZ5totalE4sums` is `sums`
+// (https://itanium-cxx-abi.github.io/cxx-abi/abi.html#mangling-scope). Other names stay as they are.
+std::string readable(const std::string &name) {
+  if (name.compare(0, 3, "_ZZ") != 0) return name;
+  for (size_t end = name.rfind('E'); end != std::string::npos && end > 2; end = name.rfind('E', end - 1)) {
+    size_t first = end + 1, length = 0;
+    while (first < name.size() && name[first] >= '0' && name[first] <= '9' && length < name.size())
+      length = 10 * length + size_t(name[first++] - '0');
+    const size_t after = first + length;
+    if (length != 0 && (after == name.size() || (after < name.size() && name[after] == '_')))
+      return name.substr(first, length);
+  }
+  return name;
+}
+
 // The shared variable nearest to the address; without any, or there, the dynamic part.
 void locate_shared(const Run &run, Fault &fault) {
   const auto &variables = run.program->shared;
@@ -43,7 +58,7 @@ void locate_shared(const Run &run, Fault &fault) {
                               : fault.address >= each.high ? fault.address - each.high + 1 : 0;
     if (distance >= least) continue;
     least = distance;
-    fault.allocation = i < variables.size() ? variables[i].name : "dynamic shared memory";
+    fault.allocation = i < variables.size() ? readable(variables[i].name) : "dynamic shared memory";
     fault.offset = int64_t(fault.address) - int64_t(each.low);
   }
   if (least != ~uint64_t(0)) return;
@@ -59,7 +74,7 @@ void locate(const LaunchContext &context, const Run &run, Fault &fault) {
     fault.allocation = "local memory";
     fault.offset = int64_t(fault.address);
   } else if (const Allocation *near = context.arena.nearest(fault.address)) {
-    fault.allocation = near->name;
+    fault.allocation = readable(near->name);
     fault.offset = int64_t(fault.address - near->extent.low);
   }
 }
@@ -67,7 +82,7 @@ void locate(const LaunchContext &context, const Run &run, Fault &fault) {
 uint64_t bytes_of_allocation(const LaunchContext &context, const Run &run, const Fault &fault) {
   if (fault.space == Space::local) return run.local_in_use;
   for (const SharedVariable &each : run.program->shared) {
-    if (fault.space == Space::shared && each.name == fault.allocation) return each.bytes;
+    if (fault.space == Space::shared && readable(each.name) == fault.allocation) return each.bytes;
   }
   if (fault.space == Space::shared) return run.dynamic_shared_bytes;
   const Allocation *near = context.arena.nearest(fault.address);

@@ -155,3 +155,9 @@ RACES = {
 def test_what_does_race(launch: Launch, body: str) -> None:
     faults: tuple[Fault, ...] = launch(body, block=32).faults
     assert {fault.kind for fault in faults} == {"race"}
+
+
+def test_a_shared_variable_is_called_as_in_the_source(launch: Launch) -> None:
+    report = launch("__shared__ int sumE3s[64]; sumE3s[threadIdx.x] = 1; y[threadIdx.x] = sumE3s[63 - threadIdx.x];")
+    assert report.faults[0].allocation == "sumE3s"
+    assert "of 'sumE3s', which has 256 bytes" in report.faults[0].message
