@@ -204,6 +204,9 @@ def refetched(subject: Subject) -> Iterator[Finding]:
     moved, share = traffic(subject.counts), subject.share_of_time("L2 bandwidth", "L1 sectors")
     if share < REFETCH or not moved.dram_bytes or moved.l2_bytes < 2 * moved.dram_bytes:
         return
+    # What is written in pieces (stores of parts of a sector) is much at L2 too, but no reuse saves it.
+    if moved.l2_read_sectors < 2 * moved.dram_read_sectors:
+        return
     times = moved.l2_bytes / moved.dram_bytes
     yield Finding(
         "refetched",

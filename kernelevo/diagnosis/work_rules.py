@@ -17,6 +17,14 @@ NEAR = 0.8
 """Of a peak, from which on a kernel is said to be at it."""
 _SPECIAL = tuple((name,) for name in ("ex2", "lg2", "sin", "cos", "tanh", "rcp", "sqrt", "rsqrt", "div"))
 _EXACT = ("div", "sqrt", "rcp", "rsqrt")
+_CHEAPER_FLOAT = (
+    "where the divisor does not change, divide once and multiply by the reciprocal; __fdividef, rsqrtf or "
+    "--use_fast_math where the tolerance allows"
+)
+_CHEAPER_DOUBLE = (
+    "where the divisor does not change, divide once and multiply by the reciprocal; float where the tolerance allows "
+    "(--use_fast_math changes nothing about doubles)"
+)
 _COMPUTES = {"fp32": "FP32", "fp64": "FP64", "fp16": "FP16", "matrix": "tensor"}
 
 
@@ -57,8 +65,7 @@ def exact_functions(subject: Subject) -> Iterator[Finding]:
     yield Finding(
         "exact_functions",
         f"{place(subject, line)}: {executed:,} warp instructions {name}, correctly rounded{each_takes}",
-        "where the divisor does not change, divide once and multiply by the reciprocal; __fdividef, rsqrtf or "
-        "--use_fast_math where the tolerance allows",
+        _CHEAPER_DOUBLE if name.endswith("f64") else _CHEAPER_FLOAT,
         {"warp instructions": executed, "issue slots": slots},
         own_lines(subject, line),
         share * min(1.0, (slots or executed) / total),

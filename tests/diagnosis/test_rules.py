@@ -102,8 +102,10 @@ CASES: dict[str, Polarities] = {
         subject(LATENCY, shared=48_000, blocks=8),  # the grid has fewer than fit anyway
         "shared memory limits occupancy: 2 blocks of 8 warps"),
     "a last wave": (
-        schedule_rules.tail, subject(ISSUE, blocks=82), subject(ISSUE, blocks=160),
+        schedule_rules.tail, subject(LATENCY, blocks=82), subject(LATENCY, blocks=160),
         "tail: 1.02 waves; the last holds 2 of the 80 blocks that fit, so 49% of all places stay empty"),
+    "a last wave that throughput hides": (  # two SMs have 9 blocks, eight have 8: 9 % are lost
+        schedule_rules.tail, subject(LATENCY, blocks=82), subject(ISSUE, blocks=82), "tail: 1.02 waves"),
     "uneven SMs": (
         schedule_rules.tail, subject(ISSUE, blocks=11), subject(ISSUE, blocks=20),
         "tail: 11 blocks on 10 SMs: the busiest has 2, the mean 1.10"),
@@ -161,6 +163,11 @@ CASES: dict[str, Polarities] = {
     "bytes fetched again": (
         memory_rules.refetched, moved(1000, 9000, 0, {"L2 bandwidth": 9.0}),
         moved(1000, 1500, 0, {"L2 bandwidth": 9.0}), "L2 delivers 288 KB, 9 times the 32 KB of DRAM"),
+    "bytes fetched again, not sectors written in pieces": (
+        memory_rules.refetched, moved(1000, 9000, 0, {"L2 bandwidth": 9.0}),
+        subject({"L2 bandwidth": 9.0}, counts={
+            "dram_read_sectors": 1000, "dram_write_sectors": 1000, "l2_read_sectors": 1000, "l2_write_sectors": 8000}),
+        "9 times the 32 KB"),
     "bytes fetched again where it does not matter": (
         memory_rules.refetched, moved(1000, 9000, 0, {"L2 bandwidth": 9.0}),
         moved(1000, 9000, 0, {"L2 bandwidth": 1.0, "issue": 9.0}), "9 times"),
@@ -177,9 +184,14 @@ CASES: dict[str, Polarities] = {
         "600 issue slots, most of them fp32 75%, move 25%; line 9 executes most"),
     "exact division": (
         work_rules.exact_functions,
-        work("div.rn.f32 %f1, %f1, %f2", 100, ISSUE, line={"slots": 1000}, counts={"issue_slots": 2000}),
+        work("div.rn.f32 %f1, %f1, %f2", 100, ISSUE, line={"slots": 10}, counts={"issue_slots": 2000}),
         work("div.approx.f32 %f1, %f1, %f2", 100, ISSUE, counts={"issue_slots": 2000}),
         "line 9: 100 warp instructions div.rn.f32, correctly rounded, 10 issue slots each"),
+    "exact division of doubles": (
+        work_rules.exact_functions,
+        work("div.rn.f64 %fd1, %fd1, %fd2", 100, ISSUE, line={"slots": 10}, counts={"issue_slots": 2000}),
+        work("fma.rn.f64 %fd1, %fd1, %fd2, %fd3", 100, ISSUE, counts={"issue_slots": 2000}),
+        "line 9: 100 warp instructions div.rn.f64, correctly rounded, 10 issue slots each"),
     "doubles by accident": (
         work_rules.accidental_doubles, work("cvt.f64.f32 %fd1, %f1", 100, ISSUE, counts={"warp.fp64": 300}),
         work("cvt.f64.s32 %fd1, %r1", 100, ISSUE, counts={"warp.fp64": 300}),
@@ -278,6 +290,15 @@ def test_what_hardly_matters_is_not_said() -> None:
 
     assert "uncoalesced" in rules_of({"issue": 9.0, "L1 sectors": 3.0})
     assert "uncoalesced" not in rules_of({"issue": 9.0, "L1 sectors": 0.1})
+
+
+def test_fast_math_is_not_advised_for_doubles() -> None:
+    def advice(kind: str) -> str:
+        given = work(f"div.rn.{kind} %f1, %f1, %f2", 100, ISSUE, line={"slots": 10}, counts={"issue_slots": 2000})
+        return next(work_rules.exact_functions(given)).advice
+
+    assert "__fdividef" in advice("f32")
+    assert "__fdividef" not in advice("f64") and "float where" in advice("f64")
 
 
 def test_a_rule_is_a_function_of_the_launch_alone() -> None:
