@@ -331,12 +331,8 @@ def _record(
 
 
 def _hashes(task: Task) -> dict[str, str]:
-    problem = task.problem_path.read_bytes()
-    return {"kernel": _hash(task.text.encode()), "problem": _hash(problem)}
-
-
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    contents = {"kernel": task.text.encode(), "problem": task.problem_path.read_bytes()}
+    return {what: hashlib.sha256(content).hexdigest() for what, content in contents.items()}
 
 
 def _require_same(record: RunRecord, task: Task) -> None:
@@ -489,14 +485,12 @@ def kernel_proposers(task: Task, bench: Bench, settings: Settings) -> Proposers:
     if task.language is not CUDA:
         return Proposers([tune], f"no rules: they do not read {task.language.name}; only tuned values are changed")
     folder, why = settings.choose_harness(samples_folder() / "harness")
-    file = folder / "rules.toml"
-    text = read_text(file)
+    text = _read_text(file := folder / "rules.toml")
     rules = RulesProposer(task.problem, bench.properties, read_rule_settings(text, str(file)))
-    return Proposers([rules, tune], f"rules of {file}: {why}", _hash(text.encode()))
+    return Proposers([rules, tune], f"rules of {file}: {why}", hashlib.sha256(text.encode()).hexdigest())
 
 
-def read_text(file: Path) -> str:
-    """The text of a file of ours or the user's; raises BadInput."""
+def _read_text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -313,18 +313,7 @@ class Machine:
         """
         if check_races and (track_uninitialised or caches or scoreboard):
             raise BadInput("check_races goes without track_uninitialised, caches and scoreboard: launch again")
-        declared = self.module.kernel(kernel)
-        params = pack_arguments(declared, args)
-        self._require_own(args)
-        request = LaunchRequest(
-            declared.name.encode(),
-            arguments.dimensions("the grid", grid),
-            arguments.dimensions("the block", block),
-            arguments.whole("shared_bytes", shared_bytes, arguments.U32),
-            arguments.flag("cooperative", cooperative),
-            params,
-            len(params),
-        )
+        request = self._request(kernel, grid, block, args, shared_bytes, cooperative)
         options = Options(
             arguments.flag("counters", counters),
             arguments.flag("lines", lines),
@@ -343,6 +332,23 @@ class Machine:
         text = ctypes.c_char_p()
         self._call("vgpu_machine_launch", ctypes.byref(request), ctypes.byref(options), budget, text=text)
         return LaunchReport._read(take(open_library(), text))
+
+    def _request(
+        self, name: str, grid: int | Sequence[int], block: int | Sequence[int], args: Sequence[Argument],
+        shared_bytes: int, cooperative: bool,
+    ) -> LaunchRequest:  # fmt: skip
+        declared = self.module.kernel(name)
+        params = pack_arguments(declared, args)
+        self._require_own(args)
+        return LaunchRequest(
+            declared.name.encode(),
+            arguments.dimensions("the grid", grid),
+            arguments.dimensions("the block", block),
+            arguments.whole("shared_bytes", shared_bytes, arguments.U32),
+            arguments.flag("cooperative", cooperative),
+            params,
+            len(params),
+        )
 
     def _require_own(self, args: Sequence[Argument]) -> None:
         for index, value in enumerate(args):

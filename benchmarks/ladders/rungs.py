@@ -81,8 +81,8 @@ SGEMM = Ladder(
             18237.3,
             (N // 128, M // 128, 1),
             (256, 1, 1),
-            why="the step before is modelled too slow: ptxas merges its scalar shared loads, "
-            "and the counts are those of PTX",
+            why="it is modelled too fast: its shared accesses cost what the banks take, and register banks, "
+            "instruction cache and power are not modelled",
         ),
         Rung(
             "warp_tile",

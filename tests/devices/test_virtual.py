@@ -107,14 +107,6 @@ class TestVirtualDevice(DeviceContract):
                    job(launch("left_neighbour", 1)), job(launch("twice_wild", 1)))  # fmt: skip
         return DeviceBench(device, image, good, profile, job(launch("wild")), True, *planted)
 
-    @pytest.mark.xfail(strict=True, raises=AssertionError, reason="the virtual GPU has no race detector")
-    def test_races_are_found_where_asked(self, bench: DeviceBench) -> None:
-        super().test_races_are_found_where_asked(bench)
-
-    @pytest.mark.xfail(strict=True, raises=AssertionError, reason="the virtual GPU stops at the first fault")
-    def test_several_faults_are_found_where_asked(self, bench: DeviceBench) -> None:
-        super().test_several_faults_are_found_where_asked(bench)
-
 
 def test_an_unknown_device_is_bad_input_that_names_those_there_are(wall: Sandbox) -> None:
     with pytest.raises(BadInput, match="virtual:h100"):

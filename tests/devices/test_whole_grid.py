@@ -44,10 +44,14 @@ def step(counts: dict[str, int], *strata: StratumCounts, only: bool = False) -> 
     return StepReport("k", counts, details={RAW: SampleCounts("", only, 5, strata), "kept": 1})
 
 
-ONE = {"l1_miss_sectors": 4, "l2_read_sectors": 3, "chain_cycles_sum": 100, "global_load_sectors": 8}
+ONE = {
+    "l1_load_wavefronts": 2, "l1_miss_sectors": 4, "l2_read_sectors": 3, "chain_cycles_sum": 100,
+    "global_load_sectors": 8,
+}  # fmt: skip
 ALL = {
     "blocks": 10, "warps": 20, "threads": 640, "warp_instructions": 50, "global_load_sectors": 80,
-    "dram_read_sectors": 5, "dram_write_sectors": 6, "l1_miss_sectors": 8, "l2_read_sectors": 6,
+    "dram_read_sectors": 5, "dram_write_sectors": 6, "l1_load_wavefronts": 4, "l1_miss_sectors": 8,
+    "l2_read_sectors": 6,
     "chain_cycles_sum": 200, "chain_cycles_max": 100,
 }  # fmt: skip
 
@@ -56,8 +60,11 @@ def test_estimates_add_up_the_strata_and_exact_counts_stay() -> None:
     first = sampled(1, 1, warp_instructions=14, **ONE)
     rest = sampled(2, 9, warp_instructions=8, **{name: 2 * count for name, count in ONE.items()})
     whole = whole_grid(step(ALL, first, rest))
-    assert whole.counts == {**ALL, "l1_miss_sectors": 40, "l2_read_sectors": 30, "chain_cycles_sum": 1000,
-                            "chain_cycles_max": 7}  # fmt: skip
+    estimates = {
+        "l1_load_wavefronts": 20, "l1_miss_sectors": 40, "l2_read_sectors": 30, "chain_cycles_sum": 1000,
+        "chain_cycles_max": 7,
+    }  # fmt: skip
+    assert whole.counts == {**ALL, **estimates}
     assert whole.details["kept"] == 1 and RAW not in whole.details
     words = whole.details["sampled"]
     assert (words["blocks"], words["of"], words["seed"], words["only"], words["differs"]) == (3, 10, 5, False, False)

@@ -13,7 +13,7 @@ LOAD, TILE = "ld.global.f32 %f1, [%rd1]", "ld.shared.f32 %f2, [%r1]"
 def test_a_line_is_the_sum_of_its_instructions_each_space_by_its_own_unit() -> None:
     lines = [
         line(3, TILE, 10, wavefronts=20, ptx_line=8), line(3, LOAD, 10, sectors=320, ptx_line=7),
-        line(3, "add.f32 %f3, %f1, %f2", 10, threads=160, slots=10, ptx_line=9),
+        line(3, "add.f32 %f3, %f1, %f2", 10, threads=160, slots=1, ptx_line=9),
     ]  # fmt: skip
     (found,) = line_totals(lines)
     assert (found.file, found.line, found.warp_instructions, found.slots) == ("k.cu", 3, 30, 10)

@@ -137,7 +137,7 @@ def test_what_merging_leaves_is_shown_where_the_device_counts_it() -> None:
 
 def test_issue_slots_by_line_are_shown_where_the_device_gives_them() -> None:
     load, tile = LINES
-    with_slots = (dataclasses.replace(load, kind="x", slots=30), dataclasses.replace(tile, kind="x", slots=10))
+    with_slots = (dataclasses.replace(load, kind="x", slots=3), dataclasses.replace(tile, kind="x", slots=2))
     text = shown(profile(step("L1 sectors", *with_slots)))
     assert row(text, "2").split()[1:4] == ["100.0%", "66.7%", "75.0%"] and "% issue" in text
     assert "% issue" not in shown(profile(step("L1 sectors", *LINES)))

@@ -118,12 +118,17 @@ def test_a_copy_that_is_dropped_is_a_remark(launch: Launch) -> None:
     assert report.remarks[0].occurrences == 128 == report.counts["async_copies_dropped"]
 
 
+def test_a_guess_that_a_compare_and_swap_checks_is_a_remark(launch: Launch) -> None:
+    report = launch("int old = *y, seen; do { seen = old; old = atomicCAS(y, seen, seen + 1); } while (old != seen);")
+    found, remarked = kinds(report)
+    assert not found and set(remarked) == {"race"}
+    assert all("a guess that the atomic checks" in remark.message for remark in report.remarks)
+
+
 CLEAN = {
     "bytes of one word": "__shared__ unsigned char t[64]; t[threadIdx.x] = 1; y[threadIdx.x] = t[threadIdx.x];",
     "halves of one word in global memory": "((short *)y)[threadIdx.x * 2 + threadIdx.x / 32] = threadIdx.x;",
     "a volatile flag is read and written": "volatile int *v = y; if (threadIdx.x == 0) *v = 1; else (void)*v;",
-    "a guess before a compare-and-swap": "int old = *y, seen; do { seen = old; old = atomicCAS(y, seen, seen + 1); } "
-    "while (old != seen);",
     "atomics of one block with block scope": "atomicAdd_block(y, 1);",
     "local memory": "int own[4]; for (int k = 0; k < 4; ++k) own[(k + y[0]) & 3] = k;"
     " y[threadIdx.x + 64] = own[y[1] & 3];",

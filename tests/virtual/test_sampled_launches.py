@@ -71,7 +71,7 @@ AGAIN:
 GRID = 1000
 BLOCK = 64
 TIMED = {"caches": True, "scoreboard": True}
-OF_THE_SAMPLE = {"l1_miss_sectors", "l2_read_sectors", "chain_cycles_sum", "chain_cycles_max"}
+OF_THE_SAMPLE = {"l1_load_wavefronts", "l1_miss_sectors", "l2_read_sectors", "chain_cycles_sum", "chain_cycles_max"}
 BY_PAGES = {"dram_read_sectors", "dram_write_sectors"}
 
 
@@ -175,7 +175,6 @@ def test_a_sampled_block_is_as_it_is_where_all_are_watched() -> None:
         ({"grid": 127}, "fewer than 128 blocks"),
         ({"order": 3}, "every block"),
         ({"track_uninitialised": True}, "every block"),
-        ({"check_races": True}, "every block"),
         ({"max_faults": 2}, "every block"),
         ({"caches": False, "scoreboard": False}, "nothing is watched"),
     ],

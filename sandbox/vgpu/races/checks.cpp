@@ -100,6 +100,16 @@ bool Racer::is_ordered(const Me &me, RaceCell cell) const {
   return own.lanes && epoch <= (*own.lanes)[me.lane][lane_of(cell)];
 }
 
+// A strong load of what the warp's last flag released, without a fence since it read the flag: as in code from before
+// fences had two ends, whose readers are volatile.
+bool Racer::is_unfenced(const Me &me, RaceCell cell) const {
+  if (me.access != Access::load || !(me.traits & kRaceStrong) || epoch_of(cell) == kInFlight) return false;
+  const uint32_t block = me.space == Space::shared ? block_->number : block_of(epoch_of(cell));
+  const RaceScopes &met = block_->clocks[me.w.id].pending;
+  return Clocks::knows(met.wide, block, warp_of(cell), epoch_of(cell)) ||
+         Clocks::knows(met.narrow, block, warp_of(cell), epoch_of(cell));
+}
+
 // Both are strong, and each one's scope includes the other's thread. Lanes of a warp that exchange several volatile
 // words of shared memory are not exempt: that is code from before lanes had program counters of their own.
 bool Racer::are_exempt(const Me &me, RaceCell cell) const {
@@ -168,6 +178,7 @@ const char *Racer::what_is_missing(const Me &me, RaceCell cell, bool own_block) 
 void Racer::accuse(const Me &me, RaceCell cell, Access previous, uint64_t address) {
   const bool in_flight = epoch_of(cell) == kInFlight, shared = me.space == Space::shared;
   const bool guess = (me.traits | traits_.of[op_of(cell)]) & kRaceGuess, exempt = are_exempt(me, cell);
+  const bool unfenced = !exempt && is_unfenced(me, cell);
   if ((exempt && !guess) || (in_flight && !shared && !is_own_copy(address))) return;
   const Op *other = ops_ + op_of(cell);
   if (accused_by_ == me.op && accused_ == other) return;
@@ -178,10 +189,12 @@ void Racer::accuse(const Me &me, RaceCell cell, Access previous, uint64_t addres
   const FaultKind kind = in_flight && is_late(me, cell) ? FaultKind::missing_wait : FaultKind::race;
   const bool same = !exempt && !in_flight && previous != Access::load && same_value(me, cell, address);
   Finding finding;
-  finding.is_remark = exempt || same;
+  finding.is_remark = exempt || same || unfenced;
   finding.stop = {true, kind, me.op, me.w.id, me.lane, me.space, me.addresses[me.lane], me.bytes,
-                  exempt ? "a plain load is a guess that the atomic checks"
-                         : same ? "both store the same value" : what_is_missing(me, cell, block == block_->number)};
+                  exempt     ? "a plain load is a guess that the atomic checks"
+                  : same     ? "both store the same value"
+                  : unfenced ? "the flag that orders them was read, and no fence is between that and this load"
+                             : what_is_missing(me, cell, block == block_->number)};
   finding.other = {other, traits & kRaceAtomic ? Access::atomic : previous, (traits & kRaceAsync) != 0, block,
                    warp_of(cell) * kWarpLanes + lane_of(cell)};
   me.run.finding_call(me.run, finding);

@@ -72,6 +72,7 @@ class Racer : public RaceView {
   bool is_old(const Me &, RaceCell) const;
   bool is_gathered(const Me &, RaceCell) const;
   bool is_ordered(const Me &, RaceCell) const;
+  bool is_unfenced(const Me &, RaceCell) const;
   bool are_exempt(const Me &, RaceCell) const;
   void accuse(const Me &, RaceCell, Access, uint64_t address);
   bool same_value(const Me &, RaceCell, uint64_t address) const;

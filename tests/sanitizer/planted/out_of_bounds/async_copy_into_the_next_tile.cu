@@ -9,13 +9,11 @@ extern "C" __global__ void stage(const int *x, int *y) {
   __shared__ __align__(16) int second[128];
   int t = threadIdx.x;
   second[t] = x[t];
+  unsigned to = (unsigned)__cvta_generic_to_shared(first) + 16 * t;
+  const int *from = x + 4 * t;
 #ifdef FIXED
-  int place = t < 31 ? t : 30;
-#else
-  int place = t;
+  if (t < 31)
 #endif
-  unsigned to = (unsigned)__cvta_generic_to_shared(first) + 16 * place;
-  const int *from = x + 4 * place;
   asm volatile("cp.async.ca.shared.global [%0], [%1], 16;" ::"r"(to), "l"(from));  // <- bug
   asm volatile("cp.async.wait_all;" ::: "memory");
   __syncthreads();

@@ -23,5 +23,5 @@ extern "C" __global__ void many(const int *x, int *y, int *flags) {
   asm volatile("" : "+l"(at));
   at[t] = here;  // <- also write_to_constant
   y[t + shift] = here + table[0];  // <- also out_of_bounds
-  if (flags[t] > 0) y[0] = 1;  // <- also uninitialised_branch
+  if (flags[t] > 0) y[t] = 1;  // <- also uninitialised_branch
 }
