@@ -98,11 +98,11 @@ def index_arithmetic(subject: Subject) -> Iterator[Finding]:
     done = sum(each.warp_instructions for each in line.ptx if _is_wide(each) or _is_integer_division(each))
     yield Finding(
         "index_arithmetic",
-        f"{place(subject, line)}: index arithmetic keeps the integer units busy for {share:.0%} of the longest bound, "
-        f"{done:,} warp instructions of 64 bits here"
+        f"{place(subject, line)}: integers keep their units busy for {share:.0%} of the longest bound, {done:,} warp "
+        "instructions of 64 bits, widening products and divisions here"
         + (f"; integer division at {place(subject, division)}" if division else ""),
-        "32-bit indices, a pointer that is moved on instead of an index that is multiplied out, products that do not "
-        "change moved out of the loop, unrolling; divide by a constant or a power of two",
+        "where these are indices: 32 bits, a pointer that is moved on instead of an index that is multiplied out, "
+        "products that do not change moved out of the loop, unrolling; divide by a constant or a power of two",
         {"wide integer warp instructions": subject.counts.get("warp.wide_integer", 0),
          "integer warp instructions": subject.counts.get("warp.integer", 0)},
         own_lines(subject, line),

@@ -199,7 +199,7 @@ CASES: dict[str, Polarities] = {
     "index arithmetic": (
         work_rules.index_arithmetic, work("mul.wide.s32 %rd1, %r1, 4", 900, {"wide_integer": 9.0}),
         work("mul.wide.s32 %rd1, %r1, 4", 900, {"issue": 9.0, "wide_integer": 1.0}),
-        "line 9: index arithmetic keeps the integer units busy for 100% of the longest bound, 900 warp instructions"),
+        "line 9: integers keep their units busy for 100% of the longest bound, 900 warp instructions"),
     "integer division": (
         work_rules.index_arithmetic, work("rem.s32 %r1, %r1, %r2", 900, {"integer": 9.0}),
         work("add.s32 %r1, %r1, %r2", 900, {"integer": 9.0}), "integer division at line 9"),
@@ -290,6 +290,25 @@ def test_what_hardly_matters_is_not_said() -> None:
 
     assert "uncoalesced" in rules_of({"issue": 9.0, "L1 sectors": 3.0})
     assert "uncoalesced" not in rules_of({"issue": 9.0, "L1 sectors": 0.1})
+
+
+def test_findings_are_weighed_by_the_whole_time() -> None:
+    short, long = {"latency": 0.1, "issue": 0.01}, {"latency": 100.0, "issue": 10.0}  # beside 2 us of launch
+
+    def weights(bounds: dict[str, float]) -> dict[str, float]:
+        return {finding.rule: finding.weight for finding in diagnose(subject(bounds, blocks=10, threads=64))}
+
+    assert weights(short)["launch_overhead"] > 0.9 and weights(short)["few_warps"] < 0.05
+    assert "launch_overhead" not in weights(long) and weights(long)["few_warps"] > 0.9
+    at_roof = moved(1100, 0, 32_000, {"DRAM bandwidth": 0.5})
+    assert "at_the_roof" not in {finding.rule for finding in diagnose(at_roof)}
+
+
+def test_vectors_in_triton_are_a_matter_of_the_tile() -> None:
+    dense = scattered(400, scale="1")
+    assert "float4" in next(memory_rules.scalar_accesses(dense)).advice
+    advice = next(memory_rules.scalar_accesses(dataclasses.replace(dense, file="k.triton.py"))).advice
+    assert "float4" not in advice and "tile of 128 elements" in advice
 
 
 def test_fast_math_is_not_advised_for_doubles() -> None:
