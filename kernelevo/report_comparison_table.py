@@ -15,6 +15,7 @@ from kernelevo.diagnosis.difference import LineChange
 from kernelevo.diagnosis.finding import Finding
 from kernelevo.diagnosis.subject import Profile
 from kernelevo.report_comparison import CaseComparison
+from kernelevo.report_reasons import profile_labels
 
 _NARROW = 100
 _LEAST_SOURCE = 20
@@ -24,6 +25,8 @@ _STYLES = {"gone": "red", "new": "green", "moved": "cyan"}
 def print_comparison(console: Console, before: Profile, after: Profile, cases: Sequence[CaseComparison]) -> None:
     """Per case: which is faster, why, and tables of bounds, counters and source lines."""
     console.print(f"A is {escape(before.file)}, B is {escape(after.file)}", soft_wrap=True)
+    for label in profile_labels(before.verdict, after.verdict):
+        console.print(escape(label), soft_wrap=True)
     for case in cases:
         times = f"{case.before.time.value:.4g} -> {case.after.time.value:.4g} {case.before.time.unit}"
         where = f"{case.how}, {case.before.time.device}; band {case.band:.0%}"
@@ -34,7 +37,7 @@ def print_comparison(console: Console, before: Profile, after: Profile, cases: S
         _print_findings(console, "new in B", case.came)
         bounds = [(resource(name), old, new) for name, old, new in case.bounds]
         console.print(_figures(f"each resource alone ({case.how}, us)", bounds))
-        console.print(_figures("counters (exact)", case.counters))
+        console.print(_figures("counters (L1 misses, L2, DRAM and cycles are of the model)", case.counters))
         console.print(_lines(case.shown_changes, console.width))
 
 

@@ -29,7 +29,7 @@ from kernelevo.report_profile_words import (
     traffic_words,
     work_words,
 )
-from kernelevo.report_reasons import oracle_labels, sample_labels, to_the_floor, why
+from kernelevo.report_reasons import profile_labels, to_the_floor, why
 
 SHOWN_BOUNDS = 6
 _BAR = 30
@@ -39,7 +39,7 @@ def print_profile(console: Console, profile: Profile, ptx: bool = False) -> None
     """Per case and launch: time, diagnosis, bounds, occupancy, roofline, memory access, annotated source; with `ptx`
     each hot source line is followed by its PTX instructions.
     """
-    for label in [*sample_labels(profile.verdict), *oracle_labels(profile.verdict)]:
+    for label in profile_labels(profile.verdict):
         console.print(escape(label), soft_wrap=True)
     for case in profile.verdict.cases:
         console.print(f"[bold]{escape(case.name)}[/bold]: {case.time}", soft_wrap=True)

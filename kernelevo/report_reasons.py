@@ -63,6 +63,12 @@ def oracle_labels(verdict: Verdict) -> list[str]:
     return [f"mind: {check.detail}" for check in verdict.checks if check.name == "oracle"]
 
 
+def profile_labels(*verdicts: Verdict) -> list[str]:
+    """What a person must know first of a profile, or of a comparison of several; nothing twice."""
+    said = [label for verdict in verdicts for label in [*sample_labels(verdict), *oracle_labels(verdict)]]
+    return list(dict.fromkeys(said))
+
+
 def answer_reasons(answer: Answer) -> dict[str, list[str]]:
     """Sentences per case; a case is left out if nothing can be said of it."""
     found = {}

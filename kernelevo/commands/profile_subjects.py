@@ -10,7 +10,7 @@ import kernelevo
 from kernelevo.diagnosis.access import SECTOR, WAVEFRONT
 from kernelevo.diagnosis.subject import Card, Profile, Resources, Subject
 from kernelevo.run import Judged
-from kernelevo.types import CaseResult, ScalarArgument, StepReport
+from kernelevo.types import CaseResult, ScalarArgument, StepReport, Verdict
 
 if TYPE_CHECKING:
     from kernelevo.evaluators.schedule import LaunchStep
@@ -113,6 +113,14 @@ def _arguments(launch: LaunchStep | None) -> tuple[int | float | None, ...]:
     return tuple(value.value if isinstance(value, ScalarArgument) else None for value in given)
 
 
+def _counted(verdict: Verdict, how: str) -> str:
+    if how != "modelled":
+        return "as the device gave them"
+    exact = "exact, of the PTX as the virtual GPU executed it"
+    sampled = any("sampled" in step.details for case in verdict.cases for step in case.steps)
+    return f"{exact}; of L1, L2, DRAM and chains estimates from a sample of blocks" if sampled else exact
+
+
 def _made(judged: Judged, card: Card | None) -> dict[str, str]:
     """What the figures come from, as label and value."""
     verdict, task = judged.verdict, judged.task
@@ -122,9 +130,7 @@ def _made(judged: Judged, card: Card | None) -> dict[str, str]:
         "source": f"sha256 {hashlib.sha256(task.text.encode()).hexdigest()[:16]}",
         "device": f"{verdict.device}{f' ({card.title})' if card else ''}",
         "times": f"{how}; two kernels within {judged.band:.0%} are not told apart",
-        "counts": "exact, of the PTX as the virtual GPU executed it"
-        if how == "modelled"
-        else "as the device gave them",
+        "counts": _counted(verdict, how),
         "compiler": f"{verdict.image.get('compiler', 'unknown')} for {verdict.image.get('arch', 'unknown')}",
         "made by": f"kernelevo {kernelevo.__version__}",
     }

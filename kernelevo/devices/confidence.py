@@ -45,6 +45,15 @@ def _atomics(of: Launched) -> str:
     return "atomics decide, and how fast contended atomics are is an estimate on every card"
 
 
+def _shared_atomics(of: Launched) -> str:
+    """Wavefronts of shared atomics are those of as many loads: lanes that update one word are not counted."""
+    wavefronts = of.counts["shared_atomic_wavefronts"]
+    per_sm = wavefronts / max(of.counts["blocks"], 1) * -(-of.counts["blocks"] // of.gpu.sms)
+    if per_sm * 32 / of.gpu.rates["wavefronts"] / of.gpu.cycles_per_us < (of.estimate.us - of.estimate.launch_us) / 2:
+        return ""
+    return "lanes that update one word of shared memory wait for each other, which is not modelled"
+
+
 def _l1_edge(of: Launched) -> str:
     loads, misses = of.counts["global_load_sectors"], of.counts["l1_miss_sectors"]
     fetched = misses * SECTOR / max(of.counts["blocks"], 1)
@@ -128,6 +137,6 @@ def _uneven(of: Launched) -> str:
 
 
 _RULES: tuple[Callable[[Launched], str], ...] = (
-    _atomics, _l1_edge, _l2_edge, _tensor_peak, _wgmma, _other_target, _spills, _local_memory, _dropped_copies, _tiny,
-    _few_warps, _uneven,
+    _atomics, _shared_atomics, _l1_edge, _l2_edge, _tensor_peak, _wgmma, _other_target, _spills, _local_memory,
+    _dropped_copies, _tiny, _few_warps, _uneven,
 )  # fmt: skip

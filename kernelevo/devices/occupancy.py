@@ -1,9 +1,8 @@
 """Occupancy: how many blocks of a launch one SM holds at once, and which resource decides it.
 
-The rules are those of NVIDIA's occupancy calculator: registers are given to warps in units of 256, shared memory to
-blocks in units of 128 bytes plus 1 KB that the system keeps per block (compute capability 8.0 and later; CUDA
-programming guide,
-"Compute capabilities").
+The rules are those of NVIDIA's occupancy calculator (cuda_occupancy.h): registers are given to warps in units of 256,
+out of the quarter of the SM that the warp is on; shared memory is given to blocks in units of 128 bytes plus 1 KB that
+the system keeps per block (compute capability 8.0 and later; CUDA programming guide, "Compute capabilities").
 """
 
 from __future__ import annotations
@@ -13,6 +12,8 @@ from dataclasses import dataclass
 from kernelevo.devices.gpus import Gpu
 
 REGISTER_UNIT = 256
+QUARTERS = 4
+"""Of an SM, each with a scheduler and its own part of the registers; a warp's registers are all in one."""
 SHARED_UNIT = 128
 SHARED_RESERVED = 1024
 
@@ -39,7 +40,7 @@ def occupancy(gpu: Gpu, threads: int, registers: int, shared_bytes: int) -> Occu
     limits = {
         "warps": gpu.warps_per_sm // warps,
         "blocks": gpu.blocks_per_sm,
-        "registers": gpu.registers_per_sm // per_warp // warps,
+        "registers": gpu.registers_per_sm // QUARTERS // per_warp * QUARTERS // warps,
         "shared memory": gpu.shared_bytes_per_sm // shared,
     }
     limiter = min(limits, key=lambda name: limits[name])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kernelevo.diagnosis import memory_rules, schedule_rules, work_rules
 from kernelevo.diagnosis.finding import Finding, Rule
 from kernelevo.diagnosis.subject import Subject
@@ -40,7 +42,18 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+_OF_ALL_TIME = ("bound", "launch_overhead")
+
+
+def _of_the_time(subject: Subject, finding: Finding) -> Finding:
+    """Weighted by the whole time: most rules weigh by what is left of it without launching."""
+    if finding.rule in _OF_ALL_TIME:
+        return finding
+    return replace(finding, weight=finding.weight * subject.kernel_share)
+
+
 def diagnose(subject: Subject) -> list[Finding]:
     """What bounds the launch, then what rules find, the weightiest first."""
-    found = [finding for rule in RULES for finding in rule(subject) if finding.weight >= LEAST_WEIGHT]
+    found = [_of_the_time(subject, finding) for rule in RULES for finding in rule(subject)]
+    found = [finding for finding in found if finding.weight >= LEAST_WEIGHT]
     return sorted(found, key=lambda finding: (finding.rule != "bound", -finding.weight, finding.rule, finding.lines))

@@ -119,6 +119,13 @@ def _weight_of(subject: Subject, groups: Sequence[_Group]) -> float:
 _PADDING = "pad each row of the tile by one element (tile[32][33]), or mix the row's bits into the column (swizzle)"
 
 
+_VECTORS_CUDA = "let each lane load 16 bytes at once (float4) where alignment and the row's length allow"
+_VECTORS_TRITON = (
+    "let each lane have four neighbouring elements (a tile of 128 elements for each warp, or fewer warps), whose "
+    "addresses Triton knows to be multiples of 16 bytes"
+)
+
+
 def scalar_accesses(subject: Subject) -> Iterator[Finding]:
     """Dense loads of four bytes a lane, where requests or the wait for them decide: one vector load does four."""
     instructions = subject.counts.get("warp_instructions", 0)
@@ -131,8 +138,8 @@ def scalar_accesses(subject: Subject) -> Iterator[Finding]:
     yield Finding(
         "scalar_accesses",
         f"{place(subject, group.line)}: {group.requests:,} load requests of 4 bytes a lane, dense",
-        "let each lane load 16 bytes at once (float4) where alignment and the row's length allow: a quarter of the "
-        "requests and of their address arithmetic, and more bytes on their way at a time",
+        f"{_VECTORS_TRITON if subject.file.endswith('.py') else _VECTORS_CUDA}: a quarter of the requests and of their "
+        "address arithmetic, and more bytes on their way at a time",
         {"requests": group.requests, "bytes of a lane": 4, "warp instructions": instructions},
         own_lines(subject, group.line),
         weight * 0.5,
@@ -204,6 +211,9 @@ def refetched(subject: Subject) -> Iterator[Finding]:
     moved, share = traffic(subject.counts), subject.share_of_time("L2 bandwidth", "L1 sectors")
     if share < REFETCH or not moved.dram_bytes or moved.l2_bytes < 2 * moved.dram_bytes:
         return
+    # What is written in pieces (stores of parts of a sector) is much at L2 too, but no reuse saves it.
+    if moved.l2_read_sectors < 2 * moved.dram_read_sectors:
+        return
     times = moved.l2_bytes / moved.dram_bytes
     yield Finding(
         "refetched",
@@ -232,7 +242,8 @@ def excess_dram(subject: Subject) -> Iterator[Finding]:
 def at_the_roof(subject: Subject) -> Iterator[Finding]:
     """DRAM decides and moves little more than it must: what is left is to need fewer bytes."""
     moved, least = traffic(subject.counts).dram_bytes, subject.least_bytes
-    if not least or moved >= 1.25 * least or subject.step.limiter != "DRAM bandwidth":
+    decides = subject.step.limiter == "DRAM bandwidth" and subject.kernel_share >= DECIDES
+    if not least or moved >= 1.25 * least or not decides:
         return
     yield Finding(
         "at_the_roof",

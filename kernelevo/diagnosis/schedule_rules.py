@@ -135,11 +135,15 @@ def tail(subject: Subject) -> Iterator[Finding]:
     held = residency(subject)
     if held is None or held.grid_blocks < held.sms:
         return
-    yield from _last_wave(held) if held.waves > 1 else _uneven_sms(held)
+    yield from _last_wave(held, subject.step.limiter) if held.waves > 1 else _uneven_sms(held)
 
 
-def _last_wave(held: Residency) -> Iterator[Finding]:
-    if held.tail < UNEVEN:
+def _last_wave(held: Residency, limiter: str) -> Iterator[Finding]:
+    """A wave takes as long as its blocks only where latency decides; else the busiest SM has a block more than others,
+    and that is all that fewer blocks would save.
+    """
+    lost = held.tail if limiter == "latency" else _uneven(held)
+    if min(held.tail, lost) < UNEVEN:
         return
     fit = held.blocks * held.sms
     last = held.grid_blocks % fit
@@ -150,13 +154,13 @@ def _last_wave(held: Residency) -> Iterator[Finding]:
         "choose blocks so that their number is a little under a multiple of what fits, or let each block take several "
         "pieces in a loop (grid-stride)",
         {"blocks": held.grid_blocks, "blocks that fit": fit, "waves": held.waves},
-        weight=held.tail,
+        weight=lost,
     )  # fmt: skip
 
 
 def _uneven_sms(held: Residency) -> Iterator[Finding]:
     busiest = -(-held.grid_blocks // held.sms)
-    empty = 1 - held.grid_blocks / (busiest * held.sms)
+    empty = _uneven(held)
     if empty < UNEVEN:
         return
     yield Finding(
@@ -167,6 +171,11 @@ def _uneven_sms(held: Residency) -> Iterator[Finding]:
         {"blocks": held.grid_blocks, "SMs": held.sms, "blocks of the busiest SM": busiest},
         weight=empty,
     )
+
+
+def _uneven(held: Residency) -> float:
+    """Share of the busiest SM's time that the mean SM has no block for."""
+    return 1 - held.grid_blocks / (-(-held.grid_blocks // held.sms) * held.sms)
 
 
 def partial_warps(subject: Subject) -> Iterator[Finding]:

@@ -96,9 +96,15 @@ class Subject:
         """Of a block."""
         return -(-self.threads // 32)
 
+    @property
+    def kernel_share(self) -> float:
+        """Share of the time that is not launching; 1 where that is not known."""
+        longest, time = max(self.bounds_us.values(), default=0.0), self.step.time
+        return min(1.0, longest / time.microseconds) if longest and time and time.microseconds else 1.0
+
     def share_of_time(self, *names: str) -> float:
-        """The longest of these bounds as a share of the longest of all. Where the device gives none, what it says to
-        limit the launch counts in full, and anything else may matter.
+        """The longest of these bounds as a share of the longest of all (`kernel_share` says what launching leaves).
+        Where the device gives none, what it says to limit the launch counts in full, and anything else may matter.
         """
         longest = max(self.bounds_us.values(), default=0.0)
         if not longest:

@@ -17,6 +17,14 @@ NEAR = 0.8
 """Of a peak, from which on a kernel is said to be at it."""
 _SPECIAL = tuple((name,) for name in ("ex2", "lg2", "sin", "cos", "tanh", "rcp", "sqrt", "rsqrt", "div"))
 _EXACT = ("div", "sqrt", "rcp", "rsqrt")
+_CHEAPER_FLOAT = (
+    "where the divisor does not change, divide once and multiply by the reciprocal; __fdividef, rsqrtf or "
+    "--use_fast_math where the tolerance allows"
+)
+_CHEAPER_DOUBLE = (
+    "where the divisor does not change, divide once and multiply by the reciprocal; float where the tolerance allows "
+    "(--use_fast_math changes nothing about doubles)"
+)
 _COMPUTES = {"fp32": "FP32", "fp64": "FP64", "fp16": "FP16", "matrix": "tensor"}
 
 
@@ -57,8 +65,7 @@ def exact_functions(subject: Subject) -> Iterator[Finding]:
     yield Finding(
         "exact_functions",
         f"{place(subject, line)}: {executed:,} warp instructions {name}, correctly rounded{each_takes}",
-        "where the divisor does not change, divide once and multiply by the reciprocal; __fdividef, rsqrtf or "
-        "--use_fast_math where the tolerance allows",
+        _CHEAPER_DOUBLE if name.endswith("f64") else _CHEAPER_FLOAT,
         {"warp instructions": executed, "issue slots": slots},
         own_lines(subject, line),
         share * min(1.0, (slots or executed) / total),
@@ -91,11 +98,11 @@ def index_arithmetic(subject: Subject) -> Iterator[Finding]:
     done = sum(each.warp_instructions for each in line.ptx if _is_wide(each) or _is_integer_division(each))
     yield Finding(
         "index_arithmetic",
-        f"{place(subject, line)}: index arithmetic keeps the integer units busy for {share:.0%} of the longest bound, "
-        f"{done:,} warp instructions of 64 bits here"
+        f"{place(subject, line)}: integers keep their units busy for {share:.0%} of the longest bound, {done:,} warp "
+        "instructions of 64 bits, widening products and divisions here"
         + (f"; integer division at {place(subject, division)}" if division else ""),
-        "32-bit indices, a pointer that is moved on instead of an index that is multiplied out, products that do not "
-        "change moved out of the loop, unrolling; divide by a constant or a power of two",
+        "where these are indices: 32 bits, a pointer that is moved on instead of an index that is multiplied out, "
+        "products that do not change moved out of the loop, unrolling; divide by a constant or a power of two",
         {"wide integer warp instructions": subject.counts.get("warp.wide_integer", 0),
          "integer warp instructions": subject.counts.get("warp.integer", 0)},
         own_lines(subject, line),

@@ -17,6 +17,9 @@ from kernelevo.types import BufferArgument, Image, KernelImage, Parameter, Scala
 
 REGISTER_UNIT = 256
 """Registers are given to warps in units of this many (NVIDIA's occupancy calculator)."""
+QUARTERS = 4
+"""A block is refused by the registers that its warps would take if each quarter of the SM held as many of them
+(cuda_occupancy.h, cudaOccMaxBlocksPerSMRegsLimit)."""
 
 
 def check_launches(plan: Plan, schedule: Schedule, image: Image, case: str, properties: Mapping[str, int]) -> None:
@@ -71,7 +74,8 @@ def _misfit(argument: BufferArgument | ScalarArgument, parameter: Parameter) -> 
 def _check_resources(step: LaunchStep, kernel: KernelImage, case: str, properties: Mapping[str, int]) -> None:
     shared = kernel.static_shared_bytes + kernel.dynamic_shared_bytes + step.shared_bytes
     per_warp = -(-kernel.registers * properties["warp"] // REGISTER_UNIT) * REGISTER_UNIT
-    registers = per_warp * -(-step.threads_per_block // properties["warp"])
+    warps = -(-step.threads_per_block // properties["warp"])
+    registers = per_warp * -(-warps // QUARTERS) * QUARTERS
     limits = (
         ("bytes of shared memory per block", shared, properties["shared_bytes_per_block"]),
         ("registers per block", registers, properties["registers_per_sm"]),

@@ -14,7 +14,9 @@ from kernelevo.report_page.bars import Bar, bars
 from kernelevo.report_page.launch_view import panel, upper
 from kernelevo.report_page.markup import Html, el
 from kernelevo.report_page.page import cases, made, page
+from kernelevo.report_reasons import profile_labels
 
+_COUNTED = "Of the case; L1 misses, L2, DRAM and cycles are of the model, the rest is exact."
 _NAMES = {"warp_instructions": "instructions", "sectors": "sectors", "wavefronts": "wavefronts"}
 
 
@@ -37,6 +39,7 @@ def _heading(before: Profile, after: Profile) -> Html:
         el("p", el("span", before.verdict.device, class_="badge"),
            el("span", score.how, class_=f"badge {score.how}") if score else None,
            el("span", f"band {before.band:.0%}", class_="badge")),
+        [el("p", label, class_="mind") for label in profile_labels(before.verdict, after.verdict)],
     )  # fmt: skip
 
 
@@ -48,7 +51,7 @@ def _case(case: CaseComparison, is_open: bool) -> Html:
                       el("b", case.verdict, class_=tone)),
         panel("What explains it", _words(case), wide=True),
         el("div", panel("Each resource alone", _bounds(case), note=f"In us, {case.how}; grey is A, colour is B."),
-           panel("Counters", _counters(case), note="Exact counts of the case."), class_="charts pair"),
+           panel("Counters", _counters(case), note=_COUNTED), class_="charts pair"),
         panel("Source lines that moved most", _lines(case.shown_changes), wide=True,
               note="Lines are matched by their text; a line that stands elsewhere has moved."),
         class_="case", open=is_open,

@@ -9,7 +9,7 @@ from kernelevo.diagnosis.subject import Profile, Subject
 from kernelevo.report_page.highlight import highlighted
 from kernelevo.report_page.launch_view import launch_view
 from kernelevo.report_page.markup import Child, Html, document, el, raw_style
-from kernelevo.report_reasons import oracle_labels, to_the_floor, why
+from kernelevo.report_reasons import profile_labels, to_the_floor, why
 from kernelevo.types import CaseResult
 
 _NO_SCRIPTS = "default-src 'none'; style-src 'unsafe-inline'"
@@ -47,7 +47,7 @@ def cases(profile: Profile, anchor: str, first_open: bool) -> list[Html]:
 
 def _heading(profile: Profile) -> Html:
     score = profile.verdict.score
-    labels = [el("p", label, class_="mind") for label in oracle_labels(profile.verdict)]
+    labels = [el("p", label, class_="mind") for label in profile_labels(profile.verdict)]
     return el(
         "header", el("p", "kernelevo profile", class_="kicker"), el("h1", profile.file),
         el("p", el("span", profile.verdict.device, class_="badge"),

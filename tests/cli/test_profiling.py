@@ -50,7 +50,26 @@ def test_html_is_written_beside_what_is_printed(shell: Shell) -> None:
 
 def test_a_page_that_cannot_be_written_is_bad_input_in_a_sentence(shell: Shell) -> None:
     code, _, err = shell("profile", "twice.cu", "--html", "twice.cu/page.html")
-    assert code == 2 and "cannot be written" in err and "Traceback" not in err
+    assert code == 2 and "--html" in err and "Traceback" not in err
+
+
+@pytest.mark.parametrize("place", ["twice.cu", "twice.problem.py", "other.cu", "new.triton.py", "page.link"])
+def test_a_page_never_overwrites_a_kernel_or_a_problem(shell: Shell, place: str) -> None:
+    shell.write("other.cu", FASTER)
+    (shell.folder / "page.link").hardlink_to(shell.folder / "other.cu")
+    before = {path.name: path.read_text() for path in shell.folder.iterdir() if path.is_file()}
+    code, out, err = shell("profile", "twice.cu", "--compare", "other.cu", "--html", place)
+    assert code == 2 and place in err and not out
+    assert {path.name: path.read_text() for path in shell.folder.iterdir() if path.is_file()} == before
+
+
+def test_what_a_comparison_stops_at_is_named(shell: Shell) -> None:
+    shell.write("wrong.cu", WRONG)
+    code, out, _ = shell("profile", "twice.cu", "--compare", "wrong.cu")
+    assert code == 1 and "wrong.cu did not pass" in out
+    assert json.loads(shell("profile", "twice.cu", "--compare", "wrong.cu", "--json")[1])["file"] == "wrong.cu"
+    code, _, err = shell("profile", "twice.cu", "--compare", "absent.cu")
+    assert code == 2 and "absent.cu" in err
 
 
 def test_compare_shows_which_is_faster_and_by_which_lines(shell: Shell) -> None:

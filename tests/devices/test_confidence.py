@@ -39,6 +39,7 @@ def test_a_plain_stream_is_of_normal_confidence() -> None:
     ("words", "changes"),
     [
         ("contended atomics", {"global_atomic_hottest": 10**7}),
+        ("one word of shared memory", {"shared_atomic_wavefronts": 10**7}),
         ("lives from L1", {"l1_miss_sectors": 2112 * 600}),
         ("lives from L2", {"dram_read_sectors": 10**6, "l2_read_sectors": 10**8}),
         ("near their peak", {"slots.matrix": 10**8}),
@@ -62,3 +63,4 @@ def test_doubts_do_not_rub_off_on_other_cards_or_other_limits() -> None:
     assert not any("lives from L2" in sentence for sentence in told(dram_read_sectors=1000, l2_read_sectors=10**8))
     assert not any("uses local memory" in sentence for sentence in told(spilled=8, local_sectors=100))
     assert not any("atomics" in sentence for sentence in told(global_atomic_hottest=10))
+    assert not any("shared memory" in sentence for sentence in told(shared_atomic_wavefronts=10**5))

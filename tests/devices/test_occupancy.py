@@ -21,6 +21,10 @@ from kernelevo.devices.occupancy import occupancy
         (256, 33, 0, 6, "registers"),  # 33 * 32 rounds up to 1280: 51 warps
         (128, 16, 48 << 10, 3, "shared memory"),  # 164 KB / 49 KB
         (1024, 64, 0, 1, "registers"),
+        # 16,384 registers of a quarter hold 5 warps of 88 * 32 = 2,816, so 20 are on the SM, not 65536 / 2816 = 23.
+        (32, 88, 0, 20, "registers"),
+        (352, 88, 0, 1, "registers"),
+        (32, 80, 0, 24, "registers"),  # 2,560 a warp: 6 of each quarter, not 25
     ],
 )
 def test_blocks_per_sm_on_a100(threads: int, registers: int, shared: int, blocks: int, limiter: str) -> None:

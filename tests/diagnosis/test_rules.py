@@ -102,8 +102,10 @@ CASES: dict[str, Polarities] = {
         subject(LATENCY, shared=48_000, blocks=8),  # the grid has fewer than fit anyway
         "shared memory limits occupancy: 2 blocks of 8 warps"),
     "a last wave": (
-        schedule_rules.tail, subject(ISSUE, blocks=82), subject(ISSUE, blocks=160),
+        schedule_rules.tail, subject(LATENCY, blocks=82), subject(LATENCY, blocks=160),
         "tail: 1.02 waves; the last holds 2 of the 80 blocks that fit, so 49% of all places stay empty"),
+    "a last wave that throughput hides": (  # two SMs have 9 blocks, eight have 8: 9 % are lost
+        schedule_rules.tail, subject(LATENCY, blocks=82), subject(ISSUE, blocks=82), "tail: 1.02 waves"),
     "uneven SMs": (
         schedule_rules.tail, subject(ISSUE, blocks=11), subject(ISSUE, blocks=20),
         "tail: 11 blocks on 10 SMs: the busiest has 2, the mean 1.10"),
@@ -161,6 +163,11 @@ CASES: dict[str, Polarities] = {
     "bytes fetched again": (
         memory_rules.refetched, moved(1000, 9000, 0, {"L2 bandwidth": 9.0}),
         moved(1000, 1500, 0, {"L2 bandwidth": 9.0}), "L2 delivers 288 KB, 9 times the 32 KB of DRAM"),
+    "bytes fetched again, not sectors written in pieces": (
+        memory_rules.refetched, moved(1000, 9000, 0, {"L2 bandwidth": 9.0}),
+        subject({"L2 bandwidth": 9.0}, counts={
+            "dram_read_sectors": 1000, "dram_write_sectors": 1000, "l2_read_sectors": 1000, "l2_write_sectors": 8000}),
+        "9 times the 32 KB"),
     "bytes fetched again where it does not matter": (
         memory_rules.refetched, moved(1000, 9000, 0, {"L2 bandwidth": 9.0}),
         moved(1000, 9000, 0, {"L2 bandwidth": 1.0, "issue": 9.0}), "9 times"),
@@ -180,6 +187,11 @@ CASES: dict[str, Polarities] = {
         work("div.rn.f32 %f1, %f1, %f2", 100, ISSUE, line={"slots": 10}, counts={"issue_slots": 2000}),
         work("div.approx.f32 %f1, %f1, %f2", 100, ISSUE, counts={"issue_slots": 2000}),
         "line 9: 100 warp instructions div.rn.f32, correctly rounded, 10 issue slots each"),
+    "exact division of doubles": (
+        work_rules.exact_functions,
+        work("div.rn.f64 %fd1, %fd1, %fd2", 100, ISSUE, line={"slots": 10}, counts={"issue_slots": 2000}),
+        work("fma.rn.f64 %fd1, %fd1, %fd2, %fd3", 100, ISSUE, counts={"issue_slots": 2000}),
+        "line 9: 100 warp instructions div.rn.f64, correctly rounded, 10 issue slots each"),
     "doubles by accident": (
         work_rules.accidental_doubles, work("cvt.f64.f32 %fd1, %f1", 100, ISSUE, counts={"warp.fp64": 300}),
         work("cvt.f64.s32 %fd1, %r1", 100, ISSUE, counts={"warp.fp64": 300}),
@@ -187,7 +199,7 @@ CASES: dict[str, Polarities] = {
     "index arithmetic": (
         work_rules.index_arithmetic, work("mul.wide.s32 %rd1, %r1, 4", 900, {"wide_integer": 9.0}),
         work("mul.wide.s32 %rd1, %r1, 4", 900, {"issue": 9.0, "wide_integer": 1.0}),
-        "line 9: index arithmetic keeps the integer units busy for 100% of the longest bound, 900 warp instructions"),
+        "line 9: integers keep their units busy for 100% of the longest bound, 900 warp instructions"),
     "integer division": (
         work_rules.index_arithmetic, work("rem.s32 %r1, %r1, %r2", 900, {"integer": 9.0}),
         work("add.s32 %r1, %r1, %r2", 900, {"integer": 9.0}), "integer division at line 9"),
@@ -278,6 +290,34 @@ def test_what_hardly_matters_is_not_said() -> None:
 
     assert "uncoalesced" in rules_of({"issue": 9.0, "L1 sectors": 3.0})
     assert "uncoalesced" not in rules_of({"issue": 9.0, "L1 sectors": 0.1})
+
+
+def test_findings_are_weighed_by_the_whole_time() -> None:
+    short, long = {"latency": 0.1, "issue": 0.01}, {"latency": 100.0, "issue": 10.0}  # beside 2 us of launch
+
+    def weights(bounds: dict[str, float]) -> dict[str, float]:
+        return {finding.rule: finding.weight for finding in diagnose(subject(bounds, blocks=10, threads=64))}
+
+    assert weights(short)["launch_overhead"] > 0.9 and weights(short)["few_warps"] < 0.05
+    assert "launch_overhead" not in weights(long) and weights(long)["few_warps"] > 0.9
+    at_roof = moved(1100, 0, 32_000, {"DRAM bandwidth": 0.5})
+    assert "at_the_roof" not in {finding.rule for finding in diagnose(at_roof)}
+
+
+def test_vectors_in_triton_are_a_matter_of_the_tile() -> None:
+    dense = scattered(400, scale="1")
+    assert "float4" in next(memory_rules.scalar_accesses(dense)).advice
+    advice = next(memory_rules.scalar_accesses(dataclasses.replace(dense, file="k.triton.py"))).advice
+    assert "float4" not in advice and "tile of 128 elements" in advice
+
+
+def test_fast_math_is_not_advised_for_doubles() -> None:
+    def advice(kind: str) -> str:
+        given = work(f"div.rn.{kind} %f1, %f1, %f2", 100, ISSUE, line={"slots": 10}, counts={"issue_slots": 2000})
+        return next(work_rules.exact_functions(given)).advice
+
+    assert "__fdividef" in advice("f32")
+    assert "__fdividef" not in advice("f64") and "float where" in advice("f64")
 
 
 def test_a_rule_is_a_function_of_the_launch_alone() -> None:

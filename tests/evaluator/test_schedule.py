@@ -160,6 +160,8 @@ def test_an_argument_that_does_not_fit_is_named(line: str, parameters: tuple[Par
     [
         ("launch a<<<1, 32, 40000>>>(x)", {"static_shared_bytes": 10000}, "50000 bytes of shared memory"),
         ("launch a<<<1, 1024>>>(x)", {"registers": 96}, "98304 registers per block"),
+        # 23 warps of 2,816 are 64,768, but a quarter of the SM holds 5 of them: CUDA reckons with 24.
+        ("launch a<<<1, 736>>>(x)", {"registers": 88}, "67584 registers per block"),
         ("launch a<<<1, 512>>>(x)", {"max_threads": 256}, "512 threads per block, and at most 256"),
     ],
 )

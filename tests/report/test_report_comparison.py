@@ -15,7 +15,8 @@ from kernelevo.errors import BadInput
 from kernelevo.report_comparison import compare, comparison_json
 from kernelevo.report_comparison_table import number, print_comparison, ratio
 from kernelevo.report_page.comparison_view import comparison_page
-from kernelevo.types import Figure, SourceLine
+from kernelevo.report_page.page import profile_page
+from kernelevo.types import Check, Figure, SourceLine
 
 LOAD = dataclasses.replace(line(2, 100), requests=100, thread_instructions=3200)
 SCATTERED = (dataclasses.replace(LOAD, sectors=3200), line(7, 40, text="add.f32 %f1, %f1, %f1"))
@@ -102,6 +103,15 @@ def test_the_page_shows_both_kernels_and_escapes_both() -> None:
     ids = re.findall(r'id="([^"]+)"', page)
     assert len(ids) == len(set(ids)) and "a1-1" in ids and "b1-1" in ids
     assert "B is 4.20 times as fast as A" in page and "3,200 → 400" not in page  # its text has no such line
+
+
+def test_what_rests_on_a_sample_of_blocks_is_marked_everywhere() -> None:
+    check = Check("sampled blocks", True, "L1 and latency of about 16 blocks")
+    sampled = dataclasses.replace(FAST, verdict=dataclasses.replace(FAST.verdict, checks=(check,)))
+    said = "SAMPLED: L1 and latency of about 16 blocks"
+    assert said in shown(SLOW, sampled) and said in comparison_page(SLOW, sampled, compare(SLOW, sampled))
+    assert said in profile_page(sampled)
+    assert "SAMPLED" not in shown(SLOW, FAST) + comparison_page(SLOW, FAST, compare(SLOW, FAST)) + profile_page(FAST)
 
 
 def test_times_of_two_devices_are_never_compared() -> None:
