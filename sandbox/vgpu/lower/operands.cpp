@@ -98,7 +98,7 @@ constexpr SpecialRow kSpecials[] = {
     {"%current_graph_exec", Special::zero},
 };
 
-// Cooperative groups keep barriers and scratch of tiles of more than a warp at _1 (288 bytes), and count on zeros there.
+// Cooperative groups keep barriers and scratch of tiles of several warps at _1 (288 bytes), and count on zeros there.
 // https://docs.nvidia.com/cuda/parallel-thread-execution/#special-registers-reserved-smem-offset-begin
 struct ReservedRow { std::string_view name; bool is_address; uint32_t value; };
 constexpr ReservedRow kReserved[] = {

@@ -140,8 +140,8 @@ bool Racer::same_value(const Me &me, RaceCell cell, uint64_t address) const {
   return true;
 }
 
-// Whether a copy that begins is what another thread's, under way, does as well: cooperative groups fill up a tile's last
-// round so that its lanes do not diverge.
+// Whether a copy that begins is what another thread's, under way, does too: cooperative groups fill up the last round
+// of a tile so that its lanes do not diverge.
 bool Racer::same_copy(const Me &me, RaceCell cell, uint64_t address) const {
   if (me.space != Space::shared || !(me.traits & traits_.of[op_of(cell)] & kRaceAsync)) return false;
   const PendingCopies &others = async_->warps[warp_of(cell)], &own = async_->warps[me.w.id];
