@@ -131,8 +131,9 @@ std::string origin_words(const LaunchContext &context, const Run &run, const Sto
   locate(context, run, loaded);
   const SourceLine source = source_of(context.module, origin);
   const std::string name = source.file.substr(source.file.rfind('/') + 1);
-  const std::string line = name.empty() ? "PTX line " + std::to_string(origin.ptx_line)
-                                        : name + ":" + std::to_string(source.line);
+  const bool has_line = !name.empty() && source.line != 0;        // compilers give line 0 to what they merged
+  const std::string line = has_line ? name + ":" + std::to_string(source.line)
+                                    : "PTX line " + std::to_string(origin.ptx_line);
   return "; it was loaded at " + line + " from byte " + std::to_string(loaded.offset) + " of '" + loaded.allocation +
          "' (" + name_of(loaded.space) + " memory), where nobody had written";
 }

@@ -223,8 +223,17 @@ const Op *bar_red_popc(Warp &w, const Op *op) { return bar_red_pred(w, op); }
 
 const Op *bar_warp_sync(Warp &w, const Op *op) {
   const u32 *members = lanes_at<u32>(w, op->a);
-  u32 absent = 0;
-  for (u32 rest = w.mask; rest; rest &= rest - 1) absent |= members[first_lane(rest)];
+  u32 absent = 0, wrong = 0;
+  for (u32 rest = w.mask; rest; rest &= rest - 1) {
+    const u32 lane = first_lane(rest);
+    absent |= members[lane];
+    wrong |= in_mask(members[lane], lane) ? 0 : 1u << lane;
+  }
+  if (wrong && !w.forgives) {
+    stop_at(w, op, FaultKind::absent_lane, first_lane(wrong));
+    w.run->stop.lanes = wrong;
+    return nullptr;
+  }
   absent &= w.forgives ? 0 : w.live & ~w.mask;
   if (absent) return wait_for(w, op, absent);
   if (w.run->race) w.run->race->call.warp_sync(*w.run, w, members);

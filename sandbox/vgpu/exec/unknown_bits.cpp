@@ -222,6 +222,7 @@ bool follow_bits(const Op *op, const LaneOperands &in, u64 &d) {
     case form_pack_4x16: return d = a.unknown | b.unknown << 16 | c.unknown << 32 | in[3].unknown << 48, true;
     case form_cvt_f16x2_f32: case form_cvt_bf16x2_f32: case form_cvt_f16x2_f32_rz: case form_cvt_bf16x2_f32_rz:
       return d = (a.unknown ? 0xffff0000 : 0) | (b.unknown ? 0xffff : 0), true;
+    case form_set_f16x2: case form_set_bf16x2: return d = in.count > 2 && c.unknown ? ~u64(0) : by_halves(in), true;
     default: break;
   }
   if (is_conversion(op->form)) return d = a.unknown, true;
@@ -250,6 +251,12 @@ bool follow_parts(const Op *op, const LaneOperands &in, Results &results) {
     case form_unpack_2x32: return unpack(2, 32);
     case form_unpack_4x8: return unpack(4, 8);
     case form_unpack_4x16: return unpack(4, 16);
+    case form_setp_f16x2: case form_setp_bf16x2: {
+      const u64 halves = by_halves(in), with = in.count > 2 ? in[2].unknown : 0;
+      results.unknown[0] = (halves & 0xffff) || with;
+      results.unknown[1] = (halves >> 16) || with;
+      return true;
+    }
     case form_and_pred: case form_or_pred: {
       const Combine how = op->form == form_and_pred ? Combine::and_ : Combine::or_;
       const Truth truth = combined(truth_of(a.value, a.unknown), truth_of(in[1].value, in[1].unknown), how);

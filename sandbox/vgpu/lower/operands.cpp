@@ -25,6 +25,16 @@ uint32_t SharedLayout::place(const ptx::Variable &variable, bool &dynamic) {
   return offset;
 }
 
+uint32_t SharedLayout::reserved() {
+  if (program_.reserved_shared_bytes) return program_.reserved_shared;
+  const uint32_t bank_of_zero = (program_.static_shared_bytes + kSharedPeriod - 1) / kSharedPeriod * kSharedPeriod;
+  const uint32_t offset = behind_band(bank_of_zero, kSharedPeriod);
+  program_.shared.push_back({"reserved shared memory", offset, kReservedShared});
+  program_.shared_end = offset + kReservedShared;
+  program_.reserved_shared_bytes = kReservedShared;
+  return program_.reserved_shared = offset;
+}
+
 // The first place behind a guard band with the banks and the alignment that `offset` has without bands. A text with
 // very many variables does without further bands.
 uint32_t SharedLayout::behind_band(uint32_t offset, uint32_t align) {
@@ -88,6 +98,17 @@ constexpr SpecialRow kSpecials[] = {
     {"%current_graph_exec", Special::zero},
 };
 
+// Cooperative groups keep barriers and scratch of tiles of several warps at _1 (288 bytes), and count on zeros there.
+// https://docs.nvidia.com/cuda/parallel-thread-execution/#special-registers-reserved-smem-offset-begin
+struct ReservedRow { std::string_view name; bool is_address; uint32_t value; };
+constexpr ReservedRow kReserved[] = {
+    {"%reserved_smem_offset_begin", true, 0},
+    {"%reserved_smem_offset_end", true, kReservedShared},
+    {"%reserved_smem_offset_cap", false, kReservedShared},
+    {"%reserved_smem_offset_1", true, 0},
+    {"%reserved_smem_offset_2", true, kReservedShared / 2},
+};
+
 uint8_t bytes_of_kind(char kind) { return kind == 'p' ? 1 : kind == 'w' ? 4 : 8; }
 
 [[noreturn]] void refuse(const std::string &message) { throw UnsupportedForm{message}; }
@@ -99,9 +120,13 @@ uint32_t special_register(const Scope &scope, std::string_view name, char kind) 
   if (name == "%envreg1") return scope.function.preload(Special::workspace_high, bytes_of_kind(kind), 0);
   if (name == "%envreg2") return scope.function.preload(Special::workspace_low, bytes_of_kind(kind), 0);
   // Set by the driver, or counters of the hardware: nothing sets them here.
-  const bool unset =
-      name.substr(0, 7) == "%envreg" || name.substr(0, 3) == "%pm" || name.substr(0, 14) == "%reserved_smem";
+  const bool unset = name.substr(0, 7) == "%envreg" || name.substr(0, 3) == "%pm";
   if (unset) return scope.function.preload(Special::zero, bytes_of_kind(kind), 0);
+  for (const ReservedRow &row : kReserved) {
+    if (row.name != name) continue;
+    const uint32_t start = row.is_address ? scope.shared.reserved() : 0;
+    return scope.function.preload(Special::constant, bytes_of_kind(kind), start + row.value);
+  }
   if (name == "WARP_SZ") return scope.function.preload(Special::constant, bytes_of_kind(kind), 32);
   refuse("the special register " + std::string(name) + " is not executed");
 }

@@ -25,6 +25,7 @@ struct Scope {
 
 constexpr uint32_t kSharedBand = 128;              // bytes between shared variables that nobody may touch, at least
 constexpr uint32_t kSharedPeriod = 128;            // all banks once
+constexpr uint32_t kReservedShared = 1024;         // bytes of a block that the system reserves since sm_80
 constexpr uint32_t kMostShift = 1 << 20;           // of all bands together
 
 // Shared variables of one kernel, placed as they are met.
@@ -33,6 +34,8 @@ class SharedLayout {
   explicit SharedLayout(Program &program) : program_(program) {}
   // Offset of a sized variable; for the unsized one 0, and `dynamic` becomes true.
   uint32_t place(const ptx::Variable &, bool &dynamic);
+  // Offset of what the system reserves in each block's shared memory. It is no part of the kernel's own.
+  uint32_t reserved();
   void finish();
 
  private:

@@ -139,6 +139,7 @@ struct Program {
   std::vector<SharedVariable> shared;
   uint32_t static_shared_bytes = 0, dynamic_shared_offset = 0;      // as the device has them: no guard bands
   uint32_t shared_end = 0, dynamic_shared_start = 0;                 // as the machine puts them
+  uint32_t reserved_shared = 0, reserved_shared_bytes = 0;          // the system's part, where the text asks for it
   Dim3 cluster{1, 1, 1};                     // blocks of a cluster that the kernel asks for, and where
   uint32_t cluster_line = 0;
   bool has_calls = false;

@@ -150,6 +150,27 @@ bool Racer::same_value(const Me &me, RaceCell cell, uint64_t address) const {
   return true;
 }
 
+// Whether a copy that begins is what another thread's, under way, does too: cooperative groups fill up the last round
+// of a tile so that its lanes do not diverge.
+bool Racer::same_copy(const Me &me, RaceCell cell, uint64_t address) const {
+  if (me.space != Space::shared || !(me.traits & traits_.of[op_of(cell)] & kRaceAsync)) return false;
+  const PendingCopies &others = async_->warps[warp_of(cell)], &own = async_->warps[me.w.id];
+  if (own.first() == own.end()) return false;
+  const PendingCopy &mine = own.at(own.end() - 1);
+  const auto bytes_read = [](const PendingCopy &copy, uint32_t lane) {
+    return copy.partial >> lane & 1 ? copy.read[lane] : copy.bytes;
+  };
+  const uint32_t lane = lane_of(cell);
+  for (uint64_t i = others.end(); i-- != others.first();) {
+    const PendingCopy &copy = others.at(i);
+    const bool is_mine = &copy == &mine && lane == me.lane;
+    if (is_mine || !(copy.mask >> lane & 1) || address - copy.target[lane] >= copy.bytes) continue;
+    return copy.target[lane] == mine.target[me.lane] && copy.source[lane] == mine.source[me.lane] &&
+           copy.bytes == mine.bytes && bytes_read(copy, lane) == bytes_read(mine, me.lane);
+  }
+  return false;
+}
+
 // Of a copy in flight: whether the warp knows that it began, so that only a wait is missing.
 bool Racer::is_late(const Me &me, RaceCell cell) const {
   return is_ordered(me, at_epoch(cell, block_->issued[warp_of(cell) * kWarpLanes + lane_of(cell)]));
@@ -187,6 +208,7 @@ void Racer::accuse(const Me &me, RaceCell cell, Access previous, uint64_t addres
   const uint16_t traits = traits_.of[op_of(cell)];
   const uint32_t block = in_flight || shared ? block_->number : block_of(epoch_of(cell));
   const FaultKind kind = in_flight && is_late(me, cell) ? FaultKind::missing_wait : FaultKind::race;
+  if (in_flight && same_copy(me, cell, address)) return;
   const bool same = !exempt && !in_flight && previous != Access::load && same_value(me, cell, address);
   Finding finding;
   finding.is_remark = exempt || same || unfenced;

@@ -76,6 +76,7 @@ class Racer : public RaceView {
   bool are_exempt(const Me &, RaceCell) const;
   void accuse(const Me &, RaceCell, Access, uint64_t address);
   bool same_value(const Me &, RaceCell, uint64_t address) const;
+  bool same_copy(const Me &, RaceCell, uint64_t address) const;
   bool is_late(const Me &, RaceCell) const;
   const char *what_is_missing(const Me &, RaceCell, bool own_block) const;
   RaceShadow *shadow_at(const Run &, const Op *, uint64_t address, bool stores);

@@ -85,6 +85,15 @@ void LiveBlock::make_warps(Run &run) {
   }
 }
 
+// What the system reserves in shared memory begins as zeros. Its place is a multiple of 8 bytes.
+void LiveBlock::clear_reserved(Run &run) {
+  const Program &program = plan_.program;
+  if (!program.reserved_shared_bytes) return;
+  std::memset(run.shared + program.reserved_shared, 0, program.reserved_shared_bytes);
+  if (known_memory_)
+    std::memset(run.known_shared + program.reserved_shared / 8, 0xff, program.reserved_shared_bytes / 8);
+}
+
 void LiveBlock::start(Run &run, uint64_t number) {
   number_ = number;
   enter(run);
@@ -95,6 +104,7 @@ void LiveBlock::start(Run &run, uint64_t number) {
   for (uint32_t thread = 0; entry.local_bytes && thread < plan_.threads; ++thread)
     poison_words(run, run.local + thread * plan_.local_stride, entry.local_bytes);
   if (known_memory_) std::memset(known_memory_->data(), 0, known_memory_->bytes());
+  clear_reserved(run);
   unknown_words_.clear();
   async_.begin_block();
   turns_.begin_block(number);

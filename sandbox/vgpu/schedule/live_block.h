@@ -34,6 +34,7 @@ class LiveBlock {
  private:
   void enter(Run &);
   void make_warps(Run &);
+  void clear_reserved(Run &);
   uint32_t take_turns(Run &);
   void take_turn(Run &, Warp &);
   bool release_barriers();
