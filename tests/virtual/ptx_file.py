@@ -61,7 +61,6 @@ class Run:
                 return expectation.removeprefix("fault ")
         return None
 
-
     @property
     def has_races(self) -> bool:
         return any(expectation.startswith("races ") for expectation in self.expectations)
