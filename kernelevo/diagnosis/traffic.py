@@ -33,7 +33,9 @@ class AccessRow:
 
 @dataclass(frozen=True)
 class Traffic:
-    """Sectors of 32 bytes on their way. A rate of hits is None where nothing was looked up."""
+    """Sectors of 32 bytes on their way. A rate of hits is None where nothing was looked up. `shared_merged` are the
+    wavefronts that are left once neighbouring accesses of a thread are made one, as the hardware sees them.
+    """
 
     global_requests: int
     global_sectors: int
@@ -46,6 +48,7 @@ class Traffic:
     local_sectors: int
     shared_requests: int
     shared_wavefronts: int
+    shared_merged: int
 
     @property
     def l1_bytes(self) -> int:
@@ -62,7 +65,7 @@ class Traffic:
     @property
     def shared_bytes(self) -> int:
         """What the wavefronts could carry."""
-        return WAVEFRONT * self.shared_wavefronts
+        return WAVEFRONT * self.shared_merged
 
 
 _KINDS = (
@@ -105,7 +108,14 @@ def traffic(counts: Mapping[str, int]) -> Traffic:
         local_sectors=counts.get("local_sectors", 0),
         shared_requests=_sum(counts, "shared", "requests"),
         shared_wavefronts=_sum(counts, "shared", "wavefronts"),
+        shared_merged=sum(merged_wavefronts(counts, verb) for verb in ("load", "store", "atomic")),
     )
+
+
+def merged_wavefronts(counts: Mapping[str, int], verb: str) -> int:
+    """Of shared memory, by loads, stores or atomics, once merged where the device says what that leaves."""
+    exact = counts.get(f"shared_{verb}_wavefronts", 0)
+    return counts.get(f"shared_{verb}_wavefronts_merged", exact)
 
 
 def _sum(counts: Mapping[str, int], space: str, what: str) -> int:

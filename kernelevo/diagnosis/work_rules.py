@@ -9,6 +9,7 @@ from kernelevo.diagnosis.finding import Finding, figure, own_lines, place
 from kernelevo.diagnosis.lines import LineTotals
 from kernelevo.diagnosis.roofline import roofline
 from kernelevo.diagnosis.subject import Subject
+from kernelevo.diagnosis.traffic import merged_wavefronts
 from kernelevo.diagnosis.work import flop, instruction_mix, slots_mix
 from kernelevo.types import LineCounts
 
@@ -112,7 +113,7 @@ def index_arithmetic(subject: Subject) -> Iterator[Finding]:
 
 def shared_bound(subject: Subject) -> Iterator[Finding]:
     """Shared memory is read without conflicts, but too often for what is computed from it."""
-    wavefronts = subject.counts.get("shared_load_wavefronts", 0)
+    wavefronts = merged_wavefronts(subject.counts, "load")
     share = subject.share_of_time("shared memory")
     if share < DECIDES or not wavefronts:
         return
@@ -126,7 +127,7 @@ def shared_bound(subject: Subject) -> Iterator[Finding]:
         f"{figure(operations / (32 * wavefronts))} a lane for each",
         "let each thread compute more results from what it reads (a tile of sums in registers), and read four values "
         "at once",
-        {"shared load wavefronts": wavefronts, "FLOP": operations},
+        {"shared load wavefronts as merged": wavefronts, "FLOP": operations},
         own_lines(subject, line),
         share * 0.8,
     )  # fmt: skip

@@ -142,22 +142,26 @@ def _mix(subject: Subject) -> Html | None:
 
 def _accesses(subject: Subject) -> Html | None:
     rows = access_rows(subject.counts)
-    merges = any(row.merged != (None, None) for row in rows)
-    names = ["requests", "moved", "each", *(["merged"] if merges else [])]
-    head = el("tr", el("th", "access"), [el("th", name, class_="num") for name in names])
+    head = el("tr", el("th", "access"), [el("th", name, class_="num") for name in ("requests", "moved", "each")])
     body = [
-        el("tr", el("td", row.label, el("small", row.unit)),
-           [el("td", cell, class_="num") for cell in _cells(row, merges)])
+        el("tr", el("td", label, el("small", unit)), [el("td", cell, class_="num") for cell in cells])
         for row in rows
-    ]  # fmt: skip
+        for label, unit, cells in _lines_of(row)
+    ]
     table = el("table", el("thead", head), el("tbody", body), class_="figures")
     return el("div", table, class_="scroll") if rows else None
 
 
-def _cells(row: AccessRow, merges: bool) -> list[str]:
-    each = f"{row.per_request:.2f}" if row.requests else "–"
-    left = " / ".join(f"{count:,}" for count in row.merged if count is not None) or "–"
-    return [f"{row.requests:,}", f"{row.moved:,}", each, *([left] if merges else [])]
+def _lines_of(row: AccessRow) -> Iterator[tuple[str, str, list[str]]]:
+    """The access as counted, and, where that is less, once neighbouring accesses of a thread are made one."""
+    yield row.label, row.unit, _cells(row.requests, row.moved)
+    requests, moved = row.merged
+    if requests is not None and moved is not None and (requests, moved) != (row.requests, row.moved):
+        yield "once merged", row.unit, _cells(requests, moved)
+
+
+def _cells(requests: int, moved: int) -> list[str]:
+    return [f"{requests:,}", f"{moved:,}", f"{moved / requests:.2f}" if requests else "–"]
 
 
 def _source(subject: Subject, source: Sequence[Html], anchor: str) -> Html:

@@ -162,10 +162,11 @@ def test_what_the_device_does_not_say_is_not_shown() -> None:
 
 def test_confidence_and_what_merging_leaves_are_shown_where_they_are_known() -> None:
     report = step("L1 sectors", *LINES, details={"confidence": "low", "confidence_reasons": ["sampled"], "band": 2.0})
-    merged = {**COUNTS, "shared_load_requests_merged": 1, "shared_load_wavefronts_merged": 4}
+    exact = {"shared_load_requests": 4, "shared_load_wavefronts": 16}
+    merged = {**COUNTS, **exact, "shared_load_requests_merged": 1, "shared_load_wavefronts_merged": 5}
     text = words(read(profile_page(made(dataclasses.replace(report, counts=merged)))))
     assert "confidence in the time: low, within a factor of 2 either way (sampled)" in text
-    assert "merged" in text and "1 / 4" in text
+    assert "once merged wavefronts 1 5 5.00" in " ".join(text.split())
     assert "merged" not in words(read(profile_page(made())))
 
 
