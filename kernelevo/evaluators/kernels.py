@@ -212,8 +212,8 @@ class KernelEvaluator:
         return lambda drawn: oracle.expect(drawn, budget)
 
     def _sample(self, rng: np.random.Generator) -> Sample | None:
-        """What profiled runs are watched on; a final verdict rests on all blocks."""
-        return None if self.mode == "final" else Sample(self.sample_blocks, int(rng.integers(1, 2**63)))
+        """What profiled runs are watched on; a verdict of full checks rests on all blocks."""
+        return Sample(self.sample_blocks, int(rng.integers(1, 2**63))) if self.mode == "search" else None
 
     def _run_checks(self, results: list[TrialResult]) -> list[Check]:
         timed = [result for result in results if result.trial.timed]
@@ -266,7 +266,7 @@ class KernelEvaluator:
         )  # fmt: skip
 
     def _passed(self, dossier: Dossier, image: Image, results: list[TrialResult], seconds: float) -> Verdict:
-        cases = profile.case_results(results, self.device, in_full=self.mode == "final")
+        cases = profile.case_results(results, self.device, in_full=self.mode != "search")
         return Verdict(
             dossier.candidate.id, self.device.name, Status.PASSED, feedback.passed(cases, image),
             profile.score(results, cases), cases, tuple(dossier.checks), diagnostics=image.diagnostics,

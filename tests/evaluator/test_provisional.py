@@ -43,8 +43,9 @@ def test_a_search_asks_for_a_sample_of_its_profiles_only() -> None:
     assert not any(sample.only for sample in samples if sample)
 
 
-def test_a_final_check_asks_for_none() -> None:
-    _, device = judge("right", "final")
+@pytest.mark.parametrize("mode", ["final", "sanitize"])
+def test_a_full_check_asks_for_none(mode: str) -> None:
+    _, device = judge("right", mode)
     assert any(job.profile for job in device.jobs) and not any(job.sample for job in device.jobs)
 
 
@@ -71,7 +72,7 @@ def test_a_verdict_on_a_sample_is_provisional_and_says_so() -> None:
     assert verdict_json(verdict)["provisional"] is True
 
 
-@pytest.mark.parametrize("mode", ["search", "final"])
+@pytest.mark.parametrize("mode", ["search", "final", "sanitize"])
 def test_a_verdict_on_all_blocks_is_not(mode: str) -> None:
     verdict, _ = judge("right", mode)
     assert verdict.score is not None and not verdict.provisional
@@ -79,10 +80,11 @@ def test_a_verdict_on_all_blocks_is_not(mode: str) -> None:
     assert verdict_json(verdict)["provisional"] is False
 
 
-def test_a_final_verdict_is_never_provisional() -> None:
-    assert not verdict_on(SamplingDevice(), "final").provisional
+@pytest.mark.parametrize("mode", ["final", "sanitize"])
+def test_a_verdict_of_full_checks_is_never_provisional(mode: str) -> None:
+    assert not verdict_on(SamplingDevice(), mode).provisional
     with pytest.raises(Infrastructure, match="sample of blocks"):
-        verdict_on(SamplingDevice(always=True), "final")
+        verdict_on(SamplingDevice(always=True), mode)
 
 
 def test_the_sample_is_as_large_as_it_was_asked_for() -> None:
