@@ -44,7 +44,7 @@ def find_nvdisasm() -> Nvdisasm:
             for program in sorted(Path(folder).glob(pattern), reverse=True):
                 return Nvdisasm(program.resolve(), _version(package, program))
     raise NotInstalled(
-        f"nvdisasm is not installed: times are modelled from the PTX alone, whatever became of it; run: {INSTALL}"
+        f"nvdisasm is not installed: times are modelled from the PTX, not from what ptxas made of it; run: {INSTALL}"
     )
 
 
