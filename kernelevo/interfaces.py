@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from kernelevo.measurement import CallFailure, CallTime, Card, CardState
 from kernelevo.types import (
     Attempt,
     Budget,
@@ -18,6 +19,7 @@ from kernelevo.types import (
     BuildRequest,
     Candidate,
     Capability,
+    Dim3,
     How,
     Image,
     Job,
@@ -115,6 +117,84 @@ class Device(Protocol):
     """What modelled times rest on: "not calibrated", or card and date; "" where they are measured."""
 
     def run(self, image: Image, jobs: Sequence[Job], budget: Budget) -> list[RunReport]: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class DriverLaunch:
+    """One launch as a driver takes it: the symbol, sizes, and the kernel's parameter block, packed as PTX declares."""
+
+    kernel: str
+    grid: Dim3
+    block: Dim3
+    shared_bytes: int
+    parameters: bytes
+    cooperative: bool = False
+    cluster: Dim3 = (1, 1, 1)
+
+
+@dataclass(frozen=True)
+class DriverClear:
+    """Sets `bytes` bytes at an address to zero, in order with launches."""
+
+    address: int
+    bytes: int
+
+
+class Driver(Protocol):
+    """One context on one card, and one image in it; no more than measuring needs. Suite: tests/conformance/driver.py.
+
+    Operations happen in the order of the calls. Addresses are device addresses, aligned to 256 bytes. Memory keeps
+    what was written until it is freed; so do device globals of the image, from one call to the next. A fault of the
+    program is a CallFailure (a value); after a sticky one every further call is one, too. A driver that fails for
+    other reasons raises Infrastructure.
+    """
+
+    name: str
+    how: How
+
+    def card(self) -> Card: ...
+
+    def load(self, image: Image) -> None:
+        """Loads the cubin (or the PTX, where the driver executes that); raises Infrastructure for another card's."""
+        ...
+
+    def allocate(self, size: int) -> int: ...
+
+    def free(self, address: int) -> None: ...
+
+    def write(self, address: int, data: bytes | memoryview) -> None: ...
+
+    def fill(self, address: int, size: int, pattern: int) -> None:
+        """Repeats a 32-bit pattern, little-endian, from `address` on; a last part of it may be cut off."""
+        ...
+
+    def read(self, address: int, size: int) -> bytes: ...
+
+    def fingerprint(self, address: int, size: int, key: int) -> int:
+        """64 bits of the bytes there under a 64-bit key, computed on the card (kernelevo/devices/fingerprints.py)."""
+        ...
+
+    def reset_l2(self) -> None:
+        """Gives up lines of L2 that were kept by a persisting access policy, and sets the space for them to zero."""
+        ...
+
+    def call(self, steps: Sequence[DriverLaunch | DriverClear]) -> CallTime | CallFailure:
+        """Event, the steps, event, and waits for the second one."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class CardWatch(Protocol):
+    """Tells the state of a card, outside the process that drives it. Suite: tests/conformance/card_watch.py."""
+
+    source: str
+
+    def state(self, ours: frozenset[int]) -> CardState:
+        """The state now; `ours` are the ids of processes that are not counted as others."""
+        ...
 
     def close(self) -> None: ...
 

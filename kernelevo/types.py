@@ -33,7 +33,11 @@ class Status(StrEnum):
     TIMEOUT = "timeout"
     BUILD_ERROR = "build_error"
     RULE_BROKEN = "rule_broken"
+    DECOY = "decoy"
+    IMPOSSIBLE = "impossible"
+    CLOCKS_DISAGREE = "clocks_disagree"
     UNSUPPORTED = "unsupported"
+    INCONCLUSIVE = "inconclusive"
     INFRA = "infra"
 
     @property
@@ -42,8 +46,8 @@ class Status(StrEnum):
 
     @property
     def blames_candidate(self) -> bool:
-        """Whether the candidate did something wrong; INFRA and UNSUPPORTED are never held against it."""
-        return self not in (Status.PASSED, Status.INFRA, Status.UNSUPPORTED)
+        """Whether the candidate did something wrong; what we or the device could not tell is not held against it."""
+        return self not in (Status.PASSED, Status.INFRA, Status.UNSUPPORTED, Status.INCONCLUSIVE)
 
 
 _STATUS_SENTENCES = {
@@ -54,7 +58,11 @@ _STATUS_SENTENCES = {
     Status.TIMEOUT: "It did not end within its budget of instructions or time.",
     Status.BUILD_ERROR: "The compiler refused it.",
     Status.RULE_BROKEN: "Its text or plan breaks a rule: a bad pragma, host code, a launch beyond the device's limits.",
+    Status.DECOY: "A kernel of its plan does nothing: with it left out, every output is the same.",
+    Status.IMPOSSIBLE: "It was timed below what the card can do: less than its least bytes and operations take.",
+    Status.CLOCKS_DISAGREE: "The card's events and our own clock tell different times, so that neither is believed.",
     Status.UNSUPPORTED: "This device cannot execute it; the candidate is not wrong, and gets no score.",
+    Status.INCONCLUSIVE: "The card was not quiet enough to tell: throttled, shared with others, or too noisy.",
     Status.INFRA: "We failed, not the candidate: nothing is learned from this verdict.",
 }
 

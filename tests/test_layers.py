@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "kernelevo"
-FOUNDATION = {"types", "fault", "interfaces", "errors", "settings", "native", "answer"}
+FOUNDATION = {"types", "fault", "measurement", "defences", "interfaces", "errors", "settings", "native", "answer"}
 PARTS = {
     "compilers", "devices", "evaluators", "executors", "proposers", "stores", "sandbox", "virtual", "search",
     "disassembler", "archive", "report",
@@ -18,8 +18,10 @@ MAY_USE = {
     # A noun file may use only what stands before it.
     "errors": set(),
     "fault": set(),
+    "measurement": {"fault"},
+    "defences": set(),
     "types": {"fault"},
-    "interfaces": {"types", "errors"},
+    "interfaces": {"types", "errors", "measurement"},
     "settings": {"types", "errors"},
     "native": {"errors"},
     "answer": {"types"},

@@ -195,7 +195,7 @@ def exit_code(verdict: Verdict) -> int:
     """0 passed, 1 the candidate failed, 3 we failed, 4 this device cannot tell."""
     if verdict.status is Status.PASSED:
         return 0
-    return {Status.INFRA: 3, Status.UNSUPPORTED: 4}.get(verdict.status, 1)
+    return {Status.INFRA: 3, Status.UNSUPPORTED: 4, Status.INCONCLUSIVE: 4}.get(verdict.status, 1)
 
 
 def check_command(request: Request, file: Path, problem: Path) -> str:
