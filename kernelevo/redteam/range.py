@@ -80,7 +80,7 @@ class Range:
         """The verdict on a kernel's text, by the very evaluator that `kernelevo check` (mode "final") and a search
         (mode "search") use; `device` and `compiler` may be hostile ones in place of the range's own.
         """
-        chosen = device or self._device(defences)
+        chosen = device or self.device_without(defences)
         try:
             evaluator = KernelEvaluator(problem, compiler or self.compiler, chosen, mode=mode, defences=defences)
             return evaluator.evaluate(Candidate(text), budget)
@@ -88,7 +88,7 @@ class Range:
             if isinstance(chosen, CarelessDevice):
                 chosen.close()
 
-    def _device(self, defences: Defences) -> Device:
+    def device_without(self, defences: Defences) -> Device:
         if defences.fresh_memory and defences.bounds and defences.endings:
             return self.device
         return CarelessDevice(self.device, defences)
