@@ -121,7 +121,8 @@ c.CUDABackend.make_ptx = new
 ATTACKS = [
     importing("import: write a file", "K107 H101", "writes a file beside the judge's", "open('{folder}/written', 'w')"),
     importing("import: read a secret", "K107", "reads a private key", "assert open('{secret}').read()"),
-    importing("import: list a folder", "K107", "lists a folder of the user's", "import os; assert os.listdir('{folder}')"),
+    importing("import: list a folder", "K107", "lists a folder of the user's",
+              "import os; assert os.listdir('{folder}')"),
     importing("import: start a shell", "K107", "starts a shell", "import os; assert os.system('/bin/sh -c true') == 0"),
     importing("import: fork", "K107 H100", "leaves a process behind",
               "import os\npid = os.fork()\nif pid == 0: os._exit(0)\nos.waitpid(pid, 0)"),
