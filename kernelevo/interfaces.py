@@ -147,10 +147,11 @@ class DriverClear:
 class Driver(Protocol):
     """One context on one card, and one image in it; no more than measuring needs. Suite: tests/conformance/driver.py.
 
-    Operations happen in the order of the calls. Addresses are device addresses, aligned to 256 bytes. Memory keeps
-    what was written until it is freed; so do device globals of the image, from one call to the next. A fault of the
-    program is a CallFailure (a value); after a sticky one every further call is one, too. A driver that fails for
-    other reasons raises Infrastructure.
+    Operations happen in the order of the calls; `load` comes before all but `card`, and once. Addresses are device
+    addresses, aligned to 256 bytes. Memory keeps what was written until it is freed; so do device globals of the image,
+    from one call to the next. A fault of the program is a CallFailure (a value); after a sticky one every further call
+    is one, too, and other operations than `call` and `close` raise Infrastructure. So does a driver that fails for
+    other reasons, or that is used wrongly.
     """
 
     name: str

@@ -36,6 +36,8 @@ MAY_USE = {
     "doctor": FOUNDATION | {"sandbox", "disassembler"},
     # What counts say of a kernel: knowledge, too, which reports show and proposers may read.
     "diagnosis": FOUNDATION,
+    # A driver of the virtual GPU is its Python API in the shape of a card.
+    "devices": FOUNDATION | {"kernel", "wire", "diagnosis", "virtual"},
     # Runs behind the wall, where there is no package but Triton.
     "jailed": set(),
 }
