@@ -42,6 +42,18 @@ class CardState:
     others: tuple[int, ...] | None
     ecc_errors: int | None
 
+    def trouble(self, before: CardState | None = None) -> str:
+        """Why a sample in this state is not of the kernel alone, in words, or ""; `before` is an earlier state.
+        Nothing is inferred from what the card does not tell.
+        """
+        if self.others:
+            return f"other processes computed on the card ({', '.join(map(str, self.others))})"
+        if self.throttled:
+            return f"the card was throttled ({', '.join(self.throttled)})"
+        if before is not None and (self.ecc_errors or 0) > (before.ecc_errors or 0):
+            return "the card's memory had uncorrected errors (ECC)"
+        return ""
+
 
 @dataclass(frozen=True)
 class CallTime:
