@@ -8,7 +8,8 @@ another part.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from socket import socket as Socket
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from kernelevo.defences import Defences
@@ -175,6 +176,16 @@ class Driver(Protocol):
 
     def read(self, address: int, size: int) -> bytes: ...
 
+    def stage(self, data: bytes | memoryview) -> int:
+        """Keeps content where writing it is cheap, for `write_staged`; answers its number, which is never used twice.
+        The process that drives the card holds it, so that what is written is not to be believed more than that.
+        """
+        ...
+
+    def write_staged(self, address: int, number: int) -> None: ...
+
+    def unstage(self, number: int) -> None: ...
+
     def fingerprint(self, address: int, size: int, key: int) -> int:
         """64 bits of the bytes there under a 64-bit key, computed on the card (kernelevo/devices/fingerprints.py)."""
         ...
@@ -188,6 +199,39 @@ class Driver(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class JailOrder:
+    """A program to be kept behind the wall until it is killed. It starts with an empty environment but for
+    `environment`, reads `readable`, opens, reads, writes and controls `devices`, and may start `threads`; files that do
+    not exist are passed over. Descriptor 3 is its end of a stream socket. `data_bytes` bound its memory (0: no bound).
+    """
+
+    words: tuple[str, ...]
+    readable: tuple[str, ...]
+    devices: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    threads: int = 0
+    data_bytes: int = 0
+
+
+class JailedProcess(Protocol):
+    """A program that a JailOrder has started (kernelevo/sandbox_session.py)."""
+
+    socket: Socket
+
+    def ids(self) -> frozenset[int]:
+        """The process ids of everything in it, as this machine sees them."""
+        ...
+
+    def said(self) -> str:
+        """What came on its standard error since the last call, as one line; hostile text made visible."""
+        ...
+
+    def kill(self) -> None:
+        """Ends it and everything it started; may be called again."""
+        ...
 
 
 class CardWatch(Protocol):

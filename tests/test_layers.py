@@ -30,7 +30,7 @@ MAY_USE = {
     "archive": FOUNDATION,
     # What a kernel file says, and what passes through the wall, is knowledge and no part: every part may read it.
     "kernel": FOUNDATION,
-    "wire": {"types", "interfaces", "errors"},
+    "wire": {"types", "interfaces", "errors", "measurement"},
     # A search orders attempts: it is the one part that needs a data structure of its own.
     "search": FOUNDATION | {"archive"},
     "doctor": FOUNDATION | {"sandbox", "disassembler"},

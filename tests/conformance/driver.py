@@ -129,6 +129,22 @@ class DriverContract:
         driver.fill(address, size, 0xA1B2C3D4)
         assert driver.read(address, size + 5) == (b"\xd4\xc3\xb2\xa1" * 2000)[:size] + b"\x55" * 5
 
+    def test_what_was_staged_can_be_written_again_and_again(self, bench: DriverBench) -> None:
+        driver = loaded(bench)
+        first, second = driver.stage(b"first"), driver.stage(memoryview(b"second"))
+        address = driver.allocate(12)
+        driver.fill(address, 12, 0)
+        for _ in range(2):
+            driver.write_staged(address, second)
+            driver.write_staged(address + 6, first)
+            assert driver.read(address, 12) == b"secondfirst\0"
+            driver.fill(address, 12, 0)
+        driver.unstage(first)
+        with pytest.raises(Infrastructure):
+            driver.write_staged(address, first)
+        with pytest.raises(Infrastructure):
+            driver.write_staged(address + 7, second)
+
     def test_freed_memory_can_be_had_again(self, bench: DriverBench) -> None:
         driver = loaded(bench)
         for _ in range(100):

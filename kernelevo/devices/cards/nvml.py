@@ -28,8 +28,8 @@ SM, MEMORY, CORE = 1, 2, 0
 
 
 class NvmlWatch:
-    """Implements interfaces.CardWatch, for the card with this UUID, as the driver tells it. `nvml` is the module pynvml,
-    or a test's stand-in.
+    """Implements interfaces.CardWatch, for the card with this UUID, as the driver tells it. `nvml` is the module
+    pynvml, or a test's stand-in.
     """
 
     def __init__(self, uuid: str, nvml: Any = None) -> None:

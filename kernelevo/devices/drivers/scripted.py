@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from kernelevo.devices.drivers.staging import Staged
 from kernelevo.devices.fingerprints import fingerprint
 from kernelevo.errors import Infrastructure
 from kernelevo.interfaces import DriverClear, DriverLaunch
@@ -41,6 +42,7 @@ class ScriptedDriver:
         self._memory: dict[int, bytearray] = {}
         self._next = 1 << 32
         self._lost: CallFailure | None = None
+        self._staged = Staged()
 
     def card(self) -> Card:
         return self._card
@@ -79,6 +81,17 @@ class ScriptedDriver:
         self._begin("read")
         memory, at = self._find(address, size)
         return bytes(memory[at : at + size])
+
+    def stage(self, data: bytes | memoryview) -> int:
+        self._begin("stage")
+        return self._staged.keep(data)
+
+    def write_staged(self, address: int, number: int) -> None:
+        self.write(address, self._staged.find(number))
+
+    def unstage(self, number: int) -> None:
+        self._begin("unstage")
+        self._staged.drop(number)
 
     def fingerprint(self, address: int, size: int, key: int) -> int:
         self._begin("fingerprint")

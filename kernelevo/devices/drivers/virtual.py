@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from kernelevo.devices import gpus
 from kernelevo.devices.cost import estimate
+from kernelevo.devices.drivers.staging import Staged
 from kernelevo.devices.fingerprints import fingerprint
 from kernelevo.devices.gpus import Gpu
 from kernelevo.devices.modelling import clear_us, hold, timing
@@ -53,6 +54,7 @@ class VirtualDriver:
         self._sizes: dict[int, int] = {}
         self._freed: dict[int, list[int]] = {}
         self._lost: CallFailure | None = None
+        self._staged = Staged()
 
     def card(self) -> Card:
         gpu = self._gpu
@@ -104,6 +106,15 @@ class VirtualDriver:
     def read(self, address: int, size: int) -> bytes:
         machine = self._usable()
         return _ours(lambda: machine.read(address, size))
+
+    def stage(self, data: bytes | memoryview) -> int:
+        return self._staged.keep(data)
+
+    def write_staged(self, address: int, number: int) -> None:
+        self.write(address, self._staged.find(number))
+
+    def unstage(self, number: int) -> None:
+        self._staged.drop(number)
 
     def fingerprint(self, address: int, size: int, key: int) -> int:
         return fingerprint(self.read(address, size), key)

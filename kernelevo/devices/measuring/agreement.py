@@ -49,8 +49,9 @@ def agreement(calls: Sequence[TimedCall], empty: Sequence[TimedCall]) -> Agreeme
     noise = SIGMAS * len(calls) * math.hypot(_error(beside), _error(overhead))
     allowed = max(REL * events, RESOLUTION_US * len(calls), noise)
     told = (
-        f"events of {len(calls)} calls sum to {events:.4g} us, our clock to {events + hidden:.4g} us without an overhead "
-        f"of {statistics.median(overhead):.4g} us each ({len(empty)} empty calls); they may differ by {allowed:.3g} us"
+        f"events of {len(calls)} calls sum to {events:.4g} us, our clock to {events + hidden:.4g} us without an "
+        f"overhead of {statistics.median(overhead):.4g} us each ({len(empty)} empty calls); they may differ by "
+        f"{allowed:.3g} us"
     )
     return Agreement(abs(hidden) <= allowed, told)
 

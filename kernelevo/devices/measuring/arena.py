@@ -1,9 +1,9 @@
 """The memory of a session's calls: where buffers lie, what is in them before a call, and what must be there after it.
 
-Every buffer lies in an allocation of its own with guard space on both sides, at an offset that nobody can guess. A case
-has several places; a call that moves takes another one than last time, and shifts it. Whatever a call can see is written
-for this call: inputs with their content, all else with the job's poison, guards with a pattern of their own. So nothing
-of an earlier call is where its candidate left it, and nothing of a later call is there yet.
+Every buffer lies in an allocation of its own with guard space on both sides, at an offset that nobody can guess. A
+case has several places; a call that moves takes another one than last time, and shifts it. Whatever a call can see is
+written for this call: inputs with their content, all else with the job's poison, guards with a pattern of their own. So
+nothing of an earlier call is where its candidate left it, and nothing of a later call is there yet.
 
 Then the L2 is cooled: memory of several times its size is written and read, since a line that a hint has made to stay
 survives a flush that only writes (llm.c's PR 851, KernelBench-Hard's audits). Places that move do the rest: what stayed

@@ -1,12 +1,12 @@
 """One call, the same whether it is timed, checked or both: a candidate sees no difference, because there is none.
 
-    place       buffers where they were in the last call of this case, or elsewhere        caches by pointer
-    prepare     inputs with this call's content, all else poisoned, guards, L2 cooled      caches by content, stale outputs
-    reset       lines that persist in L2 given up                                          persisting L2
-    call        event, the plan's steps, event; our own clock around it                    hidden work, merged calls
-    at once     fingerprints of outputs and inputs under keys drawn only now               work put off, inputs changed
-    read        the outputs in full, which must be what was there at once                  forged reads
-    later       some outputs of the call before, once more                                 late and wild writes
+    place       buffers where they were in the last call of this case, or elsewhere     caches by pointer
+    prepare     inputs with this call's content, all else poisoned, guards, L2 cooled   caches by content, stale outputs
+    reset       lines that persist in L2 given up                                       persisting L2
+    call        event, the plan's steps, event; our own clock around it                 hidden work, merged calls
+    at once     fingerprints of outputs and inputs under keys drawn only now            work put off, inputs changed
+    read        the outputs in full, which must be what was there at once               forged reads
+    later       some outputs of the call before, once more                              late and wild writes
 
 docs/measuring.md says of each which known attacks it stops, and which test shows it.
 """

@@ -15,10 +15,13 @@ from kernelevo.devices.measuring.agreement import agreement
 from kernelevo.devices.measuring.arena import Arena
 from kernelevo.devices.measuring.calls import Calls, Clock, lost
 from kernelevo.devices.measuring.supervisor import Supervisor
-from kernelevo.errors import Infrastructure
+from kernelevo.errors import DriverLost
 from kernelevo.interfaces import Agreement, CallReport, CardWatch, Driver
 from kernelevo.measurement import Card, Side
 from kernelevo.types import Budget, Image, Job
+
+HUNG_SHARE = 0.9
+"""A process that was lost after this share of all the time that calls may take has hung, and is not tried again."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,15 @@ class Session:
         self.card: Card = self._drivers["candidate"].card()
 
     def call(self, side: Side, case: str, job: Job, constant: frozenset[str], move: bool) -> CallReport:
+        started = self._conditions.clock()
         try:
-            report = self._call(side, case, job, constant, move)
-        except Infrastructure as error:
-            report = self._call_again(side, case, job, constant, error)
-        return report
+            return self._call(side, case, job, constant, move)
+        except DriverLost as error:
+            self._drivers[side].close()
+            self._conditions.supervisor.require_well(f"the process of the {side} was lost on case {case} ({error})")
+            if self._conditions.clock() - started >= HUNG_SHARE * self._budget.seconds:
+                return CallReport("killed", {}, reason=str(error))
+        return self._call_again(side, case, job, constant)
 
     def agreement(self) -> Agreement:
         calls = self._calls["candidate"]
@@ -99,16 +106,12 @@ class Session:
             self._conditions.supervisor.require_well(f"a call of the {side} on case {case} failed")
         return report
 
-    def _call_again(
-        self, side: Side, case: str, job: Job, constant: frozenset[str], error: Infrastructure
-    ) -> CallReport:
+    def _call_again(self, side: Side, case: str, job: Job, constant: frozenset[str]) -> CallReport:
         """In a fresh process: a program that loses its process twice, on a card that is well, does it itself."""
-        self._drivers[side].close()
-        self._conditions.supervisor.require_well(f"the process of the {side} was lost on case {case} ({error})")
         self._open(side)
         try:
             return self._call(side, case, job, constant, True)
-        except Infrastructure as again:
+        except DriverLost as again:
             self._drivers[side].close()
             self._conditions.supervisor.require_well(f"the process of the {side} was lost twice on case {case}")
             return lost(f"its process was lost twice on this call, and the card is well: {again}")
