@@ -97,13 +97,15 @@ class Estimate:
 @dataclass(frozen=True)
 class Ceilings:
     """What a card can do at most: bytes per microsecond of its DRAM, bytes of its L2, operations per microsecond by
-    compute dtype (a fused multiply-add is two). None or missing: not known. `source` says where they are from.
+    compute dtype (a fused multiply-add is two). None or missing: not known. `source` says where they are from;
+    `warm_bytes` of inputs may be in L2 when a call begins.
     """
 
     dram_bytes_per_us: float | None
     l2_bytes: int
     flops_per_us: Mapping[str, float]
     source: str
+    warm_bytes: int = 0
 
 
 @dataclass(frozen=True)

@@ -171,6 +171,11 @@ class Runner:
             comparisons.append(comparison)
         return comparisons
 
+    def require_outputs(self, drawn: Drawn, outputs: Mapping[str, bytes], poison: int, expected: Expected) -> float:
+        """The largest error in units of the tolerance; raises Rejected if an output is wrong."""
+        report = RunReport("done", outputs, ())
+        return max(each.ratio for each in self._compare(drawn, report, poison, expected))
+
     def _output(self, drawn: Drawn, output: Tensor, report: RunReport) -> Array:
         stored = np.frombuffer(report.outputs[output.name], output.dtype.storage)
         return as_numbers(stored.reshape(output.sizes(drawn.trial.case.dims)), output)

@@ -57,6 +57,7 @@ class Supervisor:
         self._lock = lock
         self._sleep = sleep
         self._wait_seconds = wait_seconds
+        self._held = False
 
     def open(self, image: Image, budget: Budget) -> Driver:
         """A fresh process with this image in it."""
@@ -70,13 +71,20 @@ class Supervisor:
 
     @contextmanager
     def card(self) -> Iterator[None]:
-        """Holds the card; raises Infrastructure if another process has had it for too long."""
+        """Holds the card; raises Infrastructure if another process has had it for too long. Whoever holds it may hold
+        it again.
+        """
+        if self._held:
+            yield
+            return
         self._lock.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             self._take(handle)
+            self._held = True
             yield
         finally:
+            self._held = False
             os.close(handle)
 
     def require_well(self, happened: str) -> None:

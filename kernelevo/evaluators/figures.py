@@ -1,0 +1,105 @@
+"""From the timed calls of a session to figures, and what stands against believing them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from kernelevo.defences import Defences
+from kernelevo.evaluators.floor import physics_floor
+from kernelevo.evaluators.rejection import Rejected
+from kernelevo.interfaces import MeasuringDevice
+from kernelevo.kernel.cases import Case
+from kernelevo.kernel.problem import Problem
+from kernelevo.measurement import CaseMeasurement, Estimate, Measurements, PhysicsFloor, TimedCall
+from kernelevo.statistics import LEAST_SAMPLES, StopRule, drift, median_interval, ratio_interval
+from kernelevo.types import Check, Status
+
+Block = tuple[TimedCall, TimedCall, TimedCall, TimedCall]
+NOISY = 0.2
+"""An interval wider than this share of its median says too little."""
+DRIFTED = 0.1
+"""A trend over the calls of more than this share of the median: the card was not in one state."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Figures with everything they rest on, and the checks that were made of them."""
+
+    measurements: Measurements
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Makes and doubts the figures of one candidate; raises Rejected where they are not to be believed."""
+
+    problem: Problem
+    device: MeasuringDevice
+    defences: Defences
+    rule: StopRule
+
+    def judge(
+        self, timed: Mapping[str, Sequence[TimedCall]], blocks: Mapping[str, Sequence[Block]], measured: Measurements,
+        seen: int,
+    ) -> Judgement:  # fmt: skip
+        """`timed` and `blocks` by benchmark case."""
+        cases = tuple(self._case(case, timed[case.name], blocks.get(case.name, ())) for case in self.problem.benchmarks)
+        return Judgement(replace(measured, cases=cases), (*self._checks(cases, measured, seen),))
+
+    def _case(self, case: Case, calls: Sequence[TimedCall], blocks: Sequence[Block]) -> CaseMeasurement:
+        fit = [call for call in calls if not _trouble(call, calls[0])]
+        times = [call.event_us for call in fit]
+        floor = physics_floor(self.problem, case, self.device.ceilings)
+        if times and self.defences.physics_floor:
+            self._require_possible(case.name, median_interval(times), floor)
+        if len(fit) < LEAST_SAMPLES:
+            raise _inconclusive(case.name, f"only {len(fit)} of {len(calls)} calls can be used: {_reasons(calls)}")
+        estimate = median_interval(times)
+        if estimate.relative_width > NOISY:
+            raise _inconclusive(case.name, f"the noise is too great: {estimate} us")
+        trend = drift(times)
+        if trend.is_real and abs(trend.change) > DRIFTED:
+            raise _inconclusive(case.name, f"times drifted by {trend.change:+.0%} over {len(times)} calls")
+        return CaseMeasurement(case.name, estimate, _ratio(blocks), floor, len(calls) - len(fit))
+
+    def _require_possible(self, case: str, us: Estimate, floor: PhysicsFloor | None) -> None:
+        if floor is not None and us.value < floor.us:
+            words = f"case {case}: {us} us is less than {floor.us:.4g} us: {floor.reason}"
+            raise Rejected(Status.IMPOSSIBLE, "physics", words)
+
+    def _checks(self, cases: Sequence[CaseMeasurement], measured: Measurements, seen: int) -> list[Check]:
+        own = [call for call in measured.samples if call.side == "candidate"]
+        least = min(case.us.samples for case in cases)
+        widest = max(case.us.relative_width for case in cases)
+        words = f"{len(own)} calls in random order, tests and timed ones alike, {seen} on content seen before"
+        noise = f"{least} or more calls a case, widest interval {widest:.2%} of its median (wanted {self.rule.width:.0%})"
+        known = [case.floor for case in cases if case.floor]
+        ceilings = f"no time is below its floor ({len(known)} of {len(cases)} cases have one; {self.device.ceilings.source})"
+        checks = [Check("timed calls", True, f"the outputs of all of them were checked: {words}")]
+        checks += [Check("physics", True, ceilings)] if self.defences.physics_floor else []
+        out = sum(case.left_out for case in cases)
+        state = f"told by {measured.watch}; {out} calls left out" + (f": {_reasons(own)}" if out else "")
+        return [*checks, Check("noise", True, noise), Check("card", True, state)]
+
+
+def _ratio(blocks: Sequence[Block]) -> Estimate | None:
+    """How many times as fast as the start, from blocks in which no call is unfit."""
+    fit = [block for block in blocks if not any(_trouble(call, block[0]) for call in block)]
+    if not fit:
+        return None
+    return ratio_interval([(a.event_us, b.event_us, c.event_us, d.event_us) for a, b, c, d in fit])
+
+
+def _trouble(call: TimedCall, first: TimedCall) -> str:
+    return call.state.trouble(first.state) if call.state else ""
+
+
+def _reasons(calls: Sequence[TimedCall]) -> str:
+    counted = Counter(filter(None, (_trouble(call, calls[0]) for call in calls)))
+    return "; ".join(f"{reason} in {count} of them" for reason, count in counted.most_common()) or "there were no more"
+
+
+def _inconclusive(case: str, words: str) -> Rejected:
+    return Rejected(Status.INCONCLUSIVE, "card", f"case {case}: {words}; try again on a quiet card")
