@@ -41,7 +41,8 @@ MAY_USE = {
     # Runs behind the wall, where there is no package but Triton.
     "jailed": set(),
 }
-JOINERS = {"run", "cli", "commands", "__init__", "__main__"}
+JOINERS = {"run", "cli", "commands", "redteam", "__init__", "__main__"}
+"""Those that may import every part; the red team attacks the parts as they are joined."""
 
 
 def part_of(path: Path) -> str:

@@ -23,7 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from kernelevo.evaluators import feedback, profile
+from kernelevo.defences import ALL, Defences
+from kernelevo.evaluators import careless, feedback, profile
 from kernelevo.evaluators.expected import Expected, expect
 from kernelevo.evaluators.findings import Findings
 from kernelevo.evaluators.jobs import draw_poisons
@@ -77,7 +78,7 @@ class Dossier:
 
 class KernelEvaluator:
     """Judges candidates for one problem on one device; see the module. `generator` makes the random generator of one
-    evaluation.
+    evaluation; `defences` has something switched off in controls of the red team only.
     """
 
     def __init__(
@@ -94,15 +95,17 @@ class KernelEvaluator:
         oracle_compiler: Compiler | None = None,
         most_findings: int = DEFAULT_FINDINGS,
         sample_blocks: int = SAMPLE_BLOCKS,
+        defences: Defences = ALL,
     ) -> None:
-        self.problem = problem
+        self.problem = problem if defences.derived_tolerance else careless.loosened(problem)
+        self.defences = defences
         self.compiler = compiler
         self.device = device
         self.mode: Mode = mode
         self.options = options
         self.include_folders = include_folders
         self.sample_blocks = sample_blocks
-        self._generator = generator
+        self._generator = generator if defences.secret_seeds else seeded_generator(careless.KNOWN_SEED)
         self._language = language
         self._most_findings = most_findings
         self._oracle_compiler = oracle_compiler or compiler
@@ -182,11 +185,11 @@ class KernelEvaluator:
         self, schedules: dict[str, Schedule], image: Image, budget: Budget, dossier: Dossier
     ) -> list[TrialResult]:
         rng = self._generator()
-        trials = plan_trials(self.problem, self.mode, rng)
+        trials = plan_trials(self.problem, self.mode, rng, self.defences)
         runner = Runner(
-            self.problem, self.device, image, dossier.candidate.text, schedules, draw_poisons(rng),
-            int(rng.integers(1, 2**63)), self._expectation(budget), lambda trial: draw(self.problem, trial, rng),
-            dossier.purse, self._file_name, self._sample(rng),
+            self.problem, self.device, image, dossier.candidate.text, schedules, self._poisons(rng), self._order(rng),
+            self._expectation(budget), lambda trial: draw(self.problem, trial, rng),
+            dossier.purse, self._file_name, self._sample(rng), self.defences,
         )  # fmt: skip
         results = runner.run(trials) if self.mode == "search" else self._sanitized(runner, trials, dossier)
         dossier.checks += self._run_checks(results)
@@ -210,6 +213,15 @@ class KernelEvaluator:
         oracle = self._oracle or build_oracle(self.problem, self._oracle_compiler, self.device, budget)
         self._oracle = oracle
         return lambda drawn: oracle.expect(drawn, budget)
+
+    def _poisons(self, rng: np.random.Generator) -> tuple[int, int]:
+        first, second = draw_poisons(rng)
+        return first, second if self.defences.second_poison else first
+
+    def _order(self, rng: np.random.Generator) -> int:
+        """The seed of the other order of threads."""
+        seed = int(rng.integers(1, 2**63))
+        return seed if self.defences.other_order else 0
 
     def _sample(self, rng: np.random.Generator) -> Sample | None:
         """What profiled runs are watched on; a verdict of full checks rests on all blocks."""

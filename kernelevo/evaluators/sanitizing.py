@@ -126,7 +126,7 @@ class Sanitizer:
         can, most = self.runner.device.capabilities, self.findings.most
         first, second = (replace(self.runner.job(drawn, poison), max_faults=most) for poison in (0, 1))
         tracks = second.track_uninitialised and "races" not in can
-        return [first, replace(second, check_races=True, track_uninitialised=tracks)]
+        return [first, replace(second, check_races=self.runner.defences.races, track_uninitialised=tracks)]
 
     def _answers(self, jobs: Sequence[Job], seconds: float | None = None) -> Iterator[RunReport]:
         """A report for every job: a device stops at the first that does not end well, and is asked again for the rest.
