@@ -77,7 +77,7 @@ class Dossier:
 
 class KernelEvaluator:
     """Judges candidates for one problem on one device; see the module. `generator` makes the random generator of one
-    evaluation.
+    evaluation; `file_name` is what messages and counts call the candidates' text (none: the problem's name).
     """
 
     def __init__(
@@ -94,6 +94,7 @@ class KernelEvaluator:
         oracle_compiler: Compiler | None = None,
         most_findings: int = DEFAULT_FINDINGS,
         sample_blocks: int = SAMPLE_BLOCKS,
+        file_name: str = "",
     ) -> None:
         self.problem = problem
         self.compiler = compiler
@@ -102,6 +103,7 @@ class KernelEvaluator:
         self.options = options
         self.include_folders = include_folders
         self.sample_blocks = sample_blocks
+        self._file_name = file_name or f"{problem.name}{language.suffix}"
         self._generator = generator
         self._language = language
         self._most_findings = most_findings
@@ -272,10 +274,6 @@ class KernelEvaluator:
             profile.score(results, cases), cases, tuple(dossier.checks), diagnostics=image.diagnostics,
             image=_summary(image), seconds=seconds, **_found(dossier.sanitizer),
         )  # fmt: skip
-
-    @property
-    def _file_name(self) -> str:
-        return f"{self.problem.name}{self._language.suffix}"
 
 
 def _kernel_names(plan: Plan, schedules: dict[str, Schedule]) -> tuple[str, ...]:
