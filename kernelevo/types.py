@@ -346,7 +346,8 @@ class RunReport:
     """What became of a Job. Without fault, `outputs` holds the bytes of every buffer to be read back.
 
     `ended` says how: "done", "fault" (see `fault`), "budget" (instructions), "killed" (time or memory, see `reason`).
-    `faults` are all that its last step reported, `fault` the first of them; `remarks` what was suspicious in any step.
+    `faults` are all that its last step reported, `fault` the first of them (one of kind budget, which says where the
+    run was stopped, is in `faults` alone); `remarks` what was suspicious in any step.
     """
 
     ended: Literal["done", "fault", "budget", "killed"]
