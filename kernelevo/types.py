@@ -327,8 +327,8 @@ class LineCounts:
 class StepReport:
     """What one launch did. `counts` holds the exact integers of vgpu::Counts, classes as "warp.fp32" and the like.
 
-    `time` is the launch's time on the device, `limiter` what bounds it (modelled) or "" (measured). Where
-    it rests on a sample of blocks, details["sampled"] says so.
+    `time` is the launch's time on the device, `limiter` what bounds it (modelled; "launch" is launching itself) or ""
+    (measured). Where it rests on a sample of blocks, details["sampled"] says so.
     """
 
     kernel: str

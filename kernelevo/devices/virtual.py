@@ -19,7 +19,7 @@ from typing import Any
 from kernelevo.devices import gpus, sampling
 from kernelevo.devices.calibrating import NOT_CALIBRATED, calibrated, calibration_of
 from kernelevo.devices.confidence import Launched, reasons
-from kernelevo.devices.cost import SECTOR, estimate
+from kernelevo.devices.cost import LAUNCH, SECTOR, estimate
 from kernelevo.devices.gpus import Gpu
 from kernelevo.devices.machine_code import Comparison, compare, counts_for_model, describe, doubts
 from kernelevo.devices.occupancy import SHARED_RESERVED, Occupancy, occupancy
@@ -191,7 +191,7 @@ class VirtualDevice:
         us = sectors * SECTOR / (gpu.dram_gbps * gpu.dram_efficiency * 1e3)
         return StepReport(
             f"zero {clear.buffer}", counts, time=Figure(gpu.launch_us + us, "us", self.name, self.how),
-            limiter="DRAM bandwidth",
+            limiter=LAUNCH if gpu.launch_us > us else "DRAM bandwidth",
             details={"bounds_us": {"DRAM bandwidth": us}, "launch_us": gpu.launch_us, **self._trust([])},
         )  # fmt: skip
 
