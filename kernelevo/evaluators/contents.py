@@ -29,7 +29,7 @@ MOST_CHANGED = 4
 
 @dataclass
 class Content:
-    """One drawn input, and its expected outputs once they are known. `origin` is the content that it is changed from."""
+    """One drawn input, and its expected outputs once they are known. `origin` is what it was changed from."""
 
     drawn: Drawn
     origin: Content | None = None

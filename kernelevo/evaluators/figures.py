@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,12 +10,13 @@ from dataclasses import dataclass, replace
 from kernelevo.defences import Defences
 from kernelevo.evaluators.floor import physics_floor
 from kernelevo.evaluators.rejection import Rejected
-from kernelevo.interfaces import MeasuringDevice
+from kernelevo.evaluators.running import TrialResult
+from kernelevo.interfaces import Device, MeasuringDevice
 from kernelevo.kernel.cases import Case
 from kernelevo.kernel.problem import Problem
 from kernelevo.measurement import CaseMeasurement, Estimate, Measurements, PhysicsFloor, TimedCall
 from kernelevo.statistics import LEAST_SAMPLES, StopRule, drift, median_interval, ratio_interval
-from kernelevo.types import Check, Status
+from kernelevo.types import CaseResult, Check, Figure, Status
 
 Block = tuple[TimedCall, TimedCall, TimedCall, TimedCall]
 NOISY = 0.2
@@ -74,9 +76,10 @@ class Figures:
         least = min(case.us.samples for case in cases)
         widest = max(case.us.relative_width for case in cases)
         words = f"{len(own)} calls in random order, tests and timed ones alike, {seen} on content seen before"
-        noise = f"{least} or more calls a case, widest interval {widest:.2%} of its median (wanted {self.rule.width:.0%})"
-        known = [case.floor for case in cases if case.floor]
-        ceilings = f"no time is below its floor ({len(known)} of {len(cases)} cases have one; {self.device.ceilings.source})"
+        wanted = f"(wanted {self.rule.width:.0%})"
+        noise = f"{least} or more calls a case, widest interval {widest:.2%} of its median {wanted}"
+        known = f"{sum(case.floor is not None for case in cases)} of {len(cases)} cases have one"
+        ceilings = f"no time is below its floor ({known}; {self.device.ceilings.source})"
         checks = [Check("timed calls", True, f"the outputs of all of them were checked: {words}")]
         checks += [Check("physics", True, ceilings)] if self.defences.physics_floor else []
         out = sum(case.left_out for case in cases)
@@ -103,3 +106,24 @@ def _reasons(calls: Sequence[TimedCall]) -> str:
 
 def _inconclusive(case: str, words: str) -> Rejected:
     return Rejected(Status.INCONCLUSIVE, "card", f"case {case}: {words}; try again on a quiet card")
+
+
+def measured_cases(
+    problem: Problem, device: Device, results: Sequence[TrialResult], measured: Measurements
+) -> tuple[CaseResult, ...]:
+    """The cases of a verdict: medians, and the largest error of their calls. What bounds them nobody said."""
+    worst = {case.name: 0.0 for case in problem.benchmarks}
+    for result in results:
+        name = result.trial.case.name
+        worst[name] = max(worst.get(name, 0.0), result.ratio)
+    figures = {case.case: Figure(case.us.value, "us", device.name, device.how) for case in measured.cases}
+    return tuple(
+        CaseResult(case.name, case.dims, figures[case.name], {}, "", worst[case.name]) for case in problem.benchmarks
+    )
+
+
+def measured_score(problem: Problem, cases: Sequence[CaseResult]) -> Figure:
+    """The geometric mean of the cases' medians, weighted as the problem says."""
+    weights = [case.weight for case in problem.benchmarks]
+    logs = [weight * math.log(case.time.value) for weight, case in zip(weights, cases, strict=True)]
+    return replace(cases[0].time, value=math.exp(sum(logs) / sum(weights)))

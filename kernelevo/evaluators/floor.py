@@ -4,8 +4,8 @@
     flops    operations * LEAST_WORK / peak rate at the declared precision
     floor    the greater of the two, less what events cannot tell apart
 
-Before a call its inputs are cold (but for `Ceilings.warm_bytes`), so that they must come from DRAM. Outputs need not have
-left L2 when the call ends, so as many bytes of them as L2 holds cost nothing here. Every doubt is resolved for the
+Before a call its inputs are cold (but for `Ceilings.warm_bytes`), so that they must come from DRAM. Outputs need not
+have left L2 when the call ends, so as many bytes of them as L2 holds cost nothing here. Every doubt is resolved for the
 kernel: a floor catches what is impossible, not what is unlikely. docs/measuring.md has an example.
 """
 

@@ -1,11 +1,11 @@
 """The pass for devices that time single calls: tests and timed calls are one random sequence, and all are checked.
 
-A candidate cannot tell what a call is for. Every call goes the same way (devices/measuring/calls.py): tests of odd sizes,
-benchmark sizes on other distributions, timed ones, and now and then one whose content was there before, under another
-poison. The content of a timed call is one that no call had before (`contents.py`), and its outputs are compared in full
-with a reference of their own; a result that was remembered is wrong. What is timed is a case's first distribution, so
-that times can be compared. Once the least number of calls is made, those cases go on whose interval is still wide,
-mixed with further tests, until all are narrow, or the most calls are made.
+A candidate cannot tell what a call is for. Every call goes the same way (devices/measuring/calls.py): tests of odd
+sizes, benchmark sizes on other distributions, timed ones, and now and then one whose content was there before, under
+another poison. The content of a timed call is one that no call had before (`contents.py`), and its outputs are compared
+in full with a reference of their own; a result that was remembered is wrong. What is timed is a case's first
+distribution, so that times can be compared. Once the least number of calls is made, those cases go on whose interval is
+still wide, mixed with further tests, until all are narrow, or the most calls are made.
 
     a call fails                                         TRAPPED, TIMEOUT, UNSUPPORTED, RULE_BROKEN
     an input changed, something written beside           WRONG
@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,7 +35,7 @@ from kernelevo.evaluators.outcome import require_done
 from kernelevo.evaluators.rejection import Rejected
 from kernelevo.evaluators.running import Runner, TrialResult
 from kernelevo.evaluators.schedule import Schedule
-from kernelevo.evaluators.trials import Trial
+from kernelevo.evaluators.trials import Mode, Trial
 from kernelevo.interfaces import CallReport, MeasuringDevice, MeasuringSession
 from kernelevo.kernel.problem import Problem
 from kernelevo.measurement import Measurements, Side, TimedCall
@@ -53,8 +53,8 @@ EXTRA_SHARE = 0.25
 
 
 @dataclass(frozen=True)
-class Side_:
-    """What one side runs."""
+class Program:
+    """What one side runs: its image, and its steps on every case."""
 
     image: Image
     schedules: Mapping[str, Schedule]
@@ -97,8 +97,8 @@ class Measurer:
     problem: Problem
     device: MeasuringDevice
     runner: Runner
-    candidate: Side_
-    start: Side_ | None
+    candidate: Program
+    start: Program | None
     trials: Sequence[Trial]
     rule: StopRule
     rng: np.random.Generator
@@ -191,11 +191,8 @@ class Measurer:
             return content
         other = contents.next(trial)
         first, second = (content, other) if self.rng.random() < 0.5 else (other, content)
-        a_first = self.rng.random() < 0.5
-        turns: list[tuple[Side, Content]] = [("candidate", first), ("start", first), ("start", second),
-                                             ("candidate", second)]  # fmt: skip
-        if not a_first:
-            turns = [("start", first), ("candidate", first), ("candidate", second), ("start", second)]
+        outer, inner = ("candidate", "start") if self.rng.random() < 0.5 else ("start", "candidate")
+        turns: list[tuple[Side, Content]] = [(outer, first), (inner, first), (inner, second), (outer, second)]
         self._block(session, course, trial, turns, contents)
         return second
 
@@ -218,7 +215,9 @@ class Measurer:
         contents: Contents | None = None,
     ) -> TimedCall:  # fmt: skip
         """A call of the candidate, and everything that is held against it."""
-        poison = int(self.rng.choice(draw_poisons(self.rng))) if self.defences.second_poison else self.runner.poisons[0]
+        poison = self.runner.poisons[0]
+        if self.defences.second_poison:
+            poison = int(self.rng.choice(draw_poisons(self.rng)))
         report = self._call(session, "candidate", trial, self._job(self.candidate, content, poison))
         self._require_sound(report, trial)
         ratio = 0.0
@@ -242,7 +241,7 @@ class Measurer:
         course.samples.append(report.sample)
         return report.sample
 
-    def _job(self, side: Side_, content: Content, poison: int) -> Job:
+    def _job(self, side: Program, content: Content, poison: int) -> Job:
         return build_job(self.problem, content.drawn, side.schedules[content.drawn.name], side.image, poison, False)
 
     def _call(self, session: MeasuringSession, side: Side, trial: Trial, job: Job) -> CallReport:
@@ -287,8 +286,12 @@ class Measurer:
         return (Check("clocks", True, told.words),)
 
 
+def rule_of(mode: Mode, paired: bool) -> StopRule:
+    """How many calls of each case, and how narrow an interval."""
+    if mode == "search":
+        return SEARCH_RULE
+    return PAIRED_RULE if paired else FINAL_RULE
+
+
 def _trouble(call: TimedCall, calls: Sequence[TimedCall]) -> str:
     return call.state.trouble(calls[0].state) if call.state else ""
-
-
-Starts = Callable[[], Side_ | None]

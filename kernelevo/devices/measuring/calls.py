@@ -23,12 +23,13 @@ from kernelevo.defences import ALL, Defences
 from kernelevo.devices.fingerprints import fingerprint
 from kernelevo.devices.measuring.arena import KEYS, Arena, Place
 from kernelevo.devices.measuring.packing import driver_step
+from kernelevo.errors import Infrastructure
 from kernelevo.interfaces import CallReport, CardWatch, Driver
 from kernelevo.measurement import CallFailure, CallTime, Side, TimedCall
 from kernelevo.types import Buffer, Fault, Image, Job
 
 EMPTY_SHARE = 0.25
-"""How many calls are followed by an empty one, once there are enough of these for an agreement of clocks."""
+"""How many calls are followed by an empty one."""
 ENOUGH_EMPTY = 10
 REREAD_SHARE = 0.25
 
@@ -87,7 +88,7 @@ class Calls:
         prints = {name: self._driver.fingerprint(place[name].address, place[name].size, key) for name in watched}
         sample = self._sampled(case, *timed)
         report = self._checked(sample, job, place, constant, prints, key)
-        self._call_empty()
+        self._now_and_then_empty()
         return report
 
     def time_only(self, case: str, job: Job, move: bool) -> CallReport:
@@ -96,8 +97,9 @@ class Calls:
         return timed if isinstance(timed, CallReport) else CallReport("done", {}, self._sampled(case, *timed))
 
     def _prepared(self, case: str, job: Job, move: bool) -> Place:
-        # Offset pointers are places of their own.
-        place = self._arena.place(f"{case} {[buffer.skew for buffer in job.buffers]}", job.buffers, move)
+        # Offset pointers, and other sizes, are places of their own.
+        kind = [(buffer.name, buffer.bytes, buffer.skew) for buffer in job.buffers]
+        place = self._arena.place(f"{case} {kind}", job.buffers, move)
         self._arena.prepare(place, job.buffers, job.poison if self._defences.poison else None)
         self._driver.reset_l2()
         return place
@@ -117,17 +119,23 @@ class Calls:
         self.samples.append(sample)
         return sample
 
+    def fill_up_empty(self) -> None:
+        """Until there are enough empty calls."""
+        while len(self.empty) < ENOUGH_EMPTY:
+            self._call_empty()
+
+    def _now_and_then_empty(self) -> None:
+        """After some calls, one without steps: what asking alone costs. A modelled time has no clock to agree with."""
+        if self._driver.how == "measured" and self._rng.random() < EMPTY_SHARE:
+            self._call_empty()
+
     def _call_empty(self) -> None:
-        """Now and then, and at once until there are some, a call without steps: what asking alone costs."""
-        if self._driver.how != "measured":
-            return  # a modelled time has no clock that it could agree with
-        if len(self.empty) >= ENOUGH_EMPTY and self._rng.random() >= EMPTY_SHARE:
-            return
         started = self._clock()
         answer = self._driver.call(())
         outer_us = (self._clock() - started) * 1e6
-        if isinstance(answer, CallTime):
-            self.empty.append(TimedCall(self.side, "", self._order(), answer.event_us, answer.host_us, outer_us))
+        if isinstance(answer, CallFailure):
+            raise Infrastructure(f"a call without steps failed: {answer.fault.message}; see whether the card is well")
+        self.empty.append(TimedCall(self.side, "", self._order(), answer.event_us, answer.host_us, outer_us))
 
     def _checked(
         self, sample: TimedCall, job: Job, place: Place, constant: frozenset[str], prints: dict[str, int], key: int

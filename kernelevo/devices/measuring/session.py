@@ -20,9 +20,6 @@ from kernelevo.interfaces import Agreement, CallReport, CardWatch, Driver
 from kernelevo.measurement import Card, Side
 from kernelevo.types import Budget, Image, Job
 
-HUNG_SHARE = 0.9
-"""A process that was lost after this share of all the time that calls may take has hung, and is not tried again."""
-
 
 @dataclass(frozen=True)
 class Conditions:
@@ -63,20 +60,18 @@ class Session:
         self.card: Card = self._drivers["candidate"].card()
 
     def call(self, side: Side, case: str, job: Job, constant: frozenset[str], move: bool) -> CallReport:
-        started = self._conditions.clock()
         try:
             return self._call(side, case, job, constant, move)
         except DriverLost as error:
             self._drivers[side].close()
             self._conditions.supervisor.require_well(f"the process of the {side} was lost on case {case} ({error})")
-            if self._conditions.clock() - started >= HUNG_SHARE * self._budget.seconds:
-                return CallReport("killed", {}, reason=str(error))
         return self._call_again(side, case, job, constant)
 
     def agreement(self) -> Agreement:
         calls = self._calls["candidate"]
         if self._drivers["candidate"].how != "measured":
             return Agreement(True, "event times are modelled, so that there is no clock they could agree with")
+        calls.fill_up_empty()
         return agreement(calls.samples, calls.empty)
 
     def close(self) -> None:
