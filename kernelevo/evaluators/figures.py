@@ -47,24 +47,29 @@ class Figures:
         seen: int,
     ) -> Judgement:  # fmt: skip
         """`timed` and `blocks` by benchmark case."""
-        cases = tuple(self._case(case, timed[case.name], blocks.get(case.name, ())) for case in self.problem.benchmarks)
+        first = measured.samples[0]
+        cases = tuple(
+            self._case(case, timed[case.name], blocks.get(case.name, ()), first) for case in self.problem.benchmarks
+        )
         return Judgement(replace(measured, cases=cases), (*self._checks(cases, measured, seen),))
 
-    def _case(self, case: Case, calls: Sequence[TimedCall], blocks: Sequence[Block]) -> CaseMeasurement:
-        fit = [call for call in calls if not _trouble(call, calls[0])]
+    def _case(
+        self, case: Case, calls: Sequence[TimedCall], blocks: Sequence[Block], first: TimedCall
+    ) -> CaseMeasurement:
+        fit = [call for call in calls if not trouble(call, first)]
         times = [call.event_us for call in fit]
         floor = physics_floor(self.problem, case, self.device.ceilings)
         if times and self.defences.physics_floor:
             self._require_possible(case.name, median_interval(times), floor)
         if len(fit) < LEAST_SAMPLES:
-            raise _inconclusive(case.name, f"only {len(fit)} of {len(calls)} calls can be used: {_reasons(calls)}")
-        estimate = median_interval(times)
-        if estimate.relative_width > NOISY:
-            raise _inconclusive(case.name, f"the noise is too great: {estimate} us")
-        trend = drift(times)
+            said = f"only {len(fit)} of {len(calls)} calls can be used: {_reasons(calls, first)}"
+            raise _inconclusive(case.name, said)
+        estimate, trend = median_interval(times), drift(times)
         if trend.is_real and abs(trend.change) > DRIFTED:
             raise _inconclusive(case.name, f"times drifted by {trend.change:+.0%} over {len(times)} calls")
-        return CaseMeasurement(case.name, estimate, _ratio(blocks), floor, len(calls) - len(fit))
+        if estimate.relative_width > NOISY:
+            raise _inconclusive(case.name, f"the noise is too great: {estimate} us")
+        return CaseMeasurement(case.name, estimate, _ratio(blocks, first), floor, len(calls) - len(fit))
 
     def _require_possible(self, case: str, us: Estimate, floor: PhysicsFloor | None) -> None:
         if floor is not None and us.value < floor.us:
@@ -83,24 +88,26 @@ class Figures:
         checks = [Check("timed calls", True, f"the outputs of all of them were checked: {words}")]
         checks += [Check("physics", True, ceilings)] if self.defences.physics_floor else []
         out = sum(case.left_out for case in cases)
-        state = f"told by {measured.watch}; {out} calls left out" + (f": {_reasons(own)}" if out else "")
+        state = f"told by {measured.watch}; {out} calls left out"
+        state += f": {_reasons(own, measured.samples[0])}" if out else ""
         return [*checks, Check("noise", True, noise), Check("card", True, state)]
 
 
-def _ratio(blocks: Sequence[Block]) -> Estimate | None:
+def _ratio(blocks: Sequence[Block], first: TimedCall) -> Estimate | None:
     """How many times as fast as the start, from blocks in which no call is unfit."""
-    fit = [block for block in blocks if not any(_trouble(call, block[0]) for call in block)]
+    fit = [block for block in blocks if not any(trouble(call, first) for call in block)]
     if not fit:
         return None
     return ratio_interval([(a.event_us, b.event_us, c.event_us, d.event_us) for a, b, c, d in fit])
 
 
-def _trouble(call: TimedCall, first: TimedCall) -> str:
+def trouble(call: TimedCall, first: TimedCall) -> str:
+    """Why a call is not to be used, in words, or ""; `first` is the first one of its session."""
     return call.state.trouble(first.state) if call.state else ""
 
 
-def _reasons(calls: Sequence[TimedCall]) -> str:
-    counted = Counter(filter(None, (_trouble(call, calls[0]) for call in calls)))
+def _reasons(calls: Sequence[TimedCall], first: TimedCall) -> str:
+    counted = Counter(filter(None, (trouble(call, first) for call in calls)))
     return "; ".join(f"{reason} in {count} of them" for reason, count in counted.most_common()) or "there were no more"
 
 

@@ -29,7 +29,7 @@ import numpy as np
 
 from kernelevo.defences import Defences
 from kernelevo.evaluators.contents import Content, Contents
-from kernelevo.evaluators.figures import Figures, Judgement
+from kernelevo.evaluators.figures import Figures, Judgement, trouble
 from kernelevo.evaluators.jobs import build_job, draw_poisons
 from kernelevo.evaluators.outcome import require_done
 from kernelevo.evaluators.rejection import Rejected
@@ -48,6 +48,8 @@ PAIRED_RULE = StopRule(least=12, most=60, width=0.01)
 """Two calls of a block: six blocks are the least that an interval can be made of."""
 SEEN_SHARE = 0.15
 MOVE_SHARE = 0.5
+KEPT_SHARE = 0.25
+"""Of the budget, below which no further turn begins."""
 EXTRA_SHARE = 0.25
 """Of calls after the least number, those that are tests."""
 
@@ -165,12 +167,12 @@ class Measurer:
 
     def _enough(self, course: Course, trial: Trial) -> bool:
         calls = course.timed[trial.case.name]
-        fit = [call.event_us for call in calls if not _trouble(call, calls)]
-        return self.rule.satisfied(fit) or len(calls) >= self.rule.most or not self._time_left(course)
+        fit = [call.event_us for call in calls if not trouble(call, course.samples[0])]
+        return self.rule.satisfied(fit) or len(calls) >= self.rule.most or not self._time_left()
 
-    def _time_left(self, course: Course) -> bool:
-        """Whether the budget allows another turn. With the least number of calls made, running out of it is no fault."""
-        return self.runner.purse.remaining > 0.25 * self.budget.seconds
+    def _time_left(self) -> bool:
+        """Whether the budget allows another turn. With the least number of calls made, its end is no fault."""
+        return self.runner.purse.remaining > KEPT_SHARE * self.budget.seconds
 
     def _shuffled(self, errands: list[Errand]) -> list[Errand]:
         return [errands[place] for place in self.rng.permutation(len(errands))]
@@ -291,7 +293,3 @@ def rule_of(mode: Mode, paired: bool) -> StopRule:
     if mode == "search":
         return SEARCH_RULE
     return PAIRED_RULE if paired else FINAL_RULE
-
-
-def _trouble(call: TimedCall, calls: Sequence[TimedCall]) -> str:
-    return call.state.trouble(calls[0].state) if call.state else ""
