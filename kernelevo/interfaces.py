@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from socket import socket as Socket
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
-from kernelevo.measurement import CallFailure, CallTime, Card, CardState
+from kernelevo.defences import Defences
+from kernelevo.measurement import CallFailure, CallTime, Card, CardState, Ceilings, Side, TimedCall
 from kernelevo.types import (
     Attempt,
     Budget,
@@ -21,6 +22,7 @@ from kernelevo.types import (
     Candidate,
     Capability,
     Dim3,
+    Fault,
     How,
     Image,
     Job,
@@ -242,6 +244,67 @@ class CardWatch(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class CallReport:
+    """What became of one call of a session. `ended` and `fault` are as in RunReport; only a call that is "done" has a
+    `sample`. `outputs` are the bytes of buffers to be read back that may change. The rest names buffers: those that had
+    to stay as they were and did not (`changed`), beside which something wrote (`outside`), whose bytes were not the
+    same at once and when they were read, or later (`unsettled`).
+    """
+
+    ended: Literal["done", "fault", "budget", "killed"]
+    outputs: Mapping[str, bytes]
+    sample: TimedCall | None = None
+    changed: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
+    unsettled: tuple[str, ...] = ()
+    fault: Fault | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Whether the card's events and the judge's own clock tell the same story, and the figures, in words."""
+
+    agree: bool
+    words: str
+
+
+class MeasuringSession(Protocol):
+    """Calls of a candidate, and of the start beside it, on one card that nobody else of ours uses meanwhile."""
+
+    card: Card
+    watch: str
+    """Who tells the card's state."""
+
+    def call(self, side: Side, case: str, job: Job, constant: frozenset[str], move: bool) -> CallReport:
+        """One call of `job` between two events. Buffers with data hold it, the others the job's poison; `constant` ones
+        must not change. With `move` the buffers are at other addresses than in the last call of this case, where there
+        was one; without, at the same. A failure that is not the program's doing raises Infrastructure.
+        """
+        ...
+
+    def agreement(self) -> Agreement:
+        """Of all calls of the candidate so far."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class MeasuringDevice(Device, Protocol):
+    """A device whose calls are timed one by one, each checked. Suite: tests/measuring/.
+
+    `open_session` starts a fresh process for each side; the budget is that of one call, and of all of them together.
+    """
+
+    ceilings: Ceilings
+
+    def open_session(
+        self, candidate: Image, start: Image | None, budget: Budget, defences: Defences
+    ) -> MeasuringSession: ...
 
 
 class Evaluator(Protocol):

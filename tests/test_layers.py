@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "kernelevo"
-FOUNDATION = {"types", "fault", "measurement", "defences", "interfaces", "errors", "settings", "native", "answer"}
+FOUNDATION = {"types", "fault", "measurement", "defences", "interfaces", "errors", "settings", "native", "answer",
+              "statistics"}  # fmt: skip
 PARTS = {
     "compilers", "devices", "evaluators", "executors", "proposers", "stores", "sandbox", "virtual", "search",
     "disassembler", "archive", "report",
@@ -20,8 +21,9 @@ MAY_USE = {
     "fault": set(),
     "measurement": {"fault"},
     "defences": set(),
-    "types": {"fault"},
-    "interfaces": {"types", "errors", "measurement"},
+    "types": {"fault", "measurement"},
+    "statistics": {"measurement"},
+    "interfaces": {"types", "errors", "measurement", "defences"},
     "settings": {"types", "errors"},
     "native": {"errors"},
     "answer": {"types"},
