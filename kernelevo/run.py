@@ -403,7 +403,7 @@ class KernelBench:
         copies = settings.cache / "include"
         self.include_folders = tuple(str(snapshot(Path(folder), copies)) for folder in request.include_folders)
         self._walls, self.compiler, self._cuda = open_compilers(request, task.language, settings, self.include_folders)
-        self._device, readers, self._unread = open_device(request.device, self._walls)
+        self._device, readers, self._unread = open_device(request, self._walls, self._cuda, settings)
         self._target = target_note(self.compiler, self._device)
         self.device, self.how, self.band = self._device.name, self._device.how, self._device.band
         self.calibration = self._device.calibration
@@ -419,6 +419,8 @@ class KernelBench:
         return "\n".join(note for note in (self._target, self._unread, sentence) if note)
 
     def sanitizing(self, most_findings: int) -> Evaluator:
+        if not self._device.capabilities:
+            raise BadInput(f"{self.device} does not search for faults; give --sanitize with --device virtual:h100")
         return self._evaluator("sanitize", most_findings=most_findings)
 
     def close(self) -> None:
@@ -436,7 +438,7 @@ class KernelBench:
             task.problem, self.compiler, self._device, mode=mode, options=request.compiler_options,
             include_folders=self.include_folders, generator=generator, language=task.language,
             oracle_compiler=self._cuda, sample_blocks=request.sample or kernels.SAMPLE_BLOCKS,
-            file_name=task.file_name, **settings,
+            file_name=task.file_name, start=Candidate(task.text), **settings,
         )  # fmt: skip
 
 

@@ -41,7 +41,7 @@ MAY_USE = {
     # Runs behind the wall, where there is no package but Triton.
     "jailed": set(),
 }
-JOINERS = {"run", "joining", "cli", "commands", "redteam", "__init__", "__main__"}
+JOINERS = {"run", "joining", "joining_cards", "cli", "commands", "redteam", "__init__", "__main__"}
 """Those that may import every part; the red team attacks the parts as they are joined."""
 
 

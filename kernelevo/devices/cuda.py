@@ -20,6 +20,7 @@ from kernelevo.types import Budget, Capability, Figure, How, Image, Job, Launch,
 
 VIRTUAL = "cuda:virtual"
 VIRTUAL_ROW = "h100"
+MODELLED = "not calibrated; the measuring path on the virtual GPU, which measures nothing"
 NOISE_BAND = 0.02
 """Two measured times closer than this are not told apart without an interval; an A/A run tells a card's own."""
 
@@ -45,7 +46,8 @@ class CudaDevice:
         self.ceilings = nature.ceilings
         self.properties: Mapping[str, int] = {**card.properties, **_reported(nature)}
         self.band = NOISE_BAND if nature.how == "measured" else gpus.bands().comparison_band
-        self.calibration = "" if nature.how == "measured" else "not calibrated; a measuring path that measures nothing"
+        self.calibration = "" if nature.how == "measured" else MODELLED
+        self.versions = {**card.versions, "card": card.name}
         self._conditions = conditions
 
     def open_session(self, candidate: Image, start: Image | None, budget: Budget, defences: Defences) -> Session:

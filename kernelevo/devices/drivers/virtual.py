@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from importlib import metadata
 from typing import TypeVar
 
+import kernelevo
 from kernelevo.devices import gpus
 from kernelevo.devices.cost import estimate
+from kernelevo.devices.drivers.making import MEMORY_BYTES, WARP_INSTRUCTIONS
 from kernelevo.devices.drivers.staging import Staged
 from kernelevo.devices.fingerprints import fingerprint
 from kernelevo.devices.gpus import Gpu
@@ -28,9 +29,6 @@ from kernelevo.measurement import CallFailure, CallTime, Card
 from kernelevo.types import Fault, How, Image, KernelImage
 from kernelevo.virtual import Kernel, Machine, Module, PtxError, Timing
 
-WARP_INSTRUCTIONS = 2 * 10**9
-"""Of one call, unless another budget is given."""
-MEMORY_BYTES = 8 << 30
 L2_LINE = 128
 _REFUSED = {"invalid_launch", "unsupported"}
 """Kinds of faults that stop a launch before it runs: the context is as good as before."""
@@ -61,7 +59,7 @@ class VirtualDriver:
     def card(self) -> Card:
         gpu = self._gpu
         properties = {**gpu.properties(), "l2_bytes": gpu.l2_bytes}
-        versions = {"kernelevo": metadata.version("kernelevo"), "model": str(gpus.bands().version)}
+        versions = {"kernelevo": kernelevo.__version__, "model": str(gpus.bands().version)}
         return Card(f"virtual {gpu.title}", f"virtual-{gpu.name}", gpu.arch, properties, versions)
 
     def load(self, image: Image) -> None:
