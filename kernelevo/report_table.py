@@ -13,7 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from kernelevo.answer import Answer, compared_words, distinguishable
+from kernelevo.diagnosis.bounds import resource
 from kernelevo.report_counters import case_pairs, counters, microseconds
+from kernelevo.report_measurements import measurement_lines
 from kernelevo.report_reasons import answer_reasons, oracle_labels
 from kernelevo.types import CaseResult
 
@@ -49,6 +51,9 @@ def print_answer(console: Console, answer: Answer, best_path: Path | None, diff:
     console.print(assurance(answer), soft_wrap=not console.is_terminal)
     for label in oracle_labels(answer.best.verdict):
         console.print(f"  {escape(label)}", soft_wrap=not console.is_terminal)
+    if measured := answer.best.verdict.measurements:
+        for line in measurement_lines(measured, answer.run.how, answer.run.device):
+            console.print(f"  {escape(line)}", soft_wrap=True)
     for move in answer.best.candidate.moves:
         console.print(f"  changed: {escape(move)}", soft_wrap=True)
     if diff:
@@ -106,7 +111,7 @@ def _case_table(answer: Answer) -> Table:
         if distinguishable(start.time, best.time, answer.band):
             ratio = f"{start.time.ratio(best.time):.2f}"
         times = (f"{microseconds(case.time):.4g}" for case in (start, best))
-        table.add_row(start.name, *times, ratio, start.limiter, best.limiter)
+        table.add_row(start.name, *times, ratio, resource(start.limiter), resource(best.limiter))
     return table
 
 
