@@ -213,7 +213,7 @@ class KernelEvaluator:
     ) -> Runner:
         return Runner(
             self.problem, self.device, image, dossier.candidate.text, schedules, self._poisons(rng), self._order(rng),
-            self._expectation(budget), lambda trial: draw(self.problem, trial, rng),
+            self._expectation(budget), self._drawing(rng),
             dossier.purse, self._file_name, self._sample(rng), self.defences,
         )  # fmt: skip
 
@@ -269,6 +269,11 @@ class KernelEvaluator:
         oracle = self._oracle or build_oracle(self.problem, self._oracle_compiler, self.device, budget)
         self._oracle = oracle
         return lambda drawn: oracle.expect(drawn, budget)
+
+    def _drawing(self, rng: np.random.Generator) -> Callable[[Trial], Drawn]:
+        if not self.defences.fresh_inputs:
+            return careless.always_the_same(lambda trial: draw(self.problem, trial, rng))
+        return lambda trial: draw(self.problem, trial, rng)
 
     def _poisons(self, rng: np.random.Generator) -> tuple[int, int]:
         first, second = draw_poisons(rng)
