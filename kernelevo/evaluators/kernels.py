@@ -34,6 +34,7 @@ from kernelevo.evaluators.running import ORDER, Purse, Runner, TrialResult
 from kernelevo.evaluators.sanitizing import Sanitizer
 from kernelevo.evaluators.schedule import LaunchStep, Schedule, schedule
 from kernelevo.evaluators.selftest import SelfTest, self_test
+from kernelevo.evaluators.tolerance_words import describe_all
 from kernelevo.evaluators.trials import Drawn, Mode, Trial, distributions, draw, plan_trials
 from kernelevo.interfaces import Compiler, Device
 from kernelevo.kernel.directives import PlanError
@@ -227,8 +228,9 @@ class KernelEvaluator:
         repeated = (
             "tests; benchmark cases ran under one (search)" if self.mode == "search" else "tests and benchmark cases"
         )
+        tolerance = describe_all([result.tolerances for result in results])
         checks = [
-            Check("outputs", True, f"{trials}; {self._tolerance(worst)}"),
+            Check("outputs", True, f"{trials}; largest error {worst:.3g} of the tolerance; {tolerance}"),
             Check("inputs unchanged", True, f"byte for byte after each of {len(results)} trials"),
             Check("uninitialised memory", True, f"outputs agree under two poisons: {repeated}"),
             *self._order_check(repeated),
@@ -251,11 +253,6 @@ class KernelEvaluator:
         covered, remarks = sanitizer.covered(), len(sanitizer.findings.remarks)
         looked = f"{', '.join(covered.looked_for)}: {len(covered.cases)} cases in {covered.runs} runs"
         return [Check("sanitizer", True, f"{looked}, none found{f'; {remarks} remarks' if remarks else ''}")]
-
-    def _tolerance(self, worst: float) -> str:
-        declared = self.problem.tolerance
-        source = f"derived for {self.problem.compute_dtype}" if declared is None else f"declared: {declared.reason}"
-        return f"largest error {worst:.3g} of the tolerance ({source})"
 
     def _rejected(self, dossier: Dossier, fault: Rejected, seconds: float) -> Verdict:
         diagnostics = fault.diagnostics or (dossier.image.diagnostics if dossier.image else ())

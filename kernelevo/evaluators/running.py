@@ -22,6 +22,7 @@ from kernelevo.evaluators.jobs import build_job, raw_bytes
 from kernelevo.evaluators.outcome import require_done
 from kernelevo.evaluators.rejection import Rejected
 from kernelevo.evaluators.schedule import Schedule
+from kernelevo.evaluators.tolerance_words import Derivation, derivation, describe
 from kernelevo.evaluators.trials import Drawn, Trial
 from kernelevo.interfaces import Device
 from kernelevo.kernel import dtypes
@@ -147,7 +148,11 @@ class Runner:
         comparisons = self._compare(drawn, reports[0], self.poisons[0], expected)
         for other in reports[1:]:
             self._require_same(drawn, reports[0], other, expected)
-        return TrialResult(drawn.trial, reports[0], max(each.ratio for each in comparisons))
+        ratio = max(each.ratio for each in comparisons)
+        return TrialResult(drawn.trial, reports[0], ratio, self._tolerances(expected))
+
+    def _tolerances(self, expected: Expected) -> dict[str, Derivation]:
+        return {output.name: derivation(self.problem, output, expected) for output in self.problem.outputs}
 
     def _require_inputs(self, drawn: Drawn, report: RunReport) -> None:
         for tensor in self.problem.tensors:
@@ -167,9 +172,15 @@ class Runner:
             wanted, bound = expected.values[output.name], expected.bounds[output.name]
             comparison = compare(output.name, got, wanted, bound, unwritten)
             if not comparison.passed:
-                raise Rejected(Status.WRONG, "outputs", f"case {drawn.name}: {comparison.text}")
+                raise self._wrong(drawn, output, expected, comparison)
             comparisons.append(comparison)
         return comparisons
+
+    def _wrong(self, drawn: Drawn, output: Tensor, expected: Expected, comparison: Comparison) -> Rejected:
+        tolerance = f"tolerance of {describe([derivation(self.problem, output, expected)])}"
+        words = f"case {drawn.name}: {comparison.text}"
+        first = words.splitlines()[0].rstrip(".")
+        return Rejected(Status.WRONG, "outputs", f"{words}\n{tolerance}", detail=f"{first}; {tolerance}")
 
     def _output(self, drawn: Drawn, output: Tensor, report: RunReport) -> Array:
         stored = np.frombuffer(report.outputs[output.name], output.dtype.storage)
@@ -225,11 +236,14 @@ class Runner:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """A trial that was right: the report of its first run, and its largest error in units of the tolerance."""
+    """A trial that was right: the report of its first run, its largest error in units of the tolerance, and how that
+    came about, by output.
+    """
 
     trial: Trial
     report: RunReport
     ratio: float
+    tolerances: Mapping[str, Derivation]
 
 
 def _stopped_by_program(report: RunReport) -> bool:

@@ -1,5 +1,6 @@
 """Styles: how an honest implementation computes. A precision, an order of summation, and what moves its results.
 
+block        256 strided partial sums, then a tree   one block; not among those that a tolerance is derived from
 sequential   ((t0 + t1) + t2) + ...                  one thread, the worst of the honest ones
 lanes        32 strided partial sums, then a tree    one warp, the usual GPU reduction
 fours        4 strided partial sums, then a tree     one thread with vector loads
@@ -30,33 +31,65 @@ LANES = 32
 
 @dataclass(frozen=True)
 class Precision:
-    """A compute dtype: the NumPy dtype that carries it, and the mantissa bits (with the hidden one) that it keeps."""
+    """A compute dtype: the NumPy dtype that carries it, and the mantissa bits (with the hidden one) that it keeps.
+
+    With `factor_bits`, the factors of matrix products keep only so many, and their sums all `bits`: what a tensor core
+    does with f32.
+    """
 
     name: str
     carrier: np.dtype
     bits: int
+    factor_bits: int | None = None
 
     @property
     def epsilon(self) -> float:
         """Half an ulp of 1: the largest relative error of one rounding."""
-        return 2.0**-self.bits
+        return 2.0 ** -(self.factor_bits or self.bits)
+
+    @property
+    def ulp(self) -> float:
+        """An ulp of 1 as any result but a factor of a product is rounded to."""
+        return 2.0 ** (1 - self.bits)
 
     def round(self, values: Any) -> Any:
         """`values` as this precision holds them; anything that is not a float comes back as it is."""
         if not is_float(values):
             return values
         carried = values if values.dtype == self.carrier else values.astype(self.carrier)
-        return _drop_bits(carried, 24 - self.bits) if self.name == "bf16" else carried
+        kept = self.bits < _CARRIED_BITS[self.carrier.itemsize]
+        return _drop_bits(carried, _CARRIED_BITS[self.carrier.itemsize] - self.bits) if kept else carried
 
+    def factor(self, values: Array) -> Array:
+        """`values` as they enter a matrix product."""
+        if self.factor_bits is None or not is_float(values):
+            return values
+        dropped: Array = _drop_bits(values.astype(np.float32), 24 - self.factor_bits)
+        return dropped
+
+
+_CARRIED_BITS = {2: 11, 4: 24, 8: 53}
 
 PRECISIONS = {
     "f64": Precision("f64", np.dtype(np.float64), 53),
     "f32": Precision("f32", np.dtype(np.float32), 24),
+    "tf32": Precision("tf32", np.dtype(np.float32), 24, factor_bits=11),
     "f16": Precision("f16", np.dtype(np.float16), 11),
     "bf16": Precision("bf16", np.dtype(np.float32), 8),
+    "bf16-factors": Precision("bf16-factors", np.dtype(np.float32), 24, factor_bits=8),
+    "fp8": Precision("fp8", np.dtype(np.float32), 4),
 }
-LOWER = {"f64": "f32", "f32": "f16", "f16": "bf16"}
-"""The next precision down, which an honest tolerance must refuse."""
+"""tf32 and bf16-factors round the factors of matrix products and add up in f32; fp8 has the significand of e4m3, and
+any exponent, as if it were scaled.
+"""
+LOWER: dict[str, tuple[str, ...]] = {
+    "f64": ("f32",),
+    "f32": ("tf32", "f16"),
+    "tf32": ("bf16-factors", "f16"),
+    "f16": ("bf16",),
+    "bf16": ("fp8",),
+}
+"""The next precisions down, which an honest tolerance must refuse."""
 
 
 def _drop_bits(values: Any, bits: int) -> Any:
@@ -140,7 +173,7 @@ class Jitter:
 
     def __init__(self, precision: Precision, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
-        ulp = 2 * precision.epsilon
+        ulp = precision.ulp
         self._factors = self._rng.choice(np.array([1 - ulp, 1 + ulp], precision.carrier), 2 * self.CHUNK)
 
     def move(self, values: Any) -> Any:
@@ -179,6 +212,14 @@ STYLES: dict[str, Callable[[Precision], Style]] = {
     "pairwise": lambda precision: Style(precision, _PAIRWISE),
     "jitter again": lambda precision: Style(precision, _BY_LANES, Jitter(precision, 2)),
 }
+
+
+BLOCK = 256
+
+
+def block(precision: Precision) -> Style:
+    """An honest implementation that no tolerance is derived from, so that it can be held to one."""
+    return Style(precision, Order(_strided(BLOCK), _add_strided(BLOCK)))
 
 
 def is_float(values: Any) -> bool:

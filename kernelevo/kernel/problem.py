@@ -256,18 +256,27 @@ def problem_path(kernel: Path) -> Path:
     return kernel.with_name(kernel.name.split(".")[0] + SUFFIX)
 
 
-def load_problem(path: Path) -> Problem:
-    """Imports a problem file, checks all of it, and calls its reference once; raises BadInput with one sentence.
-
-    Only a name ending in .problem.py is imported; nothing is written beside it, and its folder does not join the
-    import path.
-    """
+def read_problem(path: Path) -> bytes:
+    """The content of a problem file; raises BadInput if it is none, or cannot be read."""
     if not path.name.endswith(SUFFIX):
         raise BadInput(f"{path} is no problem file; its name must end in {SUFFIX}")
     if not path.is_file():
         raise BadInput(f"there is no problem file {path}; write it, or run `kernelevo new` to get one to start from")
     try:
-        problem = _imported(path).located(path)
+        return path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}); check the path and its permissions") from error
+
+
+def load_problem(path: Path, content: bytes | None = None) -> Problem:
+    """Imports a problem file, checks all of it, and calls its reference once; raises BadInput with one sentence.
+
+    Only a name ending in .problem.py is imported; nothing is written beside it, and its folder does not join the
+    import path. With `content` (of `read_problem`), these bytes are executed, whatever the file holds by now.
+    """
+    code = read_problem(path) if content is None else content
+    try:
+        problem = _imported(path, code).located(path)
         problem.check_reference()
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
@@ -275,21 +284,23 @@ def load_problem(path: Path) -> Problem:
 
 
 class _SourceOnly(SourceLoader):
-    """Loads one file as a module, without reading or writing compiled copies beside it."""
+    """Loads one file's content as a module, without reading or writing compiled copies beside it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, content: bytes) -> None:
         self.path = path
+        self.content = content
 
     def get_filename(self, fullname: str) -> str:
         return str(self.path)
 
     def get_data(self, path: str) -> bytes:
-        return Path(path).read_bytes()
+        return self.content
 
 
-def _imported(path: Path) -> Problem:
+def _imported(path: Path, content: bytes) -> Problem:
     """The file's `problem`; an error in its code is a BadInput that names its line."""
-    spec = spec_from_loader(f"kernelevo_problem_{re.sub(r'[^A-Za-z0-9_]', '_', path.name)}", _SourceOnly(path))
+    loader = _SourceOnly(path, content)
+    spec = spec_from_loader(f"kernelevo_problem_{re.sub(r'[^A-Za-z0-9_]', '_', path.name)}", loader)
     assert spec is not None and spec.loader is not None
     module = module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up while it runs
