@@ -77,7 +77,8 @@ class Proposers:
 class Joints:
     """Where concrete parts are chosen."""
 
-    open_task: Callable[[Request], Task]
+    open_task: Callable[..., Task]
+    """Of a Request; as tasks.open_task, it may be told what a problem file must pass before it is executed."""
     open_bench: Callable[[Request, Task, Settings], Bench]
     proposers: Callable[[Task, Bench, Settings], Proposers]
 

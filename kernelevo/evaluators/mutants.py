@@ -117,7 +117,7 @@ def _spoiled(scene: Scene, output: str, count: int) -> Array:
     """So many elements, at random places, off by the output's typical size (its median magnitude, or 1; an integer by
     one).
     """
-    spoiled = np.array(scene.right(output))
+    spoiled = np.array(scene.right(output), order="C")
     flat = spoiled.reshape(-1)
     places = scene.rng.choice(flat.size, count, replace=False)
     if flat.dtype.kind != "f":
