@@ -3,6 +3,7 @@
     rules    its plan is read and fits the device on every case         RULE_BROKEN
     build    it compiles, and its launches fit its kernels              BUILD_ERROR, RULE_BROKEN
     run      every trial ends, nothing is found, outputs are right      TRAPPED, RACE, TIMEOUT, WRONG, UNSUPPORTED
+             each launch of the plan changes an output                  DECOY (not in mode "search")
     profile  the timed runs among these become figures                  PASSED
 
 Seeds come from the operating system after the build. Expected values are computed in this process, after the run, and
@@ -23,7 +24,9 @@ from typing import Any
 
 import numpy as np
 
+from kernelevo.defences import ALL, Defences
 from kernelevo.evaluators import feedback, profile
+from kernelevo.evaluators.ablation import check_launches_matter
 from kernelevo.evaluators.expected import Expected, expect
 from kernelevo.evaluators.findings import Findings
 from kernelevo.evaluators.jobs import draw_poisons
@@ -95,6 +98,7 @@ class KernelEvaluator:
         oracle_compiler: Compiler | None = None,
         most_findings: int = DEFAULT_FINDINGS,
         sample_blocks: int = SAMPLE_BLOCKS,
+        defences: Defences = ALL,
     ) -> None:
         self.problem = problem
         self.compiler = compiler
@@ -103,6 +107,7 @@ class KernelEvaluator:
         self.options = options
         self.include_folders = include_folders
         self.sample_blocks = sample_blocks
+        self.defences = defences
         self._generator = generator
         self._language = language
         self._most_findings = most_findings
@@ -121,7 +126,7 @@ class KernelEvaluator:
             image = self._build(plan, schedules, dossier)
             self._check_launches(plan, schedules, image, dossier)
             # What it does. Seeds are drawn here, where the candidate can no longer change.
-            results = self._run_trials(schedules, image, budget, dossier)
+            results = self._run_trials(plan, schedules, image, budget, dossier)
         except Rejected as fault:
             return self._rejected(dossier, fault, time.monotonic() - started)
         # What it costs: the figures of the very runs that were checked.
@@ -180,7 +185,7 @@ class KernelEvaluator:
         dossier.passed("build", f"{image.compiler} for {image.arch}; every launch fits its kernel's parameters")
 
     def _run_trials(
-        self, schedules: dict[str, Schedule], image: Image, budget: Budget, dossier: Dossier
+        self, plan: Plan, schedules: dict[str, Schedule], image: Image, budget: Budget, dossier: Dossier
     ) -> list[TrialResult]:
         rng = self._generator()
         trials = plan_trials(self.problem, self.mode, rng)
@@ -192,6 +197,8 @@ class KernelEvaluator:
         results = runner.run(trials) if self.mode == "search" else self._sanitized(runner, trials, dossier)
         dossier.checks += self._run_checks(results)
         dossier.checks += self._sanitizer_check(dossier.sanitizer)
+        if self.mode != "search" and self.defences.ablation:
+            dossier.checks.append(check_launches_matter(runner, plan, trials))
         return results
 
     def _sanitized(self, runner: Runner, trials: list[Trial], dossier: Dossier) -> list[TrialResult]:

@@ -167,7 +167,7 @@ class Runner:
     def _compare(self, drawn: Drawn, report: RunReport, poison: int, expected: Expected) -> list[Comparison]:
         comparisons = []
         for output in self.problem.outputs:
-            got = self._output(drawn, output, report)
+            got = self.output(drawn, output, report)
             unwritten = None if output.is_input else poison_values(output, poison)
             wanted, bound = expected.values[output.name], expected.bounds[output.name]
             comparison = compare(output.name, got, wanted, bound, unwritten)
@@ -182,7 +182,8 @@ class Runner:
         first = words.splitlines()[0].rstrip(".")
         return Rejected(Status.WRONG, "outputs", f"{words}\n{tolerance}", detail=f"{first}; {tolerance}")
 
-    def _output(self, drawn: Drawn, output: Tensor, report: RunReport) -> Array:
+    def output(self, drawn: Drawn, output: Tensor, report: RunReport) -> Array:
+        """An output of a run, as numbers in its shape."""
         stored = np.frombuffer(report.outputs[output.name], output.dtype.storage)
         return as_numbers(stored.reshape(output.sizes(drawn.trial.case.dims)), output)
 
