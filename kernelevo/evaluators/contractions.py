@@ -104,7 +104,7 @@ def _fold_slices(style: Style, part: Callable[[slice, np.dtype], Any], terms: in
     starts = range(0, max(terms, 1), width)
     narrow = np.dtype(np.float32) if style.precision.carrier.itemsize < 4 else style.precision.carrier
     slices = [style.precision.round(part(slice(start, start + width), narrow)) for start in starts]
-    folded = style.precision.round(style.order.add(slices))
+    folded = style.precision.round(style.order.add(style.total(np.add), slices))
     if width == 1:
         return folded
     exact = part(slice(None), np.dtype(np.float64))
