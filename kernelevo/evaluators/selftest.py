@@ -19,7 +19,7 @@ from kernelevo.evaluators.expected import evaluate, expect
 from kernelevo.evaluators.mutants import Mutant, Scene, mutants
 from kernelevo.evaluators.styles import STYLES, block
 from kernelevo.evaluators.tolerance_words import Derivation, derivation
-from kernelevo.evaluators.trials import Drawn, Trial, draw, elements, plan_trials
+from kernelevo.evaluators.trials import Drawn, draw, drawn_from, elements, plan_trials
 from kernelevo.kernel import dtypes
 from kernelevo.kernel.problem import Problem
 
@@ -161,13 +161,6 @@ def _compared(scene: Scene, name: str, values: Array) -> Comparison:
 
 def _closest(scene: Scene, ratio: float) -> Closest:
     return Closest(ratio, scene.drawn.name, drawn_from(scene.problem, scene.drawn.trial))
-
-
-def drawn_from(problem: Problem, trial: Trial) -> str:
-    """`x from wide, bias from normal(0,1)`; inputs with only one distribution are not named."""
-    named = {name: choices[trial.index % len(choices)].name for name, choices in problem.distributions.items()}
-    varied = {name: named[name] for name, choices in problem.distributions.items() if len(choices) > 1} or named
-    return ", ".join(f"{name} from {kind}" for name, kind in varied.items())
 
 
 def _mutant_results(problem: Problem, scenes: Sequence[Scene]) -> list[MutantResult]:

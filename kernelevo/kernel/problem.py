@@ -212,7 +212,7 @@ class Problem:
     def _read_tests(self, texts: Sequence[str]) -> tuple[Case, ...]:
         if texts:
             return tuple(self.case(text) for text in list_of_texts(texts, "tests"))
-        return edge_cases(self.dims, self._largest_tensor, self._allows)
+        return edge_cases(self.dims, self._largest_tensor, self.allows)
 
     def _read_benchmarks(self, texts: Sequence[str | tuple[str, float]]) -> tuple[Case, ...]:
         if isinstance(texts, str) or not texts:
@@ -227,7 +227,8 @@ class Problem:
     def _largest_tensor(self, dims: Mapping[str, int]) -> int:
         return max(tensor.elements(dims) for tensor in self.tensors)
 
-    def _allows(self, dims: Mapping[str, int]) -> bool:
+    def allows(self, dims: Mapping[str, int]) -> bool:
+        """Whether every tensor has elements at these sizes, and every constraint holds; says nothing of memory."""
         positive = all(extent.evaluate(dims) >= 1 for tensor in self.tensors for extent in tensor.shape)
         return positive and all(constraint.evaluate(dims) for constraint in self.constraints)
 
