@@ -62,7 +62,10 @@ class Purse:
         return replace(self._budget, seconds=seconds)
 
     def spend(self, started: float) -> None:
-        self._left -= time.monotonic() - started
+        self.take(time.monotonic() - started)
+
+    def take(self, seconds: float) -> None:
+        self._left -= seconds
 
 
 @dataclass(frozen=True)
