@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kernelevo.errors import BadInput
+from kernelevo.kernel.file_name import passed_on, renamed_note
 from kernelevo.settings import Request
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ class Task:
     notes: tuple[str, ...]
     language: Language
 
+    @property
+    def file_name(self) -> str:
+        """What compilers, and so all messages and counts, call the kernel file."""
+        return passed_on(self.kernel.name)
+
 
 def admit_all(path: Path, content: bytes) -> None:
     """For callers whose own code names the problem file."""
@@ -54,10 +60,12 @@ def open_task(request: Request, admit: Admit = admit_all) -> Task:
         problem = problem.with_cases(request.cases)
     text, notes = read_kernel(request.kernel, problem)
     try:
-        language.read_plan(text, request.kernel.name, {})
+        language.read_plan(text, passed_on(request.kernel.name), {})
     except PlanError as fault:
         # Of a candidate this is a verdict; this is the user's own file.
         raise BadInput(str(fault)) from fault
+    renamed = renamed_note(request.kernel.name)
+    notes = (*notes, renamed) if renamed else notes
     return Task(request.kernel, problem.name, problem, problem_file, content, text, notes, language)
 
 

@@ -92,7 +92,7 @@ def _changes(line: LaunchLine, runner: Runner, drawn: Drawn) -> bool | None:
     jobs = [runner.job(drawn, 0), runner.job(drawn, 0), without.job(drawn, 0)]
     if runner.device.how == "modelled":
         del jobs[0]  # It does the same each time.
-    reports = runner.ask(jobs, SECONDS)
+    reports = runner.ask(jobs, [drawn.name] * len(jobs), SECONDS)
     if len(reports) < len(jobs):
         return None
     *complete, ablated = reports
