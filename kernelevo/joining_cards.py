@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,9 +37,10 @@ def open_card(name: str, driver: str, compiler: Compiler, cache: Path, unsafe: b
     first.close()
     nature, watch = _nature(name, card), _watch(name, card)
     probe = functools.cache(lambda: _probe(compiler, card.arch))
-    supervisor = Supervisor(open_driver, probe, _lock(cache, card))
+    lock = None if name == VIRTUAL else cache / "cards" / f"{card.uuid}.lock"
+    supervisor = Supervisor(open_driver, probe, lock)
     cooled = card.properties["l2_bytes"] if nature.how == "measured" else 0
-    return CudaDevice(nature, card, Conditions(supervisor, watch, cooled, ours=_ids))
+    return CudaDevice(nature, Conditions(card, supervisor, watch, cooled, ours=_ids))
 
 
 def _driver_name(name: str, driver: str) -> str:
@@ -83,12 +83,6 @@ def _watch(name: str, card: Card) -> CardWatch:
     from kernelevo.devices.cuda import VIRTUAL
 
     return NoWatch() if name == VIRTUAL else NvmlWatch(card.uuid)
-
-
-def _lock(cache: Path, card: Card) -> Path:
-    """One file for each card and user. Nobody needs to wait for a virtual one, of which every process has its own."""
-    own = f"-{os.getpid()}-{id(card)}" if card.uuid.startswith("virtual-") else ""
-    return cache / "cards" / f"{card.uuid}{own}.lock"
 
 
 def _probe(compiler: Compiler, arch: str) -> Image:

@@ -15,7 +15,7 @@ from kernelevo.defences import ALL, Defences
 from kernelevo.devices import gpus
 from kernelevo.devices.measuring.session import Conditions, Session
 from kernelevo.interfaces import CallReport
-from kernelevo.measurement import Card, Ceilings
+from kernelevo.measurement import Ceilings
 from kernelevo.types import Budget, Capability, Figure, How, Image, Job, Launch, RunReport, StepReport
 
 VIRTUAL = "cuda:virtual"
@@ -39,7 +39,8 @@ class CudaDevice:
 
     capabilities: frozenset[Capability] = frozenset()
 
-    def __init__(self, nature: Nature, card: Card, conditions: Conditions) -> None:
+    def __init__(self, nature: Nature, conditions: Conditions) -> None:
+        card = conditions.card
         self.name = nature.name
         self.how: How = nature.how
         self.arch = card.arch

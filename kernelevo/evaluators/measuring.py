@@ -140,7 +140,7 @@ class Measurer:
         for errand in self._sequence(course):
             if errand.seen:
                 trial, content = seen[int(self.rng.integers(len(seen)))]
-                self._check_call(session, course, trial, content)
+                self._check_call(session, course, trial, content, contents)
                 course.seen += 1
                 continue
             content = self._errand(session, course, errand.trial, contents)
@@ -213,9 +213,8 @@ class Measurer:
         course.blocks[trial.case.name].append((a, b, d, c))
 
     def _check_call(
-        self, session: MeasuringSession, course: Course, trial: Trial, content: Content,
-        contents: Contents | None = None,
-    ) -> TimedCall:  # fmt: skip
+        self, session: MeasuringSession, course: Course, trial: Trial, content: Content, contents: Contents
+    ) -> TimedCall:
         """A call of the candidate, and everything that is held against it."""
         poison = self.runner.poisons[0]
         if self.defences.second_poison:
@@ -230,7 +229,8 @@ class Measurer:
             raise Rejected(Status.WRONG, "read again", f"case {trial.case.name}: {words}")
         assert report.sample is not None
         course.samples.append(report.sample)
-        course.results.append(TrialResult(trial, RunReport("done", {}, ()), ratio))
+        tolerances = {} if trial.timed else self.runner.tolerances(contents.expected(content))
+        course.results.append(TrialResult(trial, RunReport("done", {}, ()), ratio, tolerances))
         return report.sample
 
     def _start_call(self, session: MeasuringSession, course: Course, trial: Trial, content: Content) -> TimedCall:
@@ -248,10 +248,12 @@ class Measurer:
 
     def _call(self, session: MeasuringSession, side: Side, trial: Trial, job: Job) -> CallReport:
         constant = frozenset(tensor.name for tensor in self.problem.tensors if not tensor.is_output)
-        self.runner.purse.left()
+        self.runner.purse.left(trial.case.name)
         started = time.monotonic()
         report = session.call(side, trial.case.name, job, constant, bool(self.rng.random() < MOVE_SHARE))
-        self.runner.purse.spend(started)
+        # Preparing memory and reading it is our time; a call that did not end has no other than all of it.
+        taken = report.sample.outer_us / 1e6 if report.sample else time.monotonic() - started
+        self.runner.purse.take(taken)
         return report
 
     def _require_sound(self, report: CallReport, trial: Trial) -> None:
@@ -266,11 +268,8 @@ class Measurer:
             message = f"it wrote beside {', '.join(report.outside)}, where nothing is its own"
             raise Rejected(Status.WRONG, "memory", f"case {name}: {message}")
 
-    def _ratio(self, content: Content, report: CallReport, poison: int, contents: Contents | None) -> float:
+    def _ratio(self, content: Content, report: CallReport, poison: int, contents: Contents) -> float:
         """The largest error in units of the tolerance; raises Rejected if an output is wrong."""
-        if contents is None or content.derived:
-            assert content.expected is not None
-            return self.runner.require_outputs(content.drawn, report.outputs, poison, content.expected)
         expected = contents.expected(content)
         try:
             return self.runner.require_outputs(content.drawn, report.outputs, poison, expected)

@@ -43,8 +43,8 @@ def virtual_driver(budget: Budget = BUDGET) -> VirtualDriver:
 def virtual_device(compiler: Compiler, open_driver: Callable[[Budget], Driver] = virtual_driver) -> CudaDevice:
     card = virtual_driver().card()
     supervisor = Supervisor(open_driver, lambda: probe_image(compiler, card.arch), new_lock(), lambda seconds: None)
-    conditions = Conditions(supervisor, NoWatch(), cooled_bytes=0)
-    return CudaDevice(Nature(VIRTUAL, "modelled", modelled_ceilings(VIRTUAL_ROW)), card, conditions)
+    conditions = Conditions(card, supervisor, NoWatch(), cooled_bytes=0)
+    return CudaDevice(Nature(VIRTUAL, "modelled", modelled_ceilings(VIRTUAL_ROW)), conditions)
 
 
 def judged(

@@ -59,8 +59,8 @@ class World:
 
     def device(self) -> CudaDevice:
         supervisor = Supervisor(self.open, self.probe, new_lock(), self.sleep)
-        conditions = Conditions(supervisor, ScriptedWatch(self.states), 1 << 12, lambda: self.now)
-        return CudaDevice(Nature("cuda:0", "measured", self.ceilings), CARD, conditions)
+        conditions = Conditions(CARD, supervisor, ScriptedWatch(self.states), 1 << 12, lambda: self.now)
+        return CudaDevice(Nature("cuda:0", "measured", self.ceilings), conditions)
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds

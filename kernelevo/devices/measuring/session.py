@@ -27,10 +27,11 @@ LEAST_OF_CASE = 5
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a session is made with: the card's supervisor and watch, bytes of L2 to be cooled (0: none), the judge's
-    clock, and the ids of processes that are ours.
+    """What a session is made with: the card with its supervisor and watch, bytes of L2 to be cooled (0: none), the
+    judge's clock, and the ids of processes that are ours.
     """
 
+    card: Card
     supervisor: Supervisor
     watch: CardWatch
     cooled_bytes: int
@@ -55,15 +56,18 @@ class Session:
         self._drivers: dict[Side, Driver] = {}
         self._calls: dict[Side, Calls] = {}
         self.watch = conditions.watch.source
+        self._refused = ""
         with ExitStack() as held:
             held.enter_context(conditions.supervisor.card())
             held.callback(self._close_drivers)
-            for side in self._images:
-                self._open(side)
+            for side in reversed(self._images):
+                self._begin(side)
             self._held = held.pop_all()
-        self.card: Card = self._drivers["candidate"].card()
+        self.card: Card = conditions.card
 
     def call(self, side: Side, case: str, job: Job, constant: frozenset[str], move: bool) -> CallReport:
+        if side == "candidate" and self._refused:
+            return lost(self._refused)
         try:
             return self._call(side, case, job, constant, move)
         except DriverLost as error:
@@ -87,6 +91,17 @@ class Session:
 
     def close(self) -> None:
         self._held.close()
+
+    def _begin(self, side: Side) -> None:
+        """Opens a side. A program that is not even loaded, twice, on a card that is well, is at fault itself."""
+        try:
+            self._open(side)
+        except DriverLost as error:
+            self._conditions.supervisor.require_well(f"the process of the {side} was lost in loading it ({error})")
+            try:
+                self._open(side)
+            except DriverLost as again:
+                self._refused = f"its process was lost twice in loading it, and the card is well: {again}"
 
     def _open(self, side: Side) -> None:
         conditions, image = self._conditions, self._images[side]

@@ -42,13 +42,15 @@ OpenDriver = Callable[[Budget], Driver]
 
 
 class Supervisor:
-    """Of one card. `probe` makes the image of PROBE_SOURCE for it; `lock` is a file that is made if it is not there."""
+    """Of one card. `probe` makes the image of PROBE_SOURCE for it; `lock` is a file that is made if it is not there,
+    None for a card that everybody has for himself.
+    """
 
     def __init__(
         self,
         open_driver: OpenDriver,
         probe: Callable[[], Image],
-        lock: Path,
+        lock: Path | None,
         sleep: Callable[[float], None] = time.sleep,
         wait_seconds: float = WAIT_SECONDS,
     ) -> None:
@@ -74,7 +76,7 @@ class Supervisor:
         """Holds the card; raises Infrastructure if another process has had it for too long. Whoever holds it may hold
         it again.
         """
-        if self._held:
+        if self._held or self._lock is None:
             yield
             return
         self._lock.parent.mkdir(parents=True, exist_ok=True)
