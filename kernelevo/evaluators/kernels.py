@@ -256,8 +256,11 @@ class KernelEvaluator:
         tests = [trial for trial in trials if trial.is_test]
         rest = [trial for trial in trials if not trial.is_test]
         results = sanitizer.run(tests) + runner.run(rest)
+        timed = [trial for trial in rest if trial.timed]
         if self.mode == "sanitize":
-            sanitizer.run_large([trial for trial in rest if trial.timed])
+            sanitizer.run_large(timed)
+        else:
+            sanitizer.run_timed(timed)
         return results
 
     def _expectation(self, budget: Budget) -> Callable[[Drawn], Expected]:
@@ -324,9 +327,8 @@ class KernelEvaluator:
     def _sanitizer_check(self, sanitizer: Sanitizer | None) -> list[Check]:
         if sanitizer is None:
             return []
-        covered, remarks = sanitizer.covered(), len(sanitizer.findings.remarks)
-        looked = f"{', '.join(covered.looked_for)}: {len(covered.cases)} cases in {covered.runs} runs"
-        return [Check("sanitizer", True, f"{looked}, none found{f'; {remarks} remarks' if remarks else ''}")]
+        remarks = len(sanitizer.findings.remarks)
+        return [Check("sanitizer", True, f"{sanitizer.words}, none found{f'; {remarks} remarks' if remarks else ''}")]
 
     def _tolerance(self, worst: float) -> str:
         declared = self.problem.tolerance
