@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MODELLED = "device cuda:virtual (modelled, not calibrated; the measuring path on the virtual GPU, which measures nothing)"
+MODELLED = (
+    "device cuda:virtual (modelled, not calibrated; the measuring path on the virtual GPU, which measures nothing)"
+)
 
 
 def kernelevo(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -35,7 +37,9 @@ def test_optimize_finds_a_faster_kernel_and_measures_it_beside_the_start(tmp_pat
     (measured,) = answer["measurements"]["cases"]
     assert measured["name"] == case and measured["time_us"]["samples"] >= 6
     ratio = measured["times_as_fast_as_start"]
-    assert ratio["low"] <= ratio["value"] <= ratio["high"] and ratio["value"] == pytest.approx(answer["speedup"], rel=0.05)
+    assert ratio["low"] <= ratio["value"] <= ratio["high"] and ratio["value"] == pytest.approx(
+        answer["speedup"], rel=0.05
+    )
     sides = [sample["side"] for sample in answer["measurements"]["samples"]]
     assert sides.count("start") == 2 * ratio["samples"] and sides.count("candidate") > sides.count("start")
 
@@ -67,7 +71,9 @@ extern "C" __global__ void scale(const float* a, const float* b, float* c, int n
 
 
 def test_faults_are_searched_for_elsewhere(tmp_path: Path) -> None:
-    done = kernelevo(tmp_path, "check", str(ROOT / "kernels" / "vector_add.cu"), "--device", "cuda:virtual", "--sanitize")
+    done = kernelevo(
+        tmp_path, "check", str(ROOT / "kernels" / "vector_add.cu"), "--device", "cuda:virtual", "--sanitize"
+    )
     assert done.returncode == 2 and "--device virtual:h100" in done.stderr and done.stderr.count("\n") == 1
 
 
