@@ -42,6 +42,18 @@ class CardState:
     others: tuple[int, ...] | None
     ecc_errors: int | None
 
+    def trouble(self, before: CardState | None = None) -> str:
+        """Why a sample in this state is not of the kernel alone, in words, or ""; `before` is an earlier state.
+        Nothing is inferred from what the card does not tell.
+        """
+        if self.others:
+            return f"other processes computed on the card ({', '.join(map(str, self.others))})"
+        if self.throttled:
+            return f"the card was throttled ({', '.join(self.throttled)})"
+        if before is not None and (self.ecc_errors or 0) > (before.ecc_errors or 0):
+            return "the card's memory had uncorrected errors (ECC)"
+        return ""
+
 
 @dataclass(frozen=True)
 class CallTime:
@@ -85,13 +97,15 @@ class Estimate:
 @dataclass(frozen=True)
 class Ceilings:
     """What a card can do at most: bytes per microsecond of its DRAM, bytes of its L2, operations per microsecond by
-    compute dtype (a fused multiply-add is two). None or missing: not known. `source` says where they are from.
+    compute dtype (a fused multiply-add is two). None or missing: not known. `source` says where they are from;
+    `warm_bytes` of inputs may be in L2 when a call begins.
     """
 
     dram_bytes_per_us: float | None
     l2_bytes: int
     flops_per_us: Mapping[str, float]
     source: str
+    warm_bytes: int = 0
 
 
 @dataclass(frozen=True)

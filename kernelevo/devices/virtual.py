@@ -19,7 +19,7 @@ from typing import Any
 from kernelevo.devices import gpus, sampling
 from kernelevo.devices.calibrating import NOT_CALIBRATED, calibrated, calibration_of
 from kernelevo.devices.confidence import Launched, reasons
-from kernelevo.devices.cost import SECTOR, estimate
+from kernelevo.devices.cost import LAUNCH, SECTOR, estimate
 from kernelevo.devices.gpus import Gpu
 from kernelevo.devices.machine_code import Comparison, compare, counts_for_model, describe, doubts
 from kernelevo.devices.modelling import Held, clear_us, hold, timing
@@ -163,7 +163,7 @@ class VirtualDevice:
         us = clear_us(gpu, size)
         return StepReport(
             f"zero {clear.buffer}", counts, time=Figure(gpu.launch_us + us, "us", self.name, self.how),
-            limiter="DRAM bandwidth",
+            limiter=LAUNCH if gpu.launch_us > us else "DRAM bandwidth",
             details={"bounds_us": {"DRAM bandwidth": us}, "launch_us": gpu.launch_us, **self._trust([])},
         )  # fmt: skip
 

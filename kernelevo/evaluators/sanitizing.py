@@ -1,9 +1,13 @@
-"""The search for faults: every test runs twice with all checks on, and all that is found in any of them is told.
+"""The search for faults: every test runs three times with all checks on, and all that is found in any of them is told.
 
     first run    the usual order of threads, one poison    faults, and what becomes of values that nobody wrote
     second run   another order, another poison             faults, and accesses that nothing orders
+    third run    as the first                              accesses that nothing orders
 
-Where the device can, a launch goes on after a fault. The outputs of both runs are compared with the reference and with
+A kernel can tell the second run by its order, and so could race in the others only. The third it cannot tell from a
+timed run; timed sizes have such a run, too. (Without a device that looks for races, there are the first two.)
+
+Where the device can, a launch goes on after a fault. The outputs of all runs are compared with the reference and with
 each other, as everywhere (`running.py`). An uninitialised value that reaches an output is an error, elsewhere a remark.
 
 What is found becomes the verdict: the first finding decides the status, and where there is none, the first output that
@@ -30,6 +34,8 @@ TOLD = 3
 """Findings that a verdict's words describe in full; the others are named by kind and line."""
 _ENDS_THE_SEARCH = frozenset(["unsupported", "invalid_launch", "budget"])
 """Faults that no other case would be without."""
+_STOPPED = ("killed", "budget")
+"""Ends of a run that used up what it may."""
 
 
 @dataclass
@@ -46,6 +52,7 @@ class Sanitizer:
     _seconds: float = 0.0
     _capped: bool = False
     _unaffordable: list[str] = field(default_factory=list)
+    _timed: list[str] = field(default_factory=list)
 
     def run(self, trials: Sequence[Trial]) -> list[TrialResult]:
         """The results of all trials, in order; raises Rejected if anything was found, or any output is not right."""
@@ -74,13 +81,35 @@ class Sanitizer:
         for trial in trials:
             drawn = self.runner.draw(replace(trial, timed=False, repeat=True))
             jobs = self._jobs(drawn)
-            reports = list(self._answers(jobs, BENCHMARK_SECONDS))
+            reports = list(self._answers(jobs, [drawn.name] * len(jobs), BENCHMARK_SECONDS))
             self._note(drawn, reports)
             self.large.remove(drawn.name)
-            if any(report.ended in ("killed", "budget") for report in reports) or len(reports) < len(jobs):
+            if any(report.ended in _STOPPED for report in reports) or len(reports) < len(jobs):
                 self._unaffordable.append(drawn.name)
         self._seconds += time.monotonic() - started
         self._require_clean([])
+
+    def run_timed(self, trials: Sequence[Trial]) -> None:
+        """Looks for races at the sizes of timed trials, as `_as_timed` says; raises Rejected if anything was found."""
+        if not self._looks_for_races():
+            return
+        started = time.monotonic()
+        for trial in trials:
+            drawn = self.runner.draw(trial)
+            reports = list(self._answers([self._as_timed(self.runner.job(drawn, 0))], [drawn.name], BENCHMARK_SECONDS))
+            self._note(drawn, reports, self._timed)
+            if not reports or reports[0].ended in ("killed", "budget"):
+                self._unaffordable.append(drawn.name)
+        self._seconds += time.monotonic() - started
+        self._require_clean([])
+
+    @property
+    def words(self) -> str:
+        """What was looked for, and where."""
+        covered = self.covered()
+        looked = f"{', '.join(covered.looked_for)}: {len(covered.cases)} cases in {covered.runs} runs"
+        timed = set(self._timed) - set(self._unaffordable)
+        return f"{looked}, of which {len(timed)} looked for races at benchmark sizes" if timed else looked
 
     def covered(self) -> Sanitizing:
         """What the search covered so far, and what it did not."""
@@ -115,22 +144,35 @@ class Sanitizer:
         """Each trial with its two reports, after all that they found was noted."""
         for batch in self.runner.batches(trials):
             drawn = [self.runner.draw(trial) for trial in batch]
-            answers = self._answers([job for each in drawn for job in self._jobs(each)])
-            for each in drawn:
-                reports = [report for _, report in zip(range(2), answers, strict=False)]
+            asked = [self._jobs(each) for each in drawn]
+            runs = [(job, each.name) for each, jobs in zip(drawn, asked, strict=True) for job in jobs]
+            answers = self._answers([job for job, _ in runs], [case for _, case in runs])
+            for each, jobs in zip(drawn, asked, strict=True):
+                reports = [report for _, report in zip(jobs, answers, strict=False)]
                 self._note(each, reports)
                 yield each, reports
 
     def _jobs(self, drawn: Drawn) -> list[Job]:
-        """The trial's two runs. Searching both for everything would cost twice as much and find the same."""
+        """The trial's runs. Searching two of them for everything would cost twice as much and find the same."""
         can, most = self.runner.device.capabilities, self.findings.most
         first, second = (replace(self.runner.job(drawn, poison), max_faults=most) for poison in (0, 1))
-        tracks = second.track_uninitialised and "races" not in can
-        return [first, replace(second, check_races=True, track_uninitialised=tracks)]
+        if not self._looks_for_races():
+            return [first, replace(second, track_uninitialised=second.track_uninitialised and "races" not in can)]
+        return [first, replace(second, check_races=True, track_uninitialised=False), self._as_timed(first)]
 
-    def _answers(self, jobs: Sequence[Job], seconds: float | None = None) -> Iterator[RunReport]:
-        """A report for every job: a device stops at the first that does not end well, and is asked again for the rest.
-        With `seconds`, fewer when these are over.
+    def _as_timed(self, job: Job) -> Job:
+        """A search for races in what a kernel cannot tell from a timed run: a race may not hide behind another order of
+        threads, or behind other memory that nobody wrote.
+        """
+        watched = {"profile": False, "sample": None, "track_uninitialised": False, "check_races": True}
+        return replace(job, max_faults=self.findings.most, **watched)
+
+    def _looks_for_races(self) -> bool:
+        return "races" in self.runner.device.capabilities and self.runner.defences.races
+
+    def _answers(self, jobs: Sequence[Job], cases: Sequence[str], seconds: float | None = None) -> Iterator[RunReport]:
+        """A report for every job: a device stops at the first that does not end well, and is asked again for the rest,
+        unless it is one after which the rest would end alike. With `seconds`, fewer when these are over.
         """
         asked_until = None if seconds is None else time.monotonic() + seconds
         answered = 0
@@ -138,12 +180,14 @@ class Sanitizer:
             left = None if asked_until is None else asked_until - time.monotonic()
             if left is not None and left <= 0:
                 return
-            reports = self.runner.ask(jobs[answered:], left)
+            reports = self.runner.ask(jobs[answered:], cases[answered:], left)
             answered += len(reports)
             yield from reports
+            if reports[-1].ended in _STOPPED:
+                return
 
-    def _note(self, drawn: Drawn, reports: Sequence[RunReport]) -> None:
-        self._cases.append(drawn.name)
+    def _note(self, drawn: Drawn, reports: Sequence[RunReport], cases: list[str] | None = None) -> None:
+        (self._cases if cases is None else cases).append(drawn.name)
         for report in reports:
             self._runs += 1
             found = report.faults or ((report.fault,) if report.fault else ())
@@ -166,7 +210,9 @@ class Sanitizer:
     def _checked(self, drawn: Drawn, reports: Sequence[RunReport]) -> TrialResult:
         """Inputs and outputs of the runs that ended, as of every trial; raises Rejected."""
         first, *others = reports
-        require_done(first, drawn.name, self.runner.text, self.runner.file_name)
+        for report in reports:
+            if report is first or report.ended in _STOPPED:
+                require_done(report, drawn.name, self.runner.text, self.runner.file_name)
         comparable = [other for other in others if not _found_only_races(other)]
         try:
             return self.runner.check(drawn, [first, *comparable])
@@ -219,6 +265,6 @@ def _why_no_further(reports: Sequence[RunReport]) -> RunReport | None:
     """The report after which further cases would end in the same way, and cost as much as they may."""
     for report in reports:
         fatal = report.fault is not None and report.fault.kind in _ENDS_THE_SEARCH
-        if fatal or report.ended in ("killed", "budget"):
+        if fatal or report.ended in _STOPPED:
             return report
     return None

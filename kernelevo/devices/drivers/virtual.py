@@ -3,7 +3,7 @@
 It does what a driver of a card does: memory and device globals keep what was written from call to call, a fault makes
 the context useless, and what was freed may be handed out again. A call's event time is modelled (`how` says so) from
 the counts of all its blocks, caches and scoreboard included, as `virtual.py` of the devices does it, but without
-machine code; L2 keeps its lines from call to call. The host's time is measured.
+machine code; L2 keeps its lines from call to call until `reset_l2`. The host's time is measured.
 
 Limits: no clusters; freed memory is reused, but an access to it is no fault; no persisting lines in L2. A call that
 does not end is stopped by its budget of warp instructions, which counts as sticky: on a card it must be killed.
@@ -22,13 +22,14 @@ from kernelevo.devices.drivers.making import MEMORY_BYTES, WARP_INSTRUCTIONS
 from kernelevo.devices.drivers.staging import Staged
 from kernelevo.devices.fingerprints import fingerprint
 from kernelevo.devices.gpus import Gpu
-from kernelevo.devices.modelling import clear_us, hold, timing
+from kernelevo.devices.modelling import Held, clear_us, hold, timing
 from kernelevo.errors import BadInput, Infrastructure
 from kernelevo.interfaces import DriverClear, DriverLaunch
 from kernelevo.measurement import CallFailure, CallTime, Card
 from kernelevo.types import Fault, How, Image, KernelImage
 from kernelevo.virtual import Kernel, Machine, Module, PtxError, Timing
 
+L2_LINE = 128
 _REFUSED = {"invalid_launch", "unsupported"}
 """Kinds of faults that stop a launch before it runs: the context is as good as before."""
 _NOTHING = ".version 7.0\n.target sm_75\n.address_size 64\n.visible .entry nothing() { ret; }\n"
@@ -52,6 +53,7 @@ class VirtualDriver:
         self._sizes: dict[int, int] = {}
         self._freed: dict[int, list[int]] = {}
         self._lost: CallFailure | None = None
+        self._emptied = False
         self._staged = Staged()
 
     def card(self) -> Card:
@@ -118,7 +120,9 @@ class VirtualDriver:
         return fingerprint(self.read(address, size), key)
 
     def reset_l2(self) -> None:
+        """Empties the modelled L2: what the host writes and reads to cool a card's does not go through the model."""
         self._usable()
+        self._emptied = not self._emptied
 
     def call(self, steps: Sequence[DriverLaunch | DriverClear]) -> CallTime | CallFailure:
         if self._lost:
@@ -140,6 +144,11 @@ class VirtualDriver:
     def close(self) -> None:
         if self._machine is not None:
             self._machine.close()
+
+    def _timing(self, held: Held) -> Timing:
+        """The model begins with empty caches whenever a size is another one: a line more or less of L2."""
+        sizes = timing(self._gpu, held)
+        return Timing(**{**sizes, "l2_bytes": sizes["l2_bytes"] - L2_LINE * self._emptied})
 
     def _usable(self) -> Machine:
         if self._machine is None:
@@ -163,7 +172,7 @@ class VirtualDriver:
             lambda: machine.launch(
                 step.kernel, grid=step.grid, block=step.block, args=known.split(step.parameters), budget=budget,
                 shared_bytes=step.shared_bytes, cooperative=step.cooperative, caches=True, scoreboard=True,
-                timing=Timing(**timing(self._gpu, held)),
+                timing=self._timing(held),
             )
         )  # fmt: skip
         if report.faults:
