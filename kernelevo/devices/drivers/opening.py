@@ -60,7 +60,8 @@ def order(name: str, options: dict[str, object]) -> JailOrder:
     script = package / "devices" / "drivers" / "start.py"
     words = (str(native.interpreter()), "-I", "-S", "-B", str(script), json.dumps(told))
     readable = [*map(str, native.interpreter_files()), str(package), str(library), *paths]
-    environment = {**_ENVIRONMENT, "KERNELEVO_NATIVE": str(library.parent)}
+    # CuPy makes sure of a cache folder when it is imported; it compiles nothing here, so that any folder does.
+    environment = {**_ENVIRONMENT, "KERNELEVO_NATIVE": str(library.parent), "CUPY_CACHE_DIR": str(package)}
     if kind == "virtual":
         memory = int(str(options["memory_bytes"])) + OVERHEAD_BYTES
         return JailOrder(words, tuple(readable), environment=environment, data_bytes=memory)

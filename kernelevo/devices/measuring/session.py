@@ -27,14 +27,15 @@ LEAST_OF_CASE = 5
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a session is made with: the card with its supervisor and watch, bytes of L2 to be cooled (0: none), the
-    judge's clock, and the ids of processes that are ours.
+    """What a session is made with: the card with its supervisor and watch, bytes of L2 to be cooled (0: none) and how
+    often before each call, the judge's clock, and the ids of processes that are ours.
     """
 
     card: Card
     supervisor: Supervisor
     watch: CardWatch
     cooled_bytes: int
+    turns: int = 1
     clock: Clock = time.perf_counter
     ours: Callable[[Driver], frozenset[int]] = lambda driver: frozenset()
 
@@ -108,8 +109,9 @@ class Session:
         driver = conditions.supervisor.open(image, self._budget)
         self._drivers[side] = driver
         arena = Arena(
-            driver, self._rng, conditions.cooled_bytes, self._budget.memory_bytes, self._defences.fresh_pointers
-        )
+            driver, self._rng, conditions.cooled_bytes, self._budget.memory_bytes, self._defences.fresh_pointers,
+            conditions.turns,
+        )  # fmt: skip
         self._calls[side] = Calls(
             side, driver, image, arena, conditions.watch, self._rng, lambda: next(self._order), conditions.clock,
             self._ours, self._defences,
