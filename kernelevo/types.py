@@ -15,6 +15,7 @@ from kernelevo.fault import Diagnostic as Diagnostic
 from kernelevo.fault import Fault as Fault
 from kernelevo.fault import Party as Party
 from kernelevo.fault import SourceLine as SourceLine
+from kernelevo.measurement import Measurements
 
 How = Literal["measured", "modelled"]
 Capability = Literal["order", "uninitialised", "races", "many faults"]
@@ -335,8 +336,8 @@ class LineCounts:
 class StepReport:
     """What one launch did. `counts` holds the exact integers of vgpu::Counts, classes as "warp.fp32" and the like.
 
-    `time` is the launch's time on the device, `limiter` what bounds it (modelled) or "" (measured). Where
-    it rests on a sample of blocks, details["sampled"] says so.
+    `time` is the launch's time on the device, `limiter` what bounds it (modelled; "launch" is launching itself) or ""
+    (measured). Where it rests on a sample of blocks, details["sampled"] says so.
     """
 
     kernel: str
@@ -354,7 +355,8 @@ class RunReport:
     """What became of a Job. Without fault, `outputs` holds the bytes of every buffer to be read back.
 
     `ended` says how: "done", "fault" (see `fault`), "budget" (instructions), "killed" (time or memory, see `reason`).
-    `faults` are all that its last step reported, `fault` the first of them; `remarks` what was suspicious in any step.
+    `faults` are all that its last step reported, `fault` the first of them (one of kind budget, which says where the
+    run was stopped, is in `faults` alone); `remarks` what was suspicious in any step.
     """
 
     ended: Literal["done", "fault", "budget", "killed"]
@@ -423,6 +425,7 @@ class Verdict:
 
     `findings` are all errors that were found, `fault` the one that decided; `remarks` are suspicious and decide
     nothing. `sanitizing` says what was searched for them (None: no more than what stopped a run was looked for).
+    `measurements` are the samples that the figures rest on, where calls were timed one by one.
     """
 
     candidate: str
@@ -439,6 +442,7 @@ class Verdict:
     findings: tuple[Fault, ...] = ()
     remarks: tuple[Fault, ...] = ()
     sanitizing: Sanitizing | None = None
+    measurements: Measurements | None = None
 
     def __post_init__(self) -> None:
         if (self.status is Status.PASSED) != (self.score is not None):

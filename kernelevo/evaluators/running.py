@@ -11,25 +11,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from kernelevo.defences import ALL, Defences
 from kernelevo.errors import Infrastructure
-from kernelevo.evaluators import careless
+from kernelevo.evaluators import careless, stopped
 from kernelevo.evaluators.compare import Comparison, compare
 from kernelevo.evaluators.expected import Expected
 from kernelevo.evaluators.jobs import build_job, raw_bytes
 from kernelevo.evaluators.outcome import require_done
 from kernelevo.evaluators.rejection import Rejected
 from kernelevo.evaluators.schedule import Schedule
+from kernelevo.evaluators.tolerance_words import Derivation, derivation, describe
 from kernelevo.evaluators.trials import Drawn, Trial
 from kernelevo.interfaces import Device
 from kernelevo.kernel import dtypes
 from kernelevo.kernel.arguments import Tensor
 from kernelevo.kernel.problem import Problem
-from kernelevo.types import Budget, Image, Job, RunReport, Sample, Status
+from kernelevo.types import Budget, Image, Job, Launch, RunReport, Sample, Status
 
 Array = np.ndarray
 FIRST_BATCH = 3
@@ -45,10 +46,16 @@ class Purse:
         self._budget = budget
         self._left = budget.seconds
 
-    def left(self) -> Budget:
-        """What remains; raises Rejected (TIMEOUT) when that is nothing."""
+    @property
+    def remaining(self) -> float:
+        """Seconds; negative where more was spent than there were."""
+        return self._left
+
+    def left(self, next_case: str = "") -> Budget:
+        """What remains, for a run of this case; raises Rejected (TIMEOUT) when that is nothing."""
         if self._left <= 0:
-            raise Rejected(Status.TIMEOUT, "run", f"all runs together took more than {self._budget.seconds:g} s")
+            words = f"all runs together took more than {self._budget.seconds:g} s"
+            raise Rejected(Status.TIMEOUT, "run", f"{words}; next was case {next_case}" if next_case else words)
         return replace(self._budget, seconds=self._left)
 
     def beside(self, seconds: float) -> Budget:
@@ -56,7 +63,10 @@ class Purse:
         return replace(self._budget, seconds=seconds)
 
     def spend(self, started: float) -> None:
-        self._left -= time.monotonic() - started
+        self.take(time.monotonic() - started)
+
+    def take(self, seconds: float) -> None:
+        self._left -= seconds
 
 
 @dataclass(frozen=True)
@@ -110,24 +120,35 @@ class Runner:
         """One report for each job, in order; a run that did not end well raises Rejected when its turn comes."""
         runs = [(each, poison) for each in drawn for poison in range(1 + each.trial.repeat)]
         jobs = [self.job(each, poison) for each, poison in runs]
-        reports = self.ask(jobs)
+        reports = self.ask(jobs, [each.name for each, _ in runs])
         for (each, poison), report in zip(runs, reports, strict=False):
             if not (poison and _stopped_by_program(report)):
                 require_done(report, each.name, self.text, self.file_name)
             yield report
         self._require_answers(reports, len(jobs))
 
-    def ask(self, jobs: Sequence[Job], seconds: float | None = None) -> list[RunReport]:
-        """What the device answers, out of this evaluation's purse, or in at most so many `seconds` beside it; raises
-        Infrastructure if it leaves out a job without a reason.
+    def ask(self, jobs: Sequence[Job], cases: Sequence[str], seconds: float | None = None) -> list[RunReport]:
+        """What the device answers (`cases` are those of the jobs), out of this evaluation's purse, or in at most so
+        many `seconds` beside it; raises Infrastructure if it leaves out a job without a reason.
         """
-        budget, started = self.purse.left() if seconds is None else self.purse.beside(seconds), time.monotonic()
+        budget = self.purse.left(cases[0]) if seconds is None else self.purse.beside(seconds)
+        started = time.monotonic()
         reports = self.device.run(self.image, jobs, budget)
         if seconds is None:
             self.purse.spend(started)
+            reports = self._located(reports, jobs, cases)
         if len(reports) < len(jobs) and (not reports or reports[-1].ended == "done"):
             self._require_answers(reports, len(jobs))
         return reports
+
+    def _located(self, reports: list[RunReport], jobs: Sequence[Job], cases: Sequence[str]) -> list[RunReport]:
+        """The reports; one of a run that was killed says where it stood."""
+        if not reports or reports[-1].ended != "killed":
+            return reports
+        kernels = [step.kernel for job in jobs for step in job.steps if isinstance(step, Launch)]
+        budget = self.purse.beside(stopped.SECONDS)
+        stood = stopped.look_again(self.device, self.image, jobs, cases, kernels, budget)
+        return [*reports[:-1], replace(reports[-1], faults=(stood,))]
 
     def _require_answers(self, reports: Sequence[RunReport], jobs: int) -> None:
         if len(reports) != jobs:
@@ -155,7 +176,12 @@ class Runner:
         comparisons = self._compare(drawn, reports[0], self.poisons[0], expected)
         for other in reports[1:]:
             self._require_same(drawn, reports[0], other, expected)
-        return TrialResult(drawn.trial, reports[0], max(each.ratio for each in comparisons))
+        ratio = max(each.ratio for each in comparisons)
+        return TrialResult(drawn.trial, reports[0], ratio, self.tolerances(expected))
+
+    def tolerances(self, expected: Expected) -> dict[str, Derivation]:
+        """How far outputs may be off, and how that came about."""
+        return {output.name: derivation(self.problem, output, expected) for output in self.problem.outputs}
 
     def _expected(self, drawn: Drawn, report: RunReport) -> Expected:
         if not self.defences.inputs_compared:
@@ -176,18 +202,30 @@ class Runner:
     def _compare(self, drawn: Drawn, report: RunReport, poison: int, expected: Expected) -> list[Comparison]:
         comparisons = []
         for output in self.problem.outputs:
-            got = self._output(drawn, output, report)
+            got = self.output(drawn, output, report)
             unwritten = None if output.is_input else poison_values(output, poison)
             wanted, bound = expected.values[output.name], expected.bounds[output.name]
             comparison = compare(output.name, got, wanted, bound, unwritten)
             if not self.defences.every_element:
                 comparison = careless.nearly_all(comparison, got, wanted, bound)
             if not comparison.passed:
-                raise Rejected(Status.WRONG, "outputs", f"case {drawn.name}: {comparison.text}")
+                raise self._wrong(drawn, output, expected, comparison)
             comparisons.append(comparison)
         return comparisons
 
-    def _output(self, drawn: Drawn, output: Tensor, report: RunReport) -> Array:
+    def _wrong(self, drawn: Drawn, output: Tensor, expected: Expected, comparison: Comparison) -> Rejected:
+        tolerance = f"tolerance of {describe([derivation(self.problem, output, expected)])}"
+        words = f"case {drawn.name}: {comparison.text}"
+        first = words.splitlines()[0].rstrip(".")
+        return Rejected(Status.WRONG, "outputs", f"{words}\n{tolerance}", detail=f"{first}; {tolerance}")
+
+    def require_outputs(self, drawn: Drawn, outputs: Mapping[str, bytes], poison: int, expected: Expected) -> float:
+        """The largest error in units of the tolerance; raises Rejected if an output is wrong."""
+        report = RunReport("done", outputs, ())
+        return max(each.ratio for each in self._compare(drawn, report, poison, expected))
+
+    def output(self, drawn: Drawn, output: Tensor, report: RunReport) -> Array:
+        """An output of a run, as numbers in its shape."""
         stored = np.frombuffer(report.outputs[output.name], output.dtype.storage)
         return as_numbers(stored.reshape(output.sizes(drawn.trial.case.dims)), output)
 
@@ -205,7 +243,7 @@ class Runner:
 
     def _run_in_usual_order(self, drawn: Drawn) -> RunReport:
         """A third run, under the poison of the second."""
-        reports = self.ask([replace(self.job(drawn, 1), order=0)])
+        reports = self.ask([replace(self.job(drawn, 1), order=0)], [drawn.name])
         self._require_answers(reports, 1)
         require_done(reports[0], drawn.name, self.text, self.file_name)
         return reports[0]
@@ -241,11 +279,14 @@ class Runner:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """A trial that was right: the report of its first run, and its largest error in units of the tolerance."""
+    """A trial that was right: the report of its first run, its largest error in units of the tolerance, and how that
+    came about, by output (empty where it is told of other trials).
+    """
 
     trial: Trial
     report: RunReport
     ratio: float
+    tolerances: Mapping[str, Derivation] = field(default_factory=dict)
 
 
 def _stopped_by_program(report: RunReport) -> bool:

@@ -34,6 +34,8 @@ TOLD = 3
 """Findings that a verdict's words describe in full; the others are named by kind and line."""
 _ENDS_THE_SEARCH = frozenset(["unsupported", "invalid_launch", "budget"])
 """Faults that no other case would be without."""
+_STOPPED = ("killed", "budget")
+"""Ends of a run that used up what it may."""
 
 
 @dataclass
@@ -79,10 +81,10 @@ class Sanitizer:
         for trial in trials:
             drawn = self.runner.draw(replace(trial, timed=False, repeat=True))
             jobs = self._jobs(drawn)
-            reports = list(self._answers(jobs, BENCHMARK_SECONDS))
+            reports = list(self._answers(jobs, [drawn.name] * len(jobs), BENCHMARK_SECONDS))
             self._note(drawn, reports)
             self.large.remove(drawn.name)
-            if any(report.ended in ("killed", "budget") for report in reports) or len(reports) < len(jobs):
+            if any(report.ended in _STOPPED for report in reports) or len(reports) < len(jobs):
                 self._unaffordable.append(drawn.name)
         self._seconds += time.monotonic() - started
         self._require_clean([])
@@ -94,7 +96,7 @@ class Sanitizer:
         started = time.monotonic()
         for trial in trials:
             drawn = self.runner.draw(trial)
-            reports = list(self._answers([self._as_timed(self.runner.job(drawn, 0))], BENCHMARK_SECONDS))
+            reports = list(self._answers([self._as_timed(self.runner.job(drawn, 0))], [drawn.name], BENCHMARK_SECONDS))
             self._note(drawn, reports, self._timed)
             if not reports or reports[0].ended in ("killed", "budget"):
                 self._unaffordable.append(drawn.name)
@@ -143,7 +145,8 @@ class Sanitizer:
         for batch in self.runner.batches(trials):
             drawn = [self.runner.draw(trial) for trial in batch]
             asked = [self._jobs(each) for each in drawn]
-            answers = self._answers([job for jobs in asked for job in jobs])
+            runs = [(job, each.name) for each, jobs in zip(drawn, asked, strict=True) for job in jobs]
+            answers = self._answers([job for job, _ in runs], [case for _, case in runs])
             for each, jobs in zip(drawn, asked, strict=True):
                 reports = [report for _, report in zip(jobs, answers, strict=False)]
                 self._note(each, reports)
@@ -167,9 +170,9 @@ class Sanitizer:
     def _looks_for_races(self) -> bool:
         return "races" in self.runner.device.capabilities and self.runner.defences.races
 
-    def _answers(self, jobs: Sequence[Job], seconds: float | None = None) -> Iterator[RunReport]:
-        """A report for every job: a device stops at the first that does not end well, and is asked again for the rest.
-        With `seconds`, fewer when these are over.
+    def _answers(self, jobs: Sequence[Job], cases: Sequence[str], seconds: float | None = None) -> Iterator[RunReport]:
+        """A report for every job: a device stops at the first that does not end well, and is asked again for the rest,
+        unless it is one after which the rest would end alike. With `seconds`, fewer when these are over.
         """
         asked_until = None if seconds is None else time.monotonic() + seconds
         answered = 0
@@ -177,9 +180,11 @@ class Sanitizer:
             left = None if asked_until is None else asked_until - time.monotonic()
             if left is not None and left <= 0:
                 return
-            reports = self.runner.ask(jobs[answered:], left)
+            reports = self.runner.ask(jobs[answered:], cases[answered:], left)
             answered += len(reports)
             yield from reports
+            if reports[-1].ended in _STOPPED:
+                return
 
     def _note(self, drawn: Drawn, reports: Sequence[RunReport], cases: list[str] | None = None) -> None:
         (self._cases if cases is None else cases).append(drawn.name)
@@ -205,7 +210,9 @@ class Sanitizer:
     def _checked(self, drawn: Drawn, reports: Sequence[RunReport]) -> TrialResult:
         """Inputs and outputs of the runs that ended, as of every trial; raises Rejected."""
         first, *others = reports
-        require_done(first, drawn.name, self.runner.text, self.runner.file_name)
+        for report in reports:
+            if report is first or report.ended in _STOPPED:
+                require_done(report, drawn.name, self.runner.text, self.runner.file_name)
         comparable = [other for other in others if not _found_only_races(other)]
         try:
             return self.runner.check(drawn, [first, *comparable])
@@ -258,6 +265,6 @@ def _why_no_further(reports: Sequence[RunReport]) -> RunReport | None:
     """The report after which further cases would end in the same way, and cost as much as they may."""
     for report in reports:
         fatal = report.fault is not None and report.fault.kind in _ENDS_THE_SEARCH
-        if fatal or report.ended in ("killed", "budget"):
+        if fatal or report.ended in _STOPPED:
             return report
     return None
