@@ -79,7 +79,8 @@ CAUGHT = {
         elementwise("((int*)(void*)attack_address)[i] = 0; " + RIGHT, '__device__ char code[1];\n'
                     "#define attack_address 0x1000"), Status.TRAPPED, ""),
     "a pragma that a macro makes": (
-        "#define LAUNCH kernelevo launch attack<<<1, 256>>>(a, b, c, n)\n#pragma LAUNCH\n" + KERNEL, Status.RULE_BROKEN, "launch"),
+        "#define LAUNCH kernelevo launch attack<<<1, 256>>>(a, b, c, n)\n#pragma LAUNCH\n" + KERNEL,
+        Status.RULE_BROKEN, "launch"),
     "a source that is too large": (
         elementwise(RIGHT) + "//" + "x" * SOURCE_BYTES_LIMIT, Status.RULE_BROKEN, f"{SOURCE_BYTES_LIMIT}"),
     "a NUL in the source": (elementwise(RIGHT) + "\0", Status.RULE_BROKEN, "NUL"),

@@ -19,7 +19,6 @@ from kernelevo.compilers.triton import ARCH, TritonCompiler
 from kernelevo.compilers.triton_install import find_triton
 from kernelevo.defences import ALL
 from kernelevo.errors import NotInstalled
-from kernelevo.evaluators.kernels import KernelEvaluator
 from kernelevo.kernel.languages import TRITON
 from kernelevo.redteam import problems
 from kernelevo.redteam.attack import Attack, Outcome, Skipped
@@ -27,7 +26,7 @@ from kernelevo.redteam.intrusion import SECONDS, TOKEN, Victims, victims
 from kernelevo.redteam.kernels import outcome
 from kernelevo.redteam.range import BUDGET, Range
 from kernelevo.sandbox import Sandbox, Worker
-from kernelevo.types import BuildFailure, BuildRequest, Candidate
+from kernelevo.types import BuildFailure, BuildRequest
 
 BUILD = replace(BUDGET, memory_bytes=2 << 30)
 ADD = """\
@@ -99,12 +98,8 @@ def rebuilding(name: str, title: str, patch: str, defences: str) -> Attack:
             if isinstance(compiler, Skipped):
                 return compiler
             off = ALL if defended else ALL.without(*defences.split())
-            device = range_.device_without(off)
-            evaluator = KernelEvaluator(
-                problems.ADD, compiler, device, mode="final", defences=off, language=TRITON,
-                oracle_compiler=range_.compiler,
-            )  # fmt: skip
-            return outcome(evaluator.evaluate(Candidate(f"{ADD}\n{patch}"), BUILD))
+            text = f"{ADD}\n{patch}"
+            return outcome(range_.judge(problems.ADD, text, off, budget=BUILD, compiler=compiler, language=TRITON))
 
     return Attack(name, ("K107",), title, "triton import", tuple(defences.split()), run)
 
