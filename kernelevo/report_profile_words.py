@@ -44,6 +44,17 @@ def headline(subject: Subject) -> str:
     return f"{what}{subject.name}{size}: {time}; {'; '.join(parts)}"
 
 
+def spill_words(subject: Subject, more: str = "") -> str:
+    """What is spilled and charged for it, which stands in no line of the source, and `more`; an empty string without
+    spills.
+    """
+    line, took = subject.spilled, subject.resources
+    if line is None:
+        return ""
+    stored = f"{took.spill_bytes:,} bytes a thread, " if took else ""
+    return f"{stored}{line.sectors:,} sectors charged{more}"
+
+
 def confidence_words(subject: Subject) -> list[str]:
     """How far the modelled time may be trusted, where the device says more than its band."""
     details = subject.step.details

@@ -207,7 +207,8 @@ class VirtualDevice:
         }
 
     def _model(self, step: StepReport, launch: Launch, held: _Held, of: _Compiled) -> StepReport:
-        counts = {**step.counts, "local_sectors": step.counts["local_sectors"] + self._spills(step, held)}
+        spilled = self._spills(step, held)
+        counts = {**step.counts, "local_sectors": step.counts["local_sectors"] + spilled}
         comparison = of.compare(step)
         likely = counts_for_model(counts, comparison)
         modelled = estimate(self._gpu, likely, held.occupancy)
@@ -232,6 +233,7 @@ class VirtualDevice:
                 "resident_blocks": held.occupancy.blocks_per_sm * self._gpu.sms,
                 "grid": launch.grid,
                 "block": launch.block,
+                **({"spill_sectors": spilled} if spilled else {}),
                 **({"machine_code": said} if said else {}),
             },
         )

@@ -193,6 +193,23 @@ def partial_warps(subject: Subject) -> Iterator[Finding]:
     )
 
 
+def small_tile(subject: Subject) -> Iterator[Finding]:
+    """A Triton program has more lanes than its tiles have elements, so several lanes hold and compute each."""
+    tile, threads = subject.tile, subject.threads
+    if not tile or tile >= threads:
+        return
+    warps = max(tile // 32, 1)
+    fewer = f"num_warps={warps}, or " if warps < subject.warps else ""
+    yield Finding(
+        "small_tile",
+        f"tiles of {tile} elements for {threads} lanes ({subject.warps} warp{'s' * (subject.warps > 1)}): "
+        f"{figure(threads / tile)} lanes do the work of each element",
+        f"{fewer}a tile of {threads} elements or more",
+        {"elements of a tile": tile, "lanes of a program": threads},
+        weight=(1 - tile / threads) * max(subject.share_of_time(*_UNITS), 0.5 * subject.share_of_time("latency")),
+    )  # fmt: skip
+
+
 def divergence(subject: Subject) -> Iterator[Finding]:
     """Lanes wait while others of their warp take another way."""
     mean = lanes(subject.counts)
