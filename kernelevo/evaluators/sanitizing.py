@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from kernelevo.diagnosis.finding import counted
 from kernelevo.evaluators.findings import UNINITIALISED, Findings
 from kernelevo.evaluators.outcome import describe, quote, require_done, status_of
 from kernelevo.evaluators.rejection import Rejected
@@ -98,7 +99,7 @@ class Sanitizer:
 
     def _not_checked(self, orders: int) -> Iterator[str]:
         can, name = self.runner.device.capabilities, self.runner.device.name
-        yield f"sizes and inputs other than those of the {len(set(self._cases))} cases"
+        yield f"sizes and inputs other than those of the {counted(len(set(self._cases)), 'case')} that ran"
         yield "other orders of threads than the " + ("two that ran" if orders == 2 else "usual one")
         if self.large:
             yield f"{', '.join(self.large)}: the search ended before"

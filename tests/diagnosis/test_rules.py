@@ -329,6 +329,13 @@ def test_what_would_lift_the_limit_is_said_in_figures() -> None:
     )
 
 
+def test_one_of_a_kind_is_said_in_the_singular() -> None:
+    (held,) = schedule_rules.limited_occupancy(subject(LATENCY, shared=90_000, threads=32, blocks=80))
+    assert "limits occupancy: 1 block of 1 warp on an SM" in held.statement
+    (idle,) = schedule_rules.idle_sms(subject(LATENCY, blocks=1))
+    assert idle.statement.startswith("1 block leaves 9 of 10 SMs")
+
+
 def test_the_diagnosis_begins_with_what_decides_and_goes_on_by_weight() -> None:
     found = diagnose(scattered(3200, blocks=4))
     assert [finding.rule for finding in found[:3]] == ["bound", "uncoalesced", "idle_sms"]
