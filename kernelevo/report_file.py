@@ -56,6 +56,8 @@ def unified_diff(old: str, new: str, old_name: str, new_name: str) -> str:
 
 def require_place(path: Path, option: str = "--out") -> None:
     """Raises BadInput, naming the option, unless a file could be written there: found out before work is spent."""
+    if str(path) == "-":
+        raise BadInput(f"{option} - would make a file of that name, and standard output is taken; give a file's name")
     folder = next((parent for parent in path.absolute().parents if parent.exists()), path)
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise BadInput(f"{path} is no file that can be written; give another place with {option}")

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kernelevo.diagnosis.bounds import resource
+from kernelevo.diagnosis.bounds import resource, summed_us
 from kernelevo.diagnosis.diagnose import diagnose
 from kernelevo.diagnosis.finding import Finding
 from kernelevo.diagnosis.subject import Profile, Subject
@@ -26,6 +26,7 @@ from kernelevo.report_profile_words import (
     headline,
     occupancy_words,
     roofline_words,
+    spill_words,
     traffic_words,
     work_words,
 )
@@ -86,8 +87,8 @@ def _print_finding(console: Console, place: int, finding: Finding) -> None:
 
 
 def _bounds(subject: Subject) -> list[str]:
-    """What every resource alone would need, largest first, with bars; the largest decides."""
-    bounds = [(name, us) for name, us in sorted(subject.bounds_us.items(), key=lambda item: -item[1]) if us > 0]
+    """What every resource alone would need, and launching, largest first, with bars; the largest decides."""
+    bounds = [(name, us) for name, us in summed_us([subject.step]).items() if us > 0]
     if not bounds:
         return ["the device gives no bounds per resource"]
     longest, widest = bounds[0][1], max(len(resource(name)) for name, _ in bounds[:SHOWN_BOUNDS])
@@ -100,11 +101,15 @@ def _bounds(subject: Subject) -> list[str]:
 
 
 def _figures(subject: Subject) -> Iterator[tuple[str, str]]:
-    """What is said in a line each: occupancy, roofline, instructions, traffic."""
+    """What is said in a line each: occupancy, roofline, instructions, traffic, spills."""
     for words in occupancy_words(subject):
         yield "occupancy", words
-    for name, words in (("roofline", roofline_words(subject)), ("instructions", work_words(subject)),
-                        ("memory", traffic_words(subject))):  # fmt: skip
+    for name, words in (
+        ("roofline", roofline_words(subject)),
+        ("instructions", work_words(subject)),
+        ("memory", traffic_words(subject)),
+        ("spills", spill_words(subject, "; they belong to no source line")),
+    ):
         if words:
             yield name, words
 

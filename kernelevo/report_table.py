@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kernelevo.answer import Answer, compared_words, distinguishable
+from kernelevo.diagnosis.bounds import resource
 from kernelevo.report_counters import case_pairs, counters, microseconds
 from kernelevo.report_reasons import answer_reasons, oracle_labels
 from kernelevo.types import CaseResult
@@ -106,7 +107,7 @@ def _case_table(answer: Answer) -> Table:
         if distinguishable(start.time, best.time, answer.band):
             ratio = f"{start.time.ratio(best.time):.2f}"
         times = (f"{microseconds(case.time):.4g}" for case in (start, best))
-        table.add_row(start.name, *times, ratio, start.limiter, best.limiter)
+        table.add_row(start.name, *times, ratio, resource(start.limiter), resource(best.limiter))
     return table
 
 

@@ -335,8 +335,8 @@ class LineCounts:
 class StepReport:
     """What one launch did. `counts` holds the exact integers of vgpu::Counts, classes as "warp.fp32" and the like.
 
-    `time` is the launch's time on the device, `limiter` what bounds it (modelled) or "" (measured). Where
-    it rests on a sample of blocks, details["sampled"] says so.
+    `time` is the launch's time on the device, `limiter` what bounds it (modelled; "launch" is launching itself) or ""
+    (measured). Where it rests on a sample of blocks, details["sampled"] says so.
     """
 
     kernel: str
@@ -354,7 +354,8 @@ class RunReport:
     """What became of a Job. Without fault, `outputs` holds the bytes of every buffer to be read back.
 
     `ended` says how: "done", "fault" (see `fault`), "budget" (instructions), "killed" (time or memory, see `reason`).
-    `faults` are all that its last step reported, `fault` the first of them; `remarks` what was suspicious in any step.
+    `faults` are all that its last step reported, `fault` the first of them (one of kind budget, which says where the
+    run was stopped, is in `faults` alone); `remarks` what was suspicious in any step.
     """
 
     ended: Literal["done", "fault", "budget", "killed"]

@@ -1,4 +1,4 @@
-"""The star: types <- interfaces, errors, settings <- parts (never each other) <- run.py <- cli.py."""
+"""The star: types <- interfaces, errors, settings <- parts (never each other) <- run.py, joining.py <- cli.py."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MAY_USE = {
     # Runs behind the wall, where there is no package but Triton.
     "jailed": set(),
 }
-JOINERS = {"run", "cli", "commands", "__init__", "__main__"}
+JOINERS = {"run", "joining", "cli", "commands", "__init__", "__main__"}
 
 
 def part_of(path: Path) -> str:

@@ -64,14 +64,14 @@ def _sanitize(context: typer.Context, kernel: Path, as_json: bool, findings: int
     judged = run.judge(request, state.settings, state.joints, opt.announcer(as_json), why, findings)
     verdict, task = judged.verdict, judged.task
     code = opt.exit_code(verdict)
-    file_name = f"{task.name}{task.language.suffix}"
     if sarif is not None:
-        log = sarif_log(verdict, kernel.read_text(encoding="utf-8"), file_name, kernel, kernelevo.__version__, code)
+        text = kernel.read_text(encoding="utf-8")
+        log = sarif_log(verdict, text, task.file_name, kernel, kernelevo.__version__, code)
         write_file(sarif, json.dumps(log, indent=1) + "\n", "--sarif")
     if as_json:
         state.print_json(verdict_json(verdict, judged.floors))
     else:
-        print_findings(open_console(state.settings.plain), verdict, task.text, file_name, str(kernel))
+        print_findings(open_console(state.settings.plain), verdict, task.text, task.file_name, str(kernel))
     raise typer.Exit(code)
 
 

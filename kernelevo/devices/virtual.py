@@ -19,7 +19,7 @@ from typing import Any
 from kernelevo.devices import gpus, sampling
 from kernelevo.devices.calibrating import NOT_CALIBRATED, calibrated, calibration_of
 from kernelevo.devices.confidence import Launched, reasons
-from kernelevo.devices.cost import SECTOR, estimate
+from kernelevo.devices.cost import LAUNCH, SECTOR, estimate
 from kernelevo.devices.gpus import Gpu
 from kernelevo.devices.machine_code import Comparison, compare, counts_for_model, describe, doubts
 from kernelevo.devices.occupancy import SHARED_RESERVED, Occupancy, occupancy
@@ -191,7 +191,7 @@ class VirtualDevice:
         us = sectors * SECTOR / (gpu.dram_gbps * gpu.dram_efficiency * 1e3)
         return StepReport(
             f"zero {clear.buffer}", counts, time=Figure(gpu.launch_us + us, "us", self.name, self.how),
-            limiter="DRAM bandwidth",
+            limiter=LAUNCH if gpu.launch_us > us else "DRAM bandwidth",
             details={"bounds_us": {"DRAM bandwidth": us}, "launch_us": gpu.launch_us, **self._trust([])},
         )  # fmt: skip
 
@@ -207,7 +207,8 @@ class VirtualDevice:
         }
 
     def _model(self, step: StepReport, launch: Launch, held: _Held, of: _Compiled) -> StepReport:
-        counts = {**step.counts, "local_sectors": step.counts["local_sectors"] + self._spills(step, held)}
+        spilled = self._spills(step, held)
+        counts = {**step.counts, "local_sectors": step.counts["local_sectors"] + spilled}
         comparison = of.compare(step)
         likely = counts_for_model(counts, comparison)
         modelled = estimate(self._gpu, likely, held.occupancy)
@@ -232,6 +233,7 @@ class VirtualDevice:
                 "resident_blocks": held.occupancy.blocks_per_sm * self._gpu.sms,
                 "grid": launch.grid,
                 "block": launch.block,
+                **({"spill_sectors": spilled} if spilled else {}),
                 **({"machine_code": said} if said else {}),
             },
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from kernelevo.answer import Floor
+from kernelevo.diagnosis.bounds import kernel_limiter
 from kernelevo.diagnosis.lines import LineTotals, line_totals
 from kernelevo.diagnosis.strides import lane_steps, special_sizes
 from kernelevo.types import CaseResult, StepReport, Verdict
@@ -47,7 +48,10 @@ class Resources:
 class Subject:
     """One launch (or clearing) of a case. `name` is the kernel as the plan spells it; `arguments` the values of its
     parameters in order, None for a buffer; `least_bytes` what any kernel must move in one call of the case, 0 if that
-    is not known. What is not known is None, and nothing is said of it.
+    is not known. `buffer_bytes` are those of all buffers that it is given (0: not known); it is `warm` if an earlier
+    step of the plan was given one of them, so that L2 may hold parts of it. `tile` is how many elements the largest
+    tile of a Triton program holds at most, 0 if that is not known. What is not known is None, and nothing is said of
+    it.
     """
 
     step: StepReport
@@ -58,6 +62,9 @@ class Subject:
     arguments: tuple[int | float | None, ...] = ()
     card: Card | None = None
     least_bytes: int = 0
+    buffer_bytes: int = 0
+    warm: bool = False
+    tile: int = 0
 
     @cached_property
     def by_line(self) -> list[LineTotals]:
@@ -83,6 +90,16 @@ class Subject:
     def block(self) -> tuple[int, ...]:
         return tuple(self.step.details.get("block", ()))
 
+    @cached_property
+    def spilled(self) -> LineTotals | None:
+        """What spilling costs, which belongs to no line of the source: the sectors of local memory that are charged for
+        it. None where nothing is spilled.
+        """
+        sectors = self.step.details.get("spill_sectors", 0)
+        if not sectors and not (self.resources and self.resources.spill_bytes):
+            return None
+        return LineTotals("", 0, (), sectors=sectors, least_sectors=sectors)
+
     @property
     def threads(self) -> int:
         """Of a block; 0 if the device does not say."""
@@ -97,6 +114,11 @@ class Subject:
         return -(-self.threads // 32)
 
     @property
+    def kernel_limiter(self) -> str:
+        """What bounds the kernel itself, whatever launching takes."""
+        return kernel_limiter(self.step)
+
+    @property
     def kernel_share(self) -> float:
         """Share of the time that is not launching; 1 where that is not known."""
         longest, time = max(self.bounds_us.values(), default=0.0), self.step.time
@@ -108,7 +130,7 @@ class Subject:
         """
         longest = max(self.bounds_us.values(), default=0.0)
         if not longest:
-            return 1.0 if self.step.limiter in names else MAY_MATTER
+            return 1.0 if self.kernel_limiter in names else MAY_MATTER
         return max((self.bounds_us.get(name, 0.0) for name in names), default=0.0) / longest
 
 

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from kernelevo.diagnosis.finding import counted
 from kernelevo.evaluators import feedback, profile
 from kernelevo.evaluators.expected import Expected, expect
 from kernelevo.evaluators.findings import Findings
@@ -77,7 +78,7 @@ class Dossier:
 
 class KernelEvaluator:
     """Judges candidates for one problem on one device; see the module. `generator` makes the random generator of one
-    evaluation.
+    evaluation; `file_name` is what messages and counts call the candidates' text (none: the problem's name).
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class KernelEvaluator:
         oracle_compiler: Compiler | None = None,
         most_findings: int = DEFAULT_FINDINGS,
         sample_blocks: int = SAMPLE_BLOCKS,
+        file_name: str = "",
     ) -> None:
         self.problem = problem
         self.compiler = compiler
@@ -102,6 +104,7 @@ class KernelEvaluator:
         self.options = options
         self.include_folders = include_folders
         self.sample_blocks = sample_blocks
+        self._file_name = file_name or f"{problem.name}{language.suffix}"
         self._generator = generator
         self._language = language
         self._most_findings = most_findings
@@ -150,7 +153,8 @@ class KernelEvaluator:
     def _schedule(self, plan: Plan, dossier: Dossier) -> dict[str, Schedule]:
         cases = {case.name: case for case in (*self.problem.tests, *self.problem.benchmarks)}
         schedules = {name: schedule(plan, self.problem, case, self.device.properties) for name, case in cases.items()}
-        dossier.passed("rules", f"the plan is within the limits of {self.device.name} on {len(schedules)} cases")
+        within = f"the plan is within the limits of {self.device.name} on {counted(len(cases), 'case')}"
+        dossier.passed("rules", within)
         return schedules
 
     def _build(self, plan: Plan, schedules: dict[str, Schedule], dossier: Dossier) -> Image:
@@ -222,14 +226,15 @@ class KernelEvaluator:
         kinds = len({result.trial.index % distributions(self.problem) for result in tests})
         worst = max(result.ratio for result in results)
         untimed = len(results) - len(tests) - len(timed)
-        trials = f"{len(tests)} tests of {kinds} distributions and {len(timed)} benchmark cases"
-        trials += f" with {untimed} untimed runs on other distributions" if untimed else ""
+        trials = f"{counted(len(tests), 'test')} of {counted(kinds, 'distribution')} and "
+        trials += counted(len(timed), "benchmark case")
+        trials += f" with {counted(untimed, 'untimed run')} on other distributions" if untimed else ""
         repeated = (
             "tests; benchmark cases ran under one (search)" if self.mode == "search" else "tests and benchmark cases"
         )
         checks = [
             Check("outputs", True, f"{trials}; {self._tolerance(worst)}"),
-            Check("inputs unchanged", True, f"byte for byte after each of {len(results)} trials"),
+            Check("inputs unchanged", True, f"byte for byte after each of {counted(len(results), 'trial')}"),
             Check("uninitialised memory", True, f"outputs agree under two poisons: {repeated}"),
             *self._order_check(repeated),
             Check("timed calls", True, f"the outputs of all {len(timed)} timed calls were checked"),
@@ -249,8 +254,9 @@ class KernelEvaluator:
         if sanitizer is None:
             return []
         covered, remarks = sanitizer.covered(), len(sanitizer.findings.remarks)
-        looked = f"{', '.join(covered.looked_for)}: {len(covered.cases)} cases in {covered.runs} runs"
-        return [Check("sanitizer", True, f"{looked}, none found{f'; {remarks} remarks' if remarks else ''}")]
+        ran = f"{counted(len(covered.cases), 'case')} in {counted(covered.runs, 'run')}"
+        left = f"; {counted(remarks, 'remark')}" if remarks else ""
+        return [Check("sanitizer", True, f"{', '.join(covered.looked_for)}: {ran}, none found{left}")]
 
     def _tolerance(self, worst: float) -> str:
         declared = self.problem.tolerance
@@ -273,10 +279,6 @@ class KernelEvaluator:
             image=_summary(image), seconds=seconds, **_found(dossier.sanitizer),
         )  # fmt: skip
 
-    @property
-    def _file_name(self) -> str:
-        return f"{self.problem.name}{self._language.suffix}"
-
 
 def _kernel_names(plan: Plan, schedules: dict[str, Schedule]) -> tuple[str, ...]:
     """What is to be compiled: of CUDA every kernel that the plan names, used or not, so that a name which is none is
@@ -291,7 +293,7 @@ def _kernel_names(plan: Plan, schedules: dict[str, Schedule]) -> tuple[str, ...]
 def _diagnosis(failure: BuildFailure) -> str:
     errors = [each for each in failure.diagnostics if each.severity == "error"] or list(failure.diagnostics)
     shown = "\n".join(f"  {each}" for each in errors[:SHOWN_DIAGNOSTICS])
-    return f"the compiler refused it with {len(errors)} errors:\n{shown}"
+    return f"the compiler refused it with {counted(len(errors), 'error')}:\n{shown}"
 
 
 def _found(sanitizer: Sanitizer | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kernelevo.errors import Infrastructure
+from kernelevo.evaluators import stopped
 from kernelevo.evaluators.compare import Comparison, compare
 from kernelevo.evaluators.expected import Expected
 from kernelevo.evaluators.jobs import build_job, raw_bytes
@@ -27,7 +28,7 @@ from kernelevo.interfaces import Device
 from kernelevo.kernel import dtypes
 from kernelevo.kernel.arguments import Tensor
 from kernelevo.kernel.problem import Problem
-from kernelevo.types import Budget, Image, Job, RunReport, Sample, Status
+from kernelevo.types import Budget, Image, Job, Launch, RunReport, Sample, Status
 
 Array = np.ndarray
 FIRST_BATCH = 3
@@ -43,10 +44,11 @@ class Purse:
         self._budget = budget
         self._left = budget.seconds
 
-    def left(self) -> Budget:
-        """What remains; raises Rejected (TIMEOUT) when that is nothing."""
+    def left(self, next_case: str = "") -> Budget:
+        """What remains, for a run of this case; raises Rejected (TIMEOUT) when that is nothing."""
         if self._left <= 0:
-            raise Rejected(Status.TIMEOUT, "run", f"all runs together took more than {self._budget.seconds:g} s")
+            words = f"all runs together took more than {self._budget.seconds:g} s"
+            raise Rejected(Status.TIMEOUT, "run", f"{words}; next was case {next_case}" if next_case else words)
         return replace(self._budget, seconds=self._left)
 
     def beside(self, seconds: float) -> Budget:
@@ -107,24 +109,35 @@ class Runner:
         """One report for each job, in order; a run that did not end well raises Rejected when its turn comes."""
         runs = [(each, poison) for each in drawn for poison in range(1 + each.trial.repeat)]
         jobs = [self.job(each, poison) for each, poison in runs]
-        reports = self.ask(jobs)
+        reports = self.ask(jobs, [each.name for each, _ in runs])
         for (each, poison), report in zip(runs, reports, strict=False):
             if not (poison and _stopped_by_program(report)):
                 require_done(report, each.name, self.text, self.file_name)
             yield report
         self._require_answers(reports, len(jobs))
 
-    def ask(self, jobs: Sequence[Job], seconds: float | None = None) -> list[RunReport]:
-        """What the device answers, out of this evaluation's purse, or in at most so many `seconds` beside it; raises
-        Infrastructure if it leaves out a job without a reason.
+    def ask(self, jobs: Sequence[Job], cases: Sequence[str], seconds: float | None = None) -> list[RunReport]:
+        """What the device answers (`cases` are those of the jobs), out of this evaluation's purse, or in at most so
+        many `seconds` beside it; raises Infrastructure if it leaves out a job without a reason.
         """
-        budget, started = self.purse.left() if seconds is None else self.purse.beside(seconds), time.monotonic()
+        budget = self.purse.left(cases[0]) if seconds is None else self.purse.beside(seconds)
+        started = time.monotonic()
         reports = self.device.run(self.image, jobs, budget)
         if seconds is None:
             self.purse.spend(started)
+            reports = self._located(reports, jobs, cases)
         if len(reports) < len(jobs) and (not reports or reports[-1].ended == "done"):
             self._require_answers(reports, len(jobs))
         return reports
+
+    def _located(self, reports: list[RunReport], jobs: Sequence[Job], cases: Sequence[str]) -> list[RunReport]:
+        """The reports; one of a run that was killed says where it stood."""
+        if not reports or reports[-1].ended != "killed":
+            return reports
+        kernels = [step.kernel for job in jobs for step in job.steps if isinstance(step, Launch)]
+        budget = self.purse.beside(stopped.SECONDS)
+        stood = stopped.look_again(self.device, self.image, jobs, cases, kernels, budget)
+        return [*reports[:-1], replace(reports[-1], faults=(stood,))]
 
     def _require_answers(self, reports: Sequence[RunReport], jobs: int) -> None:
         if len(reports) != jobs:
@@ -189,7 +202,7 @@ class Runner:
 
     def _run_in_usual_order(self, drawn: Drawn) -> RunReport:
         """A third run, under the poison of the second."""
-        reports = self.ask([replace(self.job(drawn, 1), order=0)])
+        reports = self.ask([replace(self.job(drawn, 1), order=0)], [drawn.name])
         self._require_answers(reports, 1)
         require_done(reports[0], drawn.name, self.text, self.file_name)
         return reports[0]

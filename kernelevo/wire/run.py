@@ -188,7 +188,7 @@ def _read_job(head: HeadReader, blobs: Any, job: Job) -> RunReport:
     if ended == _FAULT and reports and reports[-1].faults:
         faults = tuple(fault.fault() for fault in reports[-1].faults)
         if faults[0].kind == "budget":
-            return RunReport("budget", {}, steps, reason=faults[0].message, remarks=remarks)
+            return RunReport("budget", {}, steps, reason=faults[0].message, faults=faults, remarks=remarks)
         return RunReport("fault", {}, steps, faults[0], faults=faults, remarks=remarks)
     if ended != _DONE or len(reports) != len(launches) or any(report.faults for report in reports):
         raise SandboxBroken("the virtual GPU contradicts itself about how a job ended; report this kernel")

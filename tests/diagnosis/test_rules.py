@@ -9,6 +9,7 @@ import pytest
 from made_subjects import CARD, line, subject
 
 from kernelevo.diagnosis import memory_rules, schedule_rules, work_rules
+from kernelevo.diagnosis.bounds import resource
 from kernelevo.diagnosis.diagnose import LEAST_WEIGHT, RULES, diagnose
 from kernelevo.diagnosis.finding import Finding, Rule
 from kernelevo.diagnosis.subject import Subject
@@ -65,8 +66,21 @@ def diverging(threads: int, divergent: int, block: int = 256) -> Subject:
     return subject({"issue": 4.0}, branch, body, threads=block, counts={"divergent_branches": divergent})
 
 
-def moved(dram: int, l2: int, least: int, bounds: dict) -> Subject:
-    return subject(bounds, counts={"dram_read_sectors": dram, "l2_read_sectors": l2}, least_bytes=least)
+def moved(dram: int, l2: int, least: int, bounds: dict, **more) -> Subject:
+    found = subject(bounds, counts={"dram_read_sectors": dram, "l2_read_sectors": l2}, least_bytes=least)
+    return dataclasses.replace(found, **more)
+
+
+def polled(load: str) -> Subject:
+    """8,000 of 9,000 sectors that L2 gives are asked for by this load."""
+    counts = {"dram_read_sectors": 1000, "l2_read_sectors": 9000}
+    return subject({"L2 bandwidth": 9.0}, line(12, load, 8000, sectors=8000, threads=8000), counts=counts)
+
+
+def asked_again(bounds: dict) -> Subject:
+    """8,000 sectors that L1 gives, of which 1,000 are different."""
+    counts = {"dram_read_sectors": 1000, "l2_read_sectors": 1000, "global_load_sectors": 8000}
+    return subject(bounds, line(12, LOAD, 2000, sectors=8000), counts=counts)
 
 
 LATENCY, ISSUE, DRAM = {"latency": 9.0, "issue": 1.0}, {"issue": 5.0, "latency": 1.0}, {"DRAM bandwidth": 5.0}
@@ -77,7 +91,8 @@ CASES: dict[str, Polarities] = {
         schedule_rules.bound, subject({"issue": 5.0, "fp32": 3.0}), NONE,
         "bound by instruction issue: 5 of 7 us; next is FP32 units, 3 us"),
     "launching decides": (
-        schedule_rules.bound, subject({"issue": 0.5}), NONE, "bound by launch overhead: 2 of 2.5 us"),
+        schedule_rules.bound, subject({"issue": 0.5}), subject({"issue": 3.0}),
+        "bound by launch overhead: 2 of 2.5 us; next is instruction issue, 0.5 us"),
     "launch overhead": (
         schedule_rules.launch_overhead, subject({"issue": 1.0}), subject({"issue": 9.0}),
         "launching takes 2 of 3 us"),
@@ -162,7 +177,25 @@ CASES: dict[str, Polarities] = {
         "line 14: 320 of 320 atomic updates are of one address"),
     "bytes fetched again": (
         memory_rules.refetched, moved(1000, 9000, 0, {"L2 bandwidth": 9.0}),
-        moved(1000, 1500, 0, {"L2 bandwidth": 9.0}), "L2 delivers 288 KB, 9 times the 32 KB of DRAM"),
+        moved(1000, 1500, 0, {"L2 bandwidth": 9.0}),
+        "L2 delivers 288 KB to loads, 9 times the 32 KB of DRAM"),
+    "bytes fetched again where an earlier launch left them in L2": (  # nothing comes from DRAM, and that says nothing
+        memory_rules.refetched, moved(10, 9000, 0, {"L2 bandwidth": 9.0}, warm=True, buffer_bytes=96_000),
+        moved(10, 9000, 0, {"L2 bandwidth": 9.0}, warm=True, buffer_bytes=288_000),
+        "L2 delivers 288 KB to loads, 3 times the 96 KB that its buffers hold"),
+    "bytes fetched again, of buffers whose size is not known": (
+        memory_rules.refetched, moved(10, 9000, 0, {"L2 bandwidth": 9.0}),
+        moved(10, 9000, 0, {"L2 bandwidth": 9.0}, warm=True), "times"),
+    "bytes fetched again, not a flag that is waited for": (
+        memory_rules.refetched, polled("ld.global.b32 %r1, [%rd1]"), polled("ld.acquire.gpu.global.b32 %r1, [%rd1]"),
+        "9 times the 32 KB of DRAM"),
+    "bytes that only L1 gives again": (
+        memory_rules.refetched, asked_again({"L1 sectors": 9.0, "L2 bandwidth": 1.0}),
+        asked_again({"issue": 9.0, "L1 sectors": 1.0}), "L1 delivers 256 KB to loads, 8 times the 32 KB of DRAM"),
+    "a tile smaller than the program": (
+        schedule_rules.small_tile, dataclasses.replace(subject(ISSUE, threads=128), tile=32),
+        dataclasses.replace(subject(ISSUE, threads=128), tile=128),
+        "tiles of 32 elements for 128 lanes (4 warps): 4 lanes do the work of each element"),
     "bytes fetched again, not sectors written in pieces": (
         memory_rules.refetched, moved(1000, 9000, 0, {"L2 bandwidth": 9.0}),
         subject({"L2 bandwidth": 9.0}, counts={
@@ -239,6 +272,26 @@ def test_a_rule_says_nothing_of_a_launch_of_which_nothing_is_known(rule: Rule) -
     assert list(rule(Subject(step, "k", "k.cu"))) == []
 
 
+@pytest.mark.parametrize("first", ["L1 sectors", "shared memory", "L1 data pipe"])
+def test_one_pipe_is_not_named_twice_under_two_names(first: str) -> None:
+    banks = {"L1 sectors": 4.0, "shared memory": 3.0, "L1 data pipe": 7.0}
+    alone = {first: 9.0, **({"L1 data pipe": 9.0} if first != "L1 data pipe" else banks | {first: 9.0}), "issue": 2.5}
+    (found,) = schedule_rules.bound(subject(alone))
+    assert found.statement.startswith(f"bound by {resource(first)}: 9 of 11 us; next is instruction issue, 2.5 us")
+
+
+def test_the_launch_that_a_device_tells_goes_before_what_no_bound_explains() -> None:
+    waves = {"launch_us": 0.5}  # of the 2 us that the bounds leave, three waves took 1.5
+    (found,) = schedule_rules.bound(subject({"issue": 1.0}, details=waves))
+    assert found.statement == "bound by instruction issue: 1 of 3 us; next is launch overhead, 0.5 us"
+
+
+def test_rules_of_the_kernel_speak_where_launching_limits_the_launch() -> None:
+    few = subject(LATENCY, blocks=10, threads=64)
+    launching = dataclasses.replace(few, step=dataclasses.replace(few.step, limiter="launch"))
+    assert launching.kernel_limiter == "latency" and list(schedule_rules.few_warps(launching))
+
+
 def test_lines_of_which_the_same_is_to_be_said_are_named_together() -> None:
     lines = [line(number, LOAD, 100, sectors=3200, ptx_line=9 + number) for number in (18, 23, 27)]
     counts = {"global_load_requests": 300, "global_load_sectors": 9600}
@@ -274,6 +327,13 @@ def test_what_would_lift_the_limit_is_said_in_figures() -> None:
     assert finding.advice == (
         "with 33,333 bytes of shared memory of a block or fewer (now 48,000) 3 blocks would fit (38% of the warps)"
     )
+
+
+def test_one_of_a_kind_is_said_in_the_singular() -> None:
+    (held,) = schedule_rules.limited_occupancy(subject(LATENCY, shared=90_000, threads=32, blocks=80))
+    assert "limits occupancy: 1 block of 1 warp on an SM" in held.statement
+    (idle,) = schedule_rules.idle_sms(subject(LATENCY, blocks=1))
+    assert idle.statement.startswith("1 block leaves 9 of 10 SMs")
 
 
 def test_the_diagnosis_begins_with_what_decides_and_goes_on_by_weight() -> None:
