@@ -14,7 +14,7 @@ import numpy as np
 from kernelevo.defences import Defences
 from kernelevo.evaluators.compare import Comparison
 from kernelevo.evaluators.expected import Expected
-from kernelevo.evaluators.trials import Drawn
+from kernelevo.evaluators.trials import Drawn, Trial
 from kernelevo.kernel import dtypes
 from kernelevo.kernel.problem import Problem, Tolerance
 from kernelevo.types import Buffer, Job, RunReport
@@ -29,6 +29,18 @@ _LOOSE = Tolerance(1e-2, 1e-2, "as often seen, whatever is computed")
 def loosened(problem: Problem) -> Problem:
     """The problem with a tolerance of 1e-2, absolute and relative, in place of its own."""
     return problem.with_tolerance(_LOOSE)
+
+
+def always_the_same(draw: Callable[[Trial], Drawn]) -> Callable[[Trial], Drawn]:
+    """Draws the inputs of each case once only."""
+    known: dict[str, Drawn] = {}
+
+    def drawn(trial: Trial) -> Drawn:
+        if trial.case.name not in known:
+            known[trial.case.name] = draw(trial)
+        return replace(known[trial.case.name], trial=trial)
+
+    return drawn
 
 
 def weakened(job: Job, defences: Defences, problem: Problem, expect: Callable[[], Expected]) -> Job:

@@ -132,10 +132,15 @@ WEIGHED = _named("weighed", Problem(
 ))  # fmt: skip
 """Numbers times what is made of the weights alone."""
 
+TWICE = _named("twice", Problem(
+    [Input("x", "f32[n]"), Output("y", "f32[n]")], lambda x: 2 * x, ["n=3000"], tests=["n=1", "n=33", "n=500"],
+))  # fmt: skip
+"""y = 2 x"""
+
 ALL = {
     problem.name: problem
     for problem in (
         ADD, COPY, TOTAL, MEAN, SOFTMAX, PRODUCT, PRODUCT_F16, ADD_TO, SCALE, COUNT, FAINT, FLAT, LONG_MEAN, LONG_TOTAL,
-        GATE, WEIGHED,
+        GATE, WEIGHED, TWICE,
     )
 }  # fmt: skip
