@@ -32,10 +32,13 @@ extern "C" __global__ void attack(const float* x, float* out, float* part, {more
 
 def then(body: str) -> str:
     """A kernel that is right, and after it another one whose only thread does `body`."""
-    return elementwise(_RIGHT) + f"""
+    return (
+        elementwise(_RIGHT)
+        + f"""
 #pragma kernelevo launch then<<<1, 1>>>(c, n)
 extern "C" __global__ void then(float* c, int n) {{ {body} }}
 """
+    )
 
 
 ATTACKS = [
