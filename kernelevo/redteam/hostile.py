@@ -116,7 +116,7 @@ def lying_device(compiler: Compiler, folder: Path, lie: Lie) -> CudaDevice:
         lambda budget: LyingDriver(gpu, budget, world, lie), lambda: _probe(compiler, card.arch), folder / "lying.lock"
     )
     nature = Nature(VIRTUAL, "measured", modelled_ceilings(VIRTUAL_ROW))
-    return CudaDevice(nature, card, Conditions(supervisor, NoWatch(), cooled_bytes=0, clock=world.clock))
+    return CudaDevice(nature, Conditions(card, supervisor, NoWatch(), cooled_bytes=0, clock=world.clock))
 
 
 def _probe(compiler: Compiler, arch: str) -> Image:
