@@ -105,7 +105,7 @@ class Bench:
             kernels = tuple(folder / name for name in REHEARSED)
             return Extent(kernels, 1, 6, 1, 1 << 16, 1 << 14, 0, 4, 6)
         l2 = self.card.properties["l2_bytes"]
-        return Extent(tuple(sorted(folder.glob("*.cu"))), 4, 30, 3, 1 << 30, l2 // 4, 8, 20_000, 30)
+        return Extent(tuple(sorted(folder.glob("*.cu"))), 4, 30, 1, 1 << 30, l2 // 4, 8, 20_000, 30)
 
 
 class Limit:

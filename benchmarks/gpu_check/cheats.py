@@ -11,9 +11,9 @@ from gpu_check.bench import ROOT, Bench
 from gpu_check.outcome import Outcome
 
 PART = "cheats"
-SECONDS = 240
+SECONDS = 200
 WANTED = "every attack stopped, every honest control passed"
-REHEARSED = "H33,H42"
+REHEARSED = "H33,H61"
 
 
 def run(bench: Bench) -> Outcome:

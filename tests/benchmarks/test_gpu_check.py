@@ -44,16 +44,16 @@ def test_a_part_that_is_none_is_refused() -> None:
 
 @pytest.fixture(scope="module")
 def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
-    """The parts that need no other process of ours, rehearsed; and their records by part."""
+    """All parts but the tests' own, rehearsed; and their records by part."""
     folder = tmp_path_factory.mktemp("rehearsal")
-    done = run("twins", "noise", "ceilings", "--rehearse", folder=folder)
+    done = run("twins", "noise", "cheats", "ceilings", "--rehearse", folder=folder)
     return done, {file.stem[11:]: json.loads(file.read_text()) for file in folder.glob("*/*.json")}
 
 
 def test_every_part_runs_and_is_in_the_table(rehearsal: Any) -> None:
     done, records = rehearsal
     assert done.returncode == 0, done.stdout + done.stderr
-    assert set(records) == {"twins", "noise", "ceilings"}
+    assert set(records) == {"twins", "noise", "cheats", "ceilings"}
     table = done.stdout[done.stdout.index("rehearsal)") :]
     assert all(part in table for part in records)
     assert "no figure here is measured" in done.stdout
@@ -75,6 +75,12 @@ def test_twins_agree_on_kernels_and_on_planted_faults(rehearsal: Any) -> None:
         "far_store": ["out_of_bounds"] * 2, "far_load": ["out_of_bounds"] * 2, "misaligned": ["misaligned"] * 2,
         "trapped": ["trap"] * 2, "fine": ["done"] * 2,
     }  # fmt: skip
+
+
+def test_cheats_are_the_red_teams_scorecard(rehearsal: Any) -> None:
+    card = rehearsal[1]["cheats"]["details"]["scorecard"]
+    assert card["good"] and card["device"] == "cuda:virtual" and len(card["attacks"]) >= 2
+    assert "open: none" in rehearsal[1]["cheats"]["shown"]
 
 
 def test_ceilings_are_rates_below_the_data_sheet(rehearsal: Any) -> None:
