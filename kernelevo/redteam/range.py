@@ -66,7 +66,9 @@ class Range:
 
     @cached_property
     def device(self) -> Device:
-        return open_virtual(self.device_name, self.wall)
+        """What executes and sees everything: the virtual GPU, beside a card, too."""
+        name = DEFAULT_DEVICE if self.device_name.startswith(PREFIX) else self.device_name
+        return open_virtual(name, self.wall)
 
     @cached_property
     def measuring_device(self) -> Device:
