@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kernelevo.errors import BadInput
+from kernelevo.errors import KernelevoError
 from kernelevo.interfaces import Compiler, Device
 from kernelevo.settings import Request, Settings
 
 if TYPE_CHECKING:
     from kernelevo.kernel.languages import Language
     from kernelevo.sandbox import Sandbox
+
+CARDS = "cuda:"
+"""What names of devices begin with that time single calls."""
 
 
 def open_compilers(
@@ -49,15 +52,32 @@ def target_note(compiler: Compiler, device: Device) -> str:
     return f"{compiler.name} compiles for {target}, not for the device's own {device.arch}: times are further off"
 
 
-def open_device(name: str, walls: Sequence[Sandbox]) -> tuple[Device, dict[str, str], str]:
-    """The device, the version of what reads machine code for it, and what is to be said where nothing does."""
-    from kernelevo.devices.virtual import open_virtual
-    from kernelevo.disassembler import open_disassembler
-
-    disassembler, versions, note = open_disassembler(walls[0])
+def open_device(
+    request: Request, walls: Sequence[Sandbox], cuda: Compiler, settings: Settings
+) -> tuple[Device, dict[str, str], str]:
+    """The device, the versions of what serves it, and what is to be said where something is missing. `cuda` compiles
+    the kernel that a card is probed with.
+    """
     try:
-        return open_virtual(name, walls[0], disassembler), versions, note
-    except BadInput:
+        if request.device.startswith(CARDS):
+            return _open_card(request, cuda, settings)
+        return _open_virtual(request.device, walls[0])
+    except KernelevoError:
         for wall in walls:
             wall.close()
         raise
+
+
+def _open_virtual(name: str, wall: Sandbox) -> tuple[Device, dict[str, str], str]:
+    from kernelevo.devices.virtual import open_virtual
+    from kernelevo.disassembler import open_disassembler
+
+    disassembler, versions, note = open_disassembler(wall)
+    return open_virtual(name, wall, disassembler), versions, note
+
+
+def _open_card(request: Request, cuda: Compiler, settings: Settings) -> tuple[Device, dict[str, str], str]:
+    from kernelevo.joining_cards import open_card
+
+    device = open_card(request.device, request.driver, cuda, settings.cache, request.unsafe)
+    return device, dict(device.versions), ""

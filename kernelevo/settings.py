@@ -7,6 +7,7 @@ kernel. All are frozen. Environment variables (all optional):
     KERNELEVO_CACHE    folder of compiled images (default: XDG_CACHE_HOME/kernelevo or ~/.cache/kernelevo)
     KERNELEVO_DEVICE   device used when --device is not given (default: virtual:h100)
     KERNELEVO_HARNESS  folder of the harness (default: harness, if it is there, else the one that is installed)
+    KERNELEVO_TRUST    1: problem files that are new to this machine are run unasked; or folders (a:b) whose own are
     CI                 when set, progress is printed as plain lines even on a terminal
 """
 
@@ -24,6 +25,8 @@ HARNESS = Path("harness")
 DEFAULT_FINDINGS, MOST_FINDINGS = 20, 1000
 """Findings that a search for faults tells: as many as a person reads, and as many as one launch may report."""
 COMPILERS = ("nvrtc", "nvcc")
+CARD_DRIVERS = ("cupy", "pycuda")
+"""What a card may be driven through."""
 STANDARDS = ("c++03", "c++11", "c++14", "c++17", "c++20", "c++23")
 
 
@@ -36,6 +39,7 @@ class Settings:
     device: str | None
     harness: Path | None
     plain: bool
+    trust: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -48,6 +52,7 @@ class Settings:
             device=given.get("KERNELEVO_DEVICE"),
             harness=Path(given["KERNELEVO_HARNESS"]) if "KERNELEVO_HARNESS" in given else None,
             plain="CI" in given,
+            trust=given.get("KERNELEVO_TRUST", ""),
         )
 
     def choose_device(self, asked: str | None) -> tuple[str, str]:
@@ -108,6 +113,7 @@ class Request:
     problem: Path | None = None
     device: str = DEFAULT_DEVICE
     compiler: str = "nvrtc"
+    driver: str = "cupy"
     cases: tuple[str, ...] = ()
     include_folders: tuple[str, ...] = ()
     defines: Mapping[str, str] = field(default_factory=dict)
@@ -124,6 +130,8 @@ class Request:
             raise BadInput(f"--workers {self.workers} leaves nobody to work; give at least 1")
         if self.compiler not in COMPILERS:
             raise BadInput(f"there is no compiler {self.compiler!r}; choose one of {', '.join(COMPILERS)}")
+        if self.driver not in CARD_DRIVERS:
+            raise BadInput(f"there is no driver {self.driver!r}; choose one of {', '.join(CARD_DRIVERS)}")
         if self.standard is not None and self.standard not in STANDARDS:
             raise BadInput(f"there is no C++ standard {self.standard!r}; choose one of {', '.join(STANDARDS)}")
         if self.seed is not None and self.seed < 0:

@@ -15,6 +15,7 @@ from kernelevo.fault import Diagnostic as Diagnostic
 from kernelevo.fault import Fault as Fault
 from kernelevo.fault import Party as Party
 from kernelevo.fault import SourceLine as SourceLine
+from kernelevo.measurement import Measurements
 
 How = Literal["measured", "modelled"]
 Capability = Literal["order", "uninitialised", "races", "many faults"]
@@ -424,6 +425,7 @@ class Verdict:
 
     `findings` are all errors that were found, `fault` the one that decided; `remarks` are suspicious and decide
     nothing. `sanitizing` says what was searched for them (None: no more than what stopped a run was looked for).
+    `measurements` are the samples that the figures rest on, where calls were timed one by one.
     """
 
     candidate: str
@@ -440,6 +442,7 @@ class Verdict:
     findings: tuple[Fault, ...] = ()
     remarks: tuple[Fault, ...] = ()
     sanitizing: Sanitizing | None = None
+    measurements: Measurements | None = None
 
     def __post_init__(self) -> None:
         if (self.status is Status.PASSED) != (self.score is not None):

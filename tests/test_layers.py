@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "kernelevo"
-FOUNDATION = {"types", "fault", "measurement", "defences", "interfaces", "errors", "settings", "native", "answer"}
+FOUNDATION = {"types", "fault", "measurement", "defences", "interfaces", "errors", "settings", "native", "answer",
+              "statistics"}  # fmt: skip
 PARTS = {
     "compilers", "devices", "evaluators", "executors", "proposers", "stores", "sandbox", "virtual", "search",
     "disassembler", "archive", "report",
@@ -20,24 +21,28 @@ MAY_USE = {
     "fault": set(),
     "measurement": {"fault"},
     "defences": set(),
-    "types": {"fault"},
-    "interfaces": {"types", "errors", "measurement"},
+    "types": {"fault", "measurement"},
+    "statistics": {"measurement"},
+    "interfaces": {"types", "errors", "measurement", "defences"},
     "settings": {"types", "errors"},
     "native": {"errors"},
     "answer": {"types"},
     "archive": FOUNDATION,
     # What a kernel file says, and what passes through the wall, is knowledge and no part: every part may read it.
     "kernel": FOUNDATION,
-    "wire": {"types", "interfaces", "errors"},
+    "wire": {"types", "interfaces", "errors", "measurement"},
     # A search orders attempts: it is the one part that needs a data structure of its own.
     "search": FOUNDATION | {"archive"},
     "doctor": FOUNDATION | {"sandbox", "disassembler"},
     # What counts say of a kernel: knowledge, too, which reports show and proposers may read.
     "diagnosis": FOUNDATION,
+    # A driver of the virtual GPU is its Python API in the shape of a card.
+    "devices": FOUNDATION | {"kernel", "wire", "diagnosis", "virtual"},
     # Runs behind the wall, where there is no package but Triton.
     "jailed": set(),
 }
-JOINERS = {"run", "joining", "cli", "commands", "__init__", "__main__"}
+JOINERS = {"run", "joining", "joining_cards", "cli", "commands", "redteam", "__init__", "__main__"}
+"""Those that may import every part; the red team attacks the parts as they are joined."""
 
 
 def part_of(path: Path) -> str:

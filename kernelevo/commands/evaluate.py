@@ -36,10 +36,12 @@ def evaluate(
     workers: opt.Workers = None,
     seed: opt.Seed = None,
     compiler: opt.CompilerName = "nvrtc",
+    driver: opt.DriverName = "cupy",
     include: opt.Includes = None,
     define: opt.Defines = None,
     standard: opt.Standard = None,
     unsafe: opt.Unsafe = False,
+    trust: opt.Trust = False,
     sanitize: opt.Sanitize = False,
     max_findings: opt.MaxFindings = None,
 ) -> None:

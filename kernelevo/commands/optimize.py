@@ -34,10 +34,12 @@ def optimize(
     quiet: opt.Quiet = False,
     seed: opt.Seed = None,
     compiler: opt.CompilerName = "nvrtc",
+    driver: opt.DriverName = "cupy",
     include: opt.Includes = None,
     define: opt.Defines = None,
     standard: opt.Standard = None,
     unsafe: opt.Unsafe = False,
+    trust: opt.Trust = False,
     runs: opt.Runs = None,
 ) -> None:
     """Search for a faster version of a kernel, and prove it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import re
 import shlex
@@ -16,10 +17,20 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from kernelevo.errors import BadInput
+from kernelevo.initialise import samples_folder
 from kernelevo.run import Joints
 from kernelevo.settings import DEFAULT_FINDINGS, MOST_FINDINGS, Request, Settings, usable_cores
+from kernelevo.trust import Gate, hashes_in
 from kernelevo.types import Status, Verdict
 
+KernelOrNone = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[KERNEL]",
+        help="Kernel file, NAME.cu or NAME.triton.py. Without one, the problem of --problem is judged itself.",
+        show_default=False,
+    ),
+]
 Kernel = Annotated[
     Path,
     typer.Argument(
@@ -34,8 +45,13 @@ ProblemFile = Annotated[
 DeviceName = Annotated[
     str | None,
     typer.Option(
-        "--device", metavar="NAME", help="Device to judge on: virtual:h100 (default), h200, a100, l4, rtx4090."
+        "--device",
+        metavar="NAME",
+        help="Device to judge on: virtual:h100 (default), h200, a100, l4, rtx4090; cuda:0 (a card), cuda:virtual.",
     ),
+]
+DriverName = Annotated[
+    str, typer.Option("--driver", metavar="NAME", help="What a card is driven through: cupy, or pycuda (unmeasured).")
 ]
 CompilerName = Annotated[
     str, typer.Option("--compiler", metavar="NAME", help="nvrtc (from its wheel) or nvcc (if it is installed).")
@@ -74,6 +90,9 @@ Sampled = Annotated[
 ]
 Workers = Annotated[
     int | None, typer.Option("--workers", metavar="N", help="Evaluations at a time (default: one per core).")
+]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Run a problem file that is new to this machine, and remember it as known.")
 ]
 Unsafe = Annotated[
     bool, typer.Option("--unsafe", help="Run even where no wall can be built. Only for kernels you wrote yourself.")
@@ -126,6 +145,15 @@ class State:
     joints: Joints
     settings: Settings
     output: TextIO
+    vouched: bool = False
+    """Whether this command line says --trust."""
+
+    @property
+    def admit(self) -> Gate:
+        """What a problem file must pass before it is executed."""
+        ask = _asked if sys.stdin.isatty() and sys.stderr.isatty() else None
+        installed = functools.partial(hashes_in, samples_folder)
+        return Gate(self.settings.cache, installed, self.vouched, self.settings.trust, ask, _told)
 
     def print_json(self, value: Any) -> None:
         """One line of JSON on standard output."""
@@ -133,14 +161,24 @@ class State:
 
     @classmethod
     def of(cls, context: typer.Context) -> State:
-        """The state, with the folder of runs that this command line gives, if it does."""
+        """The state, with the folder of runs that this command line gives, if it does, and with problem files held to
+        `admit`.
+        """
         state: State = context.find_root().obj
-        runs = context.params.get("runs")
-        return (
-            state
-            if runs is None
-            else dataclasses.replace(state, settings=dataclasses.replace(state.settings, runs=Path(runs)))
-        )
+        state = dataclasses.replace(state, vouched=bool(context.params.get("trust")))
+        if (runs := context.params.get("runs")) is not None:
+            state = dataclasses.replace(state, settings=dataclasses.replace(state.settings, runs=Path(runs)))
+        open_task = functools.partial(state.joints.open_task, admit=state.admit)
+        return dataclasses.replace(state, joints=dataclasses.replace(state.joints, open_task=open_task))
+
+
+def _asked(question: str) -> str:
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline()
+
+
+def _told(text: str) -> None:
+    print(f"kernelevo: {text}", file=sys.stderr, flush=True)
 
 
 def read_request(context: typer.Context, kernel: Path) -> tuple[Request, str]:
@@ -154,6 +192,7 @@ def read_request(context: typer.Context, kernel: Path) -> tuple[Request, str]:
         problem=Path(given["problem"]) if "problem" in given else None,
         device=device,
         compiler=given.get("compiler", "nvrtc"),
+        driver=given.get("driver", "cupy"),
         cases=tuple(given.get("case", ())),
         include_folders=tuple(map(str, given.get("include", ()))),
         defines=read_defines(given.get("define", ())),
@@ -203,6 +242,8 @@ def check_command(request: Request, file: Path, problem: Path) -> str:
     words = ["kernelevo", "check", str(file), "--problem", str(problem), "--device", request.device]
     if request.compiler != "nvrtc":
         words += ["--compiler", request.compiler]
+    if request.driver != "cupy":
+        words += ["--driver", request.driver]
     for case in request.cases:
         words += ["--case", case.replace(" ", "")]
     for folder in request.include_folders:

@@ -47,10 +47,12 @@ def profile(
     as_json: opt.AsJson = False,
     seed: opt.Seed = None,
     compiler: opt.CompilerName = "nvrtc",
+    driver: opt.DriverName = "cupy",
     include: opt.Includes = None,
     define: opt.Defines = None,
     standard: opt.Standard = None,
     unsafe: opt.Unsafe = False,
+    trust: opt.Trust = False,
 ) -> None:
     """Show where a kernel's time goes: what bounds it, what usually helps, and its source with exact counts.
 
