@@ -71,6 +71,7 @@ class Range:
 
     @cached_property
     def device(self) -> Device:
+        """What executes and sees everything: the virtual GPU, beside a card, too."""
         return open_virtual(self.virtual_name, self.wall)
 
     @cached_property
