@@ -1,5 +1,5 @@
-// The compiler is told no date, so that __DATE__ and __TIME__ do not compile: with them one text is another program every
-// day. What was judged would not be what somebody builds from the same text later, a text could be wrong from some day
+// The compiler is told no date, so that __DATE__ and __TIME__ do not compile: with them one text is another program
+// every day. What was judged would not be what somebody builds from the same text later, a text could be wrong from some day
 // on, and a build that is kept by its content would not be of that content. A filter of the text would miss what macros
 // paste together.
 //
