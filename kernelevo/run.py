@@ -379,8 +379,17 @@ class KernelBench:
             task.problem, self.compiler, self._device, mode=mode, options=request.compiler_options,
             include_folders=self.include_folders, generator=generator, language=task.language,
             oracle_compiler=self._cuda, sample_blocks=request.sample or kernels.SAMPLE_BLOCKS,
-            file_name=task.file_name, start=Candidate(task.text), **settings,
+            file_name=task.file_name, start=Candidate(task.text), first=_first_example(request), **settings,
         )  # fmt: skip
+
+
+def _first_example(request: Request) -> Any:
+    """The trial that the request wants to come first, or None."""
+    from kernelevo.evaluators.example import Example
+
+    if request.inputs is None or request.seed is None:
+        return None
+    return Example(request.cases[0], request.inputs, tuple(request.offsets.items()), request.seed)
 
 
 def kernel_proposers(task: Task, bench: Bench, settings: Settings) -> Proposers:

@@ -106,7 +106,8 @@ class Limits:
 @dataclass(frozen=True)
 class Request:
     """What the user asked of one kernel file: the file, its problem, the device and what is passed on to the
-    compiler.
+    compiler. With `inputs` (which distribution of every input) one trial on the one case comes first, drawn from
+    `seed`, with each pointer moved by as many bytes as `offsets` say.
     """
 
     kernel: Path
@@ -122,8 +123,16 @@ class Request:
     unsafe: bool = False
     workers: int = 1
     sample: int | None = None
+    inputs: int | None = None
+    offsets: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.offsets and self.inputs is None:
+            raise BadInput("--offset moves pointers in the trial that --inputs asks for; give --inputs N, too")
+        if self.inputs is not None and (len(self.cases) != 1 or self.seed is None):
+            raise BadInput("--inputs asks for one trial, so give its sizes with one --case, and its --seed")
+        if self.inputs is not None and self.inputs < 0:
+            raise BadInput(f"--inputs {self.inputs} is negative; give 0 for the first distribution, or more")
         if self.sample is not None and self.sample < 1:
             raise BadInput(f"--sample {self.sample} leaves no block to watch; give at least 1")
         if self.workers < 1:

@@ -13,6 +13,7 @@ import kernelevo
 from kernelevo import run
 from kernelevo.commands import options as opt
 from kernelevo.commands.checking_problems import check_problem
+from kernelevo.commands.fuzzing import check_shapes
 from kernelevo.errors import BadInput
 from kernelevo.report import verdict_json
 from kernelevo.report_file import require_place, write_file
@@ -40,12 +41,17 @@ def check(
     sanitize: opt.Sanitize = False,
     max_findings: opt.MaxFindings = None,
     sarif: opt.Sarif = None,
+    fuzz: opt.Fuzz = False,
+    fuzz_examples: opt.FuzzExamples = None,
+    inputs: opt.Inputs = None,
+    offset: opt.Offsets = None,
 ) -> None:
     """Judge one kernel with all checks: is it right, and how fast? With --sanitize: what is wrong, and where?
 
     \b
     Example: kernelevo check best/softmax.cu --problem kernels/softmax.problem.py
     Example: kernelevo check kernels/softmax.cu --sanitize --sarif softmax.sarif
+    Example: kernelevo check kernels/softmax.cu --fuzz
     Example: kernelevo check --problem kernels/softmax.problem.py
 
     Without KERNEL the problem itself is judged: whether its checks refuse what is wrong, and accept what is honest.
@@ -54,6 +60,8 @@ def check(
     """
     if kernel is None:
         check_problem(context, problem)
+    if fuzz or fuzz_examples is not None:
+        check_shapes(context, kernel, fuzz, fuzz_examples, as_json)
     findings = opt.most_findings(sanitize, max_findings, sarif)
     if findings is None:
         _judge(context, kernel, as_json, lambda console, judged: print_verdict(console, judged.verdict))

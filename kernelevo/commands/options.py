@@ -124,6 +124,22 @@ Sarif = Annotated[
     Path | None,
     typer.Option("--sarif", metavar="FILE", help="With --sanitize: write the findings as SARIF 2.1.0, too."),
 ]
+Inputs = Annotated[
+    int | None,
+    typer.Option(
+        "--inputs", metavar="N", help="Begin with one trial on the --case, every input from its N-th distribution."
+    ),
+]
+Offsets = Annotated[
+    list[str] | None,
+    typer.Option("--offset", metavar="NAME=BYTES", help="With --inputs: move the pointer of this tensor."),
+]
+Fuzz = Annotated[
+    bool, typer.Option("--fuzz", help="Look for sizes, inputs and pointer offsets that fail; show the smallest ones.")
+]
+FuzzExamples = Annotated[
+    int | None, typer.Option("--fuzz-examples", metavar="N", help="With --fuzz: examples to try (default: 200).")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress display.")]
 Runs = Annotated[
     Path | None,
@@ -199,6 +215,8 @@ def read_request(context: typer.Context, kernel: Path) -> tuple[Request, str]:
         standard=given.get("standard"),
         seed=given.get("seed"),
         sample=given.get("sample"),
+        inputs=given.get("inputs"),
+        offsets=read_offsets(given.get("offset", ())),
         unsafe=given.get("unsafe", False),
         workers=given.get("workers", usable_cores()),
     )
@@ -228,6 +246,17 @@ def read_defines(words: Sequence[str]) -> dict[str, str]:
             raise BadInput(f"-D {word}: {name!r} is no macro name; write -D NAME or -D NAME=VALUE")
         defines[name] = value
     return defines
+
+
+def read_offsets(words: Sequence[str]) -> dict[str, int]:
+    """--offset words as name and bytes; raises BadInput on what is none."""
+    offsets = {}
+    for word in words:
+        match = re.fullmatch(r"([A-Za-z_]\w*)=([0-9]{1,4})", word, re.ASCII)
+        if match is None:
+            raise BadInput(f"--offset {word}: write the name of a tensor and bytes, as in --offset x=4")
+        offsets[match.group(1)] = int(match.group(2))
+    return offsets
 
 
 def exit_code(verdict: Verdict) -> int:

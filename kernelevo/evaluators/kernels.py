@@ -30,6 +30,7 @@ from kernelevo.defences import ALL, Defences
 from kernelevo.diagnosis.finding import counted
 from kernelevo.evaluators import careless, feedback, profile
 from kernelevo.evaluators.ablation import check_launches_matter
+from kernelevo.evaluators.example import Example
 from kernelevo.evaluators.expected import Expected, expect
 from kernelevo.evaluators.figures import Judgement, measured_cases, measured_score
 from kernelevo.evaluators.findings import Findings
@@ -90,7 +91,7 @@ class KernelEvaluator:
     """Judges candidates for one problem on one device; see the module. `generator` makes the random generator of one
     evaluation; `file_name` is what messages and counts call the candidates' text (none: the problem's name). `defences`
     has something switched off in controls of the red team only. On a device that times single calls a `start` is timed
-    beside each other candidate.
+    beside each other candidate. `first` is an example, on a benchmark's sizes, that runs before all trials.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class KernelEvaluator:
         file_name: str = "",
         defences: Defences = ALL,
         start: Candidate | None = None,
+        first: Example | None = None,
     ) -> None:
         self.problem = problem if defences.derived_tolerance else careless.loosened(problem)
         self.defences = defences
@@ -127,6 +129,8 @@ class KernelEvaluator:
         self._most_findings = most_findings
         self._oracle_compiler = oracle_compiler or compiler
         self._oracle: Oracle | None = None
+        self._first = first
+        self._kept: tuple[tuple[str, ...], Image] | None = None
 
     def evaluate(self, candidate: Candidate, budget: Budget) -> Verdict:
         """The verdict; raises Infrastructure for our faults, BadInput if the problem's reference or oracle fails."""
@@ -140,6 +144,8 @@ class KernelEvaluator:
             image = self._build(plan, schedules, dossier)
             self._check_launches(plan, schedules, image, dossier)
             # What it does. Seeds are drawn here, where the candidate can no longer change.
+            if self._first is not None:
+                self._run_example(self._first, schedules, image, budget, dossier)
             if isinstance(self.device, MeasuringDevice):
                 results, judgement = self._measure(self.device, plan, Program(image, schedules), budget, dossier)
                 return self._measured(dossier, image, results, judgement, time.monotonic() - started)
@@ -148,6 +154,20 @@ class KernelEvaluator:
             return self._rejected(dossier, fault, time.monotonic() - started)
         # What it costs: the figures of the very runs that were checked.
         return self._passed(dossier, image, results, time.monotonic() - started)
+
+    def probe(self, candidate: Candidate, example: Example, budget: Budget) -> Verdict | None:
+        """What is wrong with the candidate on this one example; None if nothing is. Raises as `evaluate`."""
+        started, dossier = time.monotonic(), Dossier(candidate, Purse(budget))
+        trial = example.trial(self.problem)
+        try:
+            plan = self._read_rules(dossier)
+            steps = {trial.case.name: schedule(plan, self.problem, trial.case, self.device.properties)}
+            image = self._built_once(plan, steps, dossier)
+            self._check_launches(plan, steps, image, dossier)
+            self._run_example(example, steps, image, budget, dossier)
+        except Rejected as fault:
+            return self._rejected(dossier, fault, time.monotonic() - started)
+        return None
 
     def self_test(self) -> SelfTest:
         """Whether this problem's check tells right from wrong outputs; to be reported once in a run."""
@@ -196,6 +216,21 @@ class KernelEvaluator:
             raise Rejected(Status.BUILD_ERROR, "build", _diagnosis(image), diagnostics=image.diagnostics)
         dossier.image = image
         return image
+
+    def _built_once(self, plan: Plan, schedules: dict[str, Schedule], dossier: Dossier) -> Image:
+        """As `_build`; the last image is kept, because most examples of a fuzzer need the same."""
+        wanted = (dossier.candidate.id, *_kernel_names(plan, schedules))
+        if self._kept is None or self._kept[0] != wanted:
+            self._kept = (wanted, self._build(plan, schedules, dossier))
+        dossier.image = self._kept[1]
+        return self._kept[1]
+
+    def _run_example(
+        self, example: Example, schedules: dict[str, Schedule], image: Image, budget: Budget, dossier: Dossier
+    ) -> None:
+        """As one trial, drawn from the example's own seed."""
+        rng = seeded_generator(example.seed)()
+        self._runner(rng, schedules, image, budget, dossier).run([example.trial(self.problem)])
 
     def _check_launches(self, plan: Plan, schedules: dict[str, Schedule], image: Image, dossier: Dossier) -> None:
         for name, steps in schedules.items():

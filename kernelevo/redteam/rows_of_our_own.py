@@ -115,4 +115,9 @@ OUR_OWN = (
         "a bound is no smaller than that of a run of 32 elements, so that luck of rounding is none; it saves no "
         "work, for the neighbours must be known",
     ),
+    caught(
+        "K22",
+        "a text that is another program on another day",
+        "the compiler is told no date: a use of __DATE__ or __TIME__ does not compile (nvcc is not held to it)",
+    ),
 )

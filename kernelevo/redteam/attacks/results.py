@@ -24,7 +24,7 @@ def _replayed(range_: Range, defended: bool) -> Outcome | Skipped:
     """An honest kernel's answers, given again for one that does nothing."""
     defences = ALL if defended else ALL.without("secret_seeds")
     wall = ReplayingWall(range_.wall)
-    device = open_virtual("virtual:h100", wall)
+    device = open_virtual(range_.virtual_name, wall)
     honest = range_.judge(problems.ADD, _HONEST, defences, device=device)
     if honest.score is None:
         return outcome(honest)
