@@ -15,6 +15,7 @@ from kernelevo.fault import Diagnostic as Diagnostic
 from kernelevo.fault import Fault as Fault
 from kernelevo.fault import Party as Party
 from kernelevo.fault import SourceLine as SourceLine
+from kernelevo.provenance import Provenance as Provenance
 
 How = Literal["measured", "modelled"]
 Capability = Literal["order", "uninitialised", "races", "many faults"]
@@ -422,7 +423,8 @@ class Verdict:
     """The judgement of one candidate on one device. `score` is a time: smaller is better; only a passed one has it.
 
     `findings` are all errors that were found, `fault` the one that decided; `remarks` are suspicious and decide
-    nothing. `sanitizing` says what was searched for them (None: no more than what stopped a run was looked for).
+    nothing. `sanitizing` says what was searched for them (None: no more than what stopped a run was looked for),
+    `provenance` on which draws it rests (None: nothing was drawn, or it was not recorded).
     """
 
     candidate: str
@@ -439,6 +441,7 @@ class Verdict:
     findings: tuple[Fault, ...] = ()
     remarks: tuple[Fault, ...] = ()
     sanitizing: Sanitizing | None = None
+    provenance: Provenance | None = None
 
     def __post_init__(self) -> None:
         if (self.status is Status.PASSED) != (self.score is not None):

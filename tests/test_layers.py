@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "kernelevo"
-FOUNDATION = {"types", "fault", "measurement", "defences", "interfaces", "errors", "settings", "native", "answer"}
+FOUNDATION = {"types", "fault", "measurement", "provenance", "defences", "interfaces", "errors", "settings", "native", "answer"}
 PARTS = {
     "compilers", "devices", "evaluators", "executors", "proposers", "stores", "sandbox", "virtual", "search",
     "disassembler", "archive", "report",
@@ -20,7 +20,8 @@ MAY_USE = {
     "fault": set(),
     "measurement": {"fault"},
     "defences": set(),
-    "types": {"fault"},
+    "provenance": set(),
+    "types": {"fault", "provenance"},
     "interfaces": {"types", "errors", "measurement"},
     "settings": {"types", "errors"},
     "native": {"errors"},

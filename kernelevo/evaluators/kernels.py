@@ -15,10 +15,11 @@ blocks run and are checked. Such a verdict is provisional.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ from kernelevo.kernel.directives import PlanError
 from kernelevo.kernel.languages import CUDA, Language
 from kernelevo.kernel.plan import LaunchLine, Plan
 from kernelevo.kernel.problem import Problem
+from kernelevo.provenance import Provenance
 from kernelevo.settings import DEFAULT_FINDINGS
 from kernelevo.types import Budget, BuildFailure, BuildRequest, Candidate, Check, Image, Sample, Status, Verdict
 
@@ -61,6 +63,14 @@ def seeded_generator(seed: int) -> Callable[[], np.random.Generator]:
     return lambda: np.random.Generator(np.random.SFC64(seed))
 
 
+def seed_of(rng: np.random.Generator) -> str:
+    """The seed that a generator was made with, in hexadecimal digits: what `seeded_generator` takes, as an int."""
+    entropy = rng.bit_generator.seed_seq.entropy
+    if not isinstance(entropy, int):
+        raise ValueError(f"a generator whose seed is {entropy!r} cannot be made again")
+    return f"{entropy:x}"
+
+
 @dataclass
 class Dossier:
     """What is known of one candidate so far; the passes fill it from top to bottom."""
@@ -70,6 +80,7 @@ class Dossier:
     checks: list[Check] = field(default_factory=list)
     image: Image | None = None
     sanitizer: Sanitizer | None = None
+    provenance: Provenance | None = None
 
     def passed(self, check: str, detail: str) -> None:
         self.checks.append(Check(check, True, detail))
@@ -182,11 +193,12 @@ class KernelEvaluator:
         self, schedules: dict[str, Schedule], image: Image, budget: Budget, dossier: Dossier
     ) -> list[TrialResult]:
         rng = self._generator()
+        dossier.provenance = Provenance(seed_of(rng), self.mode)
         trials = plan_trials(self.problem, self.mode, rng)
         runner = Runner(
             self.problem, self.device, image, dossier.candidate.text, schedules, draw_poisons(rng),
             int(rng.integers(1, 2**63)), self._expectation(budget), lambda trial: draw(self.problem, trial, rng),
-            dossier.purse, self._file_name, self._sample(rng),
+            dossier.purse, self._file_name, self._sample(rng), self.mode != "search",
         )  # fmt: skip
         results = runner.run(trials) if self.mode == "search" else self._sanitized(runner, trials, dossier)
         dossier.checks += self._run_checks(results)
@@ -262,15 +274,18 @@ class KernelEvaluator:
         return Verdict(
             dossier.candidate.id, self.device.name, fault.status, fault.feedback, checks=(*dossier.checks, fault.check),
             fault=fault.fault, diagnostics=diagnostics, image=_summary(dossier.image), seconds=seconds,
-            **_found(dossier.sanitizer),
+            provenance=dossier.provenance, **_found(dossier.sanitizer),
         )  # fmt: skip
 
     def _passed(self, dossier: Dossier, image: Image, results: list[TrialResult], seconds: float) -> Verdict:
         cases = profile.case_results(results, self.device, in_full=self.mode != "search")
+        records = tuple(result.record for result in results if result.record)
         return Verdict(
             dossier.candidate.id, self.device.name, Status.PASSED, feedback.passed(cases, image),
             profile.score(results, cases), cases, tuple(dossier.checks), diagnostics=image.diagnostics,
-            image=_summary(image), seconds=seconds, **_found(dossier.sanitizer),
+            image=_summary(image), seconds=seconds,
+            provenance=replace(dossier.provenance, trials=records) if dossier.provenance else None,
+            **_found(dossier.sanitizer),
         )  # fmt: skip
 
     @property
@@ -303,7 +318,7 @@ def _found(sanitizer: Sanitizer | None) -> dict[str, Any]:
 
 
 def _summary(image: Image | None) -> dict[str, Any]:
-    """What a verdict keeps of an image: sizes, not code."""
+    """What a verdict keeps of an image: sizes and hashes, not code."""
     if image is None:
         return {}
     kernels = [
@@ -315,4 +330,8 @@ def _summary(image: Image | None) -> dict[str, Any]:
         }
         for kernel in image.kernels
     ]  # fmt: skip
-    return {"key": image.key, "arch": image.arch, "compiler": image.compiler, "kernels": kernels}
+    return {
+        "key": image.key, "arch": image.arch, "compiler": image.compiler, "kernels": kernels,
+        "ptx_sha256": hashlib.sha256(image.ptx.encode()).hexdigest(),
+        "cubin_sha256": hashlib.sha256(image.cubin).hexdigest(),
+    }  # fmt: skip

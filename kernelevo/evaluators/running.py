@@ -9,6 +9,7 @@ agree. Where they do not, a third run, under the second poison in the usual orde
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from kernelevo.interfaces import Device
 from kernelevo.kernel import dtypes
 from kernelevo.kernel.arguments import Tensor
 from kernelevo.kernel.problem import Problem
+from kernelevo.provenance import TrialRecord
 from kernelevo.types import Budget, Image, Job, RunReport, Sample, Status
 
 Array = np.ndarray
@@ -77,6 +79,8 @@ class Runner:
     """What the image calls the candidate's text."""
     sample: Sample | None
     """Of the blocks that profiled runs are watched on, if not all."""
+    recorded: bool = False
+    """Whether results hold hashes of inputs and outputs."""
 
     def run(self, trials: Sequence[Trial]) -> list[TrialResult]:
         """Every trial, in order; raises Rejected at the first that is not right."""
@@ -147,7 +151,19 @@ class Runner:
         comparisons = self._compare(drawn, reports[0], self.poisons[0], expected)
         for other in reports[1:]:
             self._require_same(drawn, reports[0], other, expected)
-        return TrialResult(drawn.trial, reports[0], max(each.ratio for each in comparisons))
+        ratio = max(each.ratio for each in comparisons)
+        return TrialResult(drawn.trial, reports[0], ratio, self._record(drawn, reports[0], ratio))
+
+    def _record(self, drawn: Drawn, report: RunReport, ratio: float) -> TrialRecord | None:
+        """What lets somebody else find out whether the same was drawn, and came out."""
+        if not self.recorded:
+            return None
+        trial = drawn.trial
+        inputs = {name: _sha256(raw_bytes(array)) for name, array in drawn.inputs.items()}
+        outputs = {output.name: _sha256(report.outputs[output.name]) for output in self.problem.outputs}
+        return TrialRecord(
+            drawn.name, trial.index, trial.timed, trial.offset, trial.repeat, float(ratio), inputs, outputs
+        )
 
     def _require_inputs(self, drawn: Drawn, report: RunReport) -> None:
         for tensor in self.problem.tensors:
@@ -225,16 +241,23 @@ class Runner:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """A trial that was right: the report of its first run, and its largest error in units of the tolerance."""
+    """A trial that was right: the report of its first run, and its largest error in units of the tolerance. `record` is
+    there where the runner keeps records.
+    """
 
     trial: Trial
     report: RunReport
     ratio: float
+    record: TrialRecord | None = None
 
 
 def _stopped_by_program(report: RunReport) -> bool:
     """It ended in a fault that another order of threads may not have."""
     return report.fault is not None and report.fault.kind not in {"unsupported", "invalid_launch", "budget"}
+
+
+def _sha256(content: bytes | memoryview) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def as_numbers(stored: Array, tensor: Tensor) -> Array:
