@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "kernelevo"
-FOUNDATION = {"types", "fault", "measurement", "provenance", "defences", "interfaces", "errors", "settings", "native", "answer"}
+FOUNDATION = {
+    "types", "fault", "measurement", "provenance", "defences", "interfaces", "errors", "settings", "native", "answer",
+}  # fmt: skip
 PARTS = {
     "compilers", "devices", "evaluators", "executors", "proposers", "stores", "sandbox", "virtual", "search",
     "disassembler", "archive", "report",

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernelevo.errors import Infrastructure, StoreConflict
-from kernelevo.stores.codec import from_json, payload_to_json, to_json
 from kernelevo.provenance import Provenance, TrialRecord
+from kernelevo.stores.codec import from_json, payload_to_json, to_json
 from kernelevo.types import (
     CaseResult,
     Check,
