@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from kernelevo.answer import Answer, compared_words
 from kernelevo.errors import BadInput, Infrastructure
+from kernelevo.report_anew import anew_lines
 from kernelevo.report_reasons import oracle_labels
 from kernelevo.types import Candidate
 
@@ -44,6 +45,7 @@ def standing_alone(answer: Answer, version: str, check_command: str, language: L
         f"Made by kernelevo {version}, run {answer.run.id}. Check it again:",
         f"  {check_command}",
     ]
+    head += anew_lines(answer) if answer.improved else ()
     head += [f"Changed: {move}" for move in answer.best.candidate.moves]
     head += [f"M{label[1:]}" for label in oracle_labels(answer.best.verdict)]
     return "".join(f"{language.comment} {_comment(line)}\n" for line in head) + answer.best.candidate.text
