@@ -63,7 +63,7 @@ def require_place(path: Path, option: str = "--out") -> None:
         raise BadInput(f"{path} is no file that can be written; give another place with {option}")
 
 
-def write_file(path: Path, text: str, option: str = "--out") -> None:
+def write_file(path: Path, text: str | bytes, option: str = "--out") -> None:
     """Writes the whole file or nothing; raises BadInput, naming the option, or Infrastructure in words."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,8 +71,8 @@ def write_file(path: Path, text: str, option: str = "--out") -> None:
     except OSError as error:
         raise BadInput(f"{path} cannot be written ({error.strerror}); give another place with {option}") from error
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text.encode() if isinstance(text, str) else text)
         os.chmod(name, 0o644)
         os.replace(name, path)
     except OSError as error:

@@ -13,7 +13,7 @@ FOUNDATION = {
 }  # fmt: skip
 PARTS = {
     "compilers", "devices", "evaluators", "executors", "proposers", "stores", "sandbox", "virtual", "search",
-    "disassembler", "archive", "report",
+    "disassembler", "archive", "report", "evidence",
     "progress", "doctor", "initialise",
 }  # fmt: skip
 MAY_USE = {
@@ -40,7 +40,7 @@ MAY_USE = {
     # Runs behind the wall, where there is no package but Triton.
     "jailed": set(),
 }
-JOINERS = {"run", "cli", "commands", "__init__", "__main__"}
+JOINERS = {"run", "run_record", "run_evidence", "rerunning", "cli", "commands", "__init__", "__main__"}
 
 
 def part_of(path: Path) -> str:

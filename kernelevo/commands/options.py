@@ -105,6 +105,10 @@ Sarif = Annotated[
     Path | None,
     typer.Option("--sarif", metavar="FILE", help="With --sanitize: write the findings as SARIF 2.1.0, too."),
 ]
+BundlePlace = Annotated[
+    Path | None,
+    typer.Option("--bundle", metavar="FILE", help="Write the verdict's evidence, which `kernelevo verify` checks."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress display.")]
 Runs = Annotated[
     Path | None,
