@@ -17,6 +17,14 @@ class Defences:
     """Outputs and temps start each call with a pattern that nobody knows; off: they hold what a call before left."""
     second_poison: bool = True
     """Repeated trials run again under another poison, and must agree."""
+    tracking: bool = True
+    """Bytes that nobody wrote are followed, and a branch on one is a fault."""
+    fresh_memory: bool = True
+    """Each call of a virtual device has memory and device globals of its own; off: both last from call to call."""
+    bounds: bool = True
+    """An access outside every buffer is a fault; off: buffers lie side by side, and nothing is said."""
+    endings: bool = True
+    """A run that stops at a fault or a limit is judged so; off: what its memory holds is taken for its outputs."""
     fresh_inputs: bool = True
     """Each call has new content; off: the same content every time."""
     fresh_pointers: bool = True
@@ -33,6 +41,10 @@ class Defences:
     """Every distribution of inputs is met, at benchmark sizes, too; off: only the first."""
     edge_cases: bool = True
     """Test cases of odd and small sizes run; off: only benchmark cases."""
+    expected_apart: bool = True
+    """Expected outputs are in no memory that a candidate reaches; off: they lie in a buffer of the same call."""
+    every_element: bool = True
+    """Each element is held to its bound, and NaN is right only where expected; off: 1 % may differ, NaN never does."""
     derived_tolerance: bool = True
     """An elementwise bound for the declared precision; off: 1e-2 absolute or relative, as often seen."""
     other_order: bool = True

@@ -8,6 +8,7 @@ A candidate's fault is a value (a `Status` in a `Verdict`); what is raised is ne
       Infrastructure            exit 3: this machine or this program failed, not the candidate
         SandboxBroken           the wall or its worker died or answered nonsense
         WallUnavailable         no layer of the wall can be built here, and --unsafe was not given
+        DriverLost              the process that drives a card died, hung or answered nonsense
         StoreConflict           another process holds the run, or its file is damaged
       Interrupted               exit 130: the user stopped the run; what finished is kept
 
@@ -46,6 +47,10 @@ class SandboxBroken(Infrastructure):
 
 class WallUnavailable(Infrastructure):
     """This machine offers no layer that can hold untrusted code."""
+
+
+class DriverLost(Infrastructure):
+    """The process that drives a card died, hung or answered nonsense; whose fault it was, a probe of the card tells."""
 
 
 class StoreConflict(Infrastructure):

@@ -8,10 +8,12 @@ another part.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass, field
+from socket import socket as Socket
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
-from kernelevo.measurement import CallFailure, CallTime, Card, CardState
+from kernelevo.defences import Defences
+from kernelevo.measurement import CallFailure, CallTime, Card, CardState, Ceilings, Side, TimedCall
 from kernelevo.types import (
     Attempt,
     Budget,
@@ -20,6 +22,7 @@ from kernelevo.types import (
     Candidate,
     Capability,
     Dim3,
+    Fault,
     How,
     Image,
     Job,
@@ -145,10 +148,11 @@ class DriverClear:
 class Driver(Protocol):
     """One context on one card, and one image in it; no more than measuring needs. Suite: tests/conformance/driver.py.
 
-    Operations happen in the order of the calls. Addresses are device addresses, aligned to 256 bytes. Memory keeps
-    what was written until it is freed; so do device globals of the image, from one call to the next. A fault of the
-    program is a CallFailure (a value); after a sticky one every further call is one, too. A driver that fails for
-    other reasons raises Infrastructure.
+    Operations happen in the order of the calls; `load` comes before all but `card`, and once. Addresses are device
+    addresses, aligned to 256 bytes. Memory keeps what was written until it is freed; so do device globals of the image,
+    from one call to the next. A fault of the program is a CallFailure (a value); after a sticky one every further call
+    is one, too, and other operations than `call` and `close` raise Infrastructure. So does a driver that fails for
+    other reasons, or that is used wrongly.
     """
 
     name: str
@@ -172,6 +176,16 @@ class Driver(Protocol):
 
     def read(self, address: int, size: int) -> bytes: ...
 
+    def stage(self, data: bytes | memoryview) -> int:
+        """Keeps content where writing it is cheap, for `write_staged`; answers its number, which is never used twice.
+        The process that drives the card holds it, so that what is written is not to be believed more than that.
+        """
+        ...
+
+    def write_staged(self, address: int, number: int) -> None: ...
+
+    def unstage(self, number: int) -> None: ...
+
     def fingerprint(self, address: int, size: int, key: int) -> int:
         """64 bits of the bytes there under a 64-bit key, computed on the card (kernelevo/devices/fingerprints.py)."""
         ...
@@ -187,6 +201,39 @@ class Driver(Protocol):
     def close(self) -> None: ...
 
 
+@dataclass(frozen=True)
+class JailOrder:
+    """A program to be kept behind the wall until it is killed. It starts with an empty environment but for
+    `environment`, reads `readable`, opens, reads, writes and controls `devices`, and may start `threads`; files that do
+    not exist are passed over. Descriptor 3 is its end of a stream socket. `data_bytes` bound its memory (0: no bound).
+    """
+
+    words: tuple[str, ...]
+    readable: tuple[str, ...]
+    devices: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    threads: int = 0
+    data_bytes: int = 0
+
+
+class JailedProcess(Protocol):
+    """A program that a JailOrder has started (kernelevo/sandbox_session.py)."""
+
+    socket: Socket
+
+    def ids(self) -> frozenset[int]:
+        """The process ids of everything in it, as this machine sees them."""
+        ...
+
+    def said(self) -> str:
+        """What came on its standard error since the last call, as one line; hostile text made visible."""
+        ...
+
+    def kill(self) -> None:
+        """Ends it and everything it started; may be called again."""
+        ...
+
+
 class CardWatch(Protocol):
     """Tells the state of a card, outside the process that drives it. Suite: tests/conformance/card_watch.py."""
 
@@ -197,6 +244,67 @@ class CardWatch(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class CallReport:
+    """What became of one call of a session. `ended` and `fault` are as in RunReport; only a call that is "done" has a
+    `sample`. `outputs` are the bytes of buffers to be read back that may change. The rest names buffers: those that had
+    to stay as they were and did not (`changed`), beside which something wrote (`outside`), whose bytes were not the
+    same at once and when they were read, or later (`unsettled`).
+    """
+
+    ended: Literal["done", "fault", "budget", "killed"]
+    outputs: Mapping[str, bytes]
+    sample: TimedCall | None = None
+    changed: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
+    unsettled: tuple[str, ...] = ()
+    fault: Fault | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Whether the card's events and the judge's own clock tell the same story, and the figures, in words."""
+
+    agree: bool
+    words: str
+
+
+class MeasuringSession(Protocol):
+    """Calls of a candidate, and of the start beside it, on one card that nobody else of ours uses meanwhile."""
+
+    card: Card
+    watch: str
+    """Who tells the card's state."""
+
+    def call(self, side: Side, case: str, job: Job, constant: frozenset[str], move: bool) -> CallReport:
+        """One call of `job` between two events. Buffers with data hold it, the others the job's poison; `constant` ones
+        must not change. With `move` the buffers are at other addresses than in the last call of this case, where there
+        was one; without, at the same. A failure that is not the program's doing raises Infrastructure.
+        """
+        ...
+
+    def agreement(self) -> Agreement:
+        """Of all calls of the candidate so far."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class MeasuringDevice(Device, Protocol):
+    """A device whose calls are timed one by one, each checked. Suite: tests/measuring/.
+
+    `open_session` starts a fresh process for each side; the budget is that of one call, and of all of them together.
+    """
+
+    ceilings: Ceilings
+
+    def open_session(
+        self, candidate: Image, start: Image | None, budget: Budget, defences: Defences
+    ) -> MeasuringSession: ...
 
 
 class Evaluator(Protocol):

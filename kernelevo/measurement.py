@@ -42,6 +42,18 @@ class CardState:
     others: tuple[int, ...] | None
     ecc_errors: int | None
 
+    def trouble(self, before: CardState | None = None) -> str:
+        """Why a sample in this state is not of the kernel alone, in words, or ""; `before` is an earlier state.
+        Nothing is inferred from what the card does not tell.
+        """
+        if self.others:
+            return f"other processes computed on the card ({', '.join(map(str, self.others))})"
+        if self.throttled:
+            return f"the card was throttled ({', '.join(self.throttled)})"
+        if before is not None and (self.ecc_errors or 0) > (before.ecc_errors or 0):
+            return "the card's memory had uncorrected errors (ECC)"
+        return ""
+
 
 @dataclass(frozen=True)
 class CallTime:
@@ -59,6 +71,51 @@ class CallFailure:
     sticky: bool
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """A median with the interval that holds the true one with this confidence, from so many samples."""
+
+    value: float
+    low: float
+    high: float
+    confidence: float
+    samples: int
+
+    def __post_init__(self) -> None:
+        if not self.low <= self.value <= self.high:
+            raise ValueError(f"an estimate lies within its interval, but this is {self}")
+
+    @property
+    def relative_width(self) -> float:
+        """Width of the interval over the median; infinite where that is 0."""
+        return (self.high - self.low) / abs(self.value) if self.value else float("inf")
+
+    def __str__(self) -> str:
+        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}] ({self.confidence:.0%}, {self.samples} calls)"
+
+
+@dataclass(frozen=True)
+class Ceilings:
+    """What a card can do at most: bytes per microsecond of its DRAM, bytes of its L2, operations per microsecond by
+    compute dtype (a fused multiply-add is two). None or missing: not known. `source` says where they are from;
+    `warm_bytes` of inputs may be in L2 when a call begins.
+    """
+
+    dram_bytes_per_us: float | None
+    l2_bytes: int
+    flops_per_us: Mapping[str, float]
+    source: str
+    warm_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class PhysicsFloor:
+    """No call of a case can be shorter: microseconds, and in words by which ceiling."""
+
+    us: float
+    reason: str
+
+
 Side = Literal["candidate", "start"]
 
 
@@ -73,3 +130,27 @@ class TimedCall:
     host_us: float
     outer_us: float
     state: CardState | None = None
+
+
+@dataclass(frozen=True)
+class CaseMeasurement:
+    """The figure of one case: its time in microseconds over calls with content never seen before, how many times as
+    fast as the start it is (None: no start was timed beside it), the floor, and the samples that were left out.
+    """
+
+    case: str
+    us: Estimate
+    ratio: Estimate | None = None
+    floor: PhysicsFloor | None = None
+    left_out: int = 0
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """What the figures of a verdict rest on: every timed call, the card, and who told its state ("" if nobody)."""
+
+    cases: tuple[CaseMeasurement, ...]
+    samples: tuple[TimedCall, ...]
+    card: Card
+    watch: str
+    notes: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from kernelevo.answer import Answer, Floor, distinguishable
 from kernelevo.diagnosis.bounds import bounds_us
 from kernelevo.errors import BadInput
 from kernelevo.report_counters import case_pairs, counters, microseconds
+from kernelevo.report_measurements import measurements_json
 from kernelevo.report_reasons import answer_reasons
 from kernelevo.types import Attempt, CaseResult, Dim3, Fault, LineCounts, Party, Sanitizing, StepReport, Verdict
 
@@ -43,6 +44,7 @@ def summary(answer: Answer, best_path: Path | None) -> dict[str, Any]:
         "moves": list(answer.best.candidate.moves),
         "best_path": None if best_path is None else str(best_path),
         "notes": list(answer.run.settings.get("notes", ())),
+        "measurements": answer.best.verdict.measurements and measurements_json(answer.best.verdict.measurements),
         "cases": [_case_pair(answer, start, best) for start, best in case_pairs(answer)],
     }
 
@@ -90,6 +92,7 @@ def verdict_json(verdict: Verdict, floors: Mapping[str, Floor] = NO_FLOORS) -> d
         "sanitizing": verdict.sanitizing and sanitizing_json(verdict.sanitizing),
         "diagnostics": [str(diagnostic) for diagnostic in verdict.diagnostics],
         "image": dict(verdict.image),
+        "measurements": verdict.measurements and measurements_json(verdict.measurements),
         "seconds": verdict.seconds,
     }
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kernelevo.diagnosis.bounds import resource
+from kernelevo.diagnosis.bounds import resource, summed_us
 from kernelevo.diagnosis.diagnose import diagnose
 from kernelevo.diagnosis.finding import Finding
 from kernelevo.diagnosis.subject import Profile, Subject
@@ -86,8 +86,8 @@ def _print_finding(console: Console, place: int, finding: Finding) -> None:
 
 
 def _bounds(subject: Subject) -> list[str]:
-    """What every resource alone would need, largest first, with bars; the largest decides."""
-    bounds = [(name, us) for name, us in sorted(subject.bounds_us.items(), key=lambda item: -item[1]) if us > 0]
+    """What every resource alone would need, and launching, largest first, with bars; the largest decides."""
+    bounds = [(name, us) for name, us in summed_us([subject.step]).items() if us > 0]
     if not bounds:
         return ["the device gives no bounds per resource"]
     longest, widest = bounds[0][1], max(len(resource(name)) for name, _ in bounds[:SHOWN_BOUNDS])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from kernelevo.answer import Answer, Floor
-from kernelevo.diagnosis.bounds import bounds_us, explained, resource
+from kernelevo.diagnosis.bounds import bounds_us, explained, next_after, resource
 from kernelevo.report_counters import case_pairs, microseconds
 from kernelevo.types import CaseResult, Verdict
 
@@ -110,10 +110,11 @@ def why_faster(
 
 
 def _decides(what: str, case: CaseResult, bounds: Mapping[str, float], told: str = "") -> str:
-    (first, longest), *rest = bounds.items()
+    first, longest = next(iter(bounds.items()))
+    later = next_after(first, bounds)
     name = resource(first) if first == told else explained(first)
     sentence = f"{what} is bound by {name}: {longest:.4g} of {microseconds(case.time):.4g} us"
-    return sentence + (f"; next is {resource(rest[0][0])}, {rest[0][1]:.4g} us" if rest and rest[0][1] else "")
+    return sentence + (f"; next is {resource(later[0])}, {later[1]:.4g} us" if later else "")
 
 
 def to_the_floor(case: CaseResult, floor: Floor | None, band: float = 0.0) -> list[str]:

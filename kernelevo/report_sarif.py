@@ -182,7 +182,8 @@ def _failures(verdict: Verdict, kernel: _KernelFile) -> Iterator[Json]:
     if verdict.status is not Status.BUILD_ERROR or not errors:
         first = verdict.feedback.split("\n")[0]
         words = _unlinked(f"{verdict.status.sentence} {first}")
-        yield _plain_result(_FAILED, "error", words, kernel.first_launch(), kernel)
+        line = _line_of(verdict.fault, kernel) if verdict.fault else kernel.first_launch()
+        yield _plain_result(_FAILED, "error", words, line, kernel)
 
 
 def _plain_result(

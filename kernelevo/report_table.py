@@ -13,8 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from kernelevo.answer import Answer, compared_words, distinguishable
+from kernelevo.diagnosis.bounds import resource
 from kernelevo.report_anew import anew_lines
 from kernelevo.report_counters import case_pairs, counters, microseconds
+from kernelevo.report_measurements import measurement_lines
 from kernelevo.report_reasons import answer_reasons, oracle_labels
 from kernelevo.types import CaseResult
 
@@ -45,12 +47,15 @@ def print_answer(console: Console, answer: Answer, best_path: Path | None, diff:
     console.print(headline(answer))
     console.print(_case_table(answer))
     _print_reasons(console, answer)
-    if answer.improved:
+    if answer.improved and any(counters(start) for start, _ in case_pairs(answer)):
         console.print(_counter_table(answer))
     for line in (*anew_lines(answer), assurance(answer)):
         console.print(escape(line), soft_wrap=not console.is_terminal)
     for label in oracle_labels(answer.best.verdict):
         console.print(f"  {escape(label)}", soft_wrap=not console.is_terminal)
+    if measured := answer.best.verdict.measurements:
+        for line in measurement_lines(measured, answer.run.how, answer.run.device):
+            console.print(f"  {escape(line)}", soft_wrap=True)
     for move in answer.best.candidate.moves:
         console.print(f"  changed: {escape(move)}", soft_wrap=True)
     if diff:
@@ -101,15 +106,22 @@ def _label(answer: Answer) -> str:
 
 def _case_table(answer: Answer) -> Table:
     table = Table(title=f"time per case ({_label(answer)})", title_justify="left", box=box.SIMPLE_HEAD)
-    for name in ("case", "start us", "best us", "times as fast", "limited by: start", "limited by: best"):
+    limited = ("limited by: start", "limited by: best") if _says_limits(answer) else ()
+    for name in ("case", "start us", "best us", "times as fast", *limited):
         table.add_column(name, justify="right" if "us" in name or "fast" in name else "left", overflow="fold")
     for start, best in case_pairs(answer):
         ratio = "not distinguishable"
         if distinguishable(start.time, best.time, answer.band):
             ratio = f"{start.time.ratio(best.time):.2f}"
         times = (f"{microseconds(case.time):.4g}" for case in (start, best))
-        table.add_row(start.name, *times, ratio, start.limiter, best.limiter)
+        bounds = (resource(start.limiter), resource(best.limiter)) if limited else ()
+        table.add_row(start.name, *times, ratio, *bounds)
     return table
+
+
+def _says_limits(answer: Answer) -> bool:
+    """Whether the device says what bounds a time; one that measures says nothing of the kind."""
+    return any(start.limiter or best.limiter for start, best in case_pairs(answer))
 
 
 def _counter_table(answer: Answer) -> Table:

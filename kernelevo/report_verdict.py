@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from kernelevo.diagnosis.bounds import resource
+from kernelevo.report_measurements import measurement_lines
 from kernelevo.types import Status, Verdict
 
 
@@ -21,8 +22,12 @@ def print_verdict(console: Console, verdict: Verdict) -> None:
     if verdict.status is not Status.BUILD_ERROR:
         for diagnostic in verdict.diagnostics:
             console.print(escape(str(diagnostic)), soft_wrap=True)
-    for case in verdict.cases:
-        console.print(f"{case.name}: {case.time}, bound by {resource(case.limiter)}", soft_wrap=True)
+    if verdict.measurements is not None and verdict.score is not None:
+        for line in measurement_lines(verdict.measurements, verdict.score.how, verdict.device):
+            console.print(escape(line), soft_wrap=True)
+    else:
+        for case in verdict.cases:
+            console.print(f"{case.name}: {case.time}, bound by {resource(case.limiter)}", soft_wrap=True)
     if verdict.score is not None:
         console.print(f"score: {verdict.score}", soft_wrap=True)
 

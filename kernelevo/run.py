@@ -1,7 +1,7 @@
-"""The one file that joins parts: which compiler, wall, device, evaluators, proposers, store and executor make a run.
+"""Joins the parts: which compiler, wall, device, evaluators, proposers, store and executor make a run.
 
-`Joints` names the three places where concrete parts are chosen; tests put scripted ones there. Adding a device, a
-proposer or an evaluator is one line in the functions at the end, and nothing else changes.
+`Joints` names the three places where concrete parts are chosen; tests put scripted ones there. Adding a proposer or an
+evaluator is one line in the functions at the end, a device or a compiler one in `joining.py`, and nothing else changes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from kernelevo.errors import BadInput, Interrupted
 from kernelevo.executors.local import LocalExecutor, PerWorker
 from kernelevo.floors import floors
 from kernelevo.initialise import samples_folder
-from kernelevo.interfaces import Compiler, Device, Evaluator, Listener, Proposer
+from kernelevo.interfaces import Evaluator, Listener, Proposer
+from kernelevo.kernel.file_name import passed_on, renamed_note
 from kernelevo.report_file import settled
 from kernelevo.run_record import make_record, require_same
 from kernelevo.search import Judges, Search
@@ -32,7 +33,6 @@ from kernelevo.types import Attempt, Budget, Candidate, How, RunRecord, Verdict
 
 if TYPE_CHECKING:
     from kernelevo.kernel.languages import Language
-    from kernelevo.sandbox import Sandbox
 
 EVALUATION = Budget(seconds=30.0, memory_bytes=4 << 30, warp_instructions=2_000_000_000)
 """Of one candidate: about ten times what the slowest shipped start needs, so that a slow kernel ends and an endless
@@ -53,6 +53,11 @@ class Task:
     text: str
     notes: tuple[str, ...]
     language: Language
+
+    @property
+    def file_name(self) -> str:
+        """What compilers, and so all messages and counts, call the kernel file."""
+        return passed_on(self.kernel.name)
 
 
 class Bench(Protocol):
@@ -329,10 +334,12 @@ def open_task(request: Request) -> Task:
         problem = problem.with_cases(request.cases)
     text, notes = read_kernel(request.kernel, problem)
     try:
-        language.read_plan(text, request.kernel.name, {})
+        language.read_plan(text, passed_on(request.kernel.name), {})
     except PlanError as fault:
         # Of a candidate this is a verdict; this is the user's own file.
         raise BadInput(str(fault)) from fault
+    renamed = renamed_note(request.kernel.name)
+    notes = (*notes, renamed) if renamed else notes
     return Task(request.kernel, problem.name, problem, problem_file, text, notes, language)
 
 
@@ -357,11 +364,13 @@ class KernelBench:
     """One worker's tools for kernels: a wall of its own, a compiler and a device behind it, and two evaluators."""
 
     def __init__(self, request: Request, task: Task, settings: Settings) -> None:
+        from kernelevo.joining import open_compilers, open_device, target_note
+
         copies = settings.cache / "include"
         self.include_folders = tuple(str(snapshot(Path(folder), copies)) for folder in request.include_folders)
-        self._walls, self.compiler, self._cuda = _open_compilers(request, task.language, settings, self.include_folders)
-        self._device, readers, self._unread = _open_device(request.device, self._walls)
-        self._target = _target_note(self.compiler, self._device)
+        self._walls, self.compiler, self._cuda = open_compilers(request, task.language, settings, self.include_folders)
+        self._device, readers, self._unread = open_device(request, self._walls, self._cuda, settings)
+        self._target = target_note(self.compiler, self._device)
         self.device, self.how, self.band = self._device.name, self._device.how, self._device.band
         self.calibration = self._device.calibration
         self.properties = self._device.properties
@@ -376,6 +385,8 @@ class KernelBench:
         return "\n".join(note for note in (self._target, self._unread, sentence) if note)
 
     def sanitizing(self, most_findings: int) -> Evaluator:
+        if not self._device.capabilities:
+            raise BadInput(f"{self.device} does not search for faults; give --sanitize with --device virtual:h100")
         return self._evaluator("sanitize", most_findings=most_findings)
 
     def close(self) -> None:
@@ -392,53 +403,9 @@ class KernelBench:
         return kernels.KernelEvaluator(
             task.problem, self.compiler, self._device, mode=mode, options=request.compiler_options,
             include_folders=self.include_folders, generator=generator, language=task.language,
-            oracle_compiler=self._cuda, sample_blocks=request.sample or kernels.SAMPLE_BLOCKS, **settings,
+            oracle_compiler=self._cuda, sample_blocks=request.sample or kernels.SAMPLE_BLOCKS,
+            file_name=task.file_name, start=Candidate(task.text), **settings,
         )  # fmt: skip
-
-
-def _open_compilers(
-    request: Request, language: Language, settings: Settings, include_folders: tuple[str, ...]
-) -> tuple[list[Sandbox], Compiler, Compiler]:
-    """The walls (the first runs kernels), this language's compiler, and one for CUDA, in which an oracle is written."""
-    from kernelevo.compilers.nvcc import NvccCompiler
-    from kernelevo.compilers.nvrtc import NvrtcCompiler
-    from kernelevo.compilers.toolkit import find_toolkit
-    from kernelevo.compilers.triton import TritonCompiler
-    from kernelevo.compilers.triton_install import find_triton
-    from kernelevo.kernel.languages import TRITON
-    from kernelevo.sandbox import Sandbox, Worker
-
-    triton = find_triton(request.compiler) if language is TRITON else None
-    toolkit, cache = find_toolkit(), settings.cache / "builds"
-    wall = Sandbox(toolkit.library, (*toolkit.read_only, *map(Path, include_folders)), request.unsafe)
-    nvrtc = NvrtcCompiler(wall, toolkit, cache)
-    if triton is not None:
-        script = Sandbox(unsafe=request.unsafe, script=Worker(triton.words, triton.readable))
-        return [wall, script], TritonCompiler(script, triton, cache), nvrtc
-    compiler = nvrtc if request.compiler == "nvrtc" else NvccCompiler(wall, cache)
-    return [wall], compiler, compiler
-
-
-def _target_note(compiler: Compiler, device: Device) -> str:
-    """What is to be said where the code is not for the device's own architecture."""
-    target = compiler.target(device.arch)
-    if target == device.arch:
-        return ""
-    return f"{compiler.name} compiles for {target}, not for the device's own {device.arch}: times are further off"
-
-
-def _open_device(name: str, walls: Sequence[Sandbox]) -> tuple[Device, dict[str, str], str]:
-    """The device, the version of what reads machine code for it, and what is to be said where nothing does."""
-    from kernelevo.devices.virtual import open_virtual
-    from kernelevo.disassembler import open_disassembler
-
-    disassembler, versions, note = open_disassembler(walls[0])
-    try:
-        return open_virtual(name, walls[0], disassembler), versions, note
-    except BadInput:
-        for wall in walls:
-            wall.close()
-        raise
 
 
 def kernel_proposers(task: Task, bench: Bench, settings: Settings) -> Proposers:

@@ -31,6 +31,7 @@ from kernelevo import native
 from kernelevo.errors import SandboxBroken, WallUnavailable
 from kernelevo.interfaces import WallAnswer, WallRequest
 from kernelevo.sandbox_command import REFUSED, run_command
+from kernelevo.sandbox_process import CONTROL, as_line, kill_group, read_available, spawn
 from kernelevo.types import Budget
 from kernelevo.wire.frames import Bytes, Frame, frame_layout, read_frame
 
@@ -54,7 +55,7 @@ def layers() -> Mapping[str, Any]:
     """
     probe = subprocess.run([native.path("kernelevo-jail"), "--probe"], capture_output=True, env={}, check=False)
     if probe.returncode != 0:
-        raise SandboxBroken(f"the wall's launcher cannot probe this machine: {_tail(probe.stderr)}")
+        raise SandboxBroken(f"the wall's launcher cannot probe this machine: {as_line(probe.stderr)}")
     found: Mapping[str, Any] = json.loads(probe.stdout)
     return found
 
@@ -139,7 +140,7 @@ class _Zygote:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._socket = ours
-            self._process, self._stderr = _spawn(command, theirs.fileno())
+            self._process, self._stderr = spawn(command, theirs.fileno())
         try:
             self._wait_until_ready()
         except BaseException:
@@ -226,19 +227,14 @@ class _Zygote:
     def _said(self) -> str:
         """What came on standard error since the last call: read without waiting, and bounded by the pipe's own size."""
         words = b""
-        while part := _read_available(self._stderr):
+        while part := read_available(self._stderr):
             words = (words + part)[-_SAID_BYTES:]
-        return _tail(words)
+        return as_line(words)
 
     def close(self) -> None:
         """Kills the zygote and everything it started."""
         self._socket.close()
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            # It ended by itself, and so did its group.
-            self._process.poll()
-        self._process.wait()
+        kill_group(self._process)
         os.close(self._stderr)
 
 
@@ -256,34 +252,10 @@ def _launcher_command(worker: Worker, launcher_options: Sequence[str]) -> list[s
         *grants,
         *launcher_options,
         "--keep-fd",
-        "{control}",
+        CONTROL,
         "--",
         *worker.words,
     ]
-
-
-def _spawn(command: Sequence[str], control: int) -> tuple[subprocess.Popen[bytes], int]:
-    """Starts the launcher in a session of its own, with an empty environment; its standard error can never block it."""
-    stderr, writable = os.pipe()
-    os.set_blocking(stderr, False)
-    os.set_blocking(writable, False)
-    words = [word.replace("{control}", str(control)) for word in command]
-    try:
-        process = subprocess.Popen(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=writable,
-            pass_fds=[control],
-            env={},
-            start_new_session=True,
-        )
-    except OSError as error:
-        os.close(stderr)
-        raise SandboxBroken(f"the wall's launcher cannot be started ({error}); rebuild the native part") from error
-    finally:
-        os.close(writable)
-    return process, stderr
 
 
 def _memory_file(name: str, size: int) -> io.FileIO:
@@ -347,16 +319,3 @@ def _signalled(number: int, budget: Budget, said: str) -> WallAnswer:
 
 def _no_answer(ended: str, reason: str) -> WallAnswer:
     return WallAnswer(ended, reason, b"", ())
-
-
-def _read_available(file: int) -> bytes:
-    try:
-        return os.read(file, 1 << 16)
-    except BlockingIOError:
-        return b""
-
-
-def _tail(words: bytes) -> str:
-    """Hostile text made fit for one line of a message."""
-    text = words.decode(errors="replace").strip()
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

@@ -7,7 +7,6 @@ which is deleted afterwards.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import signal
@@ -20,6 +19,7 @@ from pathlib import Path
 from kernelevo import native
 from kernelevo.errors import Infrastructure, SandboxBroken, WallUnavailable
 from kernelevo.interfaces import WallAnswer, WallRequest
+from kernelevo.sandbox_process import kill_group
 from kernelevo.types import Budget
 from kernelevo.wire.command import Command, CommandResult, read_command
 
@@ -71,23 +71,17 @@ def _run(words: Sequence[str], command: Command, scratch: Path, budget: Budget) 
         except subprocess.TimeoutExpired:
             return WallAnswer("killed", f"it did not end within {budget.seconds:g} s", b"", ())
         finally:
-            _kill_group(process)
+            kill_group(process)
         text = os.pread(log.fileno(), LOG_BYTES, 0).decode(errors="replace")
     if code == REFUSED:
-        raise _refusal(text)
+        raise refusal(text)
     if -code in (signal.SIGXCPU, signal.SIGKILL):
         return WallAnswer("killed", f"it used more than {budget.seconds:g} s of CPU", b"", ())
     outputs = tuple(_read_output(scratch / name, command.file_bytes) for name in command.outputs)
     return CommandResult(code, str(scratch), text, outputs).answer()
 
 
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):  # the group has ended already, which is what is wanted
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _refusal(text: str) -> SandboxBroken | WallUnavailable:
+def refusal(text: str) -> SandboxBroken | WallUnavailable:
     words = " ".join(text.split())[:1000]
     return WallUnavailable(words) if "neither namespaces nor Landlock" in words else SandboxBroken(words)
 

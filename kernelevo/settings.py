@@ -24,6 +24,8 @@ HARNESS = Path("harness")
 DEFAULT_FINDINGS, MOST_FINDINGS = 20, 1000
 """Findings that a search for faults tells: as many as a person reads, and as many as one launch may report."""
 COMPILERS = ("nvrtc", "nvcc")
+CARD_DRIVERS = ("cupy", "pycuda")
+"""What a card may be driven through."""
 STANDARDS = ("c++03", "c++11", "c++14", "c++17", "c++20", "c++23")
 
 
@@ -108,6 +110,7 @@ class Request:
     problem: Path | None = None
     device: str = DEFAULT_DEVICE
     compiler: str = "nvrtc"
+    driver: str = "cupy"
     cases: tuple[str, ...] = ()
     include_folders: tuple[str, ...] = ()
     defines: Mapping[str, str] = field(default_factory=dict)
@@ -124,6 +127,8 @@ class Request:
             raise BadInput(f"--workers {self.workers} leaves nobody to work; give at least 1")
         if self.compiler not in COMPILERS:
             raise BadInput(f"there is no compiler {self.compiler!r}; choose one of {', '.join(COMPILERS)}")
+        if self.driver not in CARD_DRIVERS:
+            raise BadInput(f"there is no driver {self.driver!r}; choose one of {', '.join(CARD_DRIVERS)}")
         if self.standard is not None and self.standard not in STANDARDS:
             raise BadInput(f"there is no C++ standard {self.standard!r}; choose one of {', '.join(STANDARDS)}")
         if self.seed is not None and self.seed < 0:

@@ -15,6 +15,7 @@ from kernelevo.fault import Diagnostic as Diagnostic
 from kernelevo.fault import Fault as Fault
 from kernelevo.fault import Party as Party
 from kernelevo.fault import SourceLine as SourceLine
+from kernelevo.measurement import Measurements
 from kernelevo.provenance import Provenance as Provenance
 
 How = Literal["measured", "modelled"]
@@ -336,8 +337,8 @@ class LineCounts:
 class StepReport:
     """What one launch did. `counts` holds the exact integers of vgpu::Counts, classes as "warp.fp32" and the like.
 
-    `time` is the launch's time on the device, `limiter` what bounds it (modelled) or "" (measured). Where
-    it rests on a sample of blocks, details["sampled"] says so.
+    `time` is the launch's time on the device, `limiter` what bounds it (modelled; "launch" is launching itself) or ""
+    (measured). Where it rests on a sample of blocks, details["sampled"] says so.
     """
 
     kernel: str
@@ -355,7 +356,8 @@ class RunReport:
     """What became of a Job. Without fault, `outputs` holds the bytes of every buffer to be read back.
 
     `ended` says how: "done", "fault" (see `fault`), "budget" (instructions), "killed" (time or memory, see `reason`).
-    `faults` are all that its last step reported, `fault` the first of them; `remarks` what was suspicious in any step.
+    `faults` are all that its last step reported, `fault` the first of them (one of kind budget, which says where the
+    run was stopped, is in `faults` alone); `remarks` what was suspicious in any step.
     """
 
     ended: Literal["done", "fault", "budget", "killed"]
@@ -424,7 +426,8 @@ class Verdict:
 
     `findings` are all errors that were found, `fault` the one that decided; `remarks` are suspicious and decide
     nothing. `sanitizing` says what was searched for them (None: no more than what stopped a run was looked for),
-    `provenance` on which draws it rests (None: nothing was drawn, or it was not recorded).
+    `measurements` the samples that the figures rest on, where calls were timed one by one, `provenance` on which draws
+    it rests (None: nothing was drawn, or it was not recorded).
     """
 
     candidate: str
@@ -441,6 +444,7 @@ class Verdict:
     findings: tuple[Fault, ...] = ()
     remarks: tuple[Fault, ...] = ()
     sanitizing: Sanitizing | None = None
+    measurements: Measurements | None = None
     provenance: Provenance | None = None
 
     def __post_init__(self) -> None:

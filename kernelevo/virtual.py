@@ -270,6 +270,19 @@ class Machine:
         self._arrays += 1
         return Array(self, label.decode(), address.value, shape, kind, bytes_)
 
+    def read(self, address: int, size: int) -> bytes:
+        """The bytes at a device address; raises BadInput unless all of them lie in one allocation."""
+        out = bytearray(arguments.whole("the number of bytes to read", size, arguments.MAX_BYTES))
+        view = (ctypes.c_char * len(out)).from_buffer(out)
+        self._call("vgpu_machine_read", arguments.whole("an address", address, arguments.U64), view, len(out))
+        return bytes(out)
+
+    def write(self, address: int, data: bytes | bytearray | memoryview) -> None:
+        """Writes bytes to a device address; raises BadInput unless all of them lie in one allocation."""
+        content = np.frombuffer(data, np.uint8)
+        place = arguments.whole("an address", address, arguments.U64)
+        self._call("vgpu_machine_write", place, content.ctypes.data, content.nbytes)
+
     def launch(
         self,
         kernel: str,

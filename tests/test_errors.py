@@ -21,6 +21,7 @@ EXIT_CODES = {
     "Infrastructure": 3,
     "SandboxBroken": 3,
     "WallUnavailable": 3,
+    "DriverLost": 3,
     "StoreConflict": 3,
     "Interrupted": 130,
 }

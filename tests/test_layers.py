@@ -1,4 +1,4 @@
-"""The star: types <- interfaces, errors, settings <- parts (never each other) <- run.py <- cli.py."""
+"""The star: types <- interfaces, errors, settings <- parts (never each other) <- run.py, joining.py <- cli.py."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "kernelevo"
 FOUNDATION = {
     "types", "fault", "measurement", "provenance", "defences", "interfaces", "errors", "settings", "native", "answer",
+    "statistics",
 }  # fmt: skip
 PARTS = {
     "compilers", "devices", "evaluators", "executors", "proposers", "stores", "sandbox", "virtual", "search",
@@ -23,24 +24,31 @@ MAY_USE = {
     "measurement": {"fault"},
     "defences": set(),
     "provenance": set(),
-    "types": {"fault", "provenance"},
-    "interfaces": {"types", "errors", "measurement"},
+    "types": {"fault", "measurement", "provenance"},
+    "statistics": {"measurement"},
+    "interfaces": {"types", "errors", "measurement", "defences"},
     "settings": {"types", "errors"},
     "native": {"errors"},
     "answer": {"types"},
     "archive": FOUNDATION,
     # What a kernel file says, and what passes through the wall, is knowledge and no part: every part may read it.
     "kernel": FOUNDATION,
-    "wire": {"types", "interfaces", "errors"},
+    "wire": {"types", "interfaces", "errors", "measurement"},
     # A search orders attempts: it is the one part that needs a data structure of its own.
     "search": FOUNDATION | {"archive"},
     "doctor": FOUNDATION | {"sandbox", "disassembler"},
     # What counts say of a kernel: knowledge, too, which reports show and proposers may read.
     "diagnosis": FOUNDATION,
+    # A driver of the virtual GPU is its Python API in the shape of a card.
+    "devices": FOUNDATION | {"kernel", "wire", "diagnosis", "virtual"},
     # Runs behind the wall, where there is no package but Triton.
     "jailed": set(),
 }
-JOINERS = {"run", "run_record", "run_evidence", "rerunning", "cli", "commands", "__init__", "__main__"}
+JOINERS = {
+    "run", "run_record", "run_evidence", "rerunning", "joining", "joining_cards", "cli", "commands", "redteam",
+    "__init__", "__main__",
+}  # fmt: skip
+"""Those that may import every part; the red team attacks the parts as they are joined."""
 
 
 def part_of(path: Path) -> str:

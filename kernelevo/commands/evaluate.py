@@ -36,6 +36,7 @@ def evaluate(
     workers: opt.Workers = None,
     seed: opt.Seed = None,
     compiler: opt.CompilerName = "nvrtc",
+    driver: opt.DriverName = "cupy",
     include: opt.Includes = None,
     define: opt.Defines = None,
     standard: opt.Standard = None,

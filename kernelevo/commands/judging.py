@@ -31,6 +31,7 @@ def check(
     as_json: opt.AsJson = False,
     seed: opt.Seed = None,
     compiler: opt.CompilerName = "nvrtc",
+    driver: opt.DriverName = "cupy",
     include: opt.Includes = None,
     define: opt.Defines = None,
     standard: opt.Standard = None,
@@ -67,14 +68,14 @@ def _sanitize(context: typer.Context, kernel: Path, as_json: bool, findings: int
     judged = run.judge(request, state.settings, state.joints, opt.announcer(as_json), why, findings)
     verdict, task = judged.verdict, judged.task
     code, said = opt.exit_code(verdict), write_check_evidence(judged, context.params["bundle"], state)
-    file_name = f"{task.name}{task.language.suffix}"
     if sarif is not None:
-        log = sarif_log(verdict, kernel.read_text(encoding="utf-8"), file_name, kernel, kernelevo.__version__, code)
+        text = kernel.read_text(encoding="utf-8")
+        log = sarif_log(verdict, text, task.file_name, kernel, kernelevo.__version__, code)
         write_file(sarif, json.dumps(log, indent=1) + "\n", "--sarif")
     if as_json:
         state.print_json(verdict_json(verdict, judged.floors))
     else:
-        print_findings(open_console(state.settings.plain), verdict, task.text, file_name, str(kernel))
+        print_findings(open_console(state.settings.plain), verdict, task.text, task.file_name, str(kernel))
     _say(said, as_json)
     raise typer.Exit(code)
 

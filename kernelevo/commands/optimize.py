@@ -34,6 +34,7 @@ def optimize(
     quiet: opt.Quiet = False,
     seed: opt.Seed = None,
     compiler: opt.CompilerName = "nvrtc",
+    driver: opt.DriverName = "cupy",
     include: opt.Includes = None,
     define: opt.Defines = None,
     standard: opt.Standard = None,

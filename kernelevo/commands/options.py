@@ -34,8 +34,13 @@ ProblemFile = Annotated[
 DeviceName = Annotated[
     str | None,
     typer.Option(
-        "--device", metavar="NAME", help="Device to judge on: virtual:h100 (default), h200, a100, l4, rtx4090."
+        "--device",
+        metavar="NAME",
+        help="Device to judge on: virtual:h100 (default), h200, a100, l4, rtx4090; cuda:0 (a card), cuda:virtual.",
     ),
+]
+DriverName = Annotated[
+    str, typer.Option("--driver", metavar="NAME", help="What a card is driven through: cupy, or pycuda (unmeasured).")
 ]
 CompilerName = Annotated[
     str, typer.Option("--compiler", metavar="NAME", help="nvrtc (from its wheel) or nvcc (if it is installed).")
@@ -158,6 +163,7 @@ def read_request(context: typer.Context, kernel: Path) -> tuple[Request, str]:
         problem=Path(given["problem"]) if "problem" in given else None,
         device=device,
         compiler=given.get("compiler", "nvrtc"),
+        driver=given.get("driver", "cupy"),
         cases=tuple(given.get("case", ())),
         include_folders=tuple(map(str, given.get("include", ()))),
         defines=read_defines(given.get("define", ())),
@@ -207,6 +213,8 @@ def check_command(request: Request, file: Path, problem: Path) -> str:
     words = ["kernelevo", "check", str(file), "--problem", str(problem), "--device", request.device]
     if request.compiler != "nvrtc":
         words += ["--compiler", request.compiler]
+    if request.driver != "cupy":
+        words += ["--driver", request.driver]
     for case in request.cases:
         words += ["--case", case.replace(" ", "")]
     for folder in request.include_folders:

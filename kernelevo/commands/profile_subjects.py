@@ -68,15 +68,12 @@ def card_of(device: str) -> Card | None:
 def _subjects(judged: Judged, case: CaseResult, card: Card | None) -> Iterator[Subject]:
     """One for each step of the case, in order."""
     launches = _launches(judged, case)
-    problem, language = judged.task.problem, judged.task.language
-    # What the compiler is told the text is called.
-    file = f"{problem.name}{language.suffix}"
-    least = problem.least_bytes(case.dims) if len(case.steps) == 1 else 0
+    least = judged.task.problem.least_bytes(case.dims) if len(case.steps) == 1 else 0
     for place, step in enumerate(case.steps):
         launch = launches[place] if len(launches) == len(case.steps) else None
         kernel = _kernel(judged.verdict.image, step)
         yield Subject(
-            step, str(kernel.get("name", step.kernel)), file, case.dims,
+            step, str(kernel.get("name", step.kernel)), judged.task.file_name, case.dims,
             _resources(kernel, launch), _arguments(launch), card, least,
         )  # fmt: skip
 
@@ -91,7 +88,7 @@ def _launches(judged: Judged, case: CaseResult) -> list[LaunchStep | None]:
     of_case = next((each for each in task.problem.benchmarks if each.name == case.name), None)
     if of_case is None or not judged.properties.keys() >= _NEEDED:
         return []
-    plan = task.language.read_plan(task.text, task.kernel.name, {})
+    plan = task.language.read_plan(task.text, task.file_name, {})
     steps = schedule(plan, task.problem, of_case, judged.properties).steps
     return [step if isinstance(step, LaunchStep) else None for step in steps]
 

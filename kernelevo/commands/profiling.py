@@ -47,6 +47,7 @@ def profile(
     as_json: opt.AsJson = False,
     seed: opt.Seed = None,
     compiler: opt.CompilerName = "nvrtc",
+    driver: opt.DriverName = "cupy",
     include: opt.Includes = None,
     define: opt.Defines = None,
     standard: opt.Standard = None,

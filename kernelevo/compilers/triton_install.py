@@ -10,8 +10,6 @@ import importlib.metadata
 import importlib.util
 import re
 import subprocess
-import sys
-import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,9 +46,7 @@ class TritonInstall:
     @property
     def readable(self) -> tuple[Path, ...]:
         """What the jailed interpreter reads."""
-        library = sysconfig.get_config_var("LIBDIR") or ""
-        shared = sorted(Path(library).glob("libpython*.so*")) if library else []
-        return (*_standard_library(), *shared, self.scripts, self.package, native.path("libkernelevo_lock.so"))
+        return (*native.interpreter_files(), self.scripts, self.package, native.path("libkernelevo_lock.so"))
 
     @property
     def ptx_version(self) -> int:
@@ -78,7 +74,7 @@ def find_triton(asked: str = "nvrtc") -> TritonInstall:
     ptxas = package / "backends" / "nvidia" / "bin" / "ptxas"
     if not ptxas.is_file():
         raise NotInstalled(f"the assembler {ptxas} of Triton is not there; install it anew: {INSTALL}")
-    return TritonInstall(package, version, ptxas, _ptxas_version(ptxas), _interpreter())
+    return TritonInstall(package, version, ptxas, _ptxas_version(ptxas), native.interpreter())
 
 
 def _version() -> str:
@@ -94,15 +90,3 @@ def _ptxas_version(ptxas: Path) -> str:
     if said.returncode != 0 or not version:
         raise NotInstalled(f"{ptxas} does not tell its version; install Triton anew: {INSTALL}")
     return version[1]
-
-
-def _interpreter() -> Path:
-    """The program itself: a virtual environment's is a link to it, with a configuration that the jail does not show."""
-    return Path(sys.executable).resolve()
-
-
-def _standard_library() -> tuple[Path, ...]:
-    names = ("stdlib", "platstdlib")
-    base = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix, "installed_base": sys.base_prefix}
-    base |= {"installed_platbase": sys.base_exec_prefix}
-    return tuple(dict.fromkeys(Path(sysconfig.get_path(name, vars=base)).resolve() for name in names))

@@ -40,7 +40,7 @@ def reasons(of: Launched) -> list[str]:
 
 
 def _atomics(of: Launched) -> str:
-    if of.estimate.limiter != "atomics":
+    if of.estimate.bound != "atomics":
         return ""
     return "atomics decide, and how fast contended atomics are is an estimate on every card"
 
@@ -58,7 +58,7 @@ def _l1_edge(of: Launched) -> str:
     loads, misses = of.counts["global_load_sectors"], of.counts["l1_miss_sectors"]
     fetched = misses * SECTOR / max(of.counts["blocks"], 1)
     reused = misses <= 0.8 * loads
-    if not (reused and of.l1_bytes / 2 <= fetched <= 4 * of.l1_bytes and of.estimate.limiter in _CACHED):
+    if not (reused and of.l1_bytes / 2 <= fetched <= 4 * of.l1_bytes and of.estimate.bound in _CACHED):
         return ""
     share = of.l1_bytes / 1024
     return (
@@ -71,7 +71,7 @@ def _l2_edge(of: Launched) -> str:
     read, missed = of.counts["l2_read_sectors"], of.counts["dram_read_sectors"]
     touched = SECTOR * (missed + of.counts["dram_write_sectors"])
     reused = missed <= 0.8 * read
-    if not (reused and of.gpu.l2_bytes / 2 <= touched <= 2 * of.gpu.l2_bytes and of.estimate.limiter in _CACHED):
+    if not (reused and of.gpu.l2_bytes / 2 <= touched <= 2 * of.gpu.l2_bytes and of.estimate.bound in _CACHED):
         return ""
     return (
         f"it lives from L2, and {touched / 1e6:,.0f} MB pass through its {of.gpu.l2_bytes / 1e6:,.0f} MB: at this edge "
@@ -124,7 +124,7 @@ def _tiny(of: Launched) -> str:
 def _few_warps(of: Launched) -> str:
     blocks = min(-(-of.counts["blocks"] // of.gpu.sms), of.held.blocks_per_sm)
     warps = blocks * of.held.warps_per_sm // of.held.blocks_per_sm
-    if of.estimate.limiter != "latency" or warps >= _FEW_WARPS:
+    if of.estimate.bound != "latency" or warps >= _FEW_WARPS:
         return ""
     return f"latency decides with {warps} warps on an SM: the order of single instructions does, which ptxas chooses"
 

@@ -31,22 +31,29 @@ from kernelevo.devices.gpus import Gpu
 from kernelevo.devices.occupancy import Occupancy
 
 SECTOR = 32
+LAUNCH = "launch"
+"""The limiter of a launch that takes longer to begin than any resource needs for it."""
 _CLASS_RATES = ("fp32", "fp64", "fp16", "integer", "wide_integer", "conversion", "special", "shuffle", "matrix")
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A modelled time in microseconds, the bound that decides it, and every bound in microseconds.
+    """A modelled time in microseconds, and every bound in microseconds; `bound` is the longest of them.
 
     `waves` is how often the blocks fill the GPU; the last wave, full or not, takes `tail_us` of the time.
     """
 
     us: float
-    limiter: str
+    bound: str
     bounds_us: Mapping[str, float]
     launch_us: float
     waves: float
     tail_us: float
+
+    @property
+    def limiter(self) -> str:
+        """What decides the time: the longest bound, or launching where that takes longer."""
+        return LAUNCH if self.launch_us > self.bounds_us[self.bound] else self.bound
 
 
 def estimate(gpu: Gpu, counts: Mapping[str, int], held: Occupancy) -> Estimate:
@@ -58,7 +65,7 @@ def estimate(gpu: Gpu, counts: Mapping[str, int], held: Occupancy) -> Estimate:
     bounds = _bounds(gpu, need, blocks, held, longest)
     return Estimate(
         us=gpu.launch_us + max(sum(dealt), longest),
-        limiter=max(bounds, key=lambda name: bounds[name]),
+        bound=max(bounds, key=lambda name: bounds[name]),
         bounds_us=bounds,
         launch_us=gpu.launch_us,
         waves=blocks / (gpu.sms * held.blocks_per_sm),

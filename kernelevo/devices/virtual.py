@@ -19,10 +19,10 @@ from typing import Any
 from kernelevo.devices import gpus, sampling
 from kernelevo.devices.calibrating import NOT_CALIBRATED, calibrated, calibration_of
 from kernelevo.devices.confidence import Launched, reasons
-from kernelevo.devices.cost import SECTOR, estimate
+from kernelevo.devices.cost import LAUNCH, SECTOR, estimate
 from kernelevo.devices.gpus import Gpu
 from kernelevo.devices.machine_code import Comparison, compare, counts_for_model, describe, doubts
-from kernelevo.devices.occupancy import SHARED_RESERVED, Occupancy, occupancy
+from kernelevo.devices.modelling import Held, clear_us, hold, timing
 from kernelevo.errors import BadInput
 from kernelevo.interfaces import Disassembler, Wall
 from kernelevo.types import (
@@ -43,7 +43,6 @@ from kernelevo.types import (
 from kernelevo.wire.run import MachineLimits, run_reports, run_request
 
 PREFIX = "virtual:"
-LEAST_L1_BYTES = 4 << 10
 MIN_SECONDS = 0.01
 
 
@@ -55,20 +54,6 @@ def open_virtual(name: str, wall: Wall, disassembler: Disassembler | None = None
         choices = ", ".join(PREFIX + each for each in gpus.names())
         raise BadInput(f"there is no device {name!r}; choose one of {choices}")
     return VirtualDevice(gpus.gpu(name.removeprefix(PREFIX)), wall, disassembler)
-
-
-@dataclass(frozen=True)
-class _Held:
-    """How one launch sits on an SM: its occupancy, and the bytes of L1 that are left for each of its blocks."""
-
-    occupancy: Occupancy
-    l1_bytes: int
-    spill_bytes: int
-
-    @property
-    def spill_sectors(self) -> int:
-        """Of one warp: its lanes' spilled words lie next to each other, so a spilled byte of each lane is a sector."""
-        return self.spill_bytes * 32 // SECTOR
 
 
 @dataclass(frozen=True)
@@ -116,10 +101,10 @@ class VirtualDevice:
         gpu = self._gpu
         limits = MachineLimits(1024, gpu.shared_bytes_per_block, gpu.sms, budget.memory_bytes)
 
-        def timing(launch: Launch) -> Mapping[str, int]:
-            return {**gpu.latency, "l1_bytes": held[launch].l1_bytes, "l2_bytes": gpu.l2_bytes}
+        def timing_of(launch: Launch) -> Mapping[str, int]:
+            return timing(gpu, held[launch])
 
-        request = run_request(image.ptx, jobs, limits, timing, budget.warp_instructions)
+        request = run_request(image.ptx, jobs, limits, timing_of, budget.warp_instructions)
         started = time.monotonic()
         reports = run_reports(self._wall.call(request, budget), jobs)
         profiled = any(job.profile and report.ended == "done" for job, report in zip(jobs, reports, strict=False))
@@ -141,10 +126,10 @@ class VirtualDevice:
                 (whole[place],) = self.run(image, [replace(job, sample=None)], budget)
         return whole
 
-    def _hold_all(self, image: Image, jobs: Sequence[Job]) -> dict[Launch, _Held] | Fault:
+    def _hold_all(self, image: Image, jobs: Sequence[Job]) -> dict[Launch, Held] | Fault:
         """How every launch of the plan sits on an SM; a launch that can never run is a fault of the whole plan."""
         kernels = {kernel.name: kernel for kernel in image.kernels}
-        held: dict[Launch, _Held] = {}
+        held: dict[Launch, Held] = {}
         for launch in (step for job in jobs for step in job.steps if isinstance(step, Launch)):
             try:
                 held[launch] = held.get(launch) or self._hold(kernels[launch.kernel], launch)
@@ -152,23 +137,10 @@ class VirtualDevice:
                 return Fault("invalid_launch", str(error), launch.kernel)
         return held
 
-    def _hold(self, kernel: KernelImage, launch: Launch) -> _Held:
-        threads = launch.block[0] * launch.block[1] * launch.block[2]
-        shared = kernel.static_shared_bytes + launch.shared_bytes
-        found = occupancy(self._gpu, threads, kernel.registers, shared)
-        resident = found.blocks_per_sm * self._gpu.sms
-        blocks = launch.grid[0] * launch.grid[1] * launch.grid[2]
-        if launch.cooperative and blocks > resident:
-            raise ValueError(
-                f"a cooperative launch of {blocks} blocks, of which {resident} are resident at once on "
-                f"{self._gpu.title}; launch no more than these"
-            )
-        # A small grid does not fill the places of an SM, and leaves more of L1 to each block.
-        together = min(found.blocks_per_sm, -(-blocks // self._gpu.sms))
-        left = self._gpu.l1_bytes - (shared + SHARED_RESERVED) * together
-        return _Held(found, max(left // together, LEAST_L1_BYTES), kernel.spill_bytes)
+    def _hold(self, kernel: KernelImage, launch: Launch) -> Held:
+        return hold(self._gpu, kernel, launch.grid, launch.block, launch.shared_bytes, launch.cooperative)
 
-    def _timed(self, job: Job, report: RunReport, held: Mapping[Launch, _Held], of: _Compiled) -> RunReport:
+    def _timed(self, job: Job, report: RunReport, held: Mapping[Launch, Held], of: _Compiled) -> RunReport:
         # A job that stopped at a fault has counts of an unfinished launch: nothing to model.
         if report.ended != "done" or not job.profile:
             return report
@@ -188,10 +160,10 @@ class VirtualDevice:
         sectors = -(-size // SECTOR)
         counts = dict.fromkeys(launches[0].counts, 0) if launches else {}
         counts |= {"l2_write_sectors": sectors, "dram_write_sectors": sectors}
-        us = sectors * SECTOR / (gpu.dram_gbps * gpu.dram_efficiency * 1e3)
+        us = clear_us(gpu, size)
         return StepReport(
             f"zero {clear.buffer}", counts, time=Figure(gpu.launch_us + us, "us", self.name, self.how),
-            limiter="DRAM bandwidth",
+            limiter=LAUNCH if gpu.launch_us > us else "DRAM bandwidth",
             details={"bounds_us": {"DRAM bandwidth": us}, "launch_us": gpu.launch_us, **self._trust([])},
         )  # fmt: skip
 
@@ -206,8 +178,8 @@ class VirtualDevice:
             "calibration": self.calibration,
         }
 
-    def _model(self, step: StepReport, launch: Launch, held: _Held, of: _Compiled) -> StepReport:
-        counts = {**step.counts, "local_sectors": step.counts["local_sectors"] + self._spills(step, held)}
+    def _model(self, step: StepReport, launch: Launch, held: Held, of: _Compiled) -> StepReport:
+        counts = held.with_spills(step.counts)
         comparison = of.compare(step)
         likely = counts_for_model(counts, comparison)
         modelled = estimate(self._gpu, likely, held.occupancy)
@@ -235,7 +207,3 @@ class VirtualDevice:
                 **({"machine_code": said} if said else {}),
             },
         )
-
-    @staticmethod
-    def _spills(step: StepReport, held: _Held) -> int:
-        return step.counts["warps"] * held.spill_sectors

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from kernelevo.diagnosis.access import access, least_sectors, least_wavefronts
+from kernelevo.diagnosis.bounds import kernel_limiter
 from kernelevo.types import LineCounts, StepReport
 
 BY_WAVEFRONTS = ("shared memory",)
@@ -90,12 +91,13 @@ def _unknown(ptx: Iterable[LineCounts], what: str) -> int:
 
 
 def decisive(step: StepReport) -> str:
-    """The bound that lines are judged by: what limits the launch, or what comes next where that is latency, which
+    """The bound that lines are judged by: what limits the kernel, or what comes next where that is latency, which
     nothing counts by line.
     """
     bounds = {name: us for name, us in step.details.get("bounds_us", {}).items() if name != "latency" and us > 0}
-    if step.limiter != "latency" or not bounds:
-        return step.limiter
+    limiter = kernel_limiter(step)
+    if limiter != "latency" or not bounds:
+        return limiter
     return max(bounds, key=lambda name: bounds[name])
 
 

@@ -242,7 +242,7 @@ def excess_dram(subject: Subject) -> Iterator[Finding]:
 def at_the_roof(subject: Subject) -> Iterator[Finding]:
     """DRAM decides and moves little more than it must: what is left is to need fewer bytes."""
     moved, least = traffic(subject.counts).dram_bytes, subject.least_bytes
-    decides = subject.step.limiter == "DRAM bandwidth" and subject.kernel_share >= DECIDES
+    decides = subject.kernel_limiter == "DRAM bandwidth" and subject.kernel_share >= DECIDES
     if not least or moved >= 1.25 * least or not decides:
         return
     yield Finding(

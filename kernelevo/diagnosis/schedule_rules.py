@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelevo.diagnosis.access import opcode
-from kernelevo.diagnosis.bounds import explained, resource
+from kernelevo.diagnosis.bounds import explained, next_after, resource, summed_us
 from kernelevo.diagnosis.finding import Finding, figure, own_lines, place
 from kernelevo.diagnosis.residency import Lift, Residency, lifts, residency
 from kernelevo.diagnosis.subject import Subject
@@ -27,14 +27,13 @@ def bound(subject: Subject) -> Iterator[Finding]:
     """What decides the time, and what would decide next."""
     if not subject.bounds_us or subject.step.time is None:
         return
-    time, decided = subject.step.time.microseconds, max(subject.bounds_us.values())
-    alone = {**subject.bounds_us, "launch": max(time - decided, 0.0)}
-    bounds = sorted(alone.items(), key=lambda item: -item[1])
-    (first, longest), *rest = bounds
-    after = f"; next is {resource(rest[0][0])}, {rest[0][1]:.4g} us" if rest and rest[0][1] else ""
+    time, bounds = subject.step.time.microseconds, summed_us([subject.step])
+    first, longest = next(iter(bounds.items()))
+    later = next_after(first, bounds)
+    after = f"; next is {resource(later[0])}, {later[1]:.4g} us" if later else ""
     yield Finding(
         "bound", f"bound by {explained(first)}: {longest:.4g} of {time:.4g} us{after}", "",
-        {f"{resource(name)} us": us for name, us in bounds[:3] if us}, weight=1.0,
+        {f"{resource(name)} us": us for name, us in list(bounds.items())[:3] if us}, weight=1.0,
     )  # fmt: skip
 
 
@@ -42,7 +41,8 @@ def launch_overhead(subject: Subject) -> Iterator[Finding]:
     """Launching takes most of the time."""
     if subject.card is None or subject.step.time is None:
         return
-    time, launch = subject.step.time.microseconds, subject.card.launch_us
+    time = subject.step.time.microseconds
+    launch = subject.step.details.get("launch_us", subject.card.launch_us)
     if launch < 0.4 * time:
         return
     yield Finding(
@@ -74,7 +74,7 @@ def idle_sms(subject: Subject) -> Iterator[Finding]:
 def few_warps(subject: Subject) -> Iterator[Finding]:
     """Latency decides and there are few warps to hide it."""
     held = residency(subject)
-    if held is None or subject.step.limiter != "latency" or held.active_warps >= FULL_ENOUGH * held.max_warps:
+    if held is None or subject.kernel_limiter != "latency" or held.active_warps >= FULL_ENOUGH * held.max_warps:
         return
     chain = subject.counts.get("chain_cycles_max", 0)
     yield Finding(
@@ -92,7 +92,7 @@ def few_warps(subject: Subject) -> Iterator[Finding]:
 def long_chain(subject: Subject) -> Iterator[Finding]:
     """Latency decides although the SMs are full of warps."""
     held = residency(subject)
-    if held is None or subject.step.limiter != "latency" or held.active_warps < FULL_ENOUGH * held.max_warps:
+    if held is None or subject.kernel_limiter != "latency" or held.active_warps < FULL_ENOUGH * held.max_warps:
         return
     chain = subject.counts.get("chain_cycles_max", 0)
     yield Finding(
@@ -135,7 +135,7 @@ def tail(subject: Subject) -> Iterator[Finding]:
     held = residency(subject)
     if held is None or held.grid_blocks < held.sms:
         return
-    yield from _last_wave(held, subject.step.limiter) if held.waves > 1 else _uneven_sms(held)
+    yield from _last_wave(held, subject.kernel_limiter) if held.waves > 1 else _uneven_sms(held)
 
 
 def _last_wave(held: Residency, limiter: str) -> Iterator[Finding]:
@@ -233,7 +233,7 @@ _FEWER_CUDA = (
 def barriers(subject: Subject) -> Iterator[Finding]:
     """Warps meet often while latency decides."""
     count, warps = subject.counts.get("barriers", 0), subject.counts.get("warps", 0)
-    if not warps or count < MANY_BARRIERS * warps or subject.step.limiter != "latency":
+    if not warps or count < MANY_BARRIERS * warps or subject.kernel_limiter != "latency":
         return
     waits = [line for line in subject.by_line if any(map(_is_barrier, line.ptx))]
     line = max(waits, key=lambda each: each.warp_instructions, default=None)

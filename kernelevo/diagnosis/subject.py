@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from kernelevo.answer import Floor
+from kernelevo.diagnosis.bounds import kernel_limiter
 from kernelevo.diagnosis.lines import LineTotals, line_totals
 from kernelevo.diagnosis.strides import lane_steps, special_sizes
 from kernelevo.types import CaseResult, StepReport, Verdict
@@ -97,6 +98,11 @@ class Subject:
         return -(-self.threads // 32)
 
     @property
+    def kernel_limiter(self) -> str:
+        """What bounds the kernel itself, whatever launching takes."""
+        return kernel_limiter(self.step)
+
+    @property
     def kernel_share(self) -> float:
         """Share of the time that is not launching; 1 where that is not known."""
         longest, time = max(self.bounds_us.values(), default=0.0), self.step.time
@@ -108,7 +114,7 @@ class Subject:
         """
         longest = max(self.bounds_us.values(), default=0.0)
         if not longest:
-            return 1.0 if self.step.limiter in names else MAY_MATTER
+            return 1.0 if self.kernel_limiter in names else MAY_MATTER
         return max((self.bounds_us.get(name, 0.0) for name in names), default=0.0) / longest
 
 

@@ -31,7 +31,7 @@ _COMPUTES = {"fp32": "FP32", "fp64": "FP64", "fp16": "FP16", "matrix": "tensor"}
 
 def issue_bound(subject: Subject) -> Iterator[Finding]:
     """The number of instructions decides."""
-    if subject.step.limiter != "issue":
+    if subject.kernel_limiter != "issue":
         return
     slots, total = slots_mix(subject.counts), subject.counts.get("issue_slots", 0)
     if not total or not slots:
@@ -154,7 +154,7 @@ def special_functions(subject: Subject) -> Iterator[Finding]:
 
 def at_the_peak(subject: Subject) -> Iterator[Finding]:
     """Arithmetic decides and is close to what the units can do."""
-    unit = _COMPUTES.get(subject.step.limiter)
+    unit = _COMPUTES.get(subject.kernel_limiter)
     roof = roofline(subject)
     if unit is None or roof is None or roof.unit != "FLOP":
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from kernelevo.diagnosis.bounds import resource
 from kernelevo.types import CaseResult, Image, StepReport
 
 HOT_LINES = 3
@@ -24,7 +25,7 @@ def passed(cases: Sequence[CaseResult], image: Image) -> str:
 
 
 def _case(case: CaseResult, image: Image) -> Iterator[str]:
-    yield f"{case.name}: {case.time}" + (f", limited by {case.limiter}" if case.limiter else "")
+    yield f"{case.name}: {case.time}" + (f", limited by {resource(case.limiter)}" if case.limiter else "")
     for step in case.steps:
         yield from (f"  {line}" for line in _step(step, image))
 
@@ -41,7 +42,7 @@ def _step(step: StepReport, image: Image) -> Iterator[str]:
 
 
 def _resources(step: StepReport, image: Image) -> str:
-    parts = [f"limited by {step.limiter}"] if step.limiter else []
+    parts = [f"limited by {resource(step.limiter)}"] if step.limiter else []
     if step.occupancy is not None:
         parts.append(f"occupancy {100 * step.occupancy:.0f} %")
     for kernel in image.kernels:

@@ -5,6 +5,8 @@
     run      every trial ends, nothing is found, outputs are right      TRAPPED, RACE, TIMEOUT, WRONG, UNSUPPORTED
     profile  the timed runs among these become figures                  PASSED
 
+On a device that times single calls the last two are one pass (`measuring.py`).
+
 Seeds come from the operating system after the build. Expected values are computed in this process, after the run, and
 never leave it. Mode "search" runs every test case once under two poisons and each benchmark case once; "final" runs
 tests on more distributions, looking for all that the device can find (`sanitizing.py`), and benchmarks under two
@@ -24,10 +26,13 @@ from typing import Any
 
 import numpy as np
 
-from kernelevo.evaluators import feedback, profile
+from kernelevo.defences import ALL, Defences
+from kernelevo.evaluators import careless, feedback, profile
 from kernelevo.evaluators.expected import Expected, expect
+from kernelevo.evaluators.figures import Judgement, measured_cases, measured_score
 from kernelevo.evaluators.findings import Findings
 from kernelevo.evaluators.jobs import draw_poisons
+from kernelevo.evaluators.measuring import Measurer, Program, rule_of
 from kernelevo.evaluators.oracle import Oracle, build_oracle
 from kernelevo.evaluators.parameters import check_launches
 from kernelevo.evaluators.rejection import Rejected, broken_rule
@@ -36,7 +41,7 @@ from kernelevo.evaluators.sanitizing import Sanitizer
 from kernelevo.evaluators.schedule import LaunchStep, Schedule, schedule
 from kernelevo.evaluators.selftest import SelfTest, self_test
 from kernelevo.evaluators.trials import Drawn, Mode, Trial, distributions, draw, plan_trials
-from kernelevo.interfaces import Compiler, Device
+from kernelevo.interfaces import Compiler, Device, MeasuringDevice
 from kernelevo.kernel.directives import PlanError
 from kernelevo.kernel.languages import CUDA, Language
 from kernelevo.kernel.plan import LaunchLine, Plan
@@ -47,6 +52,8 @@ from kernelevo.types import Budget, BuildFailure, BuildRequest, Candidate, Check
 
 SOURCE_BYTES_LIMIT = 256 << 10
 SHOWN_DIAGNOSTICS = 10
+EMULATION_FACTOR = 20
+"""How much longer calls may take on a device that executes PTX and times single calls."""
 SAMPLE_BLOCKS = 64
 """Blocks that a search's profile rests on where a grid has several times as many (vgpu::kLeastShare)."""
 
@@ -88,7 +95,9 @@ class Dossier:
 
 class KernelEvaluator:
     """Judges candidates for one problem on one device; see the module. `generator` makes the random generator of one
-    evaluation.
+    evaluation; `file_name` is what messages and counts call the candidates' text (none: the problem's name). `defences`
+    has something switched off in controls of the red team only. On a device that times single calls a `start` is timed
+    beside each other candidate.
     """
 
     def __init__(
@@ -105,15 +114,22 @@ class KernelEvaluator:
         oracle_compiler: Compiler | None = None,
         most_findings: int = DEFAULT_FINDINGS,
         sample_blocks: int = SAMPLE_BLOCKS,
+        file_name: str = "",
+        defences: Defences = ALL,
+        start: Candidate | None = None,
     ) -> None:
-        self.problem = problem
+        self.problem = problem if defences.derived_tolerance else careless.loosened(problem)
+        self.defences = defences
         self.compiler = compiler
         self.device = device
         self.mode: Mode = mode
         self.options = options
         self.include_folders = include_folders
         self.sample_blocks = sample_blocks
-        self._generator = generator
+        self._file_name = file_name or f"{problem.name}{language.suffix}"
+        self._generator = generator if defences.secret_seeds else seeded_generator(careless.KNOWN_SEED)
+        self._start = start
+        self._start_program: Program | None = None
         self._language = language
         self._most_findings = most_findings
         self._oracle_compiler = oracle_compiler or compiler
@@ -131,6 +147,9 @@ class KernelEvaluator:
             image = self._build(plan, schedules, dossier)
             self._check_launches(plan, schedules, image, dossier)
             # What it does. Seeds are drawn here, where the candidate can no longer change.
+            if isinstance(self.device, MeasuringDevice):
+                results, judgement = self._measure(self.device, Program(image, schedules), budget, dossier)
+                return self._measured(dossier, image, results, judgement, time.monotonic() - started)
             results = self._run_trials(schedules, image, budget, dossier)
         except Rejected as fault:
             return self._rejected(dossier, fault, time.monotonic() - started)
@@ -194,16 +213,54 @@ class KernelEvaluator:
     ) -> list[TrialResult]:
         rng = self._generator()
         dossier.provenance = Provenance(seed_of(rng), self.mode)
-        trials = plan_trials(self.problem, self.mode, rng)
-        runner = Runner(
-            self.problem, self.device, image, dossier.candidate.text, schedules, draw_poisons(rng),
-            int(rng.integers(1, 2**63)), self._expectation(budget), lambda trial: draw(self.problem, trial, rng),
-            dossier.purse, self._file_name, self._sample(rng), self.mode != "search",
-        )  # fmt: skip
+        trials = plan_trials(self.problem, self.mode, rng, self.defences)
+        runner = self._runner(rng, schedules, image, budget, dossier)
         results = runner.run(trials) if self.mode == "search" else self._sanitized(runner, trials, dossier)
         dossier.checks += self._run_checks(results)
         dossier.checks += self._sanitizer_check(dossier.sanitizer)
         return results
+
+    def _runner(
+        self, rng: np.random.Generator, schedules: dict[str, Schedule], image: Image, budget: Budget, dossier: Dossier
+    ) -> Runner:
+        return Runner(
+            self.problem, self.device, image, dossier.candidate.text, schedules, self._poisons(rng), self._order(rng),
+            self._expectation(budget), lambda trial: draw(self.problem, trial, rng),
+            dossier.purse, self._file_name, self._sample(rng), self.defences, self.mode != "search",
+        )  # fmt: skip
+
+    def _measure(
+        self, device: MeasuringDevice, program: Program, budget: Budget, dossier: Dossier
+    ) -> tuple[list[TrialResult], Judgement]:
+        """Where each call is timed by itself, checks and figures come from the same calls."""
+        if device.how == "modelled":
+            # Executing PTX on a CPU is no fault of the candidate's, and takes long.
+            budget = replace(budget, seconds=EMULATION_FACTOR * budget.seconds)
+            dossier.purse = Purse(budget)
+        rng = self._generator()
+        dossier.provenance = Provenance(seed_of(rng), self.mode)
+        trials = plan_trials(self.problem, self.mode, rng, self.defences)
+        runner = self._runner(rng, program.schedules, program.image, budget, dossier)
+        start = self._start_beside(dossier)
+        rule = rule_of(self.mode, start is not None)
+        measurer = Measurer(
+            self.problem, device, runner, program, start, trials, rule, rng, self.defences, budget
+        )  # fmt: skip
+        results, judgement = measurer.run()
+        dossier.checks += self._measured_checks(results)
+        dossier.checks += judgement.checks
+        return results, judgement
+
+    def _start_beside(self, dossier: Dossier) -> Program | None:
+        """The start, built, where it is to be timed beside this candidate."""
+        if self.mode == "search" or self._start is None or self._start.id == dossier.candidate.id:
+            return None
+        if self._start_program is None:
+            own = Dossier(self._start, dossier.purse)
+            plan = self._read_rules(own)
+            schedules = self._schedule(plan, own)
+            self._start_program = Program(self._build(plan, schedules, own), schedules)
+        return self._start_program
 
     def _sanitized(self, runner: Runner, trials: list[Trial], dossier: Dossier) -> list[TrialResult]:
         """The tests with all checks on, then the benchmarks as they are timed, and where asked for again for faults."""
@@ -222,6 +279,15 @@ class KernelEvaluator:
         oracle = self._oracle or build_oracle(self.problem, self._oracle_compiler, self.device, budget)
         self._oracle = oracle
         return lambda drawn: oracle.expect(drawn, budget)
+
+    def _poisons(self, rng: np.random.Generator) -> tuple[int, int]:
+        first, second = draw_poisons(rng)
+        return first, second if self.defences.second_poison else first
+
+    def _order(self, rng: np.random.Generator) -> int:
+        """The seed of the other order of threads."""
+        seed = int(rng.integers(1, 2**63))
+        return seed if self.defences.other_order else 0
 
     def _sample(self, rng: np.random.Generator) -> Sample | None:
         """What profiled runs are watched on; a verdict of full checks rests on all blocks."""
@@ -252,6 +318,17 @@ class KernelEvaluator:
             checks.append(Check("oracle", True, source))
         return checks
 
+    def _measured_checks(self, results: list[TrialResult]) -> list[Check]:
+        tests = [result for result in results if not result.trial.timed]
+        kinds = len({result.trial.index % distributions(self.problem) for result in tests})
+        worst = max(result.ratio for result in results)
+        words = f"{len(tests)} tests of {kinds} distributions and {len(results) - len(tests)} timed calls"
+        return [
+            Check("outputs", True, f"{words}; {self._tolerance(worst)}"),
+            Check("inputs unchanged", True, f"by fingerprint, after each of {len(results)} calls"),
+            Check("uninitialised memory", True, "every call under another poison, guards beside each buffer untouched"),
+        ]
+
     def _order_check(self, repeated: str) -> list[Check]:
         if "order" not in self.device.capabilities:
             return []
@@ -277,6 +354,17 @@ class KernelEvaluator:
             provenance=dossier.provenance, **_found(dossier.sanitizer),
         )  # fmt: skip
 
+    def _measured(
+        self, dossier: Dossier, image: Image, results: list[TrialResult], judgement: Judgement, seconds: float
+    ) -> Verdict:
+        cases = measured_cases(self.problem, self.device, results, judgement.measurements)
+        return Verdict(
+            dossier.candidate.id, self.device.name, Status.PASSED, feedback.passed(cases, image),
+            measured_score(self.problem, cases), cases, tuple(dossier.checks), diagnostics=image.diagnostics,
+            image=_summary(image), seconds=seconds, measurements=judgement.measurements,
+            provenance=dossier.provenance,
+        )  # fmt: skip
+
     def _passed(self, dossier: Dossier, image: Image, results: list[TrialResult], seconds: float) -> Verdict:
         cases = profile.case_results(results, self.device, in_full=self.mode != "search")
         records = tuple(result.record for result in results if result.record)
@@ -287,10 +375,6 @@ class KernelEvaluator:
             provenance=replace(dossier.provenance, trials=records) if dossier.provenance else None,
             **_found(dossier.sanitizer),
         )  # fmt: skip
-
-    @property
-    def _file_name(self) -> str:
-        return f"{self.problem.name}{self._language.suffix}"
 
 
 def _kernel_names(plan: Plan, schedules: dict[str, Schedule]) -> tuple[str, ...]:

@@ -12,10 +12,11 @@ A kill for memory counts as TIMEOUT: the candidate outran its budget, as one tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from kernelevo.evaluators.rejection import Rejected
+from kernelevo.evaluators.stopped import where_stopped
 from kernelevo.types import Fault, Party, RunReport, SourceLine, Status
 from kernelevo.wire.words import visible_line
 
@@ -29,7 +30,9 @@ _STATUSES = {
 
 
 def require_done(report: RunReport, case: str, text: str = "", file_name: str = "") -> None:
-    """Raises Rejected unless the run came to its end; the fault then quotes its line of the candidate's text."""
+    """Raises Rejected unless the run came to its end; the fault then quotes its line of the candidate's text. A run
+    that was stopped may have been of another case than `case`, if it says so.
+    """
     if report.ended == "done":
         return
     if report.fault is not None:
@@ -38,7 +41,27 @@ def require_done(report: RunReport, case: str, text: str = "", file_name: str = 
         raise Rejected(status, "run", describe(fault, case), fault)
     limit = "its budget of instructions" if report.ended == "budget" else "its budget of time or memory"
     reason = f" ({report.reason})" if report.reason else ""
-    raise Rejected(Status.TIMEOUT, "run", f"case {case}: the run was stopped at {limit}{reason}")
+    where = where_stopped(report)
+    stood = quote(where, text, file_name) if where else None
+    told = f"{_cases(stood, case)}: the run was stopped at {limit}{reason}"
+    raise Rejected(Status.TIMEOUT, "run", "\n".join([told, *_stood(stood)]), stood)
+
+
+def _cases(stood: Fault | None, case: str) -> str:
+    cases = stood.cases if stood and stood.cases else (case,)
+    return f"case {cases[0]}" if len(cases) == 1 else f"one of the cases {', '.join(cases)}"
+
+
+def _stood(stood: Fault | None) -> Iterator[str]:
+    """Where a run was when it was stopped."""
+    if stood is None:
+        return
+    words = f": {stood.message}" if stood.message else ""
+    yield f"  in {stood.kernel}{words}"
+    if stood.source.line:
+        yield f"  at {_place(stood.source, stood.text)}"
+    if stood.instruction:
+        yield f"  block {stood.block}, thread {stood.thread}, instruction {stood.instruction}"
 
 
 def status_of(fault: Fault) -> Status:

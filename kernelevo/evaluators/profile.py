@@ -10,10 +10,11 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+from kernelevo.diagnosis.bounds import limiter_of
 from kernelevo.errors import Infrastructure
 from kernelevo.evaluators.running import TrialResult
 from kernelevo.interfaces import Device
-from kernelevo.types import CaseResult, Check, Figure, StepReport
+from kernelevo.types import CaseResult, Check, Figure
 
 UNIT = "us"
 
@@ -52,8 +53,8 @@ def _case_result(result: TrialResult, device: Device) -> CaseResult:
     counters: Counter[str] = Counter()
     for step in steps:
         counters.update(step.counts)
-    case = result.trial.case
-    return CaseResult(case.name, case.dims, _time(result, device), dict(counters), _limiter(steps), result.ratio, steps)
+    case, time = result.trial.case, _time(result, device)
+    return CaseResult(case.name, case.dims, time, dict(counters), limiter_of(steps), result.ratio, steps)
 
 
 def _time(result: TrialResult, device: Device) -> Figure:
@@ -68,8 +69,3 @@ def _time(result: TrialResult, device: Device) -> Figure:
     raise Infrastructure(
         f"device {device.name} reported {time} for case {result.trial.case.name}, not {wanted}; report this"
     )
-
-
-def _limiter(steps: Sequence[StepReport]) -> str:
-    """What bounds the step that takes longest."""
-    return max(steps, key=lambda step: step.time.value if step.time else 0.0).limiter

@@ -30,6 +30,8 @@ TOLD = 3
 """Findings that a verdict's words describe in full; the others are named by kind and line."""
 _ENDS_THE_SEARCH = frozenset(["unsupported", "invalid_launch", "budget"])
 """Faults that no other case would be without."""
+_STOPPED = ("killed", "budget")
+"""Ends of a run that used up what it may."""
 
 
 @dataclass
@@ -74,10 +76,10 @@ class Sanitizer:
         for trial in trials:
             drawn = self.runner.draw(replace(trial, timed=False, repeat=True))
             jobs = self._jobs(drawn)
-            reports = list(self._answers(jobs, BENCHMARK_SECONDS))
+            reports = list(self._answers(jobs, [drawn.name] * len(jobs), BENCHMARK_SECONDS))
             self._note(drawn, reports)
             self.large.remove(drawn.name)
-            if any(report.ended in ("killed", "budget") for report in reports) or len(reports) < len(jobs):
+            if any(report.ended in _STOPPED for report in reports) or len(reports) < len(jobs):
                 self._unaffordable.append(drawn.name)
         self._seconds += time.monotonic() - started
         self._require_clean([])
@@ -115,7 +117,8 @@ class Sanitizer:
         """Each trial with its two reports, after all that they found was noted."""
         for batch in self.runner.batches(trials):
             drawn = [self.runner.draw(trial) for trial in batch]
-            answers = self._answers([job for each in drawn for job in self._jobs(each)])
+            runs = [(job, each.name) for each in drawn for job in self._jobs(each)]
+            answers = self._answers([job for job, _ in runs], [case for _, case in runs])
             for each in drawn:
                 reports = [report for _, report in zip(range(2), answers, strict=False)]
                 self._note(each, reports)
@@ -126,11 +129,11 @@ class Sanitizer:
         can, most = self.runner.device.capabilities, self.findings.most
         first, second = (replace(self.runner.job(drawn, poison), max_faults=most) for poison in (0, 1))
         tracks = second.track_uninitialised and "races" not in can
-        return [first, replace(second, check_races=True, track_uninitialised=tracks)]
+        return [first, replace(second, check_races=self.runner.defences.races, track_uninitialised=tracks)]
 
-    def _answers(self, jobs: Sequence[Job], seconds: float | None = None) -> Iterator[RunReport]:
-        """A report for every job: a device stops at the first that does not end well, and is asked again for the rest.
-        With `seconds`, fewer when these are over.
+    def _answers(self, jobs: Sequence[Job], cases: Sequence[str], seconds: float | None = None) -> Iterator[RunReport]:
+        """A report for every job: a device stops at the first that does not end well, and is asked again for the rest,
+        unless it is one after which the rest would end alike. With `seconds`, fewer when these are over.
         """
         asked_until = None if seconds is None else time.monotonic() + seconds
         answered = 0
@@ -138,9 +141,11 @@ class Sanitizer:
             left = None if asked_until is None else asked_until - time.monotonic()
             if left is not None and left <= 0:
                 return
-            reports = self.runner.ask(jobs[answered:], left)
+            reports = self.runner.ask(jobs[answered:], cases[answered:], left)
             answered += len(reports)
             yield from reports
+            if reports[-1].ended in _STOPPED:
+                return
 
     def _note(self, drawn: Drawn, reports: Sequence[RunReport]) -> None:
         self._cases.append(drawn.name)
@@ -166,7 +171,9 @@ class Sanitizer:
     def _checked(self, drawn: Drawn, reports: Sequence[RunReport]) -> TrialResult:
         """Inputs and outputs of the runs that ended, as of every trial; raises Rejected."""
         first, *others = reports
-        require_done(first, drawn.name, self.runner.text, self.runner.file_name)
+        for report in reports:
+            if report is first or report.ended in _STOPPED:
+                require_done(report, drawn.name, self.runner.text, self.runner.file_name)
         comparable = [other for other in others if not _found_only_races(other)]
         try:
             return self.runner.check(drawn, [first, *comparable])
@@ -219,6 +226,6 @@ def _why_no_further(reports: Sequence[RunReport]) -> RunReport | None:
     """The report after which further cases would end in the same way, and cost as much as they may."""
     for report in reports:
         fatal = report.fault is not None and report.fault.kind in _ENDS_THE_SEARCH
-        if fatal or report.ended in ("killed", "budget"):
+        if fatal or report.ended in _STOPPED:
             return report
     return None

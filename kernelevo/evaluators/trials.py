@@ -11,11 +11,12 @@ on what the timed inputs look like.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from kernelevo.defences import ALL, Defences
 from kernelevo.kernel.cases import Case
 from kernelevo.kernel.problem import Problem
 
@@ -59,16 +60,22 @@ class Drawn:
         return self.trial.case.name
 
 
-def plan_trials(problem: Problem, mode: Mode, rng: np.random.Generator) -> list[Trial]:
+def plan_trials(problem: Problem, mode: Mode, rng: np.random.Generator, defences: Defences = ALL) -> list[Trial]:
     """Tests, cheap ones first, then benchmarks. In "final" mode each test meets at least two distributions, and
     benchmarks two poisons and all distributions.
     """
+    start = int(rng.integers(distributions(problem)))
+    trials = _tests(problem, mode, start) if defences.edge_cases else []
+    trials += _benchmarks(problem, mode, start)
+    return trials if defences.all_distributions else [replace(trial, index=0) for trial in trials]
+
+
+def _tests(problem: Problem, mode: Mode, start: int) -> list[Trial]:
     tests = sorted(problem.tests, key=lambda case: _turn(elements(problem, case)))
     kinds = distributions(problem)
     least = len(tests) * (min(2, kinds) if mode != "search" else 1)
     rounds = -(-max(kinds, least) // len(tests))
-    start = int(rng.integers(kinds))
-    trials = [
+    return [
         Trial(
             case,
             start + place + turn * len(tests) + turn * (len(tests) % kinds == 0),
@@ -79,7 +86,6 @@ def plan_trials(problem: Problem, mode: Mode, rng: np.random.Generator) -> list[
         for turn in range(rounds)
         for place, case in enumerate(tests)
     ]
-    return trials + _benchmarks(problem, mode, start)
 
 
 def _benchmarks(problem: Problem, mode: Mode, start: int) -> list[Trial]:

@@ -26,11 +26,13 @@ Sampler = Callable[[np.random.Generator, Shape, DType, Mapping[str, int]], Array
 @dataclass(frozen=True)
 class Distribution:
     """A named way to fill an array. `sampler` gives numbers (generator, shape, dtype, dims); `draw` rounds them to
-    storage.
+    storage. `elementwise`: a single element may be replaced by one of another draw, and the array is still an input as
+    the problem wants it.
     """
 
     name: str
     sampler: Sampler
+    elementwise: bool = True
 
     def draw(
         self, rng: np.random.Generator, shape: Shape, dtype: DType, dims: Mapping[str, int] | None = None
@@ -135,7 +137,7 @@ def specials(kinds: Sequence[str], fraction: float = 0.01) -> Distribution:
 
 def custom(name: str, function: Callable[[np.random.Generator, Shape], Any]) -> Distribution:
     """Numbers from a function of the problem file: function(rng, shape) -> array of that shape."""
-    return Distribution(name, lambda rng, shape, dtype, dims: np.asarray(function(rng, shape)))
+    return Distribution(name, lambda rng, shape, dtype, dims: np.asarray(function(rng, shape)), elementwise=False)
 
 
 def standard(dtype: DType) -> tuple[Distribution, ...]:

@@ -140,6 +140,12 @@ class Problem:
         other._set("benchmarks", cases)
         return other
 
+    def with_tolerance(self, tolerance: Tolerance) -> Problem:
+        """The same problem, judged by a declared tolerance."""
+        other = copy.copy(self)
+        other._set("tolerance", tolerance)
+        return other
+
     def located(self, path: Path) -> Problem:
         """The same problem with the name and place of its file; a relative oracle is beside it. Raises BadInput if it
         is missing.

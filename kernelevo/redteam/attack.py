@@ -38,13 +38,14 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Attack:
-    """`rows` are numbers of the notes' table ("H42") or our own ("K7", of attacks that the notes do not have);
-    `defence` names what must be switched off for the control. `run(range, defended)` makes the attack.
+    """`rows` are numbers of the table of known attacks ("H42") or our own ("K7"); `rows.py` has both. `defences` name
+    what must be switched off together for the control: fields of kernelevo.defences.Defences, or words for what has
+    no switch there. `run(range, defended)` makes the attack.
     """
 
     name: str
     rows: tuple[str, ...]
     title: str
     door: Door
-    defence: str
+    defences: tuple[str, ...]
     run: Callable[[Range, bool], Outcome | Skipped]

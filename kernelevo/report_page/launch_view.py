@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from kernelevo.diagnosis.bounds import resource
+from kernelevo.diagnosis.bounds import resource, summed_us
 from kernelevo.diagnosis.diagnose import diagnose
 from kernelevo.diagnosis.finding import Finding
 from kernelevo.diagnosis.memory_rules import size_words
@@ -120,7 +120,7 @@ def upper(words: str) -> str:
 
 
 def _bounds(subject: Subject) -> Html | None:
-    rows = [(name, us) for name, us in sorted(subject.bounds_us.items(), key=lambda item: -item[1]) if us > 0]
+    rows = [(name, us) for name, us in summed_us([subject.step]).items() if us > 0]
     longest = max((us for _, us in rows), default=0.0)
     shown = [
         Bar(resource(name), us / longest, f"{us:.4g}", "decides" if name == subject.step.limiter else "")

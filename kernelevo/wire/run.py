@@ -23,17 +23,17 @@ from kernelevo.types import (
     Job,
     Launch,
     LineCounts,
-    Party,
     RunReport,
     Sample,
     ScalarArgument,
     SourceLine,
     StepReport,
 )
+from kernelevo.wire.faults import Count, Strict, Words, WrittenFault, WrittenSource
 from kernelevo.wire.frames import ALIGNMENT
 from kernelevo.wire.heads import HeadReader, HeadWriter
 from kernelevo.wire.sample import RAW, SampleCounts, StratumCounts
-from kernelevo.wire.words import visible, visible_line
+from kernelevo.wire.words import visible
 
 LATENCIES = (
     "alu",
@@ -188,7 +188,7 @@ def _read_job(head: HeadReader, blobs: Any, job: Job) -> RunReport:
     if ended == _FAULT and reports and reports[-1].faults:
         faults = tuple(fault.fault() for fault in reports[-1].faults)
         if faults[0].kind == "budget":
-            return RunReport("budget", {}, steps, reason=faults[0].message, remarks=remarks)
+            return RunReport("budget", {}, steps, reason=faults[0].message, faults=faults, remarks=remarks)
         return RunReport("fault", {}, steps, faults[0], faults=faults, remarks=remarks)
     if ended != _DONE or len(reports) != len(launches) or any(report.faults for report in reports):
         raise SandboxBroken("the virtual GPU contradicts itself about how a job ended; report this kernel")
@@ -211,64 +211,12 @@ def _step(kernel: str, report: _Report, job: Job) -> StepReport:
     return StepReport(kernel, report.counts.flat(), lines, report.printed, details=details)
 
 
-_Count = Annotated[int, Field(ge=0, lt=1 << 64)]
-_Words = Annotated[str, AfterValidator(visible_line)]
-_Point = tuple[_Count, _Count, _Count]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class _Source(_Strict):
-    file: _Words
-    line: _Count
-
-
-class _Party(_Strict):
-    access: _Words
-    function: _Words
-    block: _Point
-    thread: _Point
-    source: _Source
-    ptx_line: _Count
-    instruction: _Words
-
-    def party(self) -> Party:
-        fields = {name: getattr(self, name) for name in type(self).model_fields}
-        return Party(**{**fields, "source": SourceLine(self.source.file, self.source.line)})
-
-
-class _Fault(_Strict):
-    kind: _Words
-    message: _Words
-    kernel: _Words
-    function: _Words
-    block: _Point
-    thread: _Point
-    space: _Words
-    address: _Count
-    bytes: _Count
-    allocation: _Words
-    offset: int
-    source: _Source
-    ptx_line: _Count
-    instruction: _Words
-    occurrences: _Count
-    others: list[_Party]
-
-    def fault(self) -> Fault:
-        fields = {name: getattr(self, name) for name in type(self).model_fields}
-        source = SourceLine(self.source.file, self.source.line)
-        return Fault(**{**fields, "source": source, "others": tuple(party.party() for party in self.others)})
-
-
 class _Counts(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow", frozen=True)
-    __pydantic_extra__: dict[str, _Count]
-    warp_by_class: dict[str, _Count]
-    thread_by_class: dict[str, _Count]
-    slots_by_class: dict[str, _Count]
+    __pydantic_extra__: dict[str, Count]
+    warp_by_class: dict[str, Count]
+    thread_by_class: dict[str, Count]
+    slots_by_class: dict[str, Count]
 
     def flat(self) -> dict[str, int]:
         """The counts by name; those by class as "warp.fp32" and the like."""
@@ -278,34 +226,34 @@ class _Counts(BaseModel):
         return flat
 
 
-class _Line(_Strict):
-    source: _Source
-    ptx_line: _Count
-    instruction: _Words
-    warp_instructions: _Count
-    thread_instructions: _Count
-    requests: _Count
-    sectors: _Count
-    wavefronts: _Count
-    divergent: _Count
-    kind: _Words
-    slots: _Count
-    requests_merged: _Count
-    wavefronts_merged: _Count
+class _Line(Strict):
+    source: WrittenSource
+    ptx_line: Count
+    instruction: Words
+    warp_instructions: Count
+    thread_instructions: Count
+    requests: Count
+    sectors: Count
+    wavefronts: Count
+    divergent: Count
+    kind: Words
+    slots: Count
+    requests_merged: Count
+    wavefronts_merged: Count
 
     def line_counts(self) -> LineCounts:
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         return LineCounts(**{**fields, "source": SourceLine(self.source.file, self.source.line)})
 
 
-class _Range(_Strict):
-    least: _Count
-    most: _Count
+class _Range(Strict):
+    least: Count
+    most: Count
 
 
-class _Stratum(_Strict):
-    blocks: _Count
-    sampled: _Count
+class _Stratum(Strict):
+    blocks: Count
+    sampled: Count
     counts: _Counts
     warp_instructions: _Range
     sectors: _Range
@@ -318,8 +266,8 @@ class _Stratum(_Strict):
         return StratumCounts(self.blocks, self.sampled, self.counts.flat(), ranges)
 
 
-class _Sample(_Strict):
-    in_full: _Words
+class _Sample(Strict):
+    in_full: Words
     only: Literal[0, 1]
     strata: list[_Stratum]
 
@@ -327,9 +275,9 @@ class _Sample(_Strict):
         return SampleCounts(self.in_full, bool(self.only), seed, tuple(each.stratum_counts() for each in self.strata))
 
 
-class _Report(_Strict):
-    faults: list[_Fault]
-    remarks: list[_Fault]
+class _Report(Strict):
+    faults: list[WrittenFault]
+    remarks: list[WrittenFault]
     counts: _Counts
     lines: list[_Line]
     printed: Annotated[str, AfterValidator(visible)]
@@ -337,9 +285,9 @@ class _Report(_Strict):
     sample: _Sample
 
 
-class _Complaint(_Strict):
-    ptx_line: _Count
-    message: _Words
+class _Complaint(Strict):
+    ptx_line: Count
+    message: Words
 
 
 _REPORT: TypeAdapter[_Report] = TypeAdapter(_Report)

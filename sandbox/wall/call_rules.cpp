@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,9 +23,24 @@ constexpr uint32_t kNamespaceFlags =
     CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
 constexpr uint32_t kTiocsti = 0x5412, kTioclinux = 0x541C;
 
+void refuse_io_uring(SeccompFilter &filter) {
+  filter.refuse({kIoUringSetup, kIoUringEnter, kIoUringRegister}, EPERM);
+}
+
 void refuse_network(SeccompFilter &filter) {
   filter.refuse({SYS_socket, SYS_socketpair, SYS_connect, SYS_bind, SYS_listen, SYS_accept, SYS_accept4}, EACCES);
-  filter.refuse({kIoUringSetup, kIoUringEnter, kIoUringRegister}, EPERM);
+  refuse_io_uring(filter);
+}
+
+// What is left open can be listened on, and be connected from inside to nothing.
+void refuse_network_but_listening(SeccompFilter &filter) {
+  constexpr uint32_t kDatagramBit = SOCK_DGRAM;
+  static_assert((SOCK_STREAM & kDatagramBit) == 0 && (SOCK_SEQPACKET & kDatagramBit) == 0);
+  filter.refuse_unless_argument(SYS_socket, 0, AF_UNIX, EACCES);
+  filter.refuse_if_bits(SYS_socket, 1, kDatagramBit, EACCES);
+  filter.refuse_if_bits(SYS_socketpair, 1, kDatagramBit, EACCES);
+  filter.refuse({SYS_connect}, EACCES);
+  refuse_io_uring(filter);
 }
 
 void refuse_administration(SeccompFilter &filter) {
@@ -83,9 +99,9 @@ void refuse_signals_to_others(SeccompFilter &filter) {
   filter.refuse({SYS_tkill}, EPERM);
 }
 
-SeccompFilter jail_filter(Signals signals) {
+SeccompFilter jail_filter(Signals signals, void (*network)(SeccompFilter &) = refuse_network) {
   SeccompFilter filter;
-  refuse_network(filter);
+  network(filter);
   refuse_administration(filter);
   refuse_other_processes(filter);
   // Memory files are under no memory limit of ours; the frames of an errand are made outside.
@@ -158,6 +174,15 @@ void allow_reading_files(SeccompFilter &filter) {
 #endif
 }
 
+// Puts the filter in force, with forks and threads handed to the supervisor whose listener it returns.
+int supervised(SeccompFilter filter) {
+  filter.ask_supervisor({SYS_clone});
+#if defined(__x86_64__)
+  filter.ask_supervisor({SYS_fork, SYS_vfork});
+#endif
+  return filter.install_allowing_others();
+}
+
 }  // namespace
 
 void restrict_jail(Signals signals) {
@@ -165,12 +190,11 @@ void restrict_jail(Signals signals) {
 }
 
 int restrict_supervised_jail() {
-  SeccompFilter filter = jail_filter(Signals::own_process);
-  filter.ask_supervisor({SYS_clone});
-#if defined(__x86_64__)
-  filter.ask_supervisor({SYS_fork, SYS_vfork});
-#endif
-  return filter.install_allowing_others();
+  return supervised(jail_filter(Signals::own_process));
+}
+
+int restrict_driver_jail() {
+  return supervised(jail_filter(Signals::own_process, refuse_network_but_listening));
 }
 
 void restrict_compile_child() {

@@ -12,6 +12,11 @@ void restrict_jail(Signals);
 // As restrict_jail(own_process); new processes and threads are handed to a supervisor, whose listener is returned.
 int restrict_supervised_jail();
 
+// As restrict_supervised_jail(), for a program that drives a card: CUDA's library makes Unix sockets of its own and
+// listens on them (to share memory between processes), so these are open; connecting and datagrams, which could reach
+// somebody outside, are not.
+int restrict_driver_jail();
+
 // For the child that compiles: computing, memory, and reading files (the jail decides which).
 void restrict_compile_child();
 

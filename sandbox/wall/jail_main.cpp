@@ -28,6 +28,7 @@ namespace {
 
 constexpr int kRefused = 125;
 constexpr int kControlFile = 3;
+constexpr uint64_t kDriverOpenFiles = 4096;  // a context opens a card's device files once for each of its channels
 
 struct Layers {
   bool namespaces;
@@ -121,6 +122,7 @@ void leave_supervisor_behind(const JailOptions &options, const ListenerChannel &
 [[noreturn]] void build_wall(JailOptions options) {
   grant_basics(options);
   if (options.zygote) options.limits.stack_bytes = kCompilerStackBytes;
+  if (options.driver) options.limits.open_files = kDriverOpenFiles;
   const Layers layers = find_layers(options);
   const ListenerChannel channel = open_listener_channel();
   if (layers.namespaces && !enter_namespaces()) throw std::runtime_error("the namespaces that were there are gone");
@@ -133,7 +135,7 @@ void leave_supervisor_behind(const JailOptions &options, const ListenerChannel &
   if (options.zygote) {
     restrict_jail(Signals::children_too);
   } else {
-    send_listener(channel, restrict_supervised_jail());
+    send_listener(channel, options.driver ? restrict_driver_jail() : restrict_supervised_jail());
   }
   keep_only(options.keep_file);
   set_limits(options.limits);

@@ -31,6 +31,7 @@ std::map<std::string, Set> valued_options(JailOptions &options) {
   };
   return {{"--read", list(options.grants.readable)},
           {"--write", list(options.grants.writable)},
+          {"--device", list(options.grants.controlled)},
           {"--env", list(options.environment)},
           {"--folder", [&options](const std::string &text) { options.folder = text; }},
           {"--keep-fd", integer("--keep-fd", options.keep_file)},
@@ -46,6 +47,7 @@ std::map<std::string, Set> valued_options(JailOptions &options) {
 std::map<std::string, std::function<void()>> plain_options(JailOptions &options) {
   return {{"--probe", [&options] { options.probe = true; }},
           {"--zygote", [&options] { options.zygote = true; }},
+          {"--driver", [&options] { options.driver = true; }},
           {"--unsafe", [&options] { options.unsafe = true; }},
           {"--no-namespaces", [&options] { options.namespaces = false; }}};
 }

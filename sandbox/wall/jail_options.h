@@ -12,6 +12,7 @@ namespace wall {
 struct JailOptions {
   bool probe = false;   // print what this machine offers, and do nothing
   bool zygote = false;  // the program forks children of its own; otherwise it is a command under a fork budget
+  bool driver = false;  // a command that drives a card: rules that leave a GPU's driver what it needs
   bool namespaces = true;
   bool unsafe = false;     // go on where files cannot be isolated
   int highest_abi = 1000;  // of Landlock; 0 switches it off

@@ -73,6 +73,9 @@ void restrict_files(const Grants &grants, int abi) {
   if (ruleset < 0) fail("making the Landlock ruleset");
   for (const std::string &path : grants.readable) grant(ruleset, path, kExecute | kReadFile | kReadFolder);
   for (const std::string &path : grants.devices) grant(ruleset, path, kReadFile | kWriteFile);
+  const uint64_t control = rules.files & kDeviceIoctl;
+  for (const std::string &path : grants.controlled)
+    grant(ruleset, path, kReadFile | kWriteFile | kReadFolder | control);
   const uint64_t all_but_devices = rules.files & ~(kMakeCharDevice | kMakeBlockDevice | kDeviceIoctl);
   for (const std::string &path : grants.writable) grant(ruleset, path, all_but_devices);
   if (syscall(kRestrictSelf, ruleset, 0) != 0) fail("putting the Landlock ruleset in force");

@@ -13,6 +13,7 @@ struct Grants {
   std::vector<std::string> readable;  // files and folders: read and execute
   std::vector<std::string> writable;  // folders: everything but devices
   std::vector<std::string> devices;   // files: read and write
+  std::vector<std::string> controlled;  // device files, or folders of them: read, write and control (ioctl)
 };
 
 // The kernel's ABI, 0 where Landlock is absent or switched off.

@@ -141,6 +141,7 @@ std::vector<Item> resolve_all(const Grants &grants) {
   };
   add(grants.readable, false);
   add(grants.devices, true);
+  add(grants.controlled, true);
   add(grants.writable, true);
   return items;
 }

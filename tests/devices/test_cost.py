@@ -175,7 +175,9 @@ def test_no_time_is_below_any_bound_or_the_launch(
 ) -> None:
     found = modelled(dataclasses.replace(card, overlap=overlap, latency_factor=latency), work, places)
     assert found.us >= found.launch_us + NO_SLOWER * max(found.bounds_us.values()) - 1e-9
-    assert found.bounds_us[found.limiter] == max(found.bounds_us.values())
+    longest = max(found.bounds_us.values())
+    assert found.bounds_us[found.bound] == longest
+    assert found.limiter == ("launch" if found.launch_us > longest else found.bound)
     assert 0 <= found.tail_us <= found.us
 
 
@@ -201,3 +203,10 @@ def test_the_same_counts_are_never_faster_on_the_older_card() -> None:
     work = counts(dram_read_sectors=10**6, **{"slots.fp32": 10**7, "issue_slots": 10**7})
     a100 = gpu("a100")
     assert estimate(a100, work, occupancy(a100, 256, 32, 0)).us > estimate(H100, work, FULL).us
+
+
+def test_launching_limits_what_takes_longer_to_launch_than_any_resource_needs() -> None:
+    cycles = int(H100.launch_us * H100.cycles_per_us)
+    for chain, limiter in ((cycles // 2, "launch"), (2 * cycles, "latency")):
+        found = estimate(H100, counts(blocks=1, chain_cycles_sum=chain, chain_cycles_max=chain), FULL)
+        assert (found.limiter, found.bound) == (limiter, "latency")

@@ -9,6 +9,7 @@ import pytest
 from made_subjects import CARD, line, subject
 
 from kernelevo.diagnosis import memory_rules, schedule_rules, work_rules
+from kernelevo.diagnosis.bounds import resource
 from kernelevo.diagnosis.diagnose import LEAST_WEIGHT, RULES, diagnose
 from kernelevo.diagnosis.finding import Finding, Rule
 from kernelevo.diagnosis.subject import Subject
@@ -77,7 +78,8 @@ CASES: dict[str, Polarities] = {
         schedule_rules.bound, subject({"issue": 5.0, "fp32": 3.0}), NONE,
         "bound by instruction issue: 5 of 7 us; next is FP32 units, 3 us"),
     "launching decides": (
-        schedule_rules.bound, subject({"issue": 0.5}), NONE, "bound by launch overhead: 2 of 2.5 us"),
+        schedule_rules.bound, subject({"issue": 0.5}), subject({"issue": 3.0}),
+        "bound by launch overhead: 2 of 2.5 us; next is instruction issue, 0.5 us"),
     "launch overhead": (
         schedule_rules.launch_overhead, subject({"issue": 1.0}), subject({"issue": 9.0}),
         "launching takes 2 of 3 us"),
@@ -237,6 +239,26 @@ def test_every_rule_is_tried() -> None:
 def test_a_rule_says_nothing_of_a_launch_of_which_nothing_is_known(rule: Rule) -> None:
     step = dataclasses.replace(NONE.step, counts={}, time=None, details={}, limiter="")
     assert list(rule(Subject(step, "k", "k.cu"))) == []
+
+
+@pytest.mark.parametrize("first", ["L1 sectors", "shared memory", "L1 data pipe"])
+def test_one_pipe_is_not_named_twice_under_two_names(first: str) -> None:
+    banks = {"L1 sectors": 4.0, "shared memory": 3.0, "L1 data pipe": 7.0}
+    alone = {first: 9.0, **({"L1 data pipe": 9.0} if first != "L1 data pipe" else banks | {first: 9.0}), "issue": 2.5}
+    (found,) = schedule_rules.bound(subject(alone))
+    assert found.statement.startswith(f"bound by {resource(first)}: 9 of 11 us; next is instruction issue, 2.5 us")
+
+
+def test_the_launch_that_a_device_tells_goes_before_what_no_bound_explains() -> None:
+    waves = {"launch_us": 0.5}  # of the 2 us that the bounds leave, three waves took 1.5
+    (found,) = schedule_rules.bound(subject({"issue": 1.0}, details=waves))
+    assert found.statement == "bound by instruction issue: 1 of 3 us; next is launch overhead, 0.5 us"
+
+
+def test_rules_of_the_kernel_speak_where_launching_limits_the_launch() -> None:
+    few = subject(LATENCY, blocks=10, threads=64)
+    launching = dataclasses.replace(few, step=dataclasses.replace(few.step, limiter="launch"))
+    assert launching.kernel_limiter == "latency" and list(schedule_rules.few_warps(launching))
 
 
 def test_lines_of_which_the_same_is_to_be_said_are_named_together() -> None:

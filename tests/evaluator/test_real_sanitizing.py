@@ -9,8 +9,9 @@ from evaluator.cheats import BENCHMARKS
 
 from kernelevo import run
 from kernelevo.errors import NotInstalled
+from kernelevo.kernel.file_name import passed_on
 from kernelevo.settings import Request, Settings
-from kernelevo.types import Candidate, Status, Verdict
+from kernelevo.types import Budget, Candidate, Status, Verdict
 
 KERNELS = Path(__file__).parent.parent.parent / "kernels"
 SHIPPED = sorted([*KERNELS.glob("*.cu"), *KERNELS.glob("*.triton.py")])
@@ -31,10 +32,14 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(tmp_path / "runs", tmp_path / "cache", None, None, True)
 
 
-def sanitize(kernel: Path, settings: Settings, text: str | None = None, mode: int | None = 20) -> Verdict:
+def sanitize(
+    kernel: Path, settings: Settings, text: str | None = None, mode: int | None = 20,
+    budget: Budget = run.EVALUATION, problem: Path | None = None, cases: tuple[str, ...] = (),
+) -> Verdict:  # fmt: skip
     """The verdict on a shipped kernel, or another text in its place, at small sizes."""
-    name = kernel.name.partition(".")[0]
-    request = Request(kernel, cases=(SMALL[name],) if name in SMALL else ())
+    name = (problem or kernel).name.partition(".")[0]
+    small = (SMALL[name],) if name in SMALL else ()
+    request = Request(kernel, problem, cases=cases or small)
     task = run.open_task(request)
     try:
         bench = run.KernelBench(request, task, settings)
@@ -42,7 +47,7 @@ def sanitize(kernel: Path, settings: Settings, text: str | None = None, mode: in
         pytest.skip(f"the native part or a compiler is missing: {missing}")
     try:
         judge = bench.full if mode is None else bench.sanitizing(mode)
-        return judge.evaluate(Candidate(text or task.text), run.EVALUATION)
+        return judge.evaluate(Candidate(text or task.text), budget)
     finally:
         bench.close()
 
@@ -90,3 +95,45 @@ def test_findings_of_triton_have_the_lines_of_the_python_file(settings: Settings
     lines = text.split("\n")
     assert (found.kind, bad in lines[found.source.line - 1]) == ("out_of_bounds", True), verdict.feedback
     assert lines[found.launched.line - 1].startswith("# kernelevo: launch softmax")
+
+
+WILD = HEAD + "    c[i] = a[i] + b[i];\n}\n"
+
+
+@pytest.mark.parametrize("name", ["mine.cu", 'odd "name" é.cu', "-Dx.cu"])
+def test_messages_call_the_kernel_file_by_its_own_name(name: str, settings: Settings, tmp_path: Path) -> None:
+    kernel = tmp_path / name
+    kernel.write_text(WILD)
+    verdict = sanitize(kernel, settings, problem=KERNELS / "vector_add.problem.py")
+    told = passed_on(name)
+    assert verdict.findings[0].source.file == verdict.findings[0].launched.file == told
+    assert verdict.findings[0].text.strip() == "c[i] = a[i] + b[i];" and f"{told}:4" in verdict.feedback
+    refused = sanitize(kernel, settings, WILD.replace("a[i]", "q[i]"), problem=KERNELS / "vector_add.problem.py")
+    assert refused.status is Status.BUILD_ERROR and refused.diagnostics[0].file == told
+
+
+def test_a_triton_file_is_called_by_its_own_name_too(settings: Settings, tmp_path: Path) -> None:
+    kernel = tmp_path / "mine é.triton.py"
+    kernel.write_text((KERNELS / "softmax.triton.py").read_text())
+    verdict = sanitize(kernel, settings, problem=KERNELS / "softmax.problem.py", cases=("rows=4, cols=64",))
+    assert verdict.status is Status.PASSED
+    lines = [line.source for case in verdict.cases for step in case.steps for line in step.lines]
+    assert {source.file for source in lines if source.line} == {"mine _.triton.py"}
+
+
+def test_an_endless_kernel_is_told_with_its_case_and_line(settings: Settings) -> None:
+    text = HEAD + "    volatile int go = 1;\n    while (go) {\n        if (n < 1025) go = 0;\n    }\n"
+    text += "    if (i < n) c[i] = a[i] + b[i];\n}\n"
+    verdict = sanitize(KERNELS / "vector_add.cu", settings, text, budget=Budget(2.0, 1 << 30, 10**12))
+    assert verdict.status is Status.TIMEOUT and verdict.fault is not None
+    (case,) = verdict.fault.cases
+    assert int(case.removeprefix("n=")) >= 1025 and verdict.feedback.startswith(f"case {case}: the run was stopped")
+    assert verdict.fault.source.line in (5, 6) and "in add: it was still running after" in verdict.feedback
+    assert verdict.sanitizing is not None and verdict.sanitizing.runs > 0
+
+
+def test_a_kernel_that_uses_up_its_instructions_is_told_with_its_line(settings: Settings) -> None:
+    text = HEAD + "    volatile int go = 1;\n    while (go) { }\n    if (i < n) c[i] = a[i] + b[i];\n}\n"
+    verdict = sanitize(KERNELS / "vector_add.cu", settings, text, budget=Budget(30.0, 1 << 30, 10**6))
+    assert verdict.status is Status.TIMEOUT and "its budget of instructions" in verdict.feedback
+    assert verdict.fault is not None and verdict.fault.source.line == 5 and "at vector_add.cu:5" in verdict.feedback

@@ -11,10 +11,12 @@ from rich.console import Console
 
 from kernelevo.answer import Floor
 from kernelevo.diagnosis.subject import Profile
+from kernelevo.report_page.page import profile_page
 from kernelevo.report_profile import print_profile
+from kernelevo.report_profile_json import profile_json
 from kernelevo.report_profile_source import surroundings
 from kernelevo.report_profile_words import amount_words, machine_code_words
-from kernelevo.types import StepReport
+from kernelevo.types import Figure, StepReport
 
 
 def shown(of: Profile, width: int = 140, ptx: bool = False, terminal: bool = False) -> str:
@@ -54,7 +56,20 @@ def test_every_statement_of_the_diagnosis_stands_above_its_advice_and_its_counts
 def test_bounds_are_bars_largest_first_and_zeros_are_left_out() -> None:
     text = shown(profile(step("latency", *LINES)))
     bars = {line.rsplit("  ", 2)[0].strip(): line.count("█") for line in text.splitlines() if "█" in line}
-    assert list(bars.values()) == [30, 22, 15] and "FP64" not in text
+    assert list(bars.values()) == [30, 22, 15, 8] and list(bars)[-1] == "launch overhead" and "FP64" not in text
+
+
+def test_where_launching_takes_longest_every_report_says_so() -> None:
+    launching = step("launch", *LINES, details={"launch_us": 9.0})
+    found = profile(dataclasses.replace(launching, time=Figure(11.0, "us", DEVICE, "modelled")))
+    text, data, page = shown(found), profile_json(found), profile_page(found)
+    assert "11 us; bound by launch overhead" in text and "1. bound by launch overhead: 9 of 11 us; next is la" in text
+    of_step = data["cases"][0]["steps"][0]
+    assert data["cases"][0]["limiter"] == of_step["limiter"] == next(iter(data["cases"][0]["bounds_us"])) == "launch"
+    assert of_step["diagnosis"][0]["what"].startswith("bound by launch overhead")
+    assert "<dt>bound by</dt><dd>launch overhead" in page and page.count("ound by launch overhead") >= 1
+    # What lines are judged by stays the kernel's own: latency decides there, and L1 comes next.
+    assert "source, hot by sectors" in text
 
 
 def test_traffic_occupancy_and_roofline_are_said_in_a_line_each() -> None:

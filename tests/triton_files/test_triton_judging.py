@@ -96,15 +96,15 @@ def test_it_says_which_architecture_the_code_is_for(folder: Path, capsys: pytest
     ("old", "new", "status", "said"),
     [
         ("total += tl.load", "total -= tl.load", "wrong", "y"),
-        ("mask=column < end, other=0.0", "other=0.0", "build_error", "row_sum.triton.py:24"),
+        ("mask=column < end, other=0.0", "other=0.0", "build_error", "bad.triton.py:24"),
         (
             "row * cols + column, mask",
             "(row + rows_off) * cols + column, mask",
             "build_error",
             "rows_off is not defined",
         ),
-        ("x + row * cols + column", "x + (row + 4096) * cols + column", "trapped", "row_sum.triton.py:24"),
-        ("y + row, tl", "y + 2 * row, tl", "trapped", "row_sum.triton.py:31"),
+        ("x + row * cols + column", "x + (row + 4096) * cols + column", "trapped", "bad.triton.py:24"),
+        ("y + row, tl", "y + 2 * row, tl", "trapped", "bad.triton.py:31"),
         ("partial[rows * 4]", "partial[rows]", "trapped", "partial"),
         ("launch join[rows]", "launch join[rows - 1]", "rule_broken", "grid.x of join is 0"),
         ("launch join[rows](partial, y,", "launch join[rows](partial,", "rule_broken", "its parameter y has no value"),

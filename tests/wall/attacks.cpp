@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
@@ -49,6 +50,28 @@ bool send_udp(const std::string &port) {
   address.sin_port = htons(static_cast<uint16_t>(std::stoi(port)));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   return socket_ >= 0 && sendto(socket_, "x", 1, 0, reinterpret_cast<sockaddr *>(&address), sizeof address) == 1;
+}
+
+// An abstract socket, which no file stands for.
+bool listen_unix(const std::string &name) {
+  const int socket_ = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path + 1, name.c_str(), sizeof address.sun_path - 2);
+  return socket_ >= 0 && bind(socket_, reinterpret_cast<sockaddr *>(&address), sizeof address) == 0 &&
+         listen(socket_, 1) == 0;
+}
+
+bool send_unix_datagram(const std::string &) {
+  int ends[2];
+  return socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) == 0 && send(ends[0], "x", 1, 0) == 1;
+}
+
+// A device without this request says so; a wall refuses to ask it.
+bool control_device(const std::string &path) {
+  const int file = open(path.c_str(), O_RDWR | O_CLOEXEC);
+  char answer[64] = {};
+  return file >= 0 && (ioctl(file, TCGETS, answer) == 0 || errno == ENOTTY);
 }
 
 bool connect_unix(const std::string &path) {
@@ -192,6 +215,9 @@ const std::map<std::string, std::function<bool(const std::string &)>> kAttacks =
     {"udp", send_udp},
     {"unix", connect_unix},
     {"io_uring", set_up_io_uring},
+    {"listen", listen_unix},
+    {"datagram", send_unix_datagram},
+    {"control", control_device},
     {"read", read_file},
     {"list", list_folder},
     {"write", write_file},

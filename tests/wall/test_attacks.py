@@ -21,6 +21,8 @@ TARGETS: dict[str, Callable[[Place, int], object]] = {
     "udp": lambda place, victim: place.tcp_port,
     "unix": lambda place, victim: place.unix_socket,
     "io_uring": lambda place, victim: "",
+    "listen": lambda place, victim: f"kernelevo-{victim}",
+    "datagram": lambda place, victim: "",
     "read": lambda place, victim: place.secret,
     "read /etc/passwd": lambda place, victim: "/etc/passwd",
     "read environ": lambda place, victim: f"/proc/{victim}/environ",
@@ -131,6 +133,59 @@ def test_the_wall_holds_on_older_kernels(
     needs(ABI_MODES[mode], offered)
     result = attack(place, user, wall_of(place, ABI_MODES[mode]), name, TARGETS[name](place, victim))
     assert refused(result), (result.returncode, result.stderr)
+
+
+NOT_OPEN_TO_DRIVERS = [name for name in TARGETS if name != "listen"]
+
+
+@pytest.mark.parametrize("name", NOT_OPEN_TO_DRIVERS)
+@pytest.mark.parametrize("mode", MODES)
+def test_the_wall_of_a_driver_holds_but_for_listening(
+    place: Place, user: list[str], victim: int, offered: dict[str, object], mode: str, name: str
+) -> None:
+    needs(MODES[mode], offered)
+    wall = [place.launcher, "--driver", *wall_of(place, MODES[mode])[1:]]
+    result = attack(place, user, wall, name, TARGETS[name](place, victim))
+    assert refused(result), (result.returncode, result.stderr)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_driver_may_make_sockets_and_listen(
+    place: Place, user: list[str], victim: int, offered: dict[str, object], mode: str
+) -> None:
+    needs(MODES[mode], offered)
+    wall = [place.launcher, "--driver", *wall_of(place, MODES[mode])[1:]]
+    assert attack(place, user, wall, "listen", f"kernelevo-driver-{victim}").returncode == 0
+    assert refused(attack(place, user, wall_of(place, MODES[mode]), "listen", f"kernelevo-other-{victim}"))
+
+
+@pytest.mark.parametrize("mode", MODES | ABI_MODES)
+def test_a_device_can_be_controlled_where_it_was_granted_so(
+    place: Place, user: list[str], offered: dict[str, object], mode: str
+) -> None:
+    device, options = "/dev/full", (MODES | ABI_MODES)[mode]
+    needs(options, offered)
+    granted = [place.launcher, "--device", device, *wall_of(place, options)[1:]]
+    assert attack(place, user, [], "control", device).returncode == 0
+    assert attack(place, user, granted, "control", device).returncode == 0
+    assert refused(attack(place, user, wall_of(place, options), "control", device))
+
+
+def test_a_device_that_may_be_written_may_not_be_controlled_since_abi_5(
+    place: Place, offered: dict[str, object]
+) -> None:
+    """/dev/null is granted to everybody, for reading and writing."""
+    needs(["--landlock-abi", "5"], offered)
+    older = ["--no-namespaces", "--landlock-abi", "4"]
+    assert attack(place, [], wall_of(place, older), "control", "/dev/null").returncode == 0
+    assert refused(attack(place, [], wall_of(place, ["--no-namespaces"]), "control", "/dev/null"))
+
+
+def test_a_device_that_is_not_there_is_passed_over(place: Place, offered: dict[str, object]) -> None:
+    for mode in MODES.values():
+        needs(mode, offered)
+        wall = [place.launcher, "--device", "/dev/nvidia-of-another-machine", *wall_of(place, mode)[1:]]
+        assert attack(place, [], wall, "memory", 16).returncode == 0
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -1,0 +1,73 @@
+"""Whether the card's events and the judge's clock tell the same story. Neither ever takes the other's place.
+
+The judge sees a call from the moment it asks for it to the answer: the call itself, and an overhead of passing messages
+and of waking up. Calls without any step ("empty") have the overhead alone; they are strewn among the others. Of n calls
+
+    hidden = n * (median of (outer - event) of the calls - median of (outer - event) of the empty ones)
+
+is what happened outside the events, and it is held against the sum of the events. Medians, because a judge that is put
+to sleep for a moment adds milliseconds to a few calls of microseconds; who hides time in fewer than half of the calls
+does not move the median of their times either. The tolerance is the greatest of
+
+    REL of the events' sum                     what events and clocks of a quiet machine differ by
+    RESOLUTION_US for each call                the resolution of events is 0.5 us, and waking up varies by more
+    SIGMAS standard errors of both medians     the noise of this machine, as the very samples show it
+
+Beyond it the candidate's figures are believed by nobody. Events that are longer than the judge's whole wait, or a
+process that says it took longer than we waited, cannot be true either.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+
+from kernelevo.interfaces import Agreement
+from kernelevo.measurement import TimedCall
+from kernelevo.statistics import spread
+
+REL = 0.05
+RESOLUTION_US = 5.0
+SIGMAS = 4.0
+LEAST_EMPTY = 8
+"""Empty calls that an overhead rests on at least."""
+MEDIAN_TO_MEAN = 1.2533
+"""Standard error of a median over that of a mean, for a normal distribution: the square root of pi / 2."""
+
+
+def agreement(calls: Sequence[TimedCall], empty: Sequence[TimedCall]) -> Agreement:
+    """Of timed calls and empty ones of the same process; raises ValueError without enough of them."""
+    if not calls or len(empty) < LEAST_EMPTY:
+        raise ValueError(f"{len(calls)} calls and {len(empty)} empty ones are too few to tell")
+    for call in (*calls, *empty):
+        if broken := _impossible(call):
+            return Agreement(False, broken)
+    beside, overhead = _beside(calls), _beside(empty)
+    hidden = len(calls) * (statistics.median(beside) - statistics.median(overhead))
+    events = sum(call.event_us for call in calls)
+    noise = SIGMAS * len(calls) * math.hypot(_error(beside), _error(overhead))
+    allowed = max(REL * events, RESOLUTION_US * len(calls), noise)
+    told = (
+        f"events of {len(calls)} calls sum to {events:.4g} us, our clock to {events + hidden:.4g} us without an "
+        f"overhead of {statistics.median(overhead):.4g} us each ({len(empty)} empty calls); they may differ by "
+        f"{allowed:.3g} us"
+    )
+    return Agreement(abs(hidden) <= allowed, told)
+
+
+def _impossible(call: TimedCall) -> str:
+    inner = max(call.event_us, call.host_us)
+    if inner <= call.outer_us + RESOLUTION_US and call.event_us >= 0 and math.isfinite(inner):
+        return ""
+    said = f"{call.event_us:.4g} us by events and {call.host_us:.4g} us by its own clock"
+    return f"call {call.order} took {said}, but our wait for all of it was {call.outer_us:.4g} us"
+
+
+def _beside(calls: Sequence[TimedCall]) -> list[float]:
+    return [call.outer_us - call.event_us for call in calls]
+
+
+def _error(values: Sequence[float]) -> float:
+    """The standard error of the median."""
+    return MEDIAN_TO_MEAN * spread(values) / math.sqrt(len(values))

@@ -1,0 +1,131 @@
+"""A session: one process for the candidate, one for the start beside it, both on one card that is held meanwhile."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import numpy as np
+
+from kernelevo.defences import Defences
+from kernelevo.devices.measuring.agreement import agreement
+from kernelevo.devices.measuring.arena import Arena
+from kernelevo.devices.measuring.calls import Calls, Clock, lost
+from kernelevo.devices.measuring.supervisor import Supervisor
+from kernelevo.errors import DriverLost
+from kernelevo.interfaces import Agreement, CallReport, CardWatch, Driver
+from kernelevo.measurement import Card, Side
+from kernelevo.types import Budget, Image, Job
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a session is made with: the card with its supervisor and watch, bytes of L2 to be cooled (0: none), the
+    judge's clock, and the ids of processes that are ours.
+    """
+
+    card: Card
+    supervisor: Supervisor
+    watch: CardWatch
+    cooled_bytes: int
+    clock: Clock = time.perf_counter
+    ours: Callable[[Driver], frozenset[int]] = lambda driver: frozenset()
+
+
+class Session:
+    """Implements interfaces.MeasuringSession. A process that is lost is started again, once for each call."""
+
+    def __init__(
+        self, conditions: Conditions, candidate: Image, start: Image | None, budget: Budget, defences: Defences
+    ) -> None:
+        self._conditions = conditions
+        self._budget = budget
+        self._defences = defences
+        self._rng = np.random.default_rng()
+        self._order = itertools.count()
+        self._images: dict[Side, Image] = {"candidate": candidate}
+        if start is not None:
+            self._images["start"] = start
+        self._drivers: dict[Side, Driver] = {}
+        self._calls: dict[Side, Calls] = {}
+        self.watch = conditions.watch.source
+        self._refused = ""
+        with ExitStack() as held:
+            held.enter_context(conditions.supervisor.card())
+            held.callback(self._close_drivers)
+            for side in reversed(self._images):
+                self._begin(side)
+            self._held = held.pop_all()
+        self.card: Card = conditions.card
+
+    def call(self, side: Side, case: str, job: Job, constant: frozenset[str], move: bool) -> CallReport:
+        if side == "candidate" and self._refused:
+            return lost(self._refused)
+        try:
+            return self._call(side, case, job, constant, move)
+        except DriverLost as error:
+            self._drivers[side].close()
+            self._conditions.supervisor.require_well(f"the process of the {side} was lost on case {case} ({error})")
+        return self._call_again(side, case, job, constant)
+
+    def agreement(self) -> Agreement:
+        calls = self._calls["candidate"]
+        if self._drivers["candidate"].how != "measured":
+            return Agreement(True, "event times are modelled, so that there is no clock they could agree with")
+        calls.fill_up_empty()
+        return agreement(calls.samples, calls.empty)
+
+    def close(self) -> None:
+        self._held.close()
+
+    def _begin(self, side: Side) -> None:
+        """Opens a side. A program that is not even loaded, twice, on a card that is well, is at fault itself."""
+        try:
+            self._open(side)
+        except DriverLost as error:
+            self._conditions.supervisor.require_well(f"the process of the {side} was lost in loading it ({error})")
+            try:
+                self._open(side)
+            except DriverLost as again:
+                self._refused = f"its process was lost twice in loading it, and the card is well: {again}"
+
+    def _open(self, side: Side) -> None:
+        conditions, image = self._conditions, self._images[side]
+        driver = conditions.supervisor.open(image, self._budget)
+        self._drivers[side] = driver
+        arena = Arena(
+            driver, self._rng, conditions.cooled_bytes, self._budget.memory_bytes, self._defences.fresh_pointers
+        )
+        self._calls[side] = Calls(
+            side, driver, image, arena, conditions.watch, self._rng, lambda: next(self._order), conditions.clock,
+            self._ours, self._defences,
+        )  # fmt: skip
+
+    def _ours(self) -> frozenset[int]:
+        return frozenset().union(*(self._conditions.ours(driver) for driver in self._drivers.values()))
+
+    def _call(self, side: Side, case: str, job: Job, constant: frozenset[str], move: bool) -> CallReport:
+        calls = self._calls[side]
+        report = calls.time_only(case, job, move) if side == "start" else calls.call(case, job, constant, move)
+        if report.ended != "done":
+            # Whatever it was, the process is not used again, and a card that is not well is no fault of the program.
+            self._drivers[side].close()
+            self._conditions.supervisor.require_well(f"a call of the {side} on case {case} failed")
+        return report
+
+    def _call_again(self, side: Side, case: str, job: Job, constant: frozenset[str]) -> CallReport:
+        """In a fresh process: a program that loses its process twice, on a card that is well, does it itself."""
+        self._open(side)
+        try:
+            return self._call(side, case, job, constant, True)
+        except DriverLost as again:
+            self._drivers[side].close()
+            self._conditions.supervisor.require_well(f"the process of the {side} was lost twice on case {case}")
+            return lost(f"its process was lost twice on this call, and the card is well: {again}")
+
+    def _close_drivers(self) -> None:
+        for driver in self._drivers.values():
+            driver.close()

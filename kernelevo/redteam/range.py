@@ -1,0 +1,108 @@
+"""The range: what attacks are made on, opened lazily and once.
+
+    with Range("virtual:h100") as range_:
+        verdict = range_.judge(problems.ADD, text)                            # as this installation judges
+        control = range_.judge(problems.ADD, text, ALL.without("poison"))     # without one defence
+
+The walls, compiler and device are those that `kernelevo check` uses. Where a defence is off that the virtual device has
+by its nature, a careless device takes its place. `scratch` is a folder that goes away with the range.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from kernelevo.compilers.nvrtc import NvrtcCompiler
+from kernelevo.compilers.toolkit import Toolkit, find_toolkit
+from kernelevo.defences import ALL, Defences
+from kernelevo.devices.virtual import open_virtual
+from kernelevo.evaluators.kernels import KernelEvaluator
+from kernelevo.interfaces import Compiler, Device, Wall
+from kernelevo.kernel.problem import Problem
+from kernelevo.redteam.careless_device import CarelessDevice
+from kernelevo.sandbox import Sandbox
+from kernelevo.settings import DEFAULT_DEVICE
+from kernelevo.types import Budget, Candidate, Verdict
+
+BUDGET = Budget(seconds=30.0, memory_bytes=1 << 30, warp_instructions=2_000_000)
+"""Of one judgement: many times what the small problems need, and an endless loop ends soon."""
+
+Mode = Literal["search", "final", "sanitize"]
+
+
+class Range:
+    """See the module. Raises what opening a wall, a compiler or a device raises, when it is first needed."""
+
+    def __init__(self, device: str = DEFAULT_DEVICE) -> None:
+        self.device_name = device
+        self._folder = tempfile.TemporaryDirectory(prefix="kernelevo-redteam-")
+        self._open: list[Wall | Device] = []
+
+    @property
+    def scratch(self) -> Path:
+        """A disposable folder."""
+        return Path(self._folder.name)
+
+    @cached_property
+    def toolkit(self) -> Toolkit:
+        return find_toolkit()
+
+    @cached_property
+    def wall(self) -> Sandbox:
+        wall = Sandbox(self.toolkit.library, self.toolkit.read_only)
+        self._open.append(wall)
+        return wall
+
+    @cached_property
+    def compiler(self) -> NvrtcCompiler:
+        """With a build cache of its own, so that attack and control are compiled once."""
+        return NvrtcCompiler(self.wall, self.toolkit, self.scratch / "builds")
+
+    @cached_property
+    def device(self) -> Device:
+        return open_virtual(self.device_name, self.wall)
+
+    def judge(
+        self,
+        problem: Problem,
+        text: str,
+        defences: Defences = ALL,
+        *,
+        mode: Mode = "final",
+        budget: Budget = BUDGET,
+        device: Device | None = None,
+        compiler: Compiler | None = None,
+    ) -> Verdict:
+        """The verdict on a kernel's text, by the very evaluator that `kernelevo check` (mode "final") and a search
+        (mode "search") use; `device` and `compiler` may be hostile ones in place of the range's own.
+        """
+        chosen = device or self._device(defences)
+        try:
+            evaluator = KernelEvaluator(problem, compiler or self.compiler, chosen, mode=mode, defences=defences)
+            return evaluator.evaluate(Candidate(text), budget)
+        finally:
+            if isinstance(chosen, CarelessDevice):
+                chosen.close()
+
+    def _device(self, defences: Defences) -> Device:
+        if defences.fresh_memory and defences.bounds and defences.endings:
+            return self.device
+        return CarelessDevice(self.device, defences)
+
+    def close(self) -> None:
+        for each in reversed(self._open):
+            each.close()
+        self._open.clear()
+        self._folder.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

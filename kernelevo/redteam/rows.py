@@ -1,0 +1,19 @@
+"""Every known way of cheating, by number, with this installation's answer: rows H of others, K of our own."""
+
+from __future__ import annotations
+
+from kernelevo.redteam.row import Row
+from kernelevo.redteam.rows_of_forging import FORGING
+from kernelevo.redteam.rows_of_our_own import OUR_OWN
+from kernelevo.redteam.rows_of_outputs import OUTPUTS
+from kernelevo.redteam.rows_of_timing import TIMING
+
+ROWS: tuple[Row, ...] = (*TIMING, *OUTPUTS, *FORGING, *OUR_OWN)
+
+
+def row(number: str) -> Row:
+    """The row of this number; raises KeyError with the number."""
+    for each in ROWS:
+        if each.number == number:
+            return each
+    raise KeyError(number)

@@ -1,0 +1,51 @@
+"""When events and the judge's clock agree: honest machines, noisy ones, and forged events of any size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kernelevo.devices.measuring.agreement import LEAST_EMPTY, agreement
+from kernelevo.measurement import TimedCall
+
+
+def calls(rng: np.random.Generator, true: float, told: float, count: int, overhead: float = 60.0) -> list[TimedCall]:
+    """Calls that take `true` us, of which events tell `told`; waking up takes its time, and now and then very long."""
+    waits = overhead * np.exp(rng.normal(0, 0.1, count)) + np.where(rng.random(count) < 0.05, 3000.0, 0.0)
+    return [
+        TimedCall("candidate", "n=1", order, told, min(told, true) + 3.0, true + float(wait))
+        for order, wait in enumerate(waits)
+    ]
+
+
+@given(st.integers(0, 1000), st.floats(3.0, 5000.0), st.integers(8, 60))
+def test_an_honest_machine_agrees(seed: int, true: float, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    assert agreement(calls(rng, true, true, count), calls(rng, 0.5, 0.5, 12)).agree
+
+
+@given(st.integers(0, 1000), st.floats(100.0, 5000.0), st.floats(0.0, 0.6))
+def test_events_that_leave_much_out_do_not(seed: int, true: float, share: float) -> None:
+    rng = np.random.default_rng(seed)
+    told = agreement(calls(rng, true, share * true, 30), calls(rng, 0.5, 0.5, 12))
+    assert not told.agree and "our clock" in told.words
+
+
+def test_a_call_that_took_longer_than_we_waited_is_impossible() -> None:
+    rng = np.random.default_rng(0)
+    forged = [*calls(rng, 50.0, 50.0, 20), TimedCall("candidate", "n=1", 21, 500.0, 3.0, 100.0)]
+    assert not agreement(forged, calls(rng, 0.5, 0.5, 12)).agree
+
+
+@pytest.mark.parametrize("told", [-1.0, float("nan"), float("inf")])
+def test_what_is_no_time_is_not_believed(told: float) -> None:
+    rng = np.random.default_rng(0)
+    assert not agreement(calls(rng, 50.0, told, 10), calls(rng, 0.5, 0.5, 12)).agree
+
+
+def test_too_few_calls_are_no_agreement() -> None:
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="too few"):
+        agreement(calls(rng, 50.0, 50.0, 10), calls(rng, 0.5, 0.5, LEAST_EMPTY - 1))
