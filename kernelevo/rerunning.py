@@ -20,11 +20,12 @@ from kernelevo.evidence.documents import Judgement
 from kernelevo.evidence.making import Exhibit, judgement
 from kernelevo.evidence.manifest import sha256
 from kernelevo.evidence.rows import Row, holds, refused, unchecked
+from kernelevo.kernel.file_name import passed_on
 from kernelevo.run_record import make_record
 from kernelevo.settings import DEFAULT_FINDINGS, Limits, Request, Settings
 from kernelevo.types import Attempt, Candidate, Status, Verdict
 
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,100}")
+_NAME = re.compile(r"[^/]{1,100}\.(cu|py)")
 
 
 @dataclass(frozen=True)
@@ -90,16 +91,18 @@ def _request(contents: Contents, given: Given, folder: Path) -> Request:
     if asked.include_folders and not given.include_folders:
         raise BadInput(f"this kernel was compiled with -I {asked.include_folders[0]}; give that folder with -I")
     return Request(
-        kernel, problem, given.device, asked.compiler, tuple(asked.cases), given.include_folders, dict(asked.defines),
-        asked.standard, unsafe=given.unsafe,
+        kernel=kernel, problem=problem, device=given.device, driver=asked.driver, compiler=asked.compiler,
+        cases=tuple(asked.cases), include_folders=given.include_folders, defines=dict(asked.defines),
+        standard=asked.standard, unsafe=given.unsafe,
     )  # fmt: skip
 
 
 def _write(folder: Path, name: str, content: bytes) -> Path:
-    """A file of the bundle under its own name, if that is one: nothing is written outside `folder`."""
-    if not _PLAIN_NAME.fullmatch(name):
-        raise BadInput(f"the bundle names a file {name!r}, which is not written here; give your own with --problem")
-    path = folder / name
+    """A file of the bundle under its own name, as compilers are told it: nothing is written outside `folder`."""
+    told = passed_on(name)
+    if not _NAME.fullmatch(told):
+        raise BadInput(f"the bundle names a file {name[:100]!r}, as no kernel or problem is called; it is not written")
+    path = folder / told
     path.write_bytes(content)
     return path
 
@@ -145,7 +148,7 @@ def _judgement(side: Side, verdict: Verdict) -> Judgement:
 
 def _anew(stage: _Stage) -> tuple[Outcome, str]:
     """The claim by runs on seeds that nobody has seen."""
-    contents, figures = stage.contents, []
+    contents, figures, told = stage.contents, [], ""
     band = contents.claim.band
     for side in contents.sides:
         verdict, bench = stage.judge(side, None)
@@ -155,5 +158,14 @@ def _anew(stage: _Stage) -> tuple[Outcome, str]:
             words = f"the {side.name} is {verdict.status.value} on fresh inputs: {verdict.feedback}"
             return (Outcome.DOES_NOT_HOLD if failed else Outcome.CANNOT_BE_TOLD), words
         figures.append(verdict.score)
+        told += _by_blocks(verdict)
     best, start = figures[0], figures[1] if len(figures) > 1 else None
-    return judge_claim(contents.claim, best, start, band)
+    outcome, words = judge_claim(contents.claim, best, start, band)
+    return outcome, words + told
+
+
+def _by_blocks(verdict: Verdict) -> str:
+    """Where the start was timed beside it: how many times as fast, with intervals."""
+    cases = verdict.measurements.cases if verdict.measurements else ()
+    ratios = [f"{case.case}: {case.ratio}" for case in cases if case.ratio is not None]
+    return f"; times as fast as the start, call by call in turn: {', '.join(ratios)}" if ratios else ""

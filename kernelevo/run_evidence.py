@@ -88,7 +88,8 @@ def _origin(record: RunRecord) -> Origin:
         harness=record.hashes.get("harness") or None, adapter=record.hashes.get("adapter") or None,
         notes=list(record.settings.get("notes", ())),
         asked=Asked(
-            kernel=Path(stored["kernel"]).name, compiler=stored["compiler"], cases=list(stored["cases"]),
+            kernel=Path(stored["kernel"]).name, compiler=stored["compiler"], driver=stored.get("driver", "cupy"),
+            cases=list(stored["cases"]),
             include_folders=list(stored["include_folders"]), defines=dict(stored["defines"]),
             standard=stored["standard"],
         ),

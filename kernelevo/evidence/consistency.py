@@ -16,6 +16,7 @@ from kernelevo.evidence.contents import Contents, Side
 from kernelevo.evidence.documents import CaseFigures, Declaration, Judgement, Launch
 from kernelevo.evidence.manifest import sha256
 from kernelevo.evidence.rows import Row, holds, refused, unchecked
+from kernelevo.evidence.samples import faults
 from kernelevo.evidence.wording import claim_words
 from kernelevo.types import Candidate, Status
 
@@ -39,6 +40,7 @@ def check(contents: Contents, plan_of: PlanOf) -> Iterator[Row]:
         yield _verdict(bundle.judgement_name(side.name), side.judgement, contents)
         yield _figures(bundle.judgement_name(side.name), side.judgement, contents.declaration)
         yield _trials(bundle.judgement_name(side.name), side.judgement, contents.declaration)
+        yield from _samples(bundle.judgement_name(side.name), side.judgement)
         yield _plan(side, contents, plan_of)
         yield _code(side)
     yield _anew(contents)
@@ -116,8 +118,10 @@ def _wrong_case(case: CaseFigures, said: Judgement) -> Iterator[str]:
 
 
 def _trials(part: str, said: Judgement, declared: Declaration) -> Row:
-    if said.seed is None or not said.trials:
+    if said.seed is None or not (said.trials or said.measured):
         return unchecked(part, "its seed and trials were not recorded, so that it cannot be drawn again")
+    if said.measured and not said.trials and SEED.fullmatch(said.seed):
+        return unchecked(part, f"calls were drawn from seed {said.seed}, and how many depended on the card's noise")
     if not SEED.fullmatch(said.seed):
         return refused(part, "its seed is none")
     names = {case.name for case in (*declared.tests, *declared.benchmarks)}
@@ -131,6 +135,20 @@ def _trials(part: str, said: Judgement, declared: Declaration) -> Row:
     if any((set(trial.inputs), set(trial.outputs)) != (inputs, outputs) for trial in said.trials):
         return refused(part, "a trial has hashes of other arguments than the problem declares")
     return holds(part, f"{len(said.trials)} trials cover all {len(names)} cases; seed {said.seed} draws them again")
+
+
+def _samples(part: str, said: Judgement) -> Iterator[Row]:
+    """Where calls were timed one by one, medians and intervals are worked out again from them."""
+    if said.measured is None:
+        if said.how == "measured":
+            yield refused(part, "it was measured, and its samples are not there")
+        return
+    wrong = next(faults(said.measured, {case.name: case.time_us for case in said.cases}), "")
+    if wrong:
+        yield refused(part, wrong)
+        return
+    count, card = len(said.measured.samples), said.measured.card.name
+    yield holds(part, f"times, ratios and intervals, worked out again from {count} calls on {card}")
 
 
 def _plan(side: Side, contents: Contents, plan_of: PlanOf) -> Row:
@@ -178,7 +196,8 @@ def _anew(contents: Contents) -> Row:
     verdict = _verdict(bundle.CHOSEN, chosen, contents)
     figures = _figures(bundle.CHOSEN, chosen, contents.declaration)
     trials = _trials(bundle.CHOSEN, chosen, contents.declaration)
-    if wrong := next((row for row in (verdict, figures, trials) if row.state == "refused"), None):
+    rows = (verdict, figures, trials, *_samples(bundle.CHOSEN, chosen))
+    if wrong := next((row for row in rows if row.state == "refused"), None):
         return wrong
     words = f"chosen by {chosen.score_us:.4g} us, judged anew on other inputs {best.score_us:.4g} us, which is claimed"
     return holds("winner's curse", words)

@@ -36,6 +36,7 @@ class Asked(Document):
 
     kernel: str
     compiler: str
+    driver: str
     cases: list[str]
     include_folders: list[str]
     defines: dict[str, str]
@@ -168,6 +169,70 @@ class Trial(Document):
     outputs: dict[str, str]
 
 
+class Interval(Document):
+    """A median with the interval that holds the true one with this confidence."""
+
+    value: float
+    low: float
+    high: float
+    confidence: float
+    samples: int
+
+
+class State(Document):
+    """The card around one call; null: not to be learned there. MHz, degrees Celsius, watts."""
+
+    sm_mhz: int | None
+    memory_mhz: int | None
+    celsius: int | None
+    watts: float | None
+    throttled: list[str] | None
+    others: list[int] | None
+    ecc_errors: int | None
+
+
+class Call(Document):
+    """One raw sample: side, case, order within the session, and three clocks."""
+
+    side: Literal["candidate", "start"]
+    case: str
+    order: int
+    event_us: float
+    host_us: float
+    outer_us: float
+    state: State | None
+
+
+class MeasuredCase(Document):
+    """The figure of one case, and the orders of the calls, and of the blocks A B B A, that it was worked out from."""
+
+    case: str
+    us: Interval
+    ratio: Interval | None
+    floor_us: float | None
+    left_out: int
+    calls: list[int]
+    blocks: list[tuple[int, int, int, int]]
+
+
+class CardSeen(Document):
+    name: str
+    uuid: str
+    arch: str
+    properties: dict[str, int]
+    versions: dict[str, str]
+
+
+class Measured(Document):
+    """What figures rest on where calls were timed one by one."""
+
+    cases: list[MeasuredCase]
+    samples: list[Call]
+    card: CardSeen
+    watch: str
+    notes: list[str]
+
+
 class Judgement(Document):
     """`SIDE/judgement.json`: one verdict, as judged, and what was judged. `seed` is that of the generator that drew
     everything, in hexadecimal digits; `launches` are the steps of the plan by case; `macros` the tuned values and
@@ -191,6 +256,7 @@ class Judgement(Document):
     seed: str | None
     mode: str | None
     trials: list[Trial]
+    measured: Measured | None
     compiled: Compiled | None
     macros: dict[str, int]
     launches: dict[str, list[Launch]]

@@ -23,6 +23,7 @@ from kernelevo.evidence.documents import (
     Trial,
 )
 from kernelevo.evidence.manifest import sha256
+from kernelevo.evidence.samples import measured_of
 from kernelevo.evidence.wording import claim_words
 from kernelevo.kernel.arguments import Scalar
 from kernelevo.kernel.cases import Case
@@ -174,6 +175,7 @@ def judgement(exhibit: Exhibit) -> Judgement:
         mode=drawn.mode if drawn else None,
         trials=[Trial(**{**vars(each), "inputs": dict(each.inputs), "outputs": dict(each.outputs)})
                 for each in (drawn.trials if drawn else ())],
+        measured=measured_of(verdict.measurements) if verdict.measurements else None,
         compiled=_compiled(verdict),
         macros=dict(exhibit.macros),
         launches={case: list(steps) for case, steps in exhibit.launches.items()},

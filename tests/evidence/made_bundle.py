@@ -86,7 +86,9 @@ def exhibit(attempt: Attempt) -> Exhibit:
 
 
 def origin() -> Origin:
-    asked = Asked(kernel="twice.cu", compiler="nvrtc", cases=[], include_folders=[], defines={}, standard=None)
+    asked = Asked(
+        kernel="twice.cu", compiler="nvrtc", driver="cupy", cases=[], include_folders=[], defines={}, standard=None
+    )
     return Origin(
         run="0abc", command="optimize twice.cu", started="2026-01-01", kernelevo="0.1.0", versions={"nvrtc": "13.5"},
         device=DEVICE, how="modelled", calibration="not calibrated", properties=PROPERTIES, harness="ef" * 32,
