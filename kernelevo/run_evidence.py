@@ -106,8 +106,8 @@ def plan_of(
     language = LANGUAGES.get(declared.language)
     if language is None:
         raise ValueError(f"there is no language {declared.language!r}")
-    cases = [Case(each.name, each.dims, each.weight) for each in (*declared.tests, *declared.benchmarks)]
     try:
+        cases = [Case(each.name, each.dims, each.weight) for each in (*declared.tests, *declared.benchmarks)]
         arguments = [_argument(each) for each in declared.arguments]
         return _launches(text, defines, language, arguments, cases, properties)
     except (BadInput, Rejected) as error:

@@ -13,6 +13,7 @@ from kernelevo.errors import BadInput
 from kernelevo.report_evidence import print_rows_of, rows_json, summary_of
 from kernelevo.report_file import write_file
 from kernelevo.report_table import open_console
+from kernelevo.wire.words import visible_line
 
 if TYPE_CHECKING:
     from kernelevo.rerunning import Rerun
@@ -143,11 +144,12 @@ def _tell(bundle: Path, examined: Examined, again: Rerun | None, as_json: bool, 
         return
     console = open_console(state.settings.plain)
     if claim is not None and contents is not None:
-        console.print(f"claim: {claim.words}", soft_wrap=True, markup=False)
+        console.print(visible_line(f"claim: {claim.words}"), soft_wrap=True, markup=False)
         origin = contents.origin
         made = f"run {origin.run}" if origin.run else "a single verdict"
-        console.print(f"made by {made}, kernelevo {origin.kernelevo}, {origin.started}", soft_wrap=True, markup=False)
+        line = visible_line(f"made by {made}, kernelevo {origin.kernelevo}, {origin.started}")
+        console.print(line, soft_wrap=True, markup=False)
     print_rows_of(console, rows)
     console.print(summary_of(examined.rows), soft_wrap=True, markup=False)
     if again is not None:
-        console.print(f"{again.outcome.value}: {again.words}", soft_wrap=True, markup=False)
+        console.print(visible_line(f"{again.outcome.value}: {again.words}"), soft_wrap=True, markup=False)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 from kernelevo.answer import compared_words, distinguishable
-from kernelevo.evidence.documents import Claim, Judgement
+from kernelevo.evidence.documents import Claim, Judgement, Trial
 from kernelevo.evidence.rows import Row, holds, refused, unchecked
 from kernelevo.types import Figure
 
@@ -62,8 +62,8 @@ def _trials(said: Judgement, again: Judgement) -> Iterator[str]:
         yield words
 
 
-def _drawn(trial: object) -> object:
-    return (trial.case, trial.index, trial.timed, trial.offset, trial.inputs)  # type: ignore[attr-defined]
+def _drawn(trial: Trial) -> tuple[object, ...]:
+    return trial.case, trial.index, trial.timed, trial.offset, trial.inputs
 
 
 def _outputs(said: Judgement, again: Judgement) -> str:

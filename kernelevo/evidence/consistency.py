@@ -88,7 +88,10 @@ def _figures(part: str, said: Judgement, declared: Declaration) -> Row:
     wrong = next((words for case in said.cases for words in _wrong_case(case, said)), "")
     if wrong:
         return refused(part, wrong)
-    score = score_of(said.cases, weights)
+    try:
+        score = score_of(said.cases, weights)
+    except (ValueError, ArithmeticError) as error:
+        return refused(part, f"its cases come to no score ({error})")
     if not math.isclose(score, said.score_us, rel_tol=CLOSE):
         return refused(part, f"its score is {said.score_us:.6g} us, and its cases come to {score:.6g}")
     return holds(part, f"{said.score_us:.4g} us is the weighted geometric mean of its {len(weights)} cases")
@@ -207,6 +210,8 @@ def _claim(contents: Contents) -> Row:
     claim, best = contents.claim, contents.best.judgement
     start, chosen = contents.start, contents.chosen
     start_us = start.judgement.score_us if start else None
+    if not all(said.score_us > 0 for _, said in contents.judgements):
+        return refused(bundle.CLAIM, "it rests on a judgement without a time")
     expected = {
         "kind": "faster" if start else "passes",
         "task": contents.declaration.name,

@@ -25,7 +25,7 @@ from kernelevo.evidence.documents import (
 from kernelevo.evidence.manifest import sha256
 from kernelevo.evidence.samples import measured_of
 from kernelevo.evidence.wording import claim_words
-from kernelevo.kernel.arguments import Scalar
+from kernelevo.kernel.arguments import Scalar, Tensor
 from kernelevo.kernel.cases import Case
 from kernelevo.kernel.languages import Language
 from kernelevo.kernel.problem import Problem
@@ -137,7 +137,7 @@ def declare(problem: Problem, text: bytes, language: Language, oracle: bytes | N
     )
 
 
-def _argument(argument: object) -> Argument:
+def _argument(argument: Tensor | Scalar) -> Argument:
     if isinstance(argument, Scalar):
         return Argument(
             name=argument.name, dtype=str(argument.dtype), role="scalar", shape=[], aligned=0, value=argument.value

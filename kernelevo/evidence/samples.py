@@ -70,7 +70,7 @@ def faults(measured: Measured, times: Mapping[str, float]) -> Iterator[str]:
 
 def _wrong(case: MeasuredCase, calls: Mapping[int, Call], time: float) -> Iterator[str]:
     used = [calls[order] for order in case.calls]
-    blocks = [tuple(calls[order] for order in block) for block in case.blocks]
+    blocks = [(calls[a], calls[b], calls[c], calls[d]) for a, b, c, d in case.blocks]
     beside = [call for block in blocks for call in block]
     if any(call.side != "candidate" for call in used) or any(call.case != case.case for call in (*used, *beside)):
         yield f"case {case.case}: it rests on calls of another case or side"
@@ -83,7 +83,8 @@ def _wrong(case: MeasuredCase, calls: Mapping[int, Call], time: float) -> Iterat
         yield f"case {case.case}: it rests on calls on a card that was shared, throttled or in error"
     if not _same(case.us, median_interval([call.event_us for call in used])) or case.us.value != time:
         yield f"case {case.case}: its time or interval is not that of its {len(used)} samples"
-    worked = ratio_interval([tuple(call.event_us for call in block) for block in blocks]) if blocks else None
+    times = [(a.event_us, b.event_us, c.event_us, d.event_us) for a, b, c, d in blocks]
+    worked = ratio_interval(times) if times else None
     if (worked is None) != (case.ratio is None) or (worked and case.ratio and not _same(case.ratio, worked)):
         yield f"case {case.case}: its ratio or interval is not that of its {len(blocks)} blocks"
     if case.floor_us is not None and case.us.value < case.floor_us:

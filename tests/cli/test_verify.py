@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from cli.conftest import PROBLEM, ScriptedBench, Shell
 
+from kernelevo.evidence import bundle, canonical
+from kernelevo.evidence.documents import Origin
 from kernelevo.types import Status
 
 BEST = "best/twice.evidence.tar"
@@ -160,3 +162,12 @@ def test_what_is_refused_is_not_signed(shell: Shell, evidence: Path) -> None:
     before = evidence.read_bytes()
     code, _, err = shell("sign", BEST, "--key", "mine")
     assert code == 2 and "refused" in err and evidence.read_bytes() == before
+
+
+def test_a_strangers_words_do_not_move_the_cursor(shell: Shell, evidence: Path) -> None:
+    sealed = bundle.decode(evidence.read_bytes())
+    origin = canonical.read("origin", sealed.members[bundle.ORIGIN], Origin)
+    loud = canonical.write(origin.model_copy(update={"kernelevo": "0.1\x1b[2J[bold]", "harness": "\x1b[31m"}))
+    evidence.write_bytes(bundle.seal({**sealed.members, bundle.ORIGIN: loud}).encode())
+    code, out, _ = shell("verify", BEST)
+    assert code == 0 and "\x1b" not in out and "[bold]" in out
