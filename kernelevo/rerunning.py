@@ -23,6 +23,7 @@ from kernelevo.evidence.rows import Row, holds, refused, unchecked
 from kernelevo.kernel.file_name import passed_on
 from kernelevo.run_record import make_record
 from kernelevo.settings import DEFAULT_FINDINGS, Limits, Request, Settings
+from kernelevo.tasks import Admit, Task
 from kernelevo.types import Attempt, Candidate, Status, Verdict
 
 _NAME = re.compile(r"[^/]{1,100}\.(cu|py)")
@@ -52,7 +53,7 @@ class _Stage:
     """Where it is judged again."""
 
     contents: Contents
-    task: run.Task
+    task: Task
     request: Request
     settings: Settings
     joints: run.Joints
@@ -67,13 +68,21 @@ class _Stage:
 
 
 def rerun(
-    contents: Contents, given: Given, settings: Settings, joints: run.Joints, announce: Callable[[str], None]
+    contents: Contents,
+    given: Given,
+    settings: Settings,
+    joints: run.Joints,
+    announce: Callable[[str], None],
+    admit: Admit,
 ) -> Rerun:
-    """Judges best and start again; raises BadInput where that cannot be begun here."""
+    """Judges best and start again; raises BadInput where that cannot be begun here. `admit` is shown the problem file
+    before it is executed.
+    """
     with tempfile.TemporaryDirectory(prefix="kernelevo-") as folder:
         request = _request(contents, given, Path(folder))
-        stage = _Stage(contents, joints.open_task(request), request, settings, joints)
-        announce(f"judging again on {request.device}; the problem file {stage.task.problem_path.name} is executed")
+        whose = "the bundle's own problem file" if given.problem is None else f"the problem file {given.problem}"
+        announce(f"judging again on {request.device}, behind the wall; {whose} is executed outside it")
+        stage = _Stage(contents, joints.open_task(request, admit=admit), request, settings, joints)
         rows = [*_problem_row(stage, given), *_replays(stage)]
         outcome, words = _anew(stage)
     if any(row.state == "refused" for row in rows):

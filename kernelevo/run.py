@@ -21,7 +21,6 @@ from kernelevo.executors.local import LocalExecutor, PerWorker
 from kernelevo.floors import floors
 from kernelevo.initialise import samples_folder
 from kernelevo.interfaces import Evaluator, Listener, Proposer
-from kernelevo.kernel.file_name import passed_on, renamed_note
 from kernelevo.report_file import settled
 from kernelevo.run_record import make_record, require_same
 from kernelevo.search import Judges, Search
@@ -29,6 +28,7 @@ from kernelevo.settings import Limits, Request, Settings
 from kernelevo.snapshots import snapshot
 from kernelevo.stores.folders import find_run, new_run_folder, run_folders
 from kernelevo.stores.sqlite import SqliteStore
+from kernelevo.tasks import Task, open_task
 from kernelevo.types import Attempt, Budget, Candidate, How, RunRecord, Verdict
 
 if TYPE_CHECKING:
@@ -38,26 +38,6 @@ EVALUATION = Budget(seconds=30.0, memory_bytes=4 << 30, warp_instructions=2_000_
 """Of one candidate: about ten times what the slowest shipped start needs, so that a slow kernel ends and an endless
 one is killed.
 """
-
-
-@dataclass(frozen=True)
-class Task:
-    """A kernel file that is ready to be judged. `text` is device code and pragmas; `notes` say what was done to get
-    there.
-    """
-
-    kernel: Path
-    name: str
-    problem: Any
-    problem_path: Path
-    text: str
-    notes: tuple[str, ...]
-    language: Language
-
-    @property
-    def file_name(self) -> str:
-        """What compilers, and so all messages and counts, call the kernel file."""
-        return passed_on(self.kernel.name)
 
 
 class Bench(Protocol):
@@ -94,7 +74,8 @@ class Proposers:
 class Joints:
     """Where concrete parts are chosen."""
 
-    open_task: Callable[[Request], Task]
+    open_task: Callable[..., Task]
+    """Of a Request; as tasks.open_task, it may be told what a problem file must pass before it is executed."""
     open_bench: Callable[[Request, Task, Settings], Bench]
     proposers: Callable[[Task, Bench, Settings], Proposers]
 
@@ -318,46 +299,6 @@ class _WorkersOwn:
 
 
 # Where concrete parts are chosen. They are imported when needed: a command that judges nothing loads none of them.
-
-
-def open_task(request: Request) -> Task:
-    """Reads the kernel and loads its problem, at the sizes asked for; raises BadInput."""
-    from kernelevo.kernel.directives import PlanError
-    from kernelevo.kernel.languages import language_of
-    from kernelevo.kernel.problem import load_problem
-    from kernelevo.kernel.source import read_kernel
-
-    language = language_of(request.kernel)
-    problem_file = _problem_file(request)
-    problem = load_problem(problem_file)
-    if request.cases:
-        problem = problem.with_cases(request.cases)
-    text, notes = read_kernel(request.kernel, problem)
-    try:
-        language.read_plan(text, passed_on(request.kernel.name), {})
-    except PlanError as fault:
-        # Of a candidate this is a verdict; this is the user's own file.
-        raise BadInput(str(fault)) from fault
-    renamed = renamed_note(request.kernel.name)
-    notes = (*notes, renamed) if renamed else notes
-    return Task(request.kernel, problem.name, problem, problem_file, text, notes, language)
-
-
-def _problem_file(request: Request) -> Path:
-    """Where the problem of the request's kernel is; raises BadInput unless both files are there."""
-    from kernelevo.kernel.problem import problem_path
-
-    kernel = request.kernel
-    if kernel.is_dir():
-        raise BadInput(f"{kernel} is a folder; give the kernel file (.cu) itself")
-    if not kernel.is_file():
-        raise BadInput(f"there is no kernel file {kernel}; check the path")
-    path = request.problem or problem_path(kernel)
-    if not path.is_file():
-        raise BadInput(
-            f"there is no problem file {path} for {kernel}; give one with --problem, or write one with `kernelevo new`"
-        )
-    return path
 
 
 class KernelBench:

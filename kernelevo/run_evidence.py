@@ -27,6 +27,7 @@ from kernelevo.kernel.expressions import parse
 from kernelevo.kernel.languages import CUDA, TRITON, Language
 from kernelevo.run_record import require_same
 from kernelevo.settings import Request, Settings
+from kernelevo.tasks import Task
 from kernelevo.types import Attempt, BufferArgument, Candidate, Image, RunRecord, Verdict
 
 LANGUAGES = {language.name: language for language in (CUDA, TRITON)}
@@ -35,7 +36,7 @@ _NEEDED = ("sms", "warp", "threads_per_block", "shared_bytes_per_block")
 # Making a bundle.
 
 
-def bundle_of_answer(answer: Answer, settings: Settings, open_task: Callable[[Request], run.Task]) -> Bundle:
+def bundle_of_answer(answer: Answer, settings: Settings, open_task: Callable[[Request], Task]) -> Bundle:
     """The evidence of a run's answer; raises BadInput where kernel or problem have changed since the run began."""
     request, _ = run.asked(answer.run, {})
     task = open_task(request)
@@ -54,15 +55,15 @@ def bundle_of_judged(judged: run.Judged, settings: Settings) -> Bundle:
     return making.make(_matter(judged.record, task, exhibit, judged.band))
 
 
-def _matter(record: RunRecord, task: run.Task, best: Exhibit, band: float) -> Matter:
+def _matter(record: RunRecord, task: Task, best: Exhibit, band: float) -> Matter:
     oracle = task.problem.oracle
     return Matter(
-        _origin(record), task.problem, task.problem_path.read_bytes(), task.language, band, best,
+        _origin(record), task.problem, task.problem_content, task.language, band, best,
         oracle=None if oracle is None else Path(oracle).read_bytes(),
     )  # fmt: skip
 
 
-def _exhibit(attempt: Attempt, task: run.Task, record: RunRecord, cache: BuildCache) -> Exhibit:
+def _exhibit(attempt: Attempt, task: Task, record: RunRecord, cache: BuildCache) -> Exhibit:
     candidate = attempt.candidate
     cases = (*task.problem.tests, *task.problem.benchmarks)
     properties = record.settings.get("properties", {})

@@ -16,7 +16,8 @@ from kernelevo.settings import Limits, Request
 from kernelevo.types import RunRecord
 
 if TYPE_CHECKING:
-    from kernelevo.run import Bench, Task
+    from kernelevo.run import Bench
+    from kernelevo.tasks import Task
 
 
 def make_record(
@@ -49,7 +50,7 @@ def make_record(
 
 
 def _hashes(task: Task) -> dict[str, str]:
-    contents = {"kernel": task.text.encode(), "problem": task.problem_path.read_bytes()}
+    contents = {"kernel": task.text.encode(), "problem": task.problem_content}
     return {what: hashlib.sha256(content).hexdigest() for what, content in contents.items()}
 
 

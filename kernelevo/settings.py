@@ -7,6 +7,7 @@ kernel. All are frozen. Environment variables (all optional):
     KERNELEVO_CACHE    folder of compiled images (default: XDG_CACHE_HOME/kernelevo or ~/.cache/kernelevo)
     KERNELEVO_DEVICE   device used when --device is not given (default: virtual:h100)
     KERNELEVO_HARNESS  folder of the harness (default: harness, if it is there, else the one that is installed)
+    KERNELEVO_TRUST    1: problem files that are new to this machine are run unasked; or folders (a:b) whose own are
     CI                 when set, progress is printed as plain lines even on a terminal
 """
 
@@ -38,6 +39,7 @@ class Settings:
     device: str | None
     harness: Path | None
     plain: bool
+    trust: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -50,6 +52,7 @@ class Settings:
             device=given.get("KERNELEVO_DEVICE"),
             harness=Path(given["KERNELEVO_HARNESS"]) if "KERNELEVO_HARNESS" in given else None,
             plain="CI" in given,
+            trust=given.get("KERNELEVO_TRUST", ""),
         )
 
     def choose_device(self, asked: str | None) -> tuple[str, str]:

@@ -28,7 +28,9 @@ problem = Problem(
         "heads=2, length=129, width=64",
         "heads=1, length=33, width=128",
     ],
-    # Derived bounds know one precision for everything, but here it is mixed: sums of f16 products in f32, and f16 weights.
+    # Derived bounds know one precision for everything, but here it is mixed: sums of f16 products in f32, and f16 weights
+    # (11 bits of factors, as in tf32).
+    compute_dtype="tf32",
     tolerance=Tolerance(
         1e-3, 1e-3, "weights may be rounded to f16 (2^-11 of each) before they meet v, as tensor cores want them"
     ),

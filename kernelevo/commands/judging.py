@@ -13,6 +13,7 @@ import kernelevo
 from kernelevo import run
 from kernelevo.commands import options as opt
 from kernelevo.commands.bundling import require_bundle_place, write_check_evidence
+from kernelevo.commands.checking_problems import check_problem
 from kernelevo.errors import BadInput
 from kernelevo.report import verdict_json
 from kernelevo.report_file import require_place, write_file
@@ -24,7 +25,7 @@ from kernelevo.report_verdict import print_verdict
 
 def check(
     context: typer.Context,
-    kernel: opt.Kernel,
+    kernel: opt.KernelOrNone = None,
     problem: opt.ProblemFile = None,
     device: opt.DeviceName = None,
     case: opt.Cases = None,
@@ -36,6 +37,7 @@ def check(
     define: opt.Defines = None,
     standard: opt.Standard = None,
     unsafe: opt.Unsafe = False,
+    trust: opt.Trust = False,
     sanitize: opt.Sanitize = False,
     max_findings: opt.MaxFindings = None,
     sarif: opt.Sarif = None,
@@ -46,10 +48,14 @@ def check(
     \b
     Example: kernelevo check best/softmax.cu --problem kernels/softmax.problem.py
     Example: kernelevo check kernels/softmax.cu --sanitize --sarif softmax.sarif
+    Example: kernelevo check --problem kernels/softmax.problem.py
 
+    Without KERNEL the problem itself is judged: whether its checks refuse what is wrong, and accept what is honest.
     Exit code 0 if every check passed, 1 if one failed, 2 for bad input, 3 if this machine failed, 4 if the device
     cannot tell.
     """
+    if kernel is None:
+        check_problem(context, problem)
     findings = opt.most_findings(sanitize, max_findings, sarif)
     require_bundle_place(bundle, kernel)
     if findings is None:

@@ -39,6 +39,7 @@ def optimize(
     define: opt.Defines = None,
     standard: opt.Standard = None,
     unsafe: opt.Unsafe = False,
+    trust: opt.Trust = False,
     runs: opt.Runs = None,
 ) -> None:
     """Search for a faster version of a kernel, and prove it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import re
 import shlex
@@ -16,10 +17,20 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from kernelevo.errors import BadInput
+from kernelevo.initialise import samples_folder
 from kernelevo.run import Joints
 from kernelevo.settings import DEFAULT_FINDINGS, MOST_FINDINGS, Request, Settings, usable_cores
+from kernelevo.trust import Gate, hashes_in
 from kernelevo.types import Status, Verdict
 
+KernelOrNone = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[KERNEL]",
+        help="Kernel file, NAME.cu or NAME.triton.py. Without one, the problem of --problem is judged itself.",
+        show_default=False,
+    ),
+]
 Kernel = Annotated[
     Path,
     typer.Argument(
@@ -80,6 +91,9 @@ Sampled = Annotated[
 Workers = Annotated[
     int | None, typer.Option("--workers", metavar="N", help="Evaluations at a time (default: one per core).")
 ]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Run a problem file that is new to this machine, and remember it as known.")
+]
 Unsafe = Annotated[
     bool, typer.Option("--unsafe", help="Run even where no wall can be built. Only for kernels you wrote yourself.")
 ]
@@ -135,6 +149,15 @@ class State:
     joints: Joints
     settings: Settings
     output: TextIO
+    vouched: bool = False
+    """Whether this command line says --trust."""
+
+    @property
+    def admit(self) -> Gate:
+        """What a problem file must pass before it is executed."""
+        ask = _asked if sys.stdin.isatty() and sys.stderr.isatty() else None
+        installed = functools.partial(hashes_in, samples_folder)
+        return Gate(self.settings.cache, installed, self.vouched, self.settings.trust, ask, _told)
 
     def print_json(self, value: Any) -> None:
         """One line of JSON on standard output."""
@@ -142,14 +165,24 @@ class State:
 
     @classmethod
     def of(cls, context: typer.Context) -> State:
-        """The state, with the folder of runs that this command line gives, if it does."""
+        """The state, with the folder of runs that this command line gives, if it does, and with problem files held to
+        `admit`.
+        """
         state: State = context.find_root().obj
-        runs = context.params.get("runs")
-        return (
-            state
-            if runs is None
-            else dataclasses.replace(state, settings=dataclasses.replace(state.settings, runs=Path(runs)))
-        )
+        state = dataclasses.replace(state, vouched=bool(context.params.get("trust")))
+        if (runs := context.params.get("runs")) is not None:
+            state = dataclasses.replace(state, settings=dataclasses.replace(state.settings, runs=Path(runs)))
+        open_task = functools.partial(state.joints.open_task, admit=state.admit)
+        return dataclasses.replace(state, joints=dataclasses.replace(state.joints, open_task=open_task))
+
+
+def _asked(question: str) -> str:
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline()
+
+
+def _told(text: str) -> None:
+    print(f"kernelevo: {text}", file=sys.stderr, flush=True)
 
 
 def read_request(context: typer.Context, kernel: Path) -> tuple[Request, str]:

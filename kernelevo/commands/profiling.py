@@ -52,6 +52,7 @@ def profile(
     define: opt.Defines = None,
     standard: opt.Standard = None,
     unsafe: opt.Unsafe = False,
+    trust: opt.Trust = False,
 ) -> None:
     """Show where a kernel's time goes: what bounds it, what usually helps, and its source with exact counts.
 

@@ -25,6 +25,7 @@ def resume(
     out: opt.Out = None,
     as_json: opt.AsJson = False,
     quiet: opt.Quiet = False,
+    trust: opt.Trust = False,
     runs: opt.Runs = None,
 ) -> None:
     """Go on with a recorded run; nothing that was judged is judged again.

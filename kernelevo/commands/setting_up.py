@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from kernelevo import doctor as examination
-from kernelevo import sandbox
+from kernelevo import sandbox, trust
 from kernelevo.commands import options as opt
 from kernelevo.errors import BadInput, NotInstalled
 from kernelevo.initialise import initialise
@@ -33,6 +33,7 @@ ImportOut = Annotated[
 
 
 def new(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the problem.", show_default=False)],
     oracle: Oracle = None,
     folder: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the files.")] = Path("kernels"),
@@ -53,11 +54,19 @@ def new(
     made = scaffold.new_from_kernel(folder, name, oracle) if oracle else scaffold.new_problem(folder, name, language)
     for path in made.files:
         print(f"wrote {path}")
+    _know(made.files, opt.State.of(context).settings.cache)
     for note in made.notes:
         print(note)
     kernel = folder / f"{name}{language.suffix}"
     print(f"next: look at {folder / f'{name}.problem.py'}, then `kernelevo check {kernel}`,")
     print(f"then  `kernelevo optimize {kernel}`")
+
+
+def _know(files: Sequence[Path], cache: Path) -> None:
+    """A problem file that was written here need not be asked about."""
+    for path in files:
+        if path.name.endswith(".problem.py") and (complaint := trust.remember(cache, path, path.read_bytes())):
+            print(complaint)
 
 
 def import_kernel(kernel: HostKernel, out: ImportOut = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from kernelevo.errors import BadInput
 from kernelevo.report_evidence import print_rows_of, rows_json, summary_of
 from kernelevo.report_file import write_file
 from kernelevo.report_table import open_console
+from kernelevo.trust import EVERY_FILE
 from kernelevo.wire.words import visible_line
 
 if TYPE_CHECKING:
@@ -30,9 +32,6 @@ PrivateKey = Annotated[
     Path, typer.Option("--key", metavar="FILE", help="Private SSH key to sign with.", show_default=False)
 ]
 Again = Annotated[bool, typer.Option("--rerun", help="Judge it again here, on the recorded seeds and on fresh ones.")]
-Trust = Annotated[
-    bool, typer.Option("--trust", help="Execute the bundle's problem file, which you have read (with --rerun).")
-]
 OwnProblem = Annotated[
     Path | None, typer.Option("--problem", metavar="FILE", help="With --rerun: a problem file of your own instead.")
 ]
@@ -43,7 +42,7 @@ def verify(
     bundle: BundleFile,
     key: PublicKey = None,
     rerun: Again = False,
-    trust: Trust = False,
+    trust: opt.Trust = False,
     problem: OwnProblem = None,
     device: opt.DeviceName = None,
     include: opt.Includes = None,
@@ -103,33 +102,15 @@ def _rerun(examined: Examined, context: typer.Context, state: State, as_json: bo
     given, contents = context.params, examined.contents
     if contents is None:
         raise ValueError("what was refused is not run")
-    _require_trust(contents.declaration.sha256, contents.declaration.file_name, given["problem"], given["trust"])
     asked = Given(
         given["device"] or contents.claim.device, given["problem"], tuple(map(str, given["include"] or ())),
         given["unsafe"],
     )  # fmt: skip
-    return rerun(contents, asked, state.settings, state.joints, opt.announcer(as_json))
-
-
-def _require_trust(digest: str, name: str, own: Path | None, vouched: bool) -> None:
-    """A stranger's problem file is never executed unnoticed."""
-    if own is not None or vouched or digest in _installed():
-        return
-    raise BadInput(
-        f"{name} in this bundle is a program that would run outside the wall, with your rights, and this machine does "
-        f"not know it (sha256 {digest[:16]}); read it (`tar xOf BUNDLE problem/problem.py`), then give --trust, or "
-        "--problem with a file of your own"
-    )
-
-
-def _installed() -> frozenset[str]:
-    """Hashes of the problem files that come with kernelevo."""
-    import hashlib
-
-    from kernelevo.initialise import samples_folder
-
-    files = (samples_folder() / "kernels").glob("*.problem.py")
-    return frozenset(hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
+    # A folder that is one's own makes no file of a bundle one's own, wherever that is written to be executed.
+    gate = state.admit
+    if asked.problem is None and gate.variable != EVERY_FILE:
+        gate = replace(gate, variable="")
+    return rerun(contents, asked, state.settings, state.joints, opt.announcer(as_json), gate)
 
 
 def _tell(bundle: Path, examined: Examined, again: Rerun | None, as_json: bool, state: State) -> None:

@@ -70,6 +70,7 @@ def einsum(style: Style, subscripts: str, *operands: Any, **options: Any) -> Any
         label: array.shape[at] for names, array in zip(labels, arrays, strict=True) for at, label in enumerate(names)
     }
     longest = max(summed, key=lambda label: sizes[label])
+    arrays = [style.precision.factor(array) for array in arrays]
 
     def part(cut: slice, dtype: np.dtype) -> Array:
         pieces = [
@@ -87,6 +88,7 @@ def _contract(style: Style, product: Callable[..., Any], left: Array, right: Arr
     def part(cut: slice, dtype: np.dtype) -> Array:
         return product(_cut(left, at_left, cut).astype(dtype), _cut(right, at_right, cut).astype(dtype))
 
+    left, right = style.precision.factor(left), style.precision.factor(right)
     results = left.size * right.size // max(left.shape[at_left], 1) ** 2
     return _fold_slices(style, part, left.shape[at_left], results)
 
@@ -102,7 +104,7 @@ def _fold_slices(style: Style, part: Callable[[slice, np.dtype], Any], terms: in
     starts = range(0, max(terms, 1), width)
     narrow = np.dtype(np.float32) if style.precision.carrier.itemsize < 4 else style.precision.carrier
     slices = [style.precision.round(part(slice(start, start + width), narrow)) for start in starts]
-    folded = style.precision.round(style.order.add(slices))
+    folded = style.precision.round(style.order.add(style.total(np.add), slices))
     if width == 1:
         return folded
     exact = part(slice(None), np.dtype(np.float64))

@@ -46,7 +46,7 @@ def build_job(
 def _buffer(tensor: Tensor, drawn: Drawn) -> Buffer:
     size = tensor.nbytes(drawn.trial.case.dims)
     data = raw_bytes(drawn.inputs[tensor.name]) if tensor.is_input else None
-    return Buffer(tensor.name, size, data, skew(tensor.aligned, drawn.trial), read_back=True)
+    return Buffer(tensor.name, size, data, skew(tensor, drawn.trial), read_back=True)
 
 
 def raw_bytes(array: Array) -> memoryview:

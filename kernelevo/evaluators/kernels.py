@@ -3,6 +3,7 @@
     rules    its plan is read and fits the device on every case         RULE_BROKEN
     build    it compiles, and its launches fit its kernels              BUILD_ERROR, RULE_BROKEN
     run      every trial ends, nothing is found, outputs are right      TRAPPED, RACE, TIMEOUT, WRONG, UNSUPPORTED
+             each launch of the plan changes an output                  DECOY (not in mode "search")
     profile  the timed runs among these become figures                  PASSED
 
 On a device that times single calls the last two are one pass (`measuring.py`).
@@ -28,6 +29,7 @@ import numpy as np
 
 from kernelevo.defences import ALL, Defences
 from kernelevo.evaluators import careless, feedback, profile
+from kernelevo.evaluators.ablation import check_launches_matter
 from kernelevo.evaluators.expected import Expected, expect
 from kernelevo.evaluators.figures import Judgement, measured_cases, measured_score
 from kernelevo.evaluators.findings import Findings
@@ -40,6 +42,7 @@ from kernelevo.evaluators.running import ORDER, Purse, Runner, TrialResult
 from kernelevo.evaluators.sanitizing import Sanitizer
 from kernelevo.evaluators.schedule import LaunchStep, Schedule, schedule
 from kernelevo.evaluators.selftest import SelfTest, self_test
+from kernelevo.evaluators.tolerance_words import describe_all
 from kernelevo.evaluators.trials import Drawn, Mode, Trial, distributions, draw, plan_trials
 from kernelevo.interfaces import Compiler, Device, MeasuringDevice
 from kernelevo.kernel.directives import PlanError
@@ -148,9 +151,9 @@ class KernelEvaluator:
             self._check_launches(plan, schedules, image, dossier)
             # What it does. Seeds are drawn here, where the candidate can no longer change.
             if isinstance(self.device, MeasuringDevice):
-                results, judgement = self._measure(self.device, Program(image, schedules), budget, dossier)
+                results, judgement = self._measure(self.device, plan, Program(image, schedules), budget, dossier)
                 return self._measured(dossier, image, results, judgement, time.monotonic() - started)
-            results = self._run_trials(schedules, image, budget, dossier)
+            results = self._run_trials(plan, schedules, image, budget, dossier)
         except Rejected as fault:
             return self._rejected(dossier, fault, time.monotonic() - started)
         # What it costs: the figures of the very runs that were checked.
@@ -209,7 +212,7 @@ class KernelEvaluator:
         dossier.passed("build", f"{image.compiler} for {image.arch}; every launch fits its kernel's parameters")
 
     def _run_trials(
-        self, schedules: dict[str, Schedule], image: Image, budget: Budget, dossier: Dossier
+        self, plan: Plan, schedules: dict[str, Schedule], image: Image, budget: Budget, dossier: Dossier
     ) -> list[TrialResult]:
         rng = self._generator()
         dossier.provenance = Provenance(seed_of(rng), self.mode)
@@ -218,7 +221,13 @@ class KernelEvaluator:
         results = runner.run(trials) if self.mode == "search" else self._sanitized(runner, trials, dossier)
         dossier.checks += self._run_checks(results)
         dossier.checks += self._sanitizer_check(dossier.sanitizer)
+        dossier.checks += self._ablation_check(runner, plan, trials)
         return results
+
+    def _ablation_check(self, runner: Runner, plan: Plan, trials: list[Trial]) -> list[Check]:
+        if self.mode == "search" or not (self.defences.ablation and self.defences.poison):
+            return []
+        return [check_launches_matter(runner, plan, trials)]
 
     def _runner(
         self, rng: np.random.Generator, schedules: dict[str, Schedule], image: Image, budget: Budget, dossier: Dossier
@@ -230,7 +239,7 @@ class KernelEvaluator:
         )  # fmt: skip
 
     def _measure(
-        self, device: MeasuringDevice, program: Program, budget: Budget, dossier: Dossier
+        self, device: MeasuringDevice, plan: Plan, program: Program, budget: Budget, dossier: Dossier
     ) -> tuple[list[TrialResult], Judgement]:
         """Where each call is timed by itself, checks and figures come from the same calls."""
         if device.how == "modelled":
@@ -249,6 +258,7 @@ class KernelEvaluator:
         results, judgement = measurer.run()
         dossier.checks += self._measured_checks(results)
         dossier.checks += judgement.checks
+        dossier.checks += self._ablation_check(runner, plan, trials)
         return results, judgement
 
     def _start_beside(self, dossier: Dossier) -> Program | None:
@@ -306,7 +316,7 @@ class KernelEvaluator:
             "tests; benchmark cases ran under one (search)" if self.mode == "search" else "tests and benchmark cases"
         )
         checks = [
-            Check("outputs", True, f"{trials}; {self._tolerance(worst)}"),
+            Check("outputs", True, f"{trials}; {_within(worst, results)}"),
             Check("inputs unchanged", True, f"byte for byte after each of {len(results)} trials"),
             Check("uninitialised memory", True, f"outputs agree under two poisons: {repeated}"),
             *self._order_check(repeated),
@@ -324,7 +334,7 @@ class KernelEvaluator:
         worst = max(result.ratio for result in results)
         words = f"{len(tests)} tests of {kinds} distributions and {len(results) - len(tests)} timed calls"
         return [
-            Check("outputs", True, f"{words}; {self._tolerance(worst)}"),
+            Check("outputs", True, f"{words}; {_within(worst, results)}"),
             Check("inputs unchanged", True, f"by fingerprint, after each of {len(results)} calls"),
             Check("uninitialised memory", True, "every call under another poison, guards beside each buffer untouched"),
         ]
@@ -340,11 +350,6 @@ class KernelEvaluator:
         covered, remarks = sanitizer.covered(), len(sanitizer.findings.remarks)
         looked = f"{', '.join(covered.looked_for)}: {len(covered.cases)} cases in {covered.runs} runs"
         return [Check("sanitizer", True, f"{looked}, none found{f'; {remarks} remarks' if remarks else ''}")]
-
-    def _tolerance(self, worst: float) -> str:
-        declared = self.problem.tolerance
-        source = f"derived for {self.problem.compute_dtype}" if declared is None else f"declared: {declared.reason}"
-        return f"largest error {worst:.3g} of the tolerance ({source})"
 
     def _rejected(self, dossier: Dossier, fault: Rejected, seconds: float) -> Verdict:
         diagnostics = fault.diagnostics or (dossier.image.diagnostics if dossier.image else ())
@@ -375,6 +380,12 @@ class KernelEvaluator:
             provenance=replace(dossier.provenance, trials=records) if dossier.provenance else None,
             **_found(dossier.sanitizer),
         )  # fmt: skip
+
+
+def _within(worst: float, results: list[TrialResult]) -> str:
+    """How large errors were, and what was allowed, with the derivation."""
+    told = [result.tolerances for result in results if result.tolerances]
+    return "; ".join(filter(None, [f"largest error {worst:.3g} of the tolerance", describe_all(told)]))
 
 
 def _kernel_names(plan: Plan, schedules: dict[str, Schedule]) -> tuple[str, ...]:

@@ -229,7 +229,8 @@ class Measurer:
             raise Rejected(Status.WRONG, "read again", f"case {trial.case.name}: {words}")
         assert report.sample is not None
         course.samples.append(report.sample)
-        course.results.append(TrialResult(trial, RunReport("done", {}, ()), ratio))
+        tolerances = {} if trial.timed else self.runner.tolerances(contents.expected(content))
+        course.results.append(TrialResult(trial, RunReport("done", {}, ()), ratio, tolerances))
         return report.sample
 
     def _start_call(self, session: MeasuringSession, course: Course, trial: Trial, content: Content) -> TimedCall:

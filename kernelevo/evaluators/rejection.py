@@ -10,7 +10,9 @@ from kernelevo.types import Check, Diagnostic, Fault, Status
 
 
 class Rejected(Exception):
-    """The candidate ends here with this status; `feedback` is what its author is told."""
+    """The candidate ends here with this status; `feedback` is what its author is told, its first line (or `detail`)
+    what the check says.
+    """
 
     def __init__(
         self,
@@ -19,10 +21,11 @@ class Rejected(Exception):
         feedback: str,
         fault: Fault | None = None,
         diagnostics: tuple[Diagnostic, ...] = (),
+        detail: str = "",
     ) -> None:
         super().__init__(f"{status}: {feedback}")
         self.status = status
-        self.check = Check(check, False, feedback.splitlines()[0])
+        self.check = Check(check, False, detail or feedback.splitlines()[0])
         self.feedback = feedback
         self.fault = fault
         self.diagnostics = diagnostics

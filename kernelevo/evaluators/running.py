@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from kernelevo.evaluators.jobs import build_job, raw_bytes
 from kernelevo.evaluators.outcome import require_done
 from kernelevo.evaluators.rejection import Rejected
 from kernelevo.evaluators.schedule import Schedule
+from kernelevo.evaluators.tolerance_words import Derivation, derivation, describe
 from kernelevo.evaluators.trials import Drawn, Trial
 from kernelevo.interfaces import Device
 from kernelevo.kernel import dtypes
@@ -180,7 +181,8 @@ class Runner:
         for other in reports[1:]:
             self._require_same(drawn, reports[0], other, expected)
         ratio = max(each.ratio for each in comparisons)
-        return TrialResult(drawn.trial, reports[0], ratio, self._record(drawn, reports[0], ratio))
+        record = self._record(drawn, reports[0], ratio)
+        return TrialResult(drawn.trial, reports[0], ratio, self.tolerances(expected), record)
 
     def _record(self, drawn: Drawn, report: RunReport, ratio: float) -> TrialRecord | None:
         """What lets somebody else find out whether the same was drawn, and came out."""
@@ -192,6 +194,10 @@ class Runner:
         return TrialRecord(
             drawn.name, trial.index, trial.timed, trial.offset, trial.repeat, float(ratio), inputs, outputs
         )
+
+    def tolerances(self, expected: Expected) -> dict[str, Derivation]:
+        """How far outputs may be off, and how that came about."""
+        return {output.name: derivation(self.problem, output, expected) for output in self.problem.outputs}
 
     def _expected(self, drawn: Drawn, report: RunReport) -> Expected:
         if not self.defences.inputs_compared:
@@ -212,23 +218,30 @@ class Runner:
     def _compare(self, drawn: Drawn, report: RunReport, poison: int, expected: Expected) -> list[Comparison]:
         comparisons = []
         for output in self.problem.outputs:
-            got = self._output(drawn, output, report)
+            got = self.output(drawn, output, report)
             unwritten = None if output.is_input else poison_values(output, poison)
             wanted, bound = expected.values[output.name], expected.bounds[output.name]
             comparison = compare(output.name, got, wanted, bound, unwritten)
             if not self.defences.every_element:
                 comparison = careless.nearly_all(comparison, got, wanted, bound)
             if not comparison.passed:
-                raise Rejected(Status.WRONG, "outputs", f"case {drawn.name}: {comparison.text}")
+                raise self._wrong(drawn, output, expected, comparison)
             comparisons.append(comparison)
         return comparisons
+
+    def _wrong(self, drawn: Drawn, output: Tensor, expected: Expected, comparison: Comparison) -> Rejected:
+        tolerance = f"tolerance of {describe([derivation(self.problem, output, expected)])}"
+        words = f"case {drawn.name}: {comparison.text}"
+        first = words.splitlines()[0].rstrip(".")
+        return Rejected(Status.WRONG, "outputs", f"{words}\n{tolerance}", detail=f"{first}; {tolerance}")
 
     def require_outputs(self, drawn: Drawn, outputs: Mapping[str, bytes], poison: int, expected: Expected) -> float:
         """The largest error in units of the tolerance; raises Rejected if an output is wrong."""
         report = RunReport("done", outputs, ())
         return max(each.ratio for each in self._compare(drawn, report, poison, expected))
 
-    def _output(self, drawn: Drawn, output: Tensor, report: RunReport) -> Array:
+    def output(self, drawn: Drawn, output: Tensor, report: RunReport) -> Array:
+        """An output of a run, as numbers in its shape."""
         stored = np.frombuffer(report.outputs[output.name], output.dtype.storage)
         return as_numbers(stored.reshape(output.sizes(drawn.trial.case.dims)), output)
 
@@ -282,13 +295,14 @@ class Runner:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """A trial that was right: the report of its first run, and its largest error in units of the tolerance. `record` is
-    there where the runner keeps records.
+    """A trial that was right: the report of its first run, its largest error in units of the tolerance, and how that
+    came about, by output (empty where it is told of other trials). `record` is there where the runner keeps records.
     """
 
     trial: Trial
     report: RunReport
     ratio: float
+    tolerances: Mapping[str, Derivation] = field(default_factory=dict)
     record: TrialRecord | None = None
 
 

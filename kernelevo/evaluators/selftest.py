@@ -1,57 +1,119 @@
 """The checker's self-test: would this problem's check refuse outputs that are plainly wrong, and accept an honest
 one?
 
-Each impostor is an output made without doing the work, or by doing it worse. One that passes on every trial cannot be
-told from the truth by this problem's inputs and tolerance, and the problem is called not separable, naming it. That
-can be right (the identity of a copy, an f16 result in an f16 output) and is then worth knowing; or the inputs or the
-tolerance are too weak.
+Each mutant (`mutants.py`) is tried on the problem's largest test trials, in one output at a time. One that passes on
+every trial cannot be told from the truth by this problem's inputs and tolerance, and the problem is called not
+separable, naming it. That can be right (the identity of a copy, an f16 result in an f16 output) and is then worth
+knowing; or the inputs or the tolerance are too weak.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from kernelevo.evaluators.compare import compare
-from kernelevo.evaluators.expected import Expected, evaluate, expect
-from kernelevo.evaluators.styles import LOWER, PRECISIONS, STYLES
-from kernelevo.evaluators.summation import Rounded
-from kernelevo.evaluators.trials import Drawn, draw, elements, plan_trials
+from kernelevo.evaluators.compare import Comparison, compare
+from kernelevo.evaluators.expected import evaluate, expect
+from kernelevo.evaluators.mutants import Mutant, Scene, mutants
+from kernelevo.evaluators.styles import STYLES, block
+from kernelevo.evaluators.tolerance_words import Derivation, derivation
+from kernelevo.evaluators.trials import Drawn, draw, drawn_from, elements, plan_trials
 from kernelevo.kernel import dtypes
 from kernelevo.kernel.problem import Problem
 
 TRIALS = 8
 """The largest trials are used; small ones (a single element) tell little."""
+HONEST = {**STYLES, "block": block}
+"""Honest implementations that must pass; "block" is none of those that a tolerance is derived from."""
 
 Array = np.ndarray
-Outputs = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Closest:
+    """The largest error of an output in units of its bound, and where: case, and what the inputs were drawn from."""
+
+    ratio: float
+    case: str
+    inputs: str
+
+
+@dataclass(frozen=True)
+class MutantResult:
+    """One mutant in one output: on how many trials it was tried and refused; `closest` is that of the trial where it
+    came through with the largest error, None if it was refused on all.
+    """
+
+    name: str
+    words: str
+    output: str
+    trials: int
+    refused: int
+    closest: Closest | None
+
+    @property
+    def survived(self) -> bool:
+        return self.refused == 0
+
+
+@dataclass(frozen=True)
+class HonestResult:
+    """One honest style: its largest error over all outputs and trials, and the complaint if it was refused."""
+
+    style: str
+    worst: Closest
+    complaint: str
 
 
 @dataclass(frozen=True)
 class SelfTest:
-    """`survivors` are impostors that would pass; `honest` whether an honest result passes on every trial."""
+    """What became of mutants and honest styles; `derivations` hold each trial's tolerance by output."""
 
     problem: str
-    made: bool
-    honest: bool
-    refused: tuple[str, ...]
-    survivors: tuple[str, ...]
-    reason: str = ""
+    results: tuple[MutantResult, ...] = ()
+    honest_results: tuple[HonestResult, ...] = ()
+    derivations: tuple[Mapping[str, Derivation], ...] = ()
+    not_made: str = ""
+
+    @property
+    def made(self) -> bool:
+        return not self.not_made
+
+    @property
+    def complaint(self) -> str:
+        """Why an honest result is refused; empty if none is."""
+        return next((each.complaint for each in self.honest_results if each.complaint), "")
+
+    @property
+    def honest(self) -> bool:
+        return self.made and not self.complaint
+
+    @property
+    def survivors(self) -> tuple[str, ...]:
+        """Mutants that pass on every trial, in some output."""
+        return tuple(dict.fromkeys(each.name for each in self.results if each.survived))
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        survivors = self.survivors
+        return tuple(dict.fromkeys(each.name for each in self.results if each.name not in survivors))
 
     @property
     def separable(self) -> bool:
-        return self.made and self.honest and not self.survivors
+        return self.honest and not self.survivors
 
     @property
     def sentence(self) -> str:
         """What a run prints about it, once."""
         start = f"checker self-test of {self.problem}:"
         if not self.made:
-            return f"{start} not made, because {self.reason}"
+            return f"{start} not made, because {self.not_made}"
         if not self.honest:
-            return f"{start} the tolerance refuses an honest result ({self.reason}); declare a wider one, with a reason"
+            return (
+                f"{start} the tolerance refuses an honest result ({self.complaint}); declare a wider one, with a reason"
+            )
         if self.survivors:
             return (
                 f"{start} not separable: {_list(self.survivors)} would pass; {_list(self.refused) or 'nothing'} refused"
@@ -59,34 +121,19 @@ class SelfTest:
         return f"{start} {_list(self.refused)} outputs are refused, an honest one is accepted"
 
 
-@dataclass(frozen=True)
-class _Scene:
-    """One trial with everything an impostor may use."""
-
-    problem: Problem
-    drawn: Drawn
-    expected: Expected
-    stale: Outputs
-    rng: np.random.Generator
-
-    def numbers(self, name: str) -> Array:
-        return self.expected.values[name]
-
-
 def self_test(problem: Problem, rng: np.random.Generator) -> SelfTest:
-    """Tries every impostor on the problem's largest test trials; raises BadInput if the reference fails."""
+    """Tries every mutant and honest style on the problem's largest test trials; raises BadInput if the reference
+    fails.
+    """
     if problem.oracle is not None:
-        return SelfTest(
-            problem.name, False, False, (), (), f"expected outputs come from the oracle {problem.oracle.name}"
-        )
+        return SelfTest(problem.name, not_made=f"expected outputs come from the oracle {problem.oracle.name}")
     scenes = [_scene(problem, drawn, rng) for drawn in _largest(problem, rng)]
-    complaint = next((text for scene in scenes for text in [_complaint(scene, _honest(scene))] if text), "")
-    tried = {
-        name: [made for scene in scenes for made in _tried(scene, make)] for name, make in _impostors(problem).items()
-    }
-    refused = tuple(name for name, passes in tried.items() if not all(passes))
-    survivors = tuple(name for name, passes in tried.items() if passes and all(passes))
-    return SelfTest(problem.name, True, not complaint, refused, survivors, complaint)
+    return SelfTest(
+        problem.name,
+        tuple(_mutant_results(problem, scenes)),
+        tuple(_honest_result(style, scenes) for style in HONEST),
+        tuple(_derivations(scene) for scene in scenes),
+    )
 
 
 def _largest(problem: Problem, rng: np.random.Generator) -> list[Drawn]:
@@ -95,126 +142,51 @@ def _largest(problem: Problem, rng: np.random.Generator) -> list[Drawn]:
     return [draw(problem, trial, rng) for trial in largest]
 
 
-def _scene(problem: Problem, drawn: Drawn, rng: np.random.Generator) -> _Scene:
+def _scene(problem: Problem, drawn: Drawn, rng: np.random.Generator) -> Scene:
     other = draw(problem, drawn.trial, rng)
-    return _Scene(problem, drawn, expect(problem, drawn), expect_values(problem, other), rng)
+    return Scene(problem, drawn, expect(problem, drawn), evaluate(problem, other, lambda array: array), rng)
 
 
-def expect_values(problem: Problem, drawn: Drawn) -> dict[str, Array]:
-    """The reference's outputs in float64 (or integers), without bounds."""
-    return evaluate(problem, drawn, lambda array: array)
+def _derivations(scene: Scene) -> dict[str, Derivation]:
+    return {output.name: derivation(scene.problem, output, scene.expected) for output in scene.problem.outputs}
 
 
-def _complaint(scene: _Scene, outputs: Outputs) -> str:
-    """Why these outputs would be refused; empty if they would pass."""
-    for output in scene.problem.outputs:
-        with np.errstate(all="ignore"):
-            got = dtypes.rounded(outputs[output.name], output.dtype)
-        bound = scene.expected.bounds[output.name]
-        comparison = compare(output.name, got, scene.numbers(output.name), bound)
-        if not comparison.passed:
-            return f"case {scene.drawn.name}: {comparison.text.splitlines()[0]}"
-    return ""
+def _compared(scene: Scene, name: str, values: Array) -> Comparison:
+    """`values` of the output `name`, stored as it is, against what is expected."""
+    output = next(output for output in scene.problem.outputs if output.name == name)
+    with np.errstate(all="ignore"):
+        got = dtypes.rounded(values, output.dtype)
+    return compare(name, got, scene.right(name), scene.expected.bounds[name])
 
 
-def _tried(scene: _Scene, make: Callable[[_Scene], Outputs | None]) -> list[bool]:
-    """Whether the impostor passes on this scene; empty where there is none of its kind."""
-    outputs = make(scene)
-    return [] if outputs is None else [not _complaint(scene, outputs)]
+def _closest(scene: Scene, ratio: float) -> Closest:
+    return Closest(ratio, scene.drawn.name, drawn_from(scene.problem, scene.drawn.trial))
 
 
-def _honest(scene: _Scene) -> Outputs:
-    return _computed(scene, scene.problem.compute_dtype.name, "lanes")
+def _mutant_results(problem: Problem, scenes: Sequence[Scene]) -> list[MutantResult]:
+    results = [_mutant_result(mutant, output.name, scenes) for mutant in mutants(problem) for output in problem.outputs]
+    return [result for result in results if result.trials]
 
 
-def _computed(scene: _Scene, precision: str, style: str) -> Outputs:
-    made = STYLES[style](PRECISIONS[precision])
-
-    def wrap(array: Array) -> Array:
-        return Rounded.of(array, made)
-
-    return evaluate(scene.problem, scene.drawn, wrap)
-
-
-def _impostors(problem: Problem) -> dict[str, Callable[[_Scene], Outputs | None]]:
-    impostors = {
-        "zero": _zeros, "mean": _mean, "identity": _identity, "stale": _stale, "permuted": _permuted,
-        "half-written": _half_written, "one-element-wrong": _one_wrong,
-    }  # fmt: skip
-    lower = LOWER.get(problem.compute_dtype.name)
-    if lower is not None and any(output.dtype.is_float for output in problem.outputs):
-        impostors[f"{lower}-precision"] = lambda scene: _computed(scene, lower, "lanes")
-    return impostors
+def _mutant_result(mutant: Mutant, output: str, scenes: Sequence[Scene]) -> MutantResult:
+    made = [(scene, mutant.make(scene, output)) for scene in scenes]
+    tried = [(scene, _compared(scene, output, values)) for scene, values in made if values is not None]
+    passed = [_closest(scene, comparison.ratio) for scene, comparison in tried if comparison.passed]
+    closest = max(passed, key=lambda each: each.ratio, default=None)
+    return MutantResult(mutant.name, mutant.words, output, len(tried), len(tried) - len(passed), closest)
 
 
-def _each(scene: _Scene, change: Callable[[Array], Array]) -> Outputs:
-    return {name: change(values) for name, values in scene.expected.values.items()}
-
-
-def _zeros(scene: _Scene) -> Outputs:
-    return _each(scene, np.zeros_like)
-
-
-def _mean(scene: _Scene) -> Outputs | None:
-    if _scalar_outputs(scene):
-        return None
-    return _each(scene, lambda values: np.full_like(values, _finite(values).mean() if _finite(values).size else 0))
-
-
-def _finite(values: Array) -> Array:
-    return values[np.isfinite(values)]
-
-
-def _identity(scene: _Scene) -> Outputs | None:
-    """Each output is an input of its shape; None where some output has no such input."""
-    inputs = {
-        each.name: dtypes.from_storage(scene.drawn.inputs[each.name], each.dtype) for each in scene.problem.inputs
-    }
-    outputs = {}
-    for name, values in scene.expected.values.items():
-        like = [each for each in inputs.values() if each.shape == values.shape and each.dtype.kind == values.dtype.kind]
-        if not like:
-            return None
-        outputs[name] = like[0]
-    return outputs
-
-
-def _stale(scene: _Scene) -> Outputs:
-    return scene.stale
-
-
-def _scalar_outputs(scene: _Scene) -> bool:
-    """Whether every output has one element, which is its own mean and its only order."""
-    return all(values.size == 1 for values in scene.expected.values.values())
-
-
-def _permuted(scene: _Scene) -> Outputs | None:
-    if _scalar_outputs(scene):
-        return None
-    return _each(scene, lambda values: np.roll(values.reshape(-1), 1).reshape(values.shape))
-
-
-def _half_written(scene: _Scene) -> Outputs:
-    def half(name: str) -> Array:
-        mixed = np.array(scene.numbers(name)).reshape(-1)
-        mixed[mixed.size // 2 :] = scene.stale[name].reshape(-1)[mixed.size // 2 :]
-        return mixed.reshape(scene.numbers(name).shape)
-
-    return {name: half(name) for name in scene.expected.values}
-
-
-def _one_wrong(scene: _Scene) -> Outputs:
-    """One element, at a random place, off by the output's typical size (an integer by one)."""
-
-    def spoil(values: Array) -> Array:
-        spoiled = np.array(values)
-        size = np.abs(_finite(values)).mean() if values.dtype.kind == "f" and _finite(values).size else 0.0
-        place = int(scene.rng.integers(values.size))
-        flat = spoiled.reshape(-1)
-        flat[place] = flat[place] + size if values.dtype.kind == "f" else flat[place] ^ 1
-        return spoiled
-
-    return _each(scene, spoil)
+def _honest_result(style: str, scenes: Sequence[Scene]) -> HonestResult:
+    worst, complaint = Closest(-1.0, "", ""), ""
+    for scene in scenes:
+        outputs = scene.computed(scene.problem.compute_dtype.name, style, HONEST[style])
+        for name, values in outputs.items():
+            comparison = _compared(scene, name, values)
+            if comparison.ratio > worst.ratio:
+                worst = _closest(scene, comparison.ratio)
+            if not comparison.passed and not complaint:
+                complaint = f"case {scene.drawn.name}: {comparison.text.splitlines()[0]}"
+    return HonestResult(style, worst, complaint)
 
 
 def _list(names: tuple[str, ...]) -> str:

@@ -1,5 +1,6 @@
 """Styles: how an honest implementation computes. A precision, an order of summation, and what moves its results.
 
+block        256 strided partial sums, then a tree   one block; not among those that a tolerance is derived from
 sequential   ((t0 + t1) + t2) + ...                  one thread, the worst of the honest ones
 lanes        32 strided partial sums, then a tree    one warp, the usual GPU reduction
 fours        4 strided partial sums, then a tree     one thread with vector loads
@@ -20,43 +21,75 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray
-Fold = Callable[[np.ufunc, Array], Array]
-"""Folds the last axis of an array with a ufunc, rounding at the array's dtype."""
-Adder = Callable[[list[Array]], Array]
-"""Adds up arrays of one shape, rounding at their dtype."""
 
 LANES = 32
 
 
 @dataclass(frozen=True)
 class Precision:
-    """A compute dtype: the NumPy dtype that carries it, and the mantissa bits (with the hidden one) that it keeps."""
+    """A compute dtype: the NumPy dtype that carries it, and the mantissa bits (with the hidden one) that it keeps.
+
+    With `factor_bits`, the factors of matrix products keep only so many, and their sums all `bits`: what a tensor core
+    does with f32.
+    """
 
     name: str
     carrier: np.dtype
     bits: int
+    factor_bits: int | None = None
 
     @property
     def epsilon(self) -> float:
         """Half an ulp of 1: the largest relative error of one rounding."""
-        return 2.0**-self.bits
+        return 2.0 ** -(self.factor_bits or self.bits)
+
+    @property
+    def ulp(self) -> float:
+        """An ulp of 1 as any result but a factor of a product is rounded to."""
+        return 2.0 ** (1 - self.bits)
 
     def round(self, values: Any) -> Any:
         """`values` as this precision holds them; anything that is not a float comes back as it is."""
         if not is_float(values):
             return values
         carried = values if values.dtype == self.carrier else values.astype(self.carrier)
-        return _drop_bits(carried, 24 - self.bits) if self.name == "bf16" else carried
+        return _drop_bits(carried, _CARRIED_BITS[self.carrier.itemsize] - self.bits) if self.is_carried else carried
 
+    @property
+    def is_carried(self) -> bool:
+        """Whether NumPy has no dtype of its own for it."""
+        return self.bits < _CARRIED_BITS[self.carrier.itemsize]
+
+    def factor(self, values: Array) -> Array:
+        """`values` as they enter a matrix product."""
+        if self.factor_bits is None or not is_float(values):
+            return values
+        dropped: Array = _drop_bits(values.astype(np.float32), 24 - self.factor_bits)
+        return dropped
+
+
+_CARRIED_BITS = {2: 11, 4: 24, 8: 53}
 
 PRECISIONS = {
     "f64": Precision("f64", np.dtype(np.float64), 53),
     "f32": Precision("f32", np.dtype(np.float32), 24),
+    "tf32": Precision("tf32", np.dtype(np.float32), 24, factor_bits=11),
     "f16": Precision("f16", np.dtype(np.float16), 11),
     "bf16": Precision("bf16", np.dtype(np.float32), 8),
+    "bf16-factors": Precision("bf16-factors", np.dtype(np.float32), 24, factor_bits=8),
+    "fp8": Precision("fp8", np.dtype(np.float32), 4),
 }
-LOWER = {"f64": "f32", "f32": "f16", "f16": "bf16"}
-"""The next precision down, which an honest tolerance must refuse."""
+"""tf32 and bf16-factors round the factors of matrix products and add up in f32; fp8 has the significand of e4m3, and
+any exponent, as if it were scaled.
+"""
+LOWER: dict[str, tuple[str, ...]] = {
+    "f64": ("f32",),
+    "f32": ("tf32", "f16"),
+    "tf32": ("bf16-factors", "f16"),
+    "f16": ("bf16",),
+    "bf16": ("fp8",),
+}
+"""The next precisions down, which an honest tolerance must refuse."""
 
 
 def _drop_bits(values: Any, bits: int) -> Any:
@@ -68,53 +101,101 @@ def _drop_bits(values: Any, bits: int) -> Any:
     return kept.reshape(values.shape) if isinstance(values, np.ndarray) else kept.reshape(())[()]
 
 
-def _sequential(ufunc: np.ufunc, terms: Array) -> Array:
-    return ufunc.accumulate(terms, axis=-1)[..., -1]
+class Sum:
+    """Adds (or multiplies) at a precision, rounding every intermediate result to it. NumPy does that by itself where it
+    has the precision's own dtype; bf16 and fp8, which it carries in f32, are rounded here, step by step.
+    """
+
+    STEPS = 1 << 12
+    """Longer sums of a carried precision are cut into so many parts, each added up in f32 and then rounded."""
+
+    def __init__(self, ufunc: np.ufunc, precision: Precision) -> None:
+        self.ufunc = ufunc
+        self.round = precision.round if precision.is_carried else None
+
+    def plus(self, left: Array, right: Array) -> Array:
+        result: Array = self.ufunc(left, right)
+        return result if self.round is None else self.round(result)
+
+    def in_turn(self, terms: Array, axis: int) -> Array:
+        """One after the other along an axis that is not empty."""
+        if self.round is None and axis == -1:
+            return self.ufunc.accumulate(terms, axis=-1)[..., -1]
+        if self.round is None:
+            return self.ufunc.reduce(terms, axis=axis)
+        parts = np.moveaxis(terms, axis, 0)
+        return functools.reduce(self.plus, parts if len(parts) <= self.STEPS else self._shortened(parts))
+
+    def pairwise(self, terms: Array) -> Array:
+        """Along the last axis, in NumPy's own order, or as a tree."""
+        if self.round is None:
+            return self.ufunc.reduce(np.ascontiguousarray(terms), axis=-1)
+        while terms.shape[-1] > 1:
+            half, odd = divmod(terms.shape[-1], 2)
+            added = self.plus(terms[..., :half], terms[..., half : 2 * half])
+            terms = np.concatenate([added, terms[..., -1:]], axis=-1) if odd else added
+        return terms[..., 0]
+
+    def _shortened(self, parts: Array) -> Array:
+        width = -(-len(parts) // self.STEPS)
+        assert self.round is not None
+        shortened: Array = self.round(self.ufunc.reduceat(parts, range(0, len(parts), width), axis=0))
+        return shortened
 
 
-def _reversed(ufunc: np.ufunc, terms: Array) -> Array:
-    return _sequential(ufunc, terms[..., ::-1])
+Fold = Callable[[Sum, Array], Array]
+"""Folds the last axis of an array."""
+Adder = Callable[[Sum, list[Array]], Array]
+"""Adds up arrays of one shape."""
+
+
+def _sequential(total: Sum, terms: Array) -> Array:
+    return total.in_turn(terms, -1)
+
+
+def _reversed(total: Sum, terms: Array) -> Array:
+    return total.in_turn(terms[..., ::-1], -1)
 
 
 def _strided(lanes: int) -> Fold:
     """`lanes` partial sums over every lanes-th term, then a tree; lanes is a power of two."""
 
-    def fold(ufunc: np.ufunc, terms: Array) -> Array:
+    def fold(total: Sum, terms: Array) -> Array:
         count = terms.shape[-1]
         whole = count - count % lanes
         rounds = terms[..., :whole].reshape(*terms.shape[:-1], -1, lanes)
-        partial = np.full((*terms.shape[:-1], lanes), ufunc.identity, terms.dtype)
+        partial = np.full((*terms.shape[:-1], lanes), total.ufunc.identity, terms.dtype)
         if whole:
-            partial[...] = ufunc.reduce(rounds, axis=-2)
-        partial[..., : count - whole] = ufunc(partial[..., : count - whole], terms[..., whole:])
+            partial[...] = total.in_turn(rounds, -2)
+        partial[..., : count - whole] = total.plus(partial[..., : count - whole], terms[..., whole:])
         while partial.shape[-1] > 1:
             half = partial.shape[-1] // 2
-            partial = ufunc(partial[..., :half], partial[..., half:])
+            partial = total.plus(partial[..., :half], partial[..., half:])
         return partial[..., 0]
 
     return fold
 
 
-def _pairwise(ufunc: np.ufunc, terms: Array) -> Array:
-    return ufunc.reduce(np.ascontiguousarray(terms), axis=-1)
+def _pairwise(total: Sum, terms: Array) -> Array:
+    return total.pairwise(terms)
 
 
-def _add_in_turn(parts: list[Array]) -> Array:
-    return functools.reduce(np.add, parts)
+def _add_in_turn(total: Sum, parts: list[Array]) -> Array:
+    return functools.reduce(total.plus, parts)
 
 
 def _add_strided(lanes: int) -> Adder:
-    def add(parts: list[Array]) -> Array:
-        partial = [_add_in_turn(parts[lane::lanes]) for lane in range(min(lanes, len(parts)))]
-        return _add_as_tree(partial)
+    def add(total: Sum, parts: list[Array]) -> Array:
+        partial = [_add_in_turn(total, parts[lane::lanes]) for lane in range(min(lanes, len(parts)))]
+        return _add_as_tree(total, partial)
 
     return add
 
 
-def _add_as_tree(parts: list[Array]) -> Array:
+def _add_as_tree(total: Sum, parts: list[Array]) -> Array:
     while len(parts) > 1:
         half = (len(parts) + 1) // 2
-        parts = [parts[at] + parts[at + half] if at + half < len(parts) else parts[at] for at in range(half)]
+        parts = [total.plus(parts[at], parts[at + half]) if at + half < len(parts) else parts[at] for at in range(half)]
     return parts[0]
 
 
@@ -127,7 +208,7 @@ class Order:
 
 
 _SEQUENTIAL = Order(_sequential, _add_in_turn)
-_REVERSED = Order(_reversed, lambda parts: _add_in_turn(parts[::-1]))
+_REVERSED = Order(_reversed, lambda total, parts: _add_in_turn(total, parts[::-1]))
 _BY_LANES = Order(_strided(LANES), _add_strided(LANES))
 _BY_FOURS = Order(_strided(4), _add_strided(4))
 _PAIRWISE = Order(_pairwise, _add_as_tree)
@@ -140,7 +221,7 @@ class Jitter:
 
     def __init__(self, precision: Precision, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
-        ulp = 2 * precision.epsilon
+        ulp = precision.ulp
         self._factors = self._rng.choice(np.array([1 - ulp, 1 + ulp], precision.carrier), 2 * self.CHUNK)
 
     def move(self, values: Any) -> Any:
@@ -162,6 +243,10 @@ class Style:
     order: Order
     jitter: Jitter | None = None
 
+    def total(self, ufunc: np.ufunc) -> Sum:
+        """How it adds (or multiplies) up."""
+        return Sum(ufunc, self.precision)
+
     def settle(self, values: Any, *, exact: bool) -> Any:
         """A fresh result as this implementation would have it."""
         rounded = self.precision.round(values)
@@ -179,6 +264,14 @@ STYLES: dict[str, Callable[[Precision], Style]] = {
     "pairwise": lambda precision: Style(precision, _PAIRWISE),
     "jitter again": lambda precision: Style(precision, _BY_LANES, Jitter(precision, 2)),
 }
+
+
+BLOCK = 256
+
+
+def block(precision: Precision) -> Style:
+    """An honest implementation that no tolerance is derived from, so that it can be held to one."""
+    return Style(precision, Order(_strided(BLOCK), _add_strided(BLOCK)))
 
 
 def is_float(values: Any) -> bool:

@@ -110,7 +110,9 @@ def _reduce(
     masked = array if where is True else np.where(where, array, np.asarray(ufunc.identity, array.dtype))
     terms = masked.transpose(*kept, *axes).reshape(*(array.shape[each] for each in kept), -1)
     empty = terms.shape[-1] == 0
-    result = ufunc.reduce(terms, axis=-1) if empty else style.precision.round(style.order.fold(ufunc, terms))
+    result = (
+        ufunc.reduce(terms, axis=-1) if empty else style.precision.round(style.order.fold(style.total(ufunc), terms))
+    )
     if initial is not None and initial is not np._NoValue:
         result = ufunc(result, array.dtype.type(initial))
     if not keepdims:

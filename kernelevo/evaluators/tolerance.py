@@ -6,21 +6,24 @@ float64 result e. For element i of an output
 
     local_i = max over styles of |style_i - e_i|
     scale_i = max(local_i, max of local over the aligned run of NEIGHBOURS elements that holds i, median of local)
-    bound_i = SAFETY * scale_i  +  ULPS * ulp_compute(e_i)  +  1 * ulp_storage(e_i)  +  tiny_storage
+    bound_i = safety * scale_i  +  ulps * ulp_compute(e_i)  +  1 * ulp_storage(e_i)  +  tiny_storage
 
-A run and the median keep a lucky zero error from becoming a zero bound; an ulp is 2 * epsilon * |e|. The ULPS cover
-what styles do not show. The storage term is there only where an output is stored more coarsely than it is computed, and
-is what one rounding to it may move. An output that every style gets exactly was not computed but copied or selected,
-and must be exact (but for a coarser storage). Integers are exact.
+safety and ulps are 8 and 8 for f64 and f32, 3 and 3 for tf32, f16 and bf16 (`ALLOWANCES`). A run and the median keep a
+lucky zero error from becoming a zero bound; an ulp is 2 * epsilon * |e|. The ulps cover what styles do not show. The
+storage term is there only where an output is stored more coarsely than it is computed, and is what one rounding to it
+may move. An output that every style gets exactly was not computed but copied or selected, and must be exact (but for a
+coarser storage). Integers are exact.
 
-A style that overflows where float64 does not has no say: the bound gets tighter by it, never laxer. SAFETY and ULPS
-leave a factor of several hundred to the next precision down for f32 (2^-24 against 2^-11), which the checker's
-self-test verifies for every problem. A problem may override all this with numbers and a reason.
+A style that overflows where float64 does not has no say: the bound gets tighter by it, never laxer. A factor of 8
+leaves several hundred to the next precision down for f32 (2^-24 against 2^-11). From tf32 and f16 to bf16 it is 8 in
+all, from bf16 to fp8 it is 16, and so less may be allowed there. The checker's self-test says for every problem whether
+the next precision down is refused. A problem may override all this with numbers and a reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -30,12 +33,24 @@ from kernelevo.evaluators.styles import PRECISIONS, STYLES, Precision
 from kernelevo.evaluators.summation import Rounded
 from kernelevo.kernel.problem import Tolerance
 
-SAFETY = 8.0
-ULPS = 8.0
 NEIGHBOURS = 32
 LARGE = 1 << 18
 """Outputs with more elements than this are judged by fewer orders: with so many neighbours two show the scale."""
 LARGE_STYLES = ("sequential", "jitter")
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What is allowed beyond the styles: a factor on their error, and ulps of the compute dtype at |e|."""
+
+    safety: float
+    ulps: float
+
+
+_NARROW = Allowance(3.0, 3.0)
+ALLOWANCES = {
+    "f64": Allowance(8.0, 8.0), "f32": Allowance(8.0, 8.0), "tf32": _NARROW, "f16": _NARROW, "bf16": _NARROW,
+}  # fmt: skip
 
 Array = np.ndarray
 Evaluate = Callable[[Callable[[Array], Array]], Sequence[Array]]
@@ -52,7 +67,7 @@ def derive(evaluate: Evaluate, expected: Sequence[Array], compute: str, storage:
     """
     precision = PRECISIONS[compute]
     scales = [np.zeros(output.shape) for output in expected]
-    for style in _styles(expected):
+    for style in styles_for(max(output.size for output in expected)):
         results = evaluate(partial(Rounded.of, style=STYLES[style](precision)))
         for scale, result, wanted in zip(scales, results, expected, strict=True):
             _raise_to(scale, result, wanted)
@@ -61,7 +76,8 @@ def derive(evaluate: Evaluate, expected: Sequence[Array], compute: str, storage:
 
 def _bound(scale: Array, expected: Array, storage: str, precision: Precision) -> Array | None:
     if scale.any():
-        return SAFETY * _smooth(scale) + roundings(expected, precision, ULPS, storage)
+        allowed = ALLOWANCES[precision.name]
+        return allowed.safety * _smooth(scale) + roundings(expected, precision, allowed.ulps, storage)
     if not np.array_equal(precision.round(expected), expected, equal_nan=True):
         raise BadInput(
             "no tolerance can be derived, because the reference computes in float64 whatever its inputs are; "
@@ -76,8 +92,9 @@ def declared(expected: Array, tolerance: Tolerance) -> Array:
     return tolerance.absolute + tolerance.relative * np.abs(expected)
 
 
-def _styles(expected: Sequence[Array]) -> tuple[str, ...]:
-    return LARGE_STYLES if max(output.size for output in expected) > LARGE else tuple(STYLES)
+def styles_for(elements: int) -> tuple[str, ...]:
+    """The styles that a tolerance is derived from, where the largest output has so many elements."""
+    return LARGE_STYLES if elements > LARGE else tuple(STYLES)
 
 
 def _raise_to(scale: Array, result: Array, wanted: Array) -> None:

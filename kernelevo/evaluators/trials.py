@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 
 from kernelevo.defences import ALL, Defences
+from kernelevo.kernel.arguments import Tensor
 from kernelevo.kernel.cases import Case
 from kernelevo.kernel.problem import Problem
 
@@ -34,6 +35,7 @@ ALLOCATION = 256
 class Trial:
     """One case, not yet drawn. `index` picks the distribution of every input; `repeat` asks for a second run, under
     another poison. A trial that is neither timed nor repeated runs as fast as the device can, with nothing observed.
+    `offset` moves every pointer as its alignment allows; `offsets` (tensor, bytes) each as it says.
     """
 
     case: Case
@@ -41,6 +43,7 @@ class Trial:
     timed: bool
     offset: bool
     repeat: bool
+    offsets: tuple[tuple[str, int], ...] = ()
 
     @property
     def is_test(self) -> bool:
@@ -119,6 +122,14 @@ def distributions(problem: Problem) -> int:
     return max((len(choices) for choices in problem.distributions.values()), default=1)
 
 
-def skew(aligned: int, trial: Trial) -> int:
-    """Bytes by which a pointer with this declared alignment is moved off an allocation's start."""
-    return aligned if trial.offset and aligned < ALLOCATION else 0
+def skew(tensor: Tensor, trial: Trial) -> int:
+    """Bytes by which the tensor's pointer is moved off an allocation's start."""
+    usual = tensor.aligned if trial.offset and tensor.aligned < ALLOCATION else 0
+    return dict(trial.offsets).get(tensor.name, usual)
+
+
+def drawn_from(problem: Problem, trial: Trial) -> str:
+    """`x from wide, bias from normal(0,1)`; inputs with only one distribution are not named where others have more."""
+    named = {name: choices[trial.index % len(choices)].name for name, choices in problem.distributions.items()}
+    varied = {name: named[name] for name, choices in problem.distributions.items() if len(choices) > 1} or named
+    return ", ".join(f"{name} from {kind}" for name, kind in varied.items())

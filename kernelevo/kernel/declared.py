@@ -106,9 +106,11 @@ def checked_tolerance(tolerance: Tolerance | None) -> Tolerance | None:
 
 
 def compute_dtype_of(name: str | None, outputs: Sequence[Tensor]) -> DType:
-    """What a correct kernel computes in: as declared, else the outputs' widest float type with f16 and bf16 computed
-    in f32.
+    """What a correct kernel computes in: as declared (tf32, too), else the outputs' widest float type with f16 and bf16
+    computed in f32.
     """
+    if name == dtypes.TF32.name:
+        return dtypes.TF32
     if name is not None:
         return dtypes.named(name, "compute_dtype")
     floats = [tensor.dtype for tensor in outputs if tensor.dtype.is_float]

@@ -66,6 +66,9 @@ DTYPES = (
     ),
 )
 
+TF32 = DType("tf32", 4, "float", "float32", (), 11, float((2 - 2.0**-23) * 2.0**127))
+"""What tensor cores take of f32: no type of an element, but one that a problem may say its products are computed in."""
+
 _BY_NAME = {name: dtype for dtype in DTYPES for name in (dtype.name, *dtype.spellings)}
 
 

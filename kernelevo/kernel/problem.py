@@ -218,7 +218,7 @@ class Problem:
     def _read_tests(self, texts: Sequence[str]) -> tuple[Case, ...]:
         if texts:
             return tuple(self.case(text) for text in list_of_texts(texts, "tests"))
-        return edge_cases(self.dims, self._largest_tensor, self._allows)
+        return edge_cases(self.dims, self._largest_tensor, self.allows)
 
     def _read_benchmarks(self, texts: Sequence[str | tuple[str, float]]) -> tuple[Case, ...]:
         if isinstance(texts, str) or not texts:
@@ -233,7 +233,8 @@ class Problem:
     def _largest_tensor(self, dims: Mapping[str, int]) -> int:
         return max(tensor.elements(dims) for tensor in self.tensors)
 
-    def _allows(self, dims: Mapping[str, int]) -> bool:
+    def allows(self, dims: Mapping[str, int]) -> bool:
+        """Whether every tensor has elements at these sizes, and every constraint holds; says nothing of memory."""
         positive = all(extent.evaluate(dims) >= 1 for tensor in self.tensors for extent in tensor.shape)
         return positive and all(constraint.evaluate(dims) for constraint in self.constraints)
 
@@ -262,18 +263,27 @@ def problem_path(kernel: Path) -> Path:
     return kernel.with_name(kernel.name.split(".")[0] + SUFFIX)
 
 
-def load_problem(path: Path) -> Problem:
-    """Imports a problem file, checks all of it, and calls its reference once; raises BadInput with one sentence.
-
-    Only a name ending in .problem.py is imported; nothing is written beside it, and its folder does not join the
-    import path.
-    """
+def read_problem(path: Path) -> bytes:
+    """The content of a problem file; raises BadInput if it is none, or cannot be read."""
     if not path.name.endswith(SUFFIX):
         raise BadInput(f"{path} is no problem file; its name must end in {SUFFIX}")
     if not path.is_file():
         raise BadInput(f"there is no problem file {path}; write it, or run `kernelevo new` to get one to start from")
     try:
-        problem = _imported(path).located(path)
+        return path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}); check the path and its permissions") from error
+
+
+def load_problem(path: Path, content: bytes | None = None) -> Problem:
+    """Imports a problem file, checks all of it, and calls its reference once; raises BadInput with one sentence.
+
+    Only a name ending in .problem.py is imported; nothing is written beside it, and its folder does not join the
+    import path. With `content` (of `read_problem`), these bytes are executed, whatever the file holds by now.
+    """
+    code = read_problem(path) if content is None else content
+    try:
+        problem = _imported(path, code).located(path)
         problem.check_reference()
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
@@ -281,21 +291,23 @@ def load_problem(path: Path) -> Problem:
 
 
 class _SourceOnly(SourceLoader):
-    """Loads one file as a module, without reading or writing compiled copies beside it."""
+    """Loads one file's content as a module, without reading or writing compiled copies beside it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, content: bytes) -> None:
         self.path = path
+        self.content = content
 
     def get_filename(self, fullname: str) -> str:
         return str(self.path)
 
     def get_data(self, path: str) -> bytes:
-        return Path(path).read_bytes()
+        return self.content
 
 
-def _imported(path: Path) -> Problem:
+def _imported(path: Path, content: bytes) -> Problem:
     """The file's `problem`; an error in its code is a BadInput that names its line."""
-    spec = spec_from_loader(f"kernelevo_problem_{re.sub(r'[^A-Za-z0-9_]', '_', path.name)}", _SourceOnly(path))
+    loader = _SourceOnly(path, content)
+    spec = spec_from_loader(f"kernelevo_problem_{re.sub(r'[^A-Za-z0-9_]', '_', path.name)}", loader)
     assert spec is not None and spec.loader is not None
     module = module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up while it runs

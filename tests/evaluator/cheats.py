@@ -142,6 +142,48 @@ extern "C" __global__ void evil(float* c) { c[0] = 7; }"""),
     softmax("one row per warp", "most"),
     product("in float", "v"),
 ]  # fmt: skip
+
+
+def chain(name: str, launches: str, status: Status = Status.PASSED, words: str = "") -> Kernel:
+    """A vector addition by several launches, of these kernels."""
+    text = f"""
+#pragma kernelevo temp float t[n]
+{"".join(f"#pragma kernelevo {line}{chr(10)}" for line in launches.strip().splitlines())}
+#define K(name, a, b, c, ...) extern "C" __global__ void name(const float* a, const float* b, float* c, int n) {{ \\
+    int i = blockIdx.x * blockDim.x + threadIdx.x; if (i < n) {{ __VA_ARGS__ }} }}
+K(copy, a, b, c, c[i] = a[i];)
+K(add, a, b, c, c[i] = a[i] + b[i];)
+K(count, a, b, c, atomicAdd(c + i, a[i] + b[i]);)
+K(tail, a, b, c, if (n % 4 && i >= n - n % 4) c[i] = a[i] + b[i];)
+K(body, a, b, c, if (i < n - n % 4) c[i] = a[i] + b[i];)
+K(same, a, b, c, c[i] = b[i] + a[i];)
+K(nothing, a, b, c, if (n < 0) c[i] = 7;)
+"""
+    return Kernel(name, "few additions", text, status, words, mode="final")
+
+
+def steps(*lines: str) -> str:
+    """Plan lines: `zero c` as it is, and `add(a, b, c)` as a launch with a thread for each element."""
+    launches = {line: f"launch {line.replace('(', '<<<ceildiv(n, 256), 256>>>(', 1)}" for line in lines}
+    return "\n".join(line if line.startswith("zero") else launches[line] for line in lines)
+
+
+CHAINS = [
+    chain("through a temp", steps("copy(a, b, t, n)", "add(t, b, c, n)")),
+    chain("cleared, then added to", steps("zero c", "count(a, b, c, n)")),
+    chain("cleared, then added to twice", steps("zero c", "zero t", "count(a, t, c, n)", "count(b, t, c, n)")),
+    chain("the tail by a kernel of its own, launched always", steps("body(a, b, c, n)", "tail(a, b, c, n)")),
+    chain("by size", steps("add(a, b, c, n) when(n % 4 == 0)", "same(a, b, c, n)")),
+    chain("one of them in no case", steps("nothing(a, b, c, n) when(n == 12345)", "add(a, b, c, n)")),
+]
+D, NO_USE = Status.DECOY, "makes no difference: with it left out, every output has the same bytes"
+DECOYS = [
+    chain("a temp that nobody reads", steps("add(a, b, c, n)", "copy(a, b, t, n)"), D, f"launch of copy {NO_USE}"),
+    chain("an output that is overwritten", steps("copy(a, b, c, n)", "add(a, b, c, n)"), D, f"launch of copy {NO_USE}"),
+    chain("a condition that never holds", steps("nothing(a, b, c, n)", "add(a, b, c, n)"), D, "line 3: the launch of"),
+    chain("all of it twice", steps("add(a, b, c, n)", "add(a, b, c, n)"), D, f"launch of add {NO_USE}"),
+]
+
 # Outputs that are not computed, or not from the inputs.
 OUTPUTS = [
     add("nothing", "", W, "never written"),

@@ -11,18 +11,34 @@ from pathlib import Path
 
 import pytest
 from conformance.evaluator import EvaluatorBench, EvaluatorContract
-from evaluator.cheats import BENCHMARKS, ENDLESS, HONEST, MEMORY, OUTPUTS, RACES, SHORTCUTS, TEXTS, UNSEEN, Kernel
+from evaluator.cheats import (
+    BENCHMARKS,
+    CHAINS,
+    DECOYS,
+    ENDLESS,
+    HONEST,
+    MEMORY,
+    OUTPUTS,
+    RACES,
+    SHORTCUTS,
+    TEXTS,
+    UNSEEN,
+    Kernel,
+)
 
 from kernelevo.compilers.nvrtc import NvrtcCompiler
 from kernelevo.compilers.toolkit import find_toolkit
+from kernelevo.defences import ALL, Defences
 from kernelevo.devices.virtual import VirtualDevice, open_virtual
 from kernelevo.errors import NotInstalled, SandboxBroken
 from kernelevo.evaluators.kernels import KernelEvaluator
 from kernelevo.interfaces import WallAnswer, WallRequest
-from kernelevo.kernel.problem import load_problem
+from kernelevo.kernel.distributions import normal, wide
+from kernelevo.kernel.problem import Problem, load_problem
 from kernelevo.sandbox import Sandbox
 from kernelevo.types import Budget, Candidate, Status, Verdict
 
+FEW = ("n=32", "n=33", "n=257", "n=1023")
 KERNELS = Path(__file__).parent.parent.parent / "kernels"
 BUDGET = Budget(60.0, 4 << 30, 10**9)
 BUDGET_OF_ENDLESS = Budget(60.0, 4 << 30, 10**6)
@@ -39,12 +55,17 @@ class Judge:
         self.problems = {
             name: load_problem(KERNELS / f"{name}.problem.py").with_cases([case]) for name, case in BENCHMARKS.items()
         }
+        additions = self.problems["vector_add"]
+        self.problems["few additions"] = Problem(
+            additions.arguments, additions.reference, ["n=3000"], tests=FEW, inputs={"a": [normal(), wide()]}
+        ).located(KERNELS / "vector_add.problem.py")
 
-    def __call__(self, kernel: Kernel, budget: Budget = BUDGET, device: VirtualDevice | None = None) -> Verdict:
+    def __call__(
+        self, kernel: Kernel, budget: Budget = BUDGET, device: VirtualDevice | None = None, defences: Defences = ALL
+    ) -> Verdict:
         problem, device = self.problems[kernel.problem], device or self.device
-        return KernelEvaluator(problem, self.compiler, device, mode=kernel.mode).evaluate(
-            Candidate(kernel.text), budget
-        )
+        evaluator = KernelEvaluator(problem, self.compiler, device, mode=kernel.mode, defences=defences)
+        return evaluator.evaluate(Candidate(kernel.text), budget)
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +100,21 @@ def test_honest_kernels_pass_with_full_checks(judge: Judge) -> None:
         verdict = judge(Kernel(kernel.name, kernel.problem, kernel.text, mode="final"))
         assert verdict.status is Status.PASSED, verdict.feedback
         assert "untimed runs on other distributions" in verdict.checks[2].detail
+
+
+@named(CHAINS)
+def test_an_honest_plan_of_several_kernels_passes(judge: Judge, kernel: Kernel) -> None:
+    verdict = judge(kernel)
+    assert verdict.status is Status.PASSED, verdict.feedback
+    assert verdict.checks[-1].name == "ablation" and verdict.checks[-1].passed
+
+
+@named(DECOYS)
+def test_a_kernel_that_makes_no_difference_is_a_decoy(judge: Judge, kernel: Kernel) -> None:
+    require_caught(judge(kernel), kernel)
+    # The control: without ablation it would have passed.
+    unguarded = judge(kernel, defences=ALL.without("ablation"))
+    assert unguarded.status is Status.PASSED, unguarded.feedback
 
 
 @named(OUTPUTS)

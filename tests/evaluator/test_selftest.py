@@ -25,7 +25,8 @@ def test_a_sound_problem_refuses_every_impostor() -> None:
     result = impostors_of(X, Y, reference=softmax)
     assert result.separable and result.survivors == ()
     assert set(result.refused) == {
-        "zero", "mean", "identity", "stale", "permuted", "half-written", "one-element-wrong", "f16-precision",
+        "zero", "mean", "identity", "stale", "permuted", "half-written", "one-percent-wrong",
+        "one-element-wrong", "f16-precision",
     }  # fmt: skip
     assert "are refused, an honest one is accepted" in result.sentence
 
