@@ -6,6 +6,7 @@ evaluator is one line in the functions at the end, a device or a compiler one in
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +33,7 @@ from kernelevo.tasks import Task, open_task
 from kernelevo.types import Attempt, Budget, Candidate, How, RunRecord, Verdict
 
 if TYPE_CHECKING:
-    from kernelevo.kernel.languages import Language
+    pass
 
 EVALUATION = Budget(seconds=30.0, memory_bytes=4 << 30, warp_instructions=2_000_000_000)
 """Of one candidate: about ten times what the slowest shipped start needs, so that a slow kernel ends and an endless
@@ -82,12 +83,15 @@ class Joints:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What `optimize` and `resume` came to: the answer, or the start's verdict if it did not pass."""
+    """What `optimize` and `resume` came to: the answer, or the start's verdict if it did not pass. `task` is what was
+    judged, and None where only the record was read.
+    """
 
     folder: Path
     record: RunRecord
     answer: Answer | None
     start: Attempt
+    task: Task | None = None
 
 
 Announce = Callable[[str], None]
@@ -115,7 +119,7 @@ def optimize(
             said, command = [*notes, proposers.note], f"optimize {request.kernel}"
             store.begin(make_record(folder.name, command, request, limits, task, bench, said, proposers.harness))
             store.propose(Candidate(task.text))
-            return _search(store, limits, proposers, task.language, benches, request.workers, listener)
+            return _search(store, limits, proposers, task, benches, request.workers, listener)
     finally:
         benches.close()
 
@@ -138,7 +142,7 @@ def resume(
             announce(proposers.note)
             if not store.candidates():
                 store.propose(Candidate(task.text))
-            return _search(store, limits, proposers, task.language, benches, request.workers, listener)
+            return _search(store, limits, proposers, task, benches, request.workers, listener)
         finally:
             benches.close()
 
@@ -254,7 +258,7 @@ def _search(
     store: SqliteStore,
     limits: Limits,
     proposers: Proposers,
-    language: Language,
+    task: Task,
     benches: PerWorker[Bench],
     workers: int,
     listener: Listener,
@@ -263,7 +267,7 @@ def _search(
     light, full = _WorkersOwn(lambda: benches.get().light), _WorkersOwn(lambda: benches.get().full)
     judges = Judges(light, full, EVALUATION)
     executor = LocalExecutor(workers)
-    settle = functools.partial(settled, language=language)
+    settle = functools.partial(settled, language=task.language)
     search = Search(store, archive, judges, proposers.members, executor, limits, listener, settle)
     try:
         answer = search.run()
@@ -274,7 +278,8 @@ def _search(
         ) from None
     finally:
         executor.close()
-    return _outcome(store.folder, store.run(), archive, answer.ended if answer else "the start did not pass")
+    ended = answer.ended if answer else "the start did not pass"
+    return dataclasses.replace(_outcome(store.folder, store.run(), archive, ended), task=task)
 
 
 def _outcome(folder: Path, record: RunRecord, archive: Archive, ended: str) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,7 @@ from kernelevo.kernel.arguments import Argument, Scalar, Tensor
 from kernelevo.kernel.cases import Case
 from kernelevo.kernel.expressions import parse
 from kernelevo.kernel.languages import CUDA, TRITON, Language
-from kernelevo.run_record import require_same
-from kernelevo.settings import Request, Settings
+from kernelevo.settings import Settings
 from kernelevo.tasks import Task
 from kernelevo.types import Attempt, BufferArgument, Candidate, Image, RunRecord, Verdict
 
@@ -36,11 +35,8 @@ _NEEDED = ("sms", "warp", "threads_per_block", "shared_bytes_per_block")
 # Making a bundle.
 
 
-def bundle_of_answer(answer: Answer, settings: Settings, open_task: Callable[[Request], Task]) -> Bundle:
-    """The evidence of a run's answer; raises BadInput where kernel or problem have changed since the run began."""
-    request, _ = run.asked(answer.run, {})
-    task = open_task(request)
-    require_same(answer.run, task)
+def bundle_of_answer(answer: Answer, task: Task, settings: Settings) -> Bundle:
+    """The evidence of a run's answer, which `task` was judged for."""
     cache = BuildCache(settings.cache / "builds")
     start = _exhibit(answer.start, task, answer.run, cache) if answer.improved else None
     matter = _matter(answer.run, task, _exhibit(answer.best, task, answer.run, cache), answer.band)

@@ -19,13 +19,17 @@ def evidence_path(best: Path) -> Path:
     return best.with_name(best.name.removesuffix(".py").removesuffix(".triton").removesuffix(".cu") + SUFFIX)
 
 
-def write_run_evidence(outcome: run.Outcome, best: Path, state: State) -> Path:
-    """The bundle of a run's answer; a kernel or problem file that has changed since is BadInput."""
+def write_run_evidence(outcome: run.Outcome, best: Path, state: State) -> Path | None:
+    """Writes the bundle of a run's answer, and gives its place; None where no full checks confirmed it, or its run
+    was begun by a version that did not record what evidence is made of.
+    """
     from kernelevo.run_evidence import bundle_of_answer  # here, because it loads numpy
 
-    if outcome.answer is None:
-        raise ValueError("a run without an answer claims nothing")
-    content = bundle_of_answer(outcome.answer, state.settings, state.joints.open_task).encode()
+    if outcome.answer is None or outcome.task is None or not outcome.answer.confirmed:
+        return None
+    if "properties" not in outcome.record.settings:
+        return None
+    content = bundle_of_answer(outcome.answer, outcome.task, state.settings).encode()
     write_file(outcome.folder / "evidence.tar", content, "--runs")
     place = evidence_path(best)
     write_file(place, content)

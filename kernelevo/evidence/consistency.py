@@ -25,6 +25,8 @@ PlanOf = Callable[[str, Mapping[str, int], Declaration, Mapping[str, int]], Plan
 """Text, defines, declaration and device properties -> launches by case and macros; raises ValueError in words where the
 plan cannot be read or does not fit."""
 
+THOROUGH = ("final", "sanitize", None)
+"""Modes of full checks; None where it was not recorded."""
 SEED = re.compile(r"[0-9a-f]{1,32}")
 SAME = ("candidate", "text_sha256", "defines", "device", "how", "compiled", "macros", "launches")
 """What does not change when a kernel is judged a second time."""
@@ -74,6 +76,8 @@ def _verdict(part: str, said: Judgement, contents: Contents) -> Row:
         return refused(part, f"only a passed verdict has a score, and this one has {why}")
     if (said.device, said.how) != (contents.claim.device, contents.claim.how):
         return refused(part, f"it is of {said.device} ({said.how}), and the claim of another device or way of timing")
+    if said.mode not in THOROUGH:
+        return refused(part, f"it was judged in mode {said.mode}, and only full checks make a claim")
     worst = max((trial.error_ratio for trial in said.trials), default=0.0)
     if worst > 1:
         return refused(part, f"an error of {worst:.3g} tolerances cannot have passed")

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from cli.conftest import PROBLEM, ScriptedBench, Shell
 
+from kernelevo.errors import SandboxBroken
+from kernelevo.evaluators.scripted import ScriptedEvaluator
 from kernelevo.evidence import bundle, canonical
 from kernelevo.evidence.documents import Origin
+from kernelevo.run_record import make_record
 from kernelevo.types import Status
 
 BEST = "best/twice.evidence.tar"
@@ -148,6 +152,7 @@ def test_on_another_device_nothing_is_compared(shell: Shell, evidence: Path) -> 
     assert code == 4 and "other device: the claim is of virtual:h100" in out
 
 
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="no ssh-keygen")
 def test_sign_and_verify_with_a_key(shell: Shell, evidence: Path) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "mine"], check=True)
     assert shell("verify", BEST, "--key", "mine.pub")[0] == 1
@@ -171,3 +176,30 @@ def test_a_strangers_words_do_not_move_the_cursor(shell: Shell, evidence: Path) 
     evidence.write_bytes(bundle.seal({**sealed.members, bundle.ORIGIN: loud}).encode())
     code, out, _ = shell("verify", BEST)
     assert code == 0 and "\x1b" not in out and "[bold]" in out
+
+
+def test_what_no_full_checks_have_confirmed_is_no_claim(shell: Shell) -> None:
+    class NoFinal(ScriptedBench):
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            self.full = ScriptedEvaluator(self.broken)
+
+        def broken(self, candidate):
+            if "// 100 us" in candidate.text:
+                raise SandboxBroken("the worker died")
+            return self.judge(candidate)
+
+    code, out, _ = shell.with_bench(NoFinal)("optimize", "twice.cu", "--json", "--workers", "1")
+    told = json.loads(out)
+    assert code == 0 and not told["passed"] and told["evidence_path"] is None and not Path(BEST).exists()
+
+
+def test_a_run_of_a_version_without_evidence_goes_on_without(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_properties(*words, **more):
+        record = make_record(*words, **more)
+        settings = {name: value for name, value in record.settings.items() if name != "properties"}
+        return dataclasses.replace(record, settings=settings)
+
+    monkeypatch.setattr("kernelevo.run.make_record", without_properties)
+    code, out, _ = shell("optimize", "twice.cu", "--json")
+    assert code == 0 and json.loads(out)["evidence_path"] is None and Path("best/twice.cu").exists()

@@ -23,7 +23,7 @@ FREE = {
     r"|properties/(sms|warp)|properties/(threads|shared)\w+",
     "problem/declaration.json": r"file_name|suffix|compute_dtype|tolerance|oracle_name|arguments/\d/(aligned|value)"
     r"|arguments/\d/(dtype|shape/\d)|tests/\d/weight",
-    "judgement": r"proposer|moves/\d|feedback|checks/\d/(name|detail)|mode|seconds|cases/\d/limiter"
+    "judgement": r"proposer|moves/\d|feedback|checks/\d/(name|detail)|seconds|cases/\d/limiter"
     r"|cases/\d/steps/\d/(limiter|kernel)|trials/\d/(index|offset|repeat|inputs/x|outputs/y|error_ratio)"
     r"|compiled/(arch|compiler|key|cubin_sha256)"
     r"|compiled/kernels/\d/(name|registers|\w+_bytes)",
@@ -65,6 +65,7 @@ CHANGES = {
     "a faster score": ("best/judgement.json", lambda said: said.update(score_us=0.5), "come to"),
     "a check that failed": ("best/judgement.json", lambda said: said["checks"][0].update(passed=False), "failed"),
     "no checks": ("best/judgement.json", lambda said: said.update(checks=[]), "0 checks"),
+    "light checks": ("best/judgement.json", lambda said: said.update(mode="search"), "full checks"),
     "a status": ("best/judgement.json", lambda said: said.update(status="wrong"), "only a passed verdict"),
     "another device": ("best/judgement.json", lambda said: said.update(device="virtual:a100"), "another device"),
     "measured": ("best/judgement.json", lambda said: said.update(how="measured"), "way of timing"),
