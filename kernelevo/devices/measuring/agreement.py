@@ -10,7 +10,8 @@ to sleep for a moment adds milliseconds to a few calls of microseconds; who hide
 does not move the median of their times either. The tolerance is the greatest of
 
     REL of the events' sum                     what events and clocks of a quiet machine differ by
-    RESOLUTION_US for each call                the resolution of events is 0.5 us, and waking up varies by more
+    RESOLUTION_US for each call                the resolution of events is 0.5 us, and waking up varies by more with
+                                               what ran before
     SIGMAS standard errors of both medians     the noise of this machine, as the very samples show it
 
 Beyond it the candidate's figures are believed by nobody. Events that are longer than the judge's whole wait, or a
@@ -28,7 +29,7 @@ from kernelevo.measurement import TimedCall
 from kernelevo.statistics import spread
 
 REL = 0.05
-RESOLUTION_US = 5.0
+RESOLUTION_US = 10.0
 SIGMAS = 4.0
 LEAST_EMPTY = 8
 """Empty calls that an overhead rests on at least."""
