@@ -139,7 +139,9 @@ class TimedCall:
 @dataclass(frozen=True)
 class CaseMeasurement:
     """The figure of one case: its time in microseconds over calls with content never seen before, how many times as
-    fast as the start it is (None: no start was timed beside it), the floor, and the samples that were left out.
+    fast as the start it is (None: no start was timed beside it), the floor, and the samples that were left out. `calls`
+    are the samples that the time rests on, by their order, and `blocks` those of the ratio (A B B A), so that both can
+    be worked out again.
     """
 
     case: str
@@ -147,6 +149,8 @@ class CaseMeasurement:
     ratio: Estimate | None = None
     floor: PhysicsFloor | None = None
     left_out: int = 0
+    calls: tuple[int, ...] = ()
+    blocks: tuple[tuple[int, int, int, int], ...] = ()
 
 
 @dataclass(frozen=True)

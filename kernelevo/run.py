@@ -9,14 +9,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import kernelevo
 from kernelevo.answer import Answer, Floor
 from kernelevo.archive import ENDED_NOTE, FINAL, SEARCH, Archive
 from kernelevo.errors import BadInput, Interrupted
@@ -25,6 +23,7 @@ from kernelevo.floors import floors
 from kernelevo.initialise import samples_folder
 from kernelevo.interfaces import Evaluator, Listener, Proposer
 from kernelevo.report_file import settled
+from kernelevo.run_record import make_record, require_same
 from kernelevo.search import Judges, Search
 from kernelevo.settings import Limits, Request, Settings
 from kernelevo.snapshots import snapshot
@@ -34,7 +33,7 @@ from kernelevo.tasks import Task, open_task
 from kernelevo.types import Attempt, Budget, Candidate, How, RunRecord, Verdict
 
 if TYPE_CHECKING:
-    from kernelevo.kernel.languages import Language
+    pass
 
 EVALUATION = Budget(seconds=30.0, memory_bytes=4 << 30, warp_instructions=2_000_000_000)
 """Of one candidate: about ten times what the slowest shipped start needs, so that a slow kernel ends and an endless
@@ -84,12 +83,15 @@ class Joints:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What `optimize` and `resume` came to: the answer, or the start's verdict if it did not pass."""
+    """What `optimize` and `resume` came to: the answer, or the start's verdict if it did not pass. `task` is what was
+    judged, and None where only the record was read.
+    """
 
     folder: Path
     record: RunRecord
     answer: Answer | None
     start: Attempt
+    task: Task | None = None
 
 
 Announce = Callable[[str], None]
@@ -114,9 +116,10 @@ def optimize(
         announce(proposers.note)
         folder = new_run_folder(settings.runs)
         with SqliteStore.create(folder) as store:
-            store.begin(_record(folder.name, request, limits, task, bench, [*notes, proposers.note], proposers.harness))
+            said, command = [*notes, proposers.note], f"optimize {request.kernel}"
+            store.begin(make_record(folder.name, command, request, limits, task, bench, said, proposers.harness))
             store.propose(Candidate(task.text))
-            return _search(store, limits, proposers, task.language, benches, request.workers, listener)
+            return _search(store, limits, proposers, task, benches, request.workers, listener)
     finally:
         benches.close()
 
@@ -130,7 +133,7 @@ def resume(
         record = store.run()
         request, limits = asked(record, changes)
         task = joints.open_task(request)
-        _require_same(record, task)
+        require_same(record, task)
         benches = PerWorker(lambda: joints.open_bench(request, task, settings))
         try:
             bench = benches.first()
@@ -139,20 +142,23 @@ def resume(
             announce(proposers.note)
             if not store.candidates():
                 store.propose(Candidate(task.text))
-            return _search(store, limits, proposers, task.language, benches, request.workers, listener)
+            return _search(store, limits, proposers, task, benches, request.workers, listener)
         finally:
             benches.close()
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One verdict, what was judged, and the least time per case on the same device, whose properties these are."""
+    """One verdict, what was judged, and the least time per case on the same device, whose properties these are.
+    `record` says on what and with what, as that of a run does.
+    """
 
     task: Task
     verdict: Verdict
     floors: Mapping[str, Floor]
     properties: Mapping[str, int]
     band: float
+    record: RunRecord
 
 
 def judge(
@@ -164,10 +170,11 @@ def judge(
     task = joints.open_task(request)
     bench = joints.open_bench(request, task, settings)
     try:
-        _introduce(bench, task, announce, why)
+        notes = _introduce(bench, task, announce, why)
+        record = make_record("", f"check {request.kernel}", request, Limits(), task, bench, notes)
         evaluator = bench.light if request.sample is not None else _judge_of(bench, findings)
         verdict = evaluator.evaluate(Candidate(task.text), EVALUATION)
-        return Judged(task, verdict, floors(task.problem, bench.properties), bench.properties, bench.band)
+        return Judged(task, verdict, floors(task.problem, bench.properties), bench.properties, bench.band, record)
     finally:
         bench.close()
 
@@ -251,7 +258,7 @@ def _search(
     store: SqliteStore,
     limits: Limits,
     proposers: Proposers,
-    language: Language,
+    task: Task,
     benches: PerWorker[Bench],
     workers: int,
     listener: Listener,
@@ -260,7 +267,7 @@ def _search(
     light, full = _WorkersOwn(lambda: benches.get().light), _WorkersOwn(lambda: benches.get().full)
     judges = Judges(light, full, EVALUATION)
     executor = LocalExecutor(workers)
-    settle = functools.partial(settled, language=language)
+    settle = functools.partial(settled, language=task.language)
     search = Search(store, archive, judges, proposers.members, executor, limits, listener, settle)
     try:
         answer = search.run()
@@ -271,7 +278,8 @@ def _search(
         ) from None
     finally:
         executor.close()
-    return _outcome(store.folder, store.run(), archive, answer.ended if answer else "the start did not pass")
+    ended = answer.ended if answer else "the start did not pass"
+    return dataclasses.replace(_outcome(store.folder, store.run(), archive, ended), task=task)
 
 
 def _outcome(folder: Path, record: RunRecord, archive: Archive, ended: str) -> Outcome:
@@ -295,43 +303,6 @@ class _WorkersOwn:
         return self.mine().evaluate(candidate, budget)
 
 
-def _record(
-    run_id: str, request: Request, limits: Limits, task: Task, bench: Bench, notes: list[str], harness: str
-) -> RunRecord:
-    stored = dataclasses.asdict(request) | {"kernel": str(request.kernel), "problem": str(task.problem_path)}
-    return RunRecord(
-        id=run_id,
-        command=f"optimize {request.kernel}",
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        device=bench.device,
-        how=bench.how,
-        task=task.name,
-        settings={
-            "request": stored, "limits": dataclasses.asdict(limits), "band": bench.band, "notes": notes,
-            "calibration": bench.calibration,
-            "floors": {name: vars(floor) for name, floor in floors(task.problem, bench.properties).items()},
-        },
-        versions={"kernelevo": kernelevo.__version__, "python": platform.python_version(), **bench.versions},
-        hashes={**_hashes(task), "harness": harness},
-    )  # fmt: skip
-
-
-def _hashes(task: Task) -> dict[str, str]:
-    contents = {"kernel": task.text.encode(), "problem": task.problem_content}
-    return {what: hashlib.sha256(content).hexdigest() for what, content in contents.items()}
-
-
-def _require_same(record: RunRecord, task: Task) -> None:
-    """Verdicts of another problem or another start must not be mixed with new ones."""
-    for what, value in _hashes(task).items():
-        if record.hashes[what] != value:
-            path = task.kernel if what == "kernel" else task.problem_path
-            raise BadInput(
-                f"{path} has changed since run {record.id} began; "
-                "restore it, or start a new run with `kernelevo optimize`"
-            )
-
-
 # Where concrete parts are chosen. They are imported when needed: a command that judges nothing loads none of them.
 
 
@@ -349,7 +320,7 @@ class KernelBench:
         self.device, self.how, self.band = self._device.name, self._device.how, self._device.band
         self.calibration = self._device.calibration
         self.properties = self._device.properties
-        self.versions = {self.compiler.name: self.compiler.version, **readers}
+        self.versions = {self.compiler.name: self.compiler.version, "numpy": version("numpy"), **readers}
         self._evaluator = functools.partial(self._make_evaluator, request, task)
         self.light, self.full = self._evaluator("search"), self._evaluator("final")
 

@@ -87,14 +87,14 @@ class Limits:
     finalists: int = 3
     round: int = 8
 
-    SMALLEST = 4
-    """Start and one change, each judged twice: in the search and with full checks."""
+    SMALLEST = 5
+    """Start and one change, each judged twice, in the search and with full checks, and the best of them anew."""
 
     def __post_init__(self) -> None:
         if self.evaluations < self.SMALLEST:
             raise BadInput(
                 f"--evaluations {self.evaluations} is too few: the start and one change are each judged twice, "
-                f"so give at least {self.SMALLEST}"
+                f"and the best of them once more, so give at least {self.SMALLEST}"
             )
         if not self.seconds > 0:
             raise BadInput(f"--seconds {self.seconds:g} leaves no time; give a positive number")

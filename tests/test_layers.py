@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "kernelevo"
-FOUNDATION = {"types", "fault", "measurement", "defences", "interfaces", "errors", "settings", "native", "answer",
-              "statistics"}  # fmt: skip
+FOUNDATION = {
+    "types", "fault", "measurement", "provenance", "defences", "interfaces", "errors", "settings", "native", "answer",
+    "statistics",
+}  # fmt: skip
 PARTS = {
     "compilers", "devices", "evaluators", "executors", "proposers", "stores", "sandbox", "virtual", "search",
-    "disassembler", "archive", "report",
+    "disassembler", "archive", "report", "evidence",
     "progress", "doctor", "initialise",
 }  # fmt: skip
 MAY_USE = {
@@ -21,7 +23,8 @@ MAY_USE = {
     "fault": set(),
     "measurement": {"fault"},
     "defences": set(),
-    "types": {"fault", "measurement"},
+    "provenance": set(),
+    "types": {"fault", "measurement", "provenance"},
     "statistics": {"measurement"},
     "interfaces": {"types", "errors", "measurement", "defences"},
     "settings": {"types", "errors"},
@@ -41,7 +44,10 @@ MAY_USE = {
     # Runs behind the wall, where there is no package but Triton.
     "jailed": set(),
 }
-JOINERS = {"run", "joining", "joining_cards", "cli", "commands", "redteam", "__init__", "__main__"}
+JOINERS = {
+    "run", "run_record", "run_evidence", "rerunning", "joining", "joining_cards", "cli", "commands", "redteam",
+    "__init__", "__main__",
+}  # fmt: skip
 """Those that may import every part; the red team attacks the parts as they are joined."""
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 import kernelevo
 from kernelevo import run
 from kernelevo.commands import options as opt
+from kernelevo.commands.bundling import require_bundle_place, write_check_evidence
 from kernelevo.commands.checking_problems import check_problem
 from kernelevo.commands.fuzzing import check_shapes
 from kernelevo.errors import BadInput
@@ -45,6 +46,7 @@ def check(
     fuzz_examples: opt.FuzzExamples = None,
     inputs: opt.Inputs = None,
     offset: opt.Offsets = None,
+    bundle: opt.BundlePlace = None,
 ) -> None:
     """Judge one kernel with all checks: is it right, and how fast? With --sanitize: what is wrong, and where?
 
@@ -63,6 +65,7 @@ def check(
     if fuzz or fuzz_examples is not None:
         check_shapes(context, kernel, fuzz, fuzz_examples, as_json)
     findings = opt.most_findings(sanitize, max_findings, sarif)
+    require_bundle_place(bundle, kernel)
     if findings is None:
         _judge(context, kernel, as_json, lambda console, judged: print_verdict(console, judged.verdict))
     else:
@@ -78,7 +81,7 @@ def _sanitize(context: typer.Context, kernel: Path, as_json: bool, findings: int
     request, why = opt.read_request(context, kernel)
     judged = run.judge(request, state.settings, state.joints, opt.announcer(as_json), why, findings)
     verdict, task = judged.verdict, judged.task
-    code = opt.exit_code(verdict)
+    code, said = opt.exit_code(verdict), write_check_evidence(judged, context.params["bundle"], state)
     if sarif is not None:
         text = kernel.read_text(encoding="utf-8")
         log = sarif_log(verdict, text, task.file_name, kernel, kernelevo.__version__, code)
@@ -87,6 +90,7 @@ def _sanitize(context: typer.Context, kernel: Path, as_json: bool, findings: int
         state.print_json(verdict_json(verdict, judged.floors))
     else:
         print_findings(open_console(state.settings.plain), verdict, task.text, task.file_name, str(kernel))
+    _say(said, as_json)
     raise typer.Exit(code)
 
 
@@ -94,11 +98,17 @@ def _judge(context: typer.Context, kernel: Path, as_json: bool, show: Callable[[
     state = opt.State.of(context)
     request, why = opt.read_request(context, kernel)
     judged = run.judge(request, state.settings, state.joints, opt.announcer(as_json), why)
-    verdict = judged.verdict
+    verdict, said = judged.verdict, write_check_evidence(judged, context.params["bundle"], state)
     if as_json:
         state.print_json(verdict_json(verdict, judged.floors))
     elif verdict.score is None:
         print_verdict(open_console(state.settings.plain), verdict)
     else:
         show(open_console(state.settings.plain), judged)
+    _say(said, as_json)
     raise typer.Exit(opt.exit_code(verdict))
+
+
+def _say(words: str, as_json: bool) -> None:
+    if words:
+        opt.announcer(as_json)(words)

@@ -140,6 +140,10 @@ Fuzz = Annotated[
 FuzzExamples = Annotated[
     int | None, typer.Option("--fuzz-examples", metavar="N", help="With --fuzz: examples to try (default: 200).")
 ]
+BundlePlace = Annotated[
+    Path | None,
+    typer.Option("--bundle", metavar="FILE", help="Write the verdict's evidence, which `kernelevo verify` checks."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress display.")]
 Runs = Annotated[
     Path | None,

@@ -18,6 +18,7 @@ blocks run and are checked. Such a verdict is provisional.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 from collections.abc import Callable
@@ -50,6 +51,7 @@ from kernelevo.kernel.directives import PlanError
 from kernelevo.kernel.languages import CUDA, Language
 from kernelevo.kernel.plan import LaunchLine, Plan
 from kernelevo.kernel.problem import Problem
+from kernelevo.provenance import Provenance
 from kernelevo.settings import DEFAULT_FINDINGS
 from kernelevo.types import Budget, BuildFailure, BuildRequest, Candidate, Check, Image, Sample, Status, Verdict
 
@@ -73,6 +75,14 @@ def seeded_generator(seed: int) -> Callable[[], np.random.Generator]:
     return lambda: np.random.Generator(np.random.SFC64(seed))
 
 
+def seed_of(rng: np.random.Generator) -> str:
+    """The seed that a generator was made with, in hexadecimal digits: what `seeded_generator` takes, as an int."""
+    entropy = rng.bit_generator.seed_seq.entropy
+    if not isinstance(entropy, int):
+        raise ValueError(f"a generator whose seed is {entropy!r} cannot be made again")
+    return f"{entropy:x}"
+
+
 @dataclass
 class Dossier:
     """What is known of one candidate so far; the passes fill it from top to bottom."""
@@ -82,6 +92,7 @@ class Dossier:
     checks: list[Check] = field(default_factory=list)
     image: Image | None = None
     sanitizer: Sanitizer | None = None
+    provenance: Provenance | None = None
 
     def passed(self, check: str, detail: str) -> None:
         self.checks.append(Check(check, True, detail))
@@ -241,6 +252,7 @@ class KernelEvaluator:
         self, plan: Plan, schedules: dict[str, Schedule], image: Image, budget: Budget, dossier: Dossier
     ) -> list[TrialResult]:
         rng = self._generator()
+        dossier.provenance = Provenance(seed_of(rng), self.mode)
         trials = plan_trials(self.problem, self.mode, rng, self.defences)
         runner = self._runner(rng, schedules, image, budget, dossier)
         results = runner.run(trials) if self.mode == "search" else self._sanitized(runner, trials, dossier)
@@ -260,7 +272,7 @@ class KernelEvaluator:
         return Runner(
             self.problem, self.device, image, dossier.candidate.text, schedules, self._poisons(rng), self._order(rng),
             self._expectation(budget), self._drawing(rng),
-            dossier.purse, self._file_name, self._sample(rng), self.defences,
+            dossier.purse, self._file_name, self._sample(rng), self.defences, self.mode != "search",
         )  # fmt: skip
 
     def _measure(
@@ -272,6 +284,7 @@ class KernelEvaluator:
             budget = replace(budget, seconds=EMULATION_FACTOR * budget.seconds)
             dossier.purse = Purse(budget)
         rng = self._generator()
+        dossier.provenance = Provenance(seed_of(rng), self.mode)
         trials = plan_trials(self.problem, self.mode, rng, self.defences)
         runner = self._runner(rng, program.schedules, program.image, budget, dossier)
         start = self._start_beside(dossier)
@@ -389,7 +402,7 @@ class KernelEvaluator:
         return Verdict(
             dossier.candidate.id, self.device.name, fault.status, fault.feedback, checks=(*dossier.checks, fault.check),
             fault=fault.fault, diagnostics=diagnostics, image=_summary(dossier.image), seconds=seconds,
-            **_found(dossier.sanitizer),
+            provenance=dossier.provenance, **_found(dossier.sanitizer),
         )  # fmt: skip
 
     def _measured(
@@ -400,14 +413,18 @@ class KernelEvaluator:
             dossier.candidate.id, self.device.name, Status.PASSED, feedback.passed(cases, image),
             measured_score(self.problem, cases), cases, tuple(dossier.checks), diagnostics=image.diagnostics,
             image=_summary(image), seconds=seconds, measurements=judgement.measurements,
+            provenance=dossier.provenance,
         )  # fmt: skip
 
     def _passed(self, dossier: Dossier, image: Image, results: list[TrialResult], seconds: float) -> Verdict:
         cases = profile.case_results(results, self.device, in_full=self.mode != "search")
+        records = tuple(result.record for result in results if result.record)
         return Verdict(
             dossier.candidate.id, self.device.name, Status.PASSED, feedback.passed(cases, image),
             profile.score(results, cases), cases, tuple(dossier.checks), diagnostics=image.diagnostics,
-            image=_summary(image), seconds=seconds, **_found(dossier.sanitizer),
+            image=_summary(image), seconds=seconds,
+            provenance=replace(dossier.provenance, trials=records) if dossier.provenance else None,
+            **_found(dossier.sanitizer),
         )  # fmt: skip
 
 
@@ -442,7 +459,7 @@ def _found(sanitizer: Sanitizer | None) -> dict[str, Any]:
 
 
 def _summary(image: Image | None) -> dict[str, Any]:
-    """What a verdict keeps of an image: sizes, not code."""
+    """What a verdict keeps of an image: sizes and hashes, not code."""
     if image is None:
         return {}
     kernels = [
@@ -454,4 +471,8 @@ def _summary(image: Image | None) -> dict[str, Any]:
         }
         for kernel in image.kernels
     ]  # fmt: skip
-    return {"key": image.key, "arch": image.arch, "compiler": image.compiler, "kernels": kernels}
+    return {
+        "key": image.key, "arch": image.arch, "compiler": image.compiler, "kernels": kernels,
+        "ptx_sha256": hashlib.sha256(image.ptx.encode()).hexdigest(),
+        "cubin_sha256": hashlib.sha256(image.cubin).hexdigest(),
+    }  # fmt: skip

@@ -9,6 +9,7 @@ agree. Where they do not, a third run, under the second poison in the usual orde
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,7 @@ from kernelevo.interfaces import Device
 from kernelevo.kernel import dtypes
 from kernelevo.kernel.arguments import Tensor
 from kernelevo.kernel.problem import Problem
+from kernelevo.provenance import TrialRecord
 from kernelevo.types import Budget, Image, Job, Launch, RunReport, Sample, Status
 
 Array = np.ndarray
@@ -90,6 +92,8 @@ class Runner:
     sample: Sample | None
     """Of the blocks that profiled runs are watched on, if not all."""
     defences: Defences = ALL
+    recorded: bool = False
+    """Whether results hold hashes of inputs and outputs."""
 
     def run(self, trials: Sequence[Trial]) -> list[TrialResult]:
         """Every trial, in order; raises Rejected at the first that is not right."""
@@ -177,7 +181,19 @@ class Runner:
         for other in reports[1:]:
             self._require_same(drawn, reports[0], other, expected)
         ratio = max(each.ratio for each in comparisons)
-        return TrialResult(drawn.trial, reports[0], ratio, self.tolerances(expected))
+        record = self._record(drawn, reports[0], ratio)
+        return TrialResult(drawn.trial, reports[0], ratio, self.tolerances(expected), record)
+
+    def _record(self, drawn: Drawn, report: RunReport, ratio: float) -> TrialRecord | None:
+        """What lets somebody else find out whether the same was drawn, and came out."""
+        if not self.recorded:
+            return None
+        trial = drawn.trial
+        inputs = {name: _sha256(raw_bytes(array)) for name, array in drawn.inputs.items()}
+        outputs = {output.name: _sha256(report.outputs[output.name]) for output in self.problem.outputs}
+        return TrialRecord(
+            drawn.name, trial.index, trial.timed, trial.offset, trial.repeat, float(ratio), inputs, outputs
+        )
 
     def tolerances(self, expected: Expected) -> dict[str, Derivation]:
         """How far outputs may be off, and how that came about."""
@@ -280,18 +296,23 @@ class Runner:
 @dataclass(frozen=True)
 class TrialResult:
     """A trial that was right: the report of its first run, its largest error in units of the tolerance, and how that
-    came about, by output (empty where it is told of other trials).
+    came about, by output (empty where it is told of other trials). `record` is there where the runner keeps records.
     """
 
     trial: Trial
     report: RunReport
     ratio: float
     tolerances: Mapping[str, Derivation] = field(default_factory=dict)
+    record: TrialRecord | None = None
 
 
 def _stopped_by_program(report: RunReport) -> bool:
     """It ended in a fault that another order of threads may not have."""
     return report.fault is not None and report.fault.kind not in {"unsupported", "invalid_launch", "budget"}
+
+
+def _sha256(content: bytes | memoryview) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def as_numbers(stored: Array, tensor: Tensor) -> Array:

@@ -100,7 +100,7 @@ def test_a_start_that_does_not_pass_has_its_exit_code(shell: Shell, status: str,
         (["optimize", "alone.cu"], "no problem file alone.problem.py"),
         (["optimize", "twice.cu", "--case", "m=3"], "m"),
         (["optimize", "twice.cu", "--case", "n=banana"], "banana"),
-        (["optimize", "twice.cu", "--evaluations", "2"], "at least 4"),
+        (["optimize", "twice.cu", "--evaluations", "2"], "at least 5"),
         (["optimize", "twice.cu", "--seconds", "0"], "positive"),
         (["optimize", "twice.cu", "--workers", "0"], "at least 1"),
         (["optimize", "twice.cu", "-D", "1x=3"], "no macro name"),
@@ -228,7 +228,7 @@ def test_a_fault_of_the_program_is_never_the_kernels(shell: Shell) -> None:
 
 @pytest.mark.parametrize("file", ["twice.cu", "twice.problem.py"])
 def test_a_run_whose_files_have_changed_is_not_resumed(shell: Shell, file: str) -> None:
-    shell("optimize", "twice.cu", "--evaluations", "4")
+    shell("optimize", "twice.cu", "--evaluations", "5")
     path = shell.folder / file
     path.write_text(path.read_text().replace("x * 2", "x * 3").replace("2.0f", "3.0f"))
     code, _, err = shell("resume", "last")
@@ -236,7 +236,7 @@ def test_a_run_whose_files_have_changed_is_not_resumed(shell: Shell, file: str) 
 
 
 def test_a_finished_run_goes_on_with_more_evaluations(shell: Shell) -> None:
-    first = json.loads(shell("optimize", "twice.cu", "--evaluations", "5", "--json")[1])
+    first = json.loads(shell("optimize", "twice.cu", "--evaluations", "6", "--json")[1])
     second = json.loads(shell("resume", "last", "--evaluations", "40", "--json")[1])
     assert second["run_id"] == first["run_id"] and second["best_us"] < first["best_us"]
 

@@ -99,7 +99,7 @@ def test_every_help_teaches_with_an_example(shell: Shell, words: list[str]) -> N
 
 def test_every_command_is_there() -> None:
     names = {words[0] for words in commands()}
-    judging = {"optimize", "check", "profile", "eval", "redteam"}
+    judging = {"optimize", "check", "profile", "eval", "redteam", "verify", "sign"}
     assert judging | {"resume", "runs", "new", "import", "init", "doctor"} == names
 
 
