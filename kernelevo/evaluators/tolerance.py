@@ -13,6 +13,9 @@ what styles do not show. The storage term is there only where an output is store
 is what one rounding to it may move. An output that every style gets exactly was not computed but copied or selected,
 and must be exact (but for a coarser storage). Integers are exact.
 
+A bound that rests on fewer styles is nowhere wider than one that rests on all, so an output within it needs no more of
+them: FIRST_STYLES are asked first, and the others only where these would refuse it (`expected.py`).
+
 A style that overflows where float64 does not has no say: the bound gets tighter by it, never laxer. SAFETY and ULPS
 leave a factor of several hundred to the next precision down for f32 (2^-24 against 2^-11), which the checker's
 self-test verifies for every problem. A problem may override all this with numbers and a reason.
@@ -36,6 +39,8 @@ NEIGHBOURS = 32
 LARGE = 1 << 18
 """Outputs with more elements than this are judged by fewer orders: with so many neighbours two show the scale."""
 LARGE_STYLES = ("sequential", "jitter")
+FIRST_STYLES = LARGE_STYLES
+"""Those that tell most about the scale of honest errors."""
 
 Array = np.ndarray
 Evaluate = Callable[[Callable[[Array], Array]], Sequence[Array]]
@@ -44,15 +49,21 @@ outputs.
 """
 
 
-def derive(evaluate: Evaluate, expected: Sequence[Array], compute: str, storage: Sequence[str]) -> list[Array | None]:
+def derive(
+    evaluate: Evaluate,
+    expected: Sequence[Array],
+    compute: str,
+    storage: Sequence[str],
+    styles: Sequence[str] | None = None,
+) -> list[Array | None]:
     """Bounds (float64, the outputs' shapes; None: exactly) for the float outputs `expected` of a reference.
 
     Raises BadInput if the reference computes in float64 whatever it is given. `compute` is the dtype name that the
-    kernel computes in, `storage` those that the outputs are stored as.
+    kernel computes in, `storage` those that the outputs are stored as. With `styles`, the bounds rest on these alone.
     """
     precision = PRECISIONS[compute]
     scales = [np.zeros(output.shape) for output in expected]
-    for style in _styles(expected):
+    for style in styles or all_styles(expected):
         results = evaluate(partial(Rounded.of, style=STYLES[style](precision)))
         for scale, result, wanted in zip(scales, results, expected, strict=True):
             _raise_to(scale, result, wanted)
@@ -76,7 +87,8 @@ def declared(expected: Array, tolerance: Tolerance) -> Array:
     return tolerance.absolute + tolerance.relative * np.abs(expected)
 
 
-def _styles(expected: Sequence[Array]) -> tuple[str, ...]:
+def all_styles(expected: Sequence[Array]) -> tuple[str, ...]:
+    """Every style that has a say in the bounds of outputs of this size."""
     return LARGE_STYLES if max(output.size for output in expected) > LARGE else tuple(STYLES)
 
 
