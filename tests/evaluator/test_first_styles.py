@@ -68,9 +68,9 @@ def test_a_reference_that_overwrites_its_input_is_judged_as_one_that_does_not() 
         assert np.array_equal(one.bounds["y"], other.bounds["y"])
 
 
-@pytest.mark.parametrize(("share", "passes"), [(0.99, True), (1.01, False)])
+@pytest.mark.parametrize(("share", "passes"), [(0.95, True), (1.2, False)])
 def test_an_output_is_refused_only_by_the_bounds_of_all_styles(share: float, passes: bool) -> None:
-    problem, seed = sums(), next(s for s in range(20) if (_bounds(expect_first, s) < _bounds(expect, s)).any())
+    problem, seed = sums(), next(s for s in range(20) if (_bounds(expect_first, s) < 0.9 * _bounds(expect, s)).any())
     trial = drawn(problem, seed)
     whole = expect(problem, trial)
     got = (whole.values["y"] + share * whole.bounds["y"]).astype(np.float32)
