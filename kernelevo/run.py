@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import kernelevo
 from kernelevo.answer import Answer, Floor
@@ -26,7 +26,7 @@ from kernelevo.initialise import samples_folder
 from kernelevo.interfaces import Compiler, Device, Evaluator, Listener, Proposer
 from kernelevo.report_file import settled
 from kernelevo.search import Judges, Search
-from kernelevo.settings import Limits, Request, Settings
+from kernelevo.settings import DEFAULT_FINDINGS, Level, Limits, Request, Settings
 from kernelevo.snapshots import snapshot
 from kernelevo.stores.folders import find_run, new_run_folder, run_folders
 from kernelevo.stores.sqlite import SqliteStore
@@ -59,7 +59,7 @@ class Task:
 
 class Bench(Protocol):
     """What one worker judges with: its own wall, compiler and device, and the evaluators made of them: two for a
-    search, and `sanitizing` for one that looks for faults at all sizes and tells so many.
+    search, and `at_level` for any level of checks, with a seed and sizes of its own, telling so many findings.
     """
 
     light: Evaluator
@@ -72,7 +72,9 @@ class Bench(Protocol):
     versions: Mapping[str, str]
     note: str
 
-    def sanitizing(self, most_findings: int) -> Evaluator: ...
+    def at_level(
+        self, level: Level, *, seed: int | None = None, cases: Sequence[str] = (), most_findings: int = DEFAULT_FINDINGS
+    ) -> Evaluator: ...
 
     def close(self) -> None: ...
 
@@ -123,7 +125,7 @@ def optimize(
     benches = PerWorker(lambda: joints.open_bench(request, task, settings))
     try:
         bench = benches.first()
-        notes = _introduce(bench, task, announce, why)
+        notes = introduce(bench, task, announce, why)
         proposers = joints.proposers(task, bench, settings)
         announce(proposers.note)
         folder = new_run_folder(settings.runs)
@@ -148,7 +150,7 @@ def resume(
         benches = PerWorker(lambda: joints.open_bench(request, task, settings))
         try:
             bench = benches.first()
-            _introduce(bench, task, announce, f"as run {record.id} began on")
+            introduce(bench, task, announce, f"as run {record.id} began on")
             proposers = joints.proposers(task, bench, settings)
             announce(proposers.note)
             if not store.candidates():
@@ -178,7 +180,7 @@ def judge(
     task = joints.open_task(request)
     bench = joints.open_bench(request, task, settings)
     try:
-        _introduce(bench, task, announce, why)
+        introduce(bench, task, announce, why)
         evaluator = bench.light if request.sample is not None else _judge_of(bench, findings)
         verdict = evaluator.evaluate(Candidate(task.text), EVALUATION)
         return Judged(task, verdict, floors(task.problem, bench.properties), bench.properties, bench.band)
@@ -186,43 +188,11 @@ def judge(
         bench.close()
 
 
-Tell = Callable[[Candidate, Verdict], None]
-
-
-def judge_many(
-    request: Request,
-    candidates: Sequence[Candidate],
-    settings: Settings,
-    joints: Joints,
-    tell: Tell,
-    announce: Announce,
-    why: str,
-    findings: int | None = None,
-) -> None:
-    """Full verdicts on many candidates of the request's problem, told in the order in which they are ready; `findings`
-    as for `judge`.
-    """
-    task = joints.open_task(request)
-    benches = PerWorker(lambda: joints.open_bench(request, task, settings))
-    executor = LocalExecutor(request.workers)
-    try:
-        _introduce(benches.first(), task, announce, why)
-
-        def evaluate(candidate: Candidate) -> Verdict:
-            return _judge_of(benches.get(), findings).evaluate(candidate, EVALUATION)
-
-        for candidate, verdict in executor.map(evaluate, candidates):
-            tell(candidate, verdict)
-    finally:
-        executor.close()
-        benches.close()
-
-
 def _judge_of(bench: Bench, findings: int | None) -> Evaluator:
-    return bench.full if findings is None else bench.sanitizing(findings)
+    return bench.full if findings is None else bench.at_level("sanitize", most_findings=findings)
 
 
-def _introduce(bench: Bench, task: Task, announce: Announce, why: str) -> list[str]:
+def introduce(bench: Bench, task: Task, announce: Announce, why: str) -> list[str]:
     """Says on what, how and why, first of all: nothing is chosen in silence. Gives what was said of task and checks."""
     announce(f"device {bench.device} ({', '.join(filter(None, (bench.how, bench.calibration)))}): {why}")
     notes = [note for note in (*task.notes, bench.note) if note]
@@ -394,14 +364,14 @@ class KernelBench:
         copies = settings.cache / "include"
         self.include_folders = tuple(str(snapshot(Path(folder), copies)) for folder in request.include_folders)
         self._walls, self.compiler, self._cuda = _open_compilers(request, task.language, settings, self.include_folders)
-        self._device, readers, self._unread = _open_device(request.device, self._walls)
+        self._device, readers, self._unread = _open_device(request, self._walls)
         self._target = _target_note(self.compiler, self._device)
         self.device, self.how, self.band = self._device.name, self._device.how, self._device.band
         self.calibration = self._device.calibration
         self.properties = self._device.properties
         self.versions = {self.compiler.name: self.compiler.version, **readers}
         self._evaluator = functools.partial(self._make_evaluator, request, task)
-        self.light, self.full = self._evaluator("search"), self._evaluator("final")
+        self.light, self.full = self.at_level("search"), self.at_level("final")
 
     @property
     def note(self) -> str:
@@ -409,8 +379,11 @@ class KernelBench:
         sentence: str = self.full.self_test().sentence
         return "\n".join(note for note in (self._target, self._unread, sentence) if note)
 
-    def sanitizing(self, most_findings: int) -> Evaluator:
-        return self._evaluator("sanitize", most_findings=most_findings)
+    def at_level(
+        self, level: Level, *, seed: int | None = None, cases: Sequence[str] = (), most_findings: int = DEFAULT_FINDINGS
+    ) -> Evaluator:
+        """An evaluator of this level; a seed and sizes of its own take the place of the request's."""
+        return self._evaluator(level, seed=seed, cases=tuple(cases), most_findings=most_findings)
 
     def close(self) -> None:
         self._device.close()
@@ -418,13 +391,15 @@ class KernelBench:
             wall.close()
 
     def _make_evaluator(
-        self, request: Request, task: Task, mode: Literal["search", "final", "sanitize"], **settings: int
+        self, request: Request, task: Task, mode: Level, seed: int | None, cases: tuple[str, ...], **settings: int
     ) -> Any:
         from kernelevo.evaluators import kernels
 
-        generator = kernels.secret_generator if request.seed is None else kernels.seeded_generator(request.seed)
+        seed = request.seed if seed is None else seed
+        generator = kernels.secret_generator if seed is None else kernels.seeded_generator(seed)
+        problem = task.problem.with_cases(cases) if cases else task.problem
         return kernels.KernelEvaluator(
-            task.problem, self.compiler, self._device, mode=mode, options=request.compiler_options,
+            problem, self.compiler, self._device, mode=mode, options=request.compiler_options,
             include_folders=self.include_folders, generator=generator, language=task.language,
             oracle_compiler=self._cuda, sample_blocks=request.sample or kernels.SAMPLE_BLOCKS, **settings,
         )  # fmt: skip
@@ -461,14 +436,16 @@ def _target_note(compiler: Compiler, device: Device) -> str:
     return f"{compiler.name} compiles for {target}, not for the device's own {device.arch}: times are further off"
 
 
-def _open_device(name: str, walls: Sequence[Sandbox]) -> tuple[Device, dict[str, str], str]:
+def _open_device(request: Request, walls: Sequence[Sandbox]) -> tuple[Device, dict[str, str], str]:
     """The device, the version of what reads machine code for it, and what is to be said where nothing does."""
     from kernelevo.devices.virtual import open_virtual
     from kernelevo.disassembler import open_disassembler
 
-    disassembler, versions, note = open_disassembler(walls[0])
+    disassembler, versions, note = None, {}, "times are modelled from the PTX, as asked: no machine code is read"
+    if request.times_from == "machine-code":
+        disassembler, versions, note = open_disassembler(walls[0])
     try:
-        return open_virtual(name, walls[0], disassembler), versions, note
+        return open_virtual(request.device, walls[0], disassembler), versions, note
     except BadInput:
         for wall in walls:
             wall.close()

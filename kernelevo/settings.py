@@ -16,6 +16,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from kernelevo.errors import BadInput
 
@@ -24,6 +25,11 @@ HARNESS = Path("harness")
 DEFAULT_FINDINGS, MOST_FINDINGS = 20, 1000
 """Findings that a search for faults tells: as many as a person reads, and as many as one launch may report."""
 COMPILERS = ("nvrtc", "nvcc")
+Level = Literal["search", "final", "sanitize"]
+LEVELS: tuple[Level, ...] = ("search", "final", "sanitize")
+"""How much is checked (docs/evaluation.md): a search's own light checks; what is reported; and faults at all sizes."""
+TIMES_FROM = ("machine-code", "ptx")
+"""What a modelled time rests on: the machine code, where its disassembler is installed, or the PTX alone."""
 STANDARDS = ("c++03", "c++11", "c++14", "c++17", "c++20", "c++23")
 
 
@@ -116,8 +122,11 @@ class Request:
     unsafe: bool = False
     workers: int = 1
     sample: int | None = None
+    times_from: str = "machine-code"
 
     def __post_init__(self) -> None:
+        if self.times_from not in TIMES_FROM:
+            raise BadInput(f"times cannot come from {self.times_from!r}; choose one of {', '.join(TIMES_FROM)}")
         if self.sample is not None and self.sample < 1:
             raise BadInput(f"--sample {self.sample} leaves no block to watch; give at least 1")
         if self.workers < 1:

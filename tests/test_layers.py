@@ -12,7 +12,7 @@ FOUNDATION = {"types", "fault", "measurement", "defences", "interfaces", "errors
 PARTS = {
     "compilers", "devices", "evaluators", "executors", "proposers", "stores", "sandbox", "virtual", "search",
     "disassembler", "archive", "report",
-    "progress", "doctor", "initialise",
+    "progress", "doctor", "initialise", "batch", "reward",
 }  # fmt: skip
 MAY_USE = {
     # A noun file may use only what stands before it.
@@ -26,6 +26,9 @@ MAY_USE = {
     "native": {"errors"},
     "answer": {"types"},
     "archive": FOUNDATION,
+    # A batch is a stream of requests; what a verdict is worth is a noun of its own.
+    "reward": {"types"},
+    "batch": FOUNDATION | {"reward"},
     # What a kernel file says, and what passes through the wall, is knowledge and no part: every part may read it.
     "kernel": FOUNDATION,
     "wire": {"types", "interfaces", "errors"},
@@ -37,7 +40,7 @@ MAY_USE = {
     # Runs behind the wall, where there is no package but Triton.
     "jailed": set(),
 }
-JOINERS = {"run", "cli", "commands", "__init__", "__main__"}
+JOINERS = {"run", "api", "cli", "commands", "__init__", "__main__"}
 
 
 def part_of(path: Path) -> str:

@@ -33,6 +33,7 @@ def check(
     include: opt.Includes = None,
     define: opt.Defines = None,
     standard: opt.Standard = None,
+    times_from: opt.TimesFrom = "machine-code",
     unsafe: opt.Unsafe = False,
     sanitize: opt.Sanitize = False,
     max_findings: opt.MaxFindings = None,

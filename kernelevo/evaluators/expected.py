@@ -47,11 +47,15 @@ def expect_first(problem: Problem, drawn: Drawn) -> Expected:
     numbers = _numbers(problem, drawn)
     values = _exact(problem, drawn, numbers)
     floats = [values[output.name] for output in problem.outputs if output.dtype.is_float]
-    if problem.tolerance is not None or not floats or tolerance.all_styles(floats) == tolerance.FIRST_STYLES:
+    if problem.tolerance is not None or not floats or _few_styles(floats):
         return Expected(values, _bounds(problem, drawn, numbers, values))
     first = _bounds(problem, drawn, numbers, values, tolerance.FIRST_STYLES)
     in_full = functools.cache(lambda: Expected(values, _bounds(problem, drawn, numbers, values)))
     return Expected(values, first, in_full)
+
+
+def _few_styles(outputs: Sequence[Array]) -> bool:
+    return tolerance.styles_for(max(output.size for output in outputs)) == tolerance.FIRST_STYLES
 
 
 def _exact(problem: Problem, drawn: Drawn, numbers: Mapping[str, Array]) -> dict[str, Array]:

@@ -63,7 +63,7 @@ def derive(
     """
     precision = PRECISIONS[compute]
     scales = [np.zeros(output.shape) for output in expected]
-    for style in styles or all_styles(expected):
+    for style in styles or styles_for(max(output.size for output in expected)):
         results = evaluate(partial(Rounded.of, style=STYLES[style](precision)))
         for scale, result, wanted in zip(scales, results, expected, strict=True):
             _raise_to(scale, result, wanted)
@@ -87,9 +87,9 @@ def declared(expected: Array, tolerance: Tolerance) -> Array:
     return tolerance.absolute + tolerance.relative * np.abs(expected)
 
 
-def all_styles(expected: Sequence[Array]) -> tuple[str, ...]:
-    """Every style that has a say in the bounds of outputs of this size."""
-    return LARGE_STYLES if max(output.size for output in expected) > LARGE else tuple(STYLES)
+def styles_for(elements: int) -> tuple[str, ...]:
+    """The styles that a tolerance is derived from, where the largest output has so many elements."""
+    return LARGE_STYLES if elements > LARGE else tuple(STYLES)
 
 
 def _raise_to(scale: Array, result: Array, wanted: Array) -> None:

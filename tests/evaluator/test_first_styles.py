@@ -50,9 +50,8 @@ def test_where_there_is_no_more_to_ask_nothing_is_deferred() -> None:
 
 
 def test_the_first_styles_are_some_of_all() -> None:
-    small, large = [np.zeros(3)], [np.zeros(tolerance.LARGE + 1)]
-    assert set(tolerance.FIRST_STYLES) < set(tolerance.all_styles(small))
-    assert set(tolerance.FIRST_STYLES) <= set(tolerance.all_styles(large))
+    assert set(tolerance.FIRST_STYLES) < set(tolerance.styles_for(3))
+    assert set(tolerance.FIRST_STYLES) <= set(tolerance.styles_for(tolerance.LARGE + 1))
 
 
 def test_a_reference_that_overwrites_its_input_is_judged_as_one_that_does_not() -> None:

@@ -41,7 +41,7 @@ def sanitize(kernel: Path, settings: Settings, text: str | None = None, mode: in
     except NotInstalled as missing:
         pytest.skip(f"the native part or a compiler is missing: {missing}")
     try:
-        judge = bench.full if mode is None else bench.sanitizing(mode)
+        judge = bench.full if mode is None else bench.at_level("sanitize", most_findings=mode)
         return judge.evaluate(Candidate(text or task.text), run.EVALUATION)
     finally:
         bench.close()
