@@ -11,6 +11,7 @@ has a `score`); what is raised is never a candidate's fault: BadInput for argume
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -131,6 +132,7 @@ class Judge:
             raise BadInput(f"the source cannot be judged: {fault}") from fault
         bench = self._room(task).get()
         sizes = _texts(cases, "cases")
+        dataclasses.replace(self._request, seed=seed)  # refuses what is no seed
         evaluator = bench.at_level(self.mode, seed=seed, cases=sizes, most_findings=self._most_findings)
         return evaluator.evaluate(candidate, budget or run.EVALUATION)
 
