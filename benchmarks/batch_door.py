@@ -3,11 +3,11 @@
     python benchmarks/batch_door.py [--level final] [--times-from ptx] [--count 60] [--repeats 3] [--workers 2]
                                     [--only softmax] [--shares] [--json] [--record]
 
-For five problems of kernels/, timed at small sizes (their tests are the problems' own), the candidates are the start, and
-what the search's own proposers make of it, each with a line of its own, so that no build comes from a cache. A rate
+For five problems of kernels/, timed at small sizes (their tests are the problems' own), the candidates are the start
+and what the search's own proposers make of it, each with a line of its own, so that no build comes from a cache. A rate
 counts answers from the one after the walls are warm to the last; "all" is all candidates over the sum of their times.
 Candidates that do not pass are counted as such and stay in the rate, as in training. The CPU time of one evaluation is
-that of the command with everything behind its walls: it says what the rate would be on idle cores (cores / CPU seconds).
+that of the command with everything behind its walls: it says what idle cores could do (cores / CPU seconds).
 --shares says what one evaluation is made of: compiling, running behind the wall, reference and tolerance, the rest.
 --record adds the figures to benchmarks/results/batch_door.json.
 """
