@@ -17,6 +17,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from kernelevo.errors import BadInput
 
@@ -27,6 +28,11 @@ DEFAULT_FINDINGS, MOST_FINDINGS = 20, 1000
 COMPILERS = ("nvrtc", "nvcc")
 CARD_DRIVERS = ("cupy", "pycuda")
 """What a card may be driven through."""
+Level = Literal["search", "final", "sanitize"]
+LEVELS: tuple[Level, ...] = ("search", "final", "sanitize")
+"""How much is checked (docs/evaluation.md): a search's own light checks; what is reported; and faults at all sizes."""
+TIMES_FROM = ("machine-code", "ptx")
+"""What a modelled time rests on: the machine code, where its disassembler is installed, or the PTX alone."""
 STANDARDS = ("c++03", "c++11", "c++14", "c++17", "c++20", "c++23")
 
 
@@ -126,7 +132,11 @@ class Request:
     inputs: int | None = None
     offsets: Mapping[str, int] = field(default_factory=dict)
 
+    times_from: str = "machine-code"
+
     def __post_init__(self) -> None:
+        if self.times_from not in TIMES_FROM:
+            raise BadInput(f"times cannot come from {self.times_from!r}; choose one of {', '.join(TIMES_FROM)}")
         if self.offsets and self.inputs is None:
             raise BadInput("--offset moves pointers in the trial that --inputs asks for; give --inputs N, too")
         if self.inputs is not None and (len(self.cases) != 1 or self.seed is None):

@@ -15,7 +15,7 @@ FOUNDATION = {
 PARTS = {
     "compilers", "devices", "evaluators", "executors", "proposers", "stores", "sandbox", "virtual", "search",
     "disassembler", "archive", "report", "evidence",
-    "progress", "doctor", "initialise",
+    "progress", "doctor", "initialise", "batch", "reward",
 }  # fmt: skip
 MAY_USE = {
     # A noun file may use only what stands before it.
@@ -31,6 +31,9 @@ MAY_USE = {
     "native": {"errors"},
     "answer": {"types"},
     "archive": FOUNDATION,
+    # A batch is a stream of requests; what a verdict is worth is a noun of its own.
+    "reward": {"types"},
+    "batch": FOUNDATION | {"reward"},
     # What a kernel file says, and what passes through the wall, is knowledge and no part: every part may read it.
     "kernel": FOUNDATION,
     "wire": {"types", "interfaces", "errors", "measurement"},
@@ -45,7 +48,7 @@ MAY_USE = {
     "jailed": set(),
 }
 JOINERS = {
-    "run", "run_record", "run_evidence", "rerunning", "joining", "joining_cards", "cli", "commands", "redteam",
+    "run", "api", "run_record", "run_evidence", "rerunning", "joining", "joining_cards", "cli", "commands", "redteam",
     "__init__", "__main__",
 }  # fmt: skip
 """Those that may import every part; the red team attacks the parts as they are joined."""

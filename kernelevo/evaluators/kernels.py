@@ -32,7 +32,7 @@ from kernelevo.diagnosis.finding import counted
 from kernelevo.evaluators import careless, feedback, profile
 from kernelevo.evaluators.ablation import check_launches_matter
 from kernelevo.evaluators.example import Example
-from kernelevo.evaluators.expected import Expected, expect
+from kernelevo.evaluators.expected import Expected, expect_first
 from kernelevo.evaluators.figures import Judgement, measured_cases, measured_score
 from kernelevo.evaluators.findings import Findings
 from kernelevo.evaluators.jobs import draw_poisons
@@ -315,7 +315,8 @@ class KernelEvaluator:
         sanitizer = dossier.sanitizer = Sanitizer(runner, Findings(self._most_findings), large)
         tests = [trial for trial in trials if trial.is_test]
         rest = [trial for trial in trials if not trial.is_test]
-        results = sanitizer.run(tests) + runner.run(rest)
+        # What passed all tests seldom fails afterwards: no small batch first.
+        results = sanitizer.run(tests) + runner.run(rest, first=len(rest))
         timed = [trial for trial in rest if trial.timed]
         if self.mode == "sanitize":
             sanitizer.run_large(timed)
@@ -325,7 +326,7 @@ class KernelEvaluator:
 
     def _expectation(self, budget: Budget) -> Callable[[Drawn], Expected]:
         if self.problem.oracle is None:
-            return lambda drawn: expect(self.problem, drawn)
+            return lambda drawn: expect_first(self.problem, drawn)
         oracle = self._oracle or build_oracle(self.problem, self._oracle_compiler, self.device, budget)
         self._oracle = oracle
         return lambda drawn: oracle.expect(drawn, budget)

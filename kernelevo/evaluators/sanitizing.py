@@ -16,6 +16,7 @@ is not right.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -61,9 +62,9 @@ class Sanitizer:
         rejections: list[Rejected] = []
         results: list[TrialResult] = []
         try:
-            for drawn, reports in self._searched(trials):
+            for drawn, reports, usual in self._searched(trials):
                 try:
-                    results.append(self._checked(drawn, reports))
+                    results.append(self._checked(drawn, reports, usual))
                 except Rejected as found:
                     rejections.append(found)
                 if stop := _why_no_further(reports):
@@ -142,17 +143,33 @@ class Sanitizer:
         if self._capped:
             yield f"what follows the first {self.findings.most} findings of a launch: it was stopped there"
 
-    def _searched(self, trials: Sequence[Trial]) -> Iterator[tuple[Drawn, list[RunReport]]]:
-        """Each trial with its two reports, after all that they found was noted."""
+    def _searched(self, trials: Sequence[Trial]) -> Iterator[tuple[Drawn, list[RunReport], RunReport | None]]:
+        """Each trial with its two reports, after all that they found was noted, and the third where it was made."""
         for batch in self.runner.batches(trials):
             drawn = [self.runner.draw(trial) for trial in batch]
             asked = [self._jobs(each) for each in drawn]
             runs = [(job, each.name) for each, jobs in zip(drawn, asked, strict=True) for job in jobs]
-            answers = self._answers([job for job, _ in runs], [case for _, case in runs])
-            for each, jobs in zip(drawn, asked, strict=True):
+            known = self.runner.ask([job for job, _ in runs], [case for _, case in runs])
+            usual = self._in_usual_order(drawn, asked, known)
+            later = [] if known[-1].ended in _STOPPED else runs[len(known) :]
+            answers = itertools.chain(known, self._answers([job for job, _ in later], [case for _, case in later]))
+            for place, (each, jobs) in enumerate(zip(drawn, asked, strict=True)):
                 reports = [report for _, report in zip(jobs, answers, strict=False)]
                 self._note(each, reports)
-                yield each, reports
+                yield each, reports, usual.get(place)
+
+    def _in_usual_order(
+        self, drawn: Sequence[Drawn], asked: Sequence[Sequence[Job]], known: Sequence[RunReport]
+    ) -> dict[int, RunReport]:
+        """The third runs of a batch that came to its end, in one go; else each is made when its turn comes."""
+        if len(known) < sum(len(jobs) for jobs in asked):
+            return {}
+        rest = iter(known)
+        of_trials = []
+        for each, jobs in zip(drawn, asked, strict=True):
+            first, *others = (next(rest) for _ in jobs)
+            of_trials.append((each, [first, *(other for other in others if not _found_only_races(other))]))
+        return self.runner.in_usual_order(of_trials)
 
     def _jobs(self, drawn: Drawn) -> list[Job]:
         """The trial's runs. Searching two of them for everything would cost twice as much and find the same."""
@@ -209,7 +226,7 @@ class Sanitizer:
                 return replace(found, launched=SourceLine(runner.file_name, step.line), block_dim=step.block)
         return found
 
-    def _checked(self, drawn: Drawn, reports: Sequence[RunReport]) -> TrialResult:
+    def _checked(self, drawn: Drawn, reports: Sequence[RunReport], usual: RunReport | None) -> TrialResult:
         """Inputs and outputs of the runs that ended, as of every trial; raises Rejected."""
         first, *others = reports
         for report in reports:
@@ -217,7 +234,7 @@ class Sanitizer:
                 require_done(report, drawn.name, self.runner.text, self.runner.file_name)
         comparable = [other for other in others if not _found_only_races(other)]
         try:
-            return self.runner.check(drawn, [first, *comparable])
+            return self.runner.check(drawn, [first, *comparable], usual)
         except Rejected as wrong:
             if wrong.status is Status.WRONG:
                 self._blame(first.remarks, drawn, wrong)
