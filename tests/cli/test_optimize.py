@@ -77,7 +77,11 @@ def test_nothing_faster_is_said_in_so_many_words(shell: Shell) -> None:
 
 @pytest.mark.parametrize(
     ("status", "expected"),
-    [(status, {"infra": 3, "unsupported": 4}.get(status, 1)) for status in Status if status != "passed"],
+    [
+        (status, {"infra": 3, "unsupported": 4, "inconclusive": 4}.get(status, 1))
+        for status in Status
+        if status != "passed"
+    ],
 )
 def test_a_start_that_does_not_pass_has_its_exit_code(shell: Shell, status: str, expected: int) -> None:
     shell.write("twice.cu", KERNEL + f"// status {status}\n")
