@@ -25,6 +25,7 @@ from kernelevo.devices.drivers.opening import open_driver
 from kernelevo.devices.drivers.remote import Deadlines, RemoteDriver
 from kernelevo.devices.drivers.scripted import ScriptedDriver
 from kernelevo.devices.drivers.server import answer_all
+from kernelevo.devices.fingerprints import fingerprint
 from kernelevo.errors import BadInput, DriverLost, Infrastructure, NotInstalled
 from kernelevo.interfaces import DriverLaunch, JailedProcess, JailOrder
 from kernelevo.measurement import CallFailure, CallTime
@@ -350,8 +351,9 @@ def test_a_lost_wall_is_said(image: Image) -> None:
 def test_large_content_comes_through(image: Image) -> None:
     bench = DriverBench(virtual(), image, virtual)
     driver = loaded(bench)
-    data = os.urandom(64 << 20)
-    address = driver.allocate(len(data))
-    driver.write(address, data)
-    assert driver.read(address, len(data)) == data
+    data = os.urandom((9 << 20) + 3)
+    address = driver.allocate(len(data) + 1)
+    driver.write(address + 1, data)
+    assert driver.read(address + 1, len(data)) == data
+    assert driver.fingerprint(address + 1, len(data), 7) == fingerprint(data, 7)
     driver.close()

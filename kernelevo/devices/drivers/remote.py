@@ -32,6 +32,10 @@ from kernelevo.wire.driver_messages import PREFIX, Bytes, image_message, message
 _CARD, _DONE, _NUMBER = (answers.reader(form) for form in (answers.WrittenCard, answers.Done, answers.Number))
 _OUTCOME = answers.reader(answers.Time, answers.Failure)
 _CLOSE_SECONDS = 5.0
+_PART = 4 << 20
+"""Large content goes in parts: a process gets small memory again and again, while large memory is new each time, and
+the first touch of new pages took ten times as long as the copy.
+"""
 
 
 @dataclass(frozen=True)
@@ -88,12 +92,18 @@ class RemoteDriver:
         self._ask("free", _DONE, {"address": address})
 
     def write(self, address: int, data: bytes | memoryview) -> None:
-        self._ask("write", _DONE, {"address": address}, data)
+        view = memoryview(data).cast("B")
+        for start in range(0, max(len(view), 1), _PART):
+            self._ask("write", _DONE, {"address": address + start}, view[start : start + _PART])
 
     def fill(self, address: int, size: int, pattern: int) -> None:
         self._ask("fill", _DONE, {"address": address, "size": size, "pattern": pattern}, moved=size)
 
     def read(self, address: int, size: int) -> bytes:
+        starts = range(0, max(size, 1), _PART)
+        return b"".join([self._read_part(address + start, min(size - start, _PART)) for start in starts])
+
+    def _read_part(self, address: int, size: int) -> bytes:
         deadline = time.monotonic() + self._deadlines.moving(size)
         self._send("read", {"address": address, "size": size}, b"", deadline)
         _, content = self._read(_DONE, size, deadline, "read")
