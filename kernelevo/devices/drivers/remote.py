@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import socket
+import struct
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +34,7 @@ from kernelevo.wire.driver_messages import PREFIX, Bytes, image_message, message
 _CARD, _DONE, _NUMBER = (answers.reader(form) for form in (answers.WrittenCard, answers.Done, answers.Number))
 _OUTCOME = answers.reader(answers.Time, answers.Failure)
 _CLOSE_SECONDS = 5.0
+_TIMEVAL = struct.Struct("@ll")
 _PART = 4 << 20
 """Large content goes in parts: a process gets small memory again and again, while large memory is new each time, and
 the first touch of new pages took ten times as long as the copy.
@@ -194,10 +197,16 @@ class RemoteDriver:
     def _receive(self, size: int, deadline: float) -> bytearray:
         """Exactly so many bytes; ConnectionError where the process ends before."""
         data = bytearray(size)
-        view = memoryview(data)
+        view, connection = memoryview(data), self._process.socket
+        # The kernel waits for all of it, with a limit of its own; Python's timeouts would wake us for every piece.
+        connection.settimeout(None)
         while len(view):
-            self._process.socket.settimeout(_left(deadline))
-            got = self._process.socket.recv_into(view)
+            whole, part = divmod(_left(deadline), 1)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL.pack(int(whole), int(part * 1e6) or 1))
+            try:
+                got = connection.recv_into(view, 0, socket.MSG_WAITALL)
+            except BlockingIOError:
+                raise TimeoutError from None
             if not got:
                 raise ConnectionResetError("the process has closed its end")
             view = view[got:]
