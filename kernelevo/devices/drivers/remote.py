@@ -201,8 +201,9 @@ class RemoteDriver:
         # The kernel waits for all of it, with a limit of its own; Python's timeouts would wake us for every piece.
         connection.settimeout(None)
         while len(view):
-            whole, part = divmod(_left(deadline), 1)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL.pack(int(whole), int(part * 1e6) or 1))
+            seconds, part = divmod(_left(deadline), 1)
+            limit = _TIMEVAL.pack(int(seconds), int(part * 1e6) or 1)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
             try:
                 got = connection.recv_into(view, 0, socket.MSG_WAITALL)
             except BlockingIOError:
