@@ -75,9 +75,9 @@ OUR_OWN = (
     ),
     outside(
         "K14",
-        "a driver's process that was taken over puts work off, above the physical floor",
-        "it needs device code that escapes into that process; outputs, and the clock down to 5 us a call, are the "
-        "judge's own",
+        "a driver's process that was taken over hides less than clocks may differ by, or works after the call",
+        "it needs device code that escapes into that process; the judge's clock tells 10 us a call, and below that the "
+        "physical floor is what holds; outputs are compared all the same",
     ),
     outside(
         "K15",
