@@ -23,6 +23,10 @@ class Answer:
     `start` and `best` are judged with full checks when `confirmed` is true, else by the search's own, lighter ones.
     They are the same attempt when nothing faster was found. `band` is the device's: two times whose ratio is under 1
     + band are not told apart. `floors` is by case, where the device's bandwidth is known.
+
+    What is fastest among many was partly lucky, so the best is judged once more after it was chosen: `best` is that
+    judgement then, and `chosen` the one it was chosen by (None: it was not judged anew). `fallen` are the judgements
+    of those that were chosen before it and did not stand.
     """
 
     run: RunRecord
@@ -34,6 +38,8 @@ class Answer:
     statuses: Mapping[str, int]
     ended: str
     floors: Mapping[str, Floor] = field(default_factory=dict)
+    chosen: Attempt | None = None
+    fallen: tuple[Attempt, ...] = ()
 
     def __post_init__(self) -> None:
         for name, attempt in (("start", self.start), ("best", self.best)):
@@ -56,6 +62,11 @@ class Answer:
     def speedup(self) -> float:
         """Time of the start / time of the best; raises ValueError if they are not of one device."""
         return self.start_time.ratio(self.best_time)
+
+    @property
+    def speedup_when_chosen(self) -> float | None:
+        """The same by the judgement that the best was chosen by; None where it was not judged anew."""
+        return None if self.chosen is None else self.start_time.ratio(_score(self.chosen))
 
 
 def _score(attempt: Attempt) -> Figure:

@@ -1,14 +1,16 @@
 """Everything a run has tried, in the order it was proposed; rebuilt from the store alone, so that a resumed run knows
 the same.
 
-A run goes through phases, each opened by a note: `search` (light checks) and `final` (full checks). A verdict belongs
-to the last phase opened before it. Of several verdicts on one candidate in one phase the last counts: INFRA is tried
-again.
+A run goes through phases, each opened by a note: `search` (light checks), `final` (full checks, among which the best is
+chosen) and `anew` (the chosen one once more, on draws that had no part in choosing it: whatever is best of many was
+partly lucky). A verdict belongs to the last phase opened before it. Of several verdicts on one candidate in one phase
+the last counts: INFRA is tried again.
 """
 
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -17,7 +19,7 @@ from kernelevo.answer import Answer, Floor
 from kernelevo.interfaces import Store
 from kernelevo.types import Attempt, Candidate, RunRecord, Status
 
-SEARCH, FINAL = "search", "final"
+SEARCH, FINAL, ANEW = "search", "final", "anew"
 PHASE_NOTE, ENDED_NOTE = "phase", "ended"
 
 
@@ -29,7 +31,7 @@ class Archive:
         self.phase = SEARCH
         self.evaluations = 0
         self.candidates: dict[str, Candidate] = {}
-        self._verdicts: dict[str, dict[str, Attempt]] = {SEARCH: {}, FINAL: {}}
+        self._verdicts: dict[str, dict[str, Attempt]] = {SEARCH: {}, FINAL: {}, ANEW: {}}
 
     @classmethod
     def load(cls, store: Store, band: float) -> Archive:
@@ -90,8 +92,37 @@ class Archive:
 
     def leader(self) -> Attempt | None:
         """The best so far, for a display: of the full checks once a change has passed them, else of the search."""
-        confirmed = [attempt for attempt in self._passed(FINAL) if attempt.candidate.id != self.start.id]
-        return self.best(FINAL if confirmed else SEARCH)
+        if not any(attempt.candidate.id != self.start.id for attempt in self._passed(FINAL)):
+            return self.best(SEARCH)
+        chosen = self.chosen()
+        return self.best(FINAL) if chosen is None else self._anew(chosen) or chosen
+
+    def contenders(self) -> list[Attempt]:
+        """Attempts that passed the full checks and are preferred to the start, best first; none if the start failed."""
+        if not self.passed(FINAL, self.start):
+            return []
+        ranked = self.preferred(FINAL)
+        return list(itertools.takewhile(lambda attempt: attempt.candidate.id != self.start.id, ranked))
+
+    def fell(self, attempt: Attempt) -> bool:
+        """Whether a contender was judged anew and did not stand: it failed, or was no faster than the start. What we or
+        the device could not tell is not held against it.
+        """
+        anew, start = self.verdict(ANEW, attempt.candidate.id), self.verdict(FINAL, self.start.id)
+        if anew is None or start is None:
+            return False
+        if anew.verdict.status is Status.PASSED:
+            return _microseconds(anew) >= _microseconds(start)
+        return anew.verdict.status.blames_candidate
+
+    def chosen(self) -> Attempt | None:
+        """The best contender that has not fallen, as it was judged when it was chosen; else the start, if it passed."""
+        start = self.verdict(FINAL, self.start.id) if self.passed(FINAL, self.start) else None
+        return next((each for each in self.contenders() if not self.fell(each)), start)
+
+    def _anew(self, chosen: Attempt) -> Attempt | None:
+        judged = self.verdict(ANEW, chosen.candidate.id)
+        return judged if _has_passed(judged) else None
 
     def preferred(self, phase: str) -> Iterator[Attempt]:
         """Attempts that passed, best first: times within the device's band are not told apart, and the smaller change
@@ -113,21 +144,26 @@ class Archive:
         )
 
     def answer(self, run: RunRecord, ended: str) -> Answer | None:
-        """The best that stands: of those confirmed with full checks if the start is, else of the search. None: the
-        start failed.
+        """The best that stands: of those confirmed with full checks if the start is, by its figures when it was judged
+        anew; else of the search. None: the start failed.
         """
         judged = self.verdict(FINAL, self.start.id)
         phase = SEARCH if judged is None or judged.verdict.status is Status.INFRA else FINAL
-        start, best = self.verdict(phase, self.start.id), self.best(phase)
+        start, best = self.verdict(phase, self.start.id), self.chosen() if phase == FINAL else self.best(phase)
         if start is None or best is None or not self.passed(phase, self.start):
             return None
         confirmed = phase == FINAL
         floors = {name: Floor(**floor) for name, floor in run.settings.get("floors", {}).items()}
-        return Answer(run, start, best, confirmed, self.band, self.evaluations, self.statuses(), ended, floors)
+        anew = self._anew(best) if confirmed else None
+        fallen = tuple(self._verdicts[ANEW][each.candidate.id] for each in self.contenders() if self.fell(each))
+        return Answer(
+            run, start, anew or best, confirmed, self.band, self.evaluations, self.statuses(), ended, floors,
+            chosen=best if anew else None, fallen=fallen,
+        )  # fmt: skip
 
     def statuses(self) -> Mapping[str, int]:
         """How many candidates ended how, by their latest verdict."""
-        latest = {**self._verdicts[SEARCH], **self._verdicts[FINAL]}
+        latest = {**self._verdicts[SEARCH], **self._verdicts[FINAL], **self._verdicts[ANEW]}
         return dict(Counter(attempt.verdict.status.value for attempt in latest.values()).most_common())
 
     def _in_order(self, phase: str) -> list[Attempt]:

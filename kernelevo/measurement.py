@@ -57,10 +57,14 @@ class CardState:
 
 @dataclass(frozen=True)
 class CallTime:
-    """One call in microseconds, by the card's events, and by the clock of the driving process around it."""
+    """One call in microseconds, by the card's events, and by the clock of the driving process around it. `outer_us` is
+    by the judge's own clock, where a driver's judge side knows better than its caller when the call began: once the
+    steps had been passed and read, so that only a word and the answer lie between.
+    """
 
     event_us: float
     host_us: float
+    outer_us: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,9 @@ class TimedCall:
 @dataclass(frozen=True)
 class CaseMeasurement:
     """The figure of one case: its time in microseconds over calls with content never seen before, how many times as
-    fast as the start it is (None: no start was timed beside it), the floor, and the samples that were left out.
+    fast as the start it is (None: no start was timed beside it), the floor, and the samples that were left out. `calls`
+    are the samples that the time rests on, by their order, and `blocks` those of the ratio (A B B A), so that both can
+    be worked out again.
     """
 
     case: str
@@ -143,6 +149,8 @@ class CaseMeasurement:
     ratio: Estimate | None = None
     floor: PhysicsFloor | None = None
     left_out: int = 0
+    calls: tuple[int, ...] = ()
+    blocks: tuple[tuple[int, int, int, int], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from typing import TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from kernelevo.types import Attempt, RunRecord, Status
+from kernelevo.answer import compared_words
+from kernelevo.types import Attempt, RunRecord
 
 PLAIN_EVERY_SECONDS = 5.0
 """A plain line at least this often while evaluations finish, so that a log shows life but is not flooded."""
@@ -52,11 +53,12 @@ class PlainProgress(SilentProgress):
         self._clock = clock
         self._began = self._last = clock()
         self._best = ""
+        self._band = 0.0
         self._first: Attempt | None = None
         self._total = 0
 
     def started(self, run: RunRecord, total: int) -> None:
-        self._total = total
+        self._total, self._band = total, float(run.settings.get("band", 0.0))
         self._say(f"run {run.id}: {run.task} on {run.device} ({run.how}), at most {total} evaluations")
 
     def concluded(self, attempt: Attempt, best: Attempt | None, evaluations: int) -> None:
@@ -67,10 +69,11 @@ class PlainProgress(SilentProgress):
         self._best = found
         seconds = self._clock() - self._began
         rate = f", {evaluations / seconds:.1f}/s" if seconds > 0 else ""
-        self._say(f"{evaluations}/{self._total} evaluations, {seconds:.0f} s{rate}: {best_clause(self._first, best)}")
+        clause = best_clause(self._first, best, self._band)
+        self._say(f"{evaluations}/{self._total} evaluations, {seconds:.0f} s{rate}: {clause}")
 
     def finished(self, best: Attempt | None) -> None:
-        self._say(f"ended: {best_clause(self._first, best)}")
+        self._say(f"ended: {best_clause(self._first, best, self._band)}")
 
     def _say(self, line: str) -> None:
         self._last = self._clock()
@@ -81,7 +84,8 @@ class LiveProgress(SilentProgress):
     """One line that is redrawn: best so far, evaluations of the budget, time and rate."""
 
     def __init__(self, console: Console) -> None:
-        figures = (MofNCompleteColumn(table_column=_whole(5)), TimeElapsedColumn(table_column=_whole(7)))
+        done = TextColumn("{task.completed:.0f} of {task.fields[most]} evaluated", table_column=_whole(20))
+        figures = (done, TimeElapsedColumn(table_column=_whole(7)))
         best = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
         rate = TextColumn("{task.fields[rate]}", table_column=_whole(6))
         roomy = console.width >= ROOMY_WIDTH
@@ -90,18 +94,22 @@ class LiveProgress(SilentProgress):
         self._progress = Progress(
             *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
         )
-        self._task = self._progress.add_task("judging the start", total=None, rate="")
+        self._task = self._progress.add_task("judging the start", total=None, rate="", most="?")
         self._first: Attempt | None = None
+        self._band = 0.0
         self._began = time.monotonic()
 
     def started(self, run: RunRecord, total: int) -> None:
+        self._band = float(run.settings.get("band", 0.0))
         self._progress.start()
-        self._progress.update(self._task, total=total)
+        self._progress.update(self._task, total=total, most=total)
 
     def concluded(self, attempt: Attempt, best: Attempt | None, evaluations: int) -> None:
         self._first = self._first or (None if attempt.candidate.parent else attempt)
         rate = f"{evaluations / (time.monotonic() - self._began):.1f}/s"
-        self._progress.update(self._task, completed=evaluations, rate=rate, description=best_clause(self._first, best))
+        self._progress.update(
+            self._task, completed=evaluations, rate=rate, description=best_clause(self._first, best, self._band)
+        )
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
@@ -112,14 +120,18 @@ def _whole(width: int) -> Column:
     return Column(no_wrap=True, min_width=width)
 
 
-def best_clause(first: Attempt | None, best: Attempt | None) -> str:
-    """`best 12.3 us (4.1 times as fast), by MOVE`; `first` is the start, unknown to a resumed session."""
+def best_clause(first: Attempt | None, best: Attempt | None, band: float = 0.0) -> str:
+    """`best 12.3 us (4.10 times as fast as the start), by MOVE`; `first` is the start, unknown to a resumed session;
+    inside `band` two times are not told apart.
+    """
     if best is None or best.verdict.score is None:
         return "nothing has passed yet"
     score = best.verdict.score
     clause = f"best {score.value:.4g} {score.unit}"
-    if first is not None and first.verdict.status is Status.PASSED and first.verdict.score is not None:
-        clause += f" ({first.verdict.score.ratio(score):.2f} times as fast)"
+    if first is not None and first.verdict.score is not None:
+        is_start = best.candidate.id == first.candidate.id
+        words = "the start" if is_start else compared_words(first.verdict.score, score, band, "the start")
+        clause += f" ({words})"
     return f"{clause}, by {best.candidate.moves[-1]}" if best.candidate.moves else clause
 
 

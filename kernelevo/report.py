@@ -38,6 +38,7 @@ def summary(answer: Answer, best_path: Path | None) -> dict[str, Any]:
         "statuses": dict(answer.statuses),
         "ended": answer.ended,
         "passed": answer.confirmed,
+        "judged_anew": judged_anew(answer),
         "provisional": answer.start.verdict.provisional or answer.best.verdict.provisional,
         "checks": [check_json(check) for check in answer.best.verdict.checks],
         "moves": list(answer.best.candidate.moves),
@@ -45,6 +46,22 @@ def summary(answer: Answer, best_path: Path | None) -> dict[str, Any]:
         "notes": list(answer.run.settings.get("notes", ())),
         "measurements": answer.best.verdict.measurements and measurements_json(answer.best.verdict.measurements),
         "cases": [_case_pair(answer, start, best) for start, best in case_pairs(answer)],
+    }
+
+
+def judged_anew(answer: Answer) -> dict[str, Any] | None:
+    """What the best was when it was chosen, before the judgement that is reported; None where there was no other."""
+    if answer.chosen is None and not answer.fallen:
+        return None
+    chosen = answer.chosen
+    fallen = [
+        {"candidate": each.candidate.id, "status": each.verdict.status.value, "moves": list(each.candidate.moves)}
+        for each in answer.fallen
+    ]
+    return {
+        "speedup_when_chosen": answer.speedup_when_chosen,
+        "best_us_when_chosen": chosen and chosen.verdict.score and microseconds(chosen.verdict.score),
+        "fallen": fallen,
     }
 
 

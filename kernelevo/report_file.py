@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from kernelevo.answer import Answer, compared_words
 from kernelevo.errors import BadInput, Infrastructure
+from kernelevo.report_anew import anew_lines
 from kernelevo.report_reasons import oracle_labels
 from kernelevo.types import Candidate
 
@@ -44,6 +45,7 @@ def standing_alone(answer: Answer, version: str, check_command: str, language: L
         f"Made by kernelevo {version}, run {answer.run.id}. Check it again:",
         f"  {check_command}",
     ]
+    head += anew_lines(answer) if answer.improved else ()
     head += [f"Changed: {move}" for move in answer.best.candidate.moves]
     head += [f"M{label[1:]}" for label in oracle_labels(answer.best.verdict)]
     return "".join(f"{language.comment} {_comment(line)}\n" for line in head) + answer.best.candidate.text
@@ -56,12 +58,14 @@ def unified_diff(old: str, new: str, old_name: str, new_name: str) -> str:
 
 def require_place(path: Path, option: str = "--out") -> None:
     """Raises BadInput, naming the option, unless a file could be written there: found out before work is spent."""
+    if str(path) == "-":
+        raise BadInput(f"{option} - would make a file of that name, and standard output is taken; give a file's name")
     folder = next((parent for parent in path.absolute().parents if parent.exists()), path)
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise BadInput(f"{path} is no file that can be written; give another place with {option}")
 
 
-def write_file(path: Path, text: str, option: str = "--out") -> None:
+def write_file(path: Path, text: str | bytes, option: str = "--out") -> None:
     """Writes the whole file or nothing; raises BadInput, naming the option, or Infrastructure in words."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,8 +73,8 @@ def write_file(path: Path, text: str, option: str = "--out") -> None:
     except OSError as error:
         raise BadInput(f"{path} cannot be written ({error.strerror}); give another place with {option}") from error
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text.encode() if isinstance(text, str) else text)
         os.chmod(name, 0o644)
         os.replace(name, path)
     except OSError as error:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.markup import escape
 
+from kernelevo.diagnosis.finding import counted
 from kernelevo.report_kinds import kind_of
 from kernelevo.types import Dim3, Fault, Party, Sanitizing, SourceLine, Verdict
 
@@ -52,9 +53,9 @@ def summary_line(verdict: Verdict) -> str:
 def _covered(covered: Sanitizing | None) -> str:
     if covered is None:
         return "nothing was run"
-    orders = f"{covered.orders} order{'s' * (covered.orders > 1)} of threads"
-    cases = f"{len(covered.cases)} case{'s' * (len(covered.cases) != 1)}"
-    return f"{cases} in {covered.runs} runs, {orders}, {_listed(covered.looked_for)}; took {covered.seconds:.1f} s"
+    orders = f"{counted(covered.orders, 'order')} of threads"
+    runs = f"{counted(len(covered.cases), 'case')} in {counted(covered.runs, 'run')}"
+    return f"{runs}, {orders}, {_listed(covered.looked_for)}; took {covered.seconds:.1f} s"
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -66,7 +67,7 @@ def _counted(faults: Sequence[Fault], what: str) -> str:
         return f"no {what}s"
     kinds = Counter(fault.kind for fault in faults)
     listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    return f"{len(faults)} {what}{'s' * (len(faults) > 1)} ({listed})"
+    return f"{counted(len(faults), what)} ({listed})"
 
 
 class _Source:

@@ -26,6 +26,7 @@ from kernelevo.report_profile_words import (
     headline,
     occupancy_words,
     roofline_words,
+    spill_words,
     traffic_words,
     work_words,
 )
@@ -100,11 +101,15 @@ def _bounds(subject: Subject) -> list[str]:
 
 
 def _figures(subject: Subject) -> Iterator[tuple[str, str]]:
-    """What is said in a line each: occupancy, roofline, instructions, traffic."""
+    """What is said in a line each: occupancy, roofline, instructions, traffic, spills."""
     for words in occupancy_words(subject):
         yield "occupancy", words
-    for name, words in (("roofline", roofline_words(subject)), ("instructions", work_words(subject)),
-                        ("memory", traffic_words(subject))):  # fmt: skip
+    for name, words in (
+        ("roofline", roofline_words(subject)),
+        ("instructions", work_words(subject)),
+        ("memory", traffic_words(subject)),
+        ("spills", spill_words(subject, "; they belong to no source line")),
+    ):
         if words:
             yield name, words
 

@@ -43,6 +43,7 @@ def subject_json(subject: Subject) -> dict[str, Any]:
         "residency": held and {**asdict(held), "limiter": held.limiter, "lifts": list(map(asdict, lifts(subject)))},
         "roofline": _roofline_json(subject),
         "source_lines": _lines_json(subject.by_line),
+        "spills": _spills_json(subject),
     }  # fmt: skip
 
 
@@ -63,6 +64,12 @@ def _roofline_json(subject: Subject) -> dict[str, Any] | None:
         "points": [{"level": point.level, "bytes": point.moved_bytes, "intensity": point.intensity}
                    for point in roof.points],
     }  # fmt: skip
+
+
+def _spills_json(subject: Subject) -> dict[str, Any] | None:
+    """What belongs to no source line, but is charged to the launch."""
+    line, took = subject.spilled, subject.resources
+    return line and {"bytes_of_a_thread": took.spill_bytes if took else None, "sectors": line.sectors}
 
 
 def _lines_json(lines: Sequence[LineTotals]) -> list[dict[str, Any]]:

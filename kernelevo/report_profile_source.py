@@ -14,6 +14,7 @@ from rich.text import Text
 
 from kernelevo.diagnosis.lines import LineTotals, decisive, heat, heat_measure, hottest, totals
 from kernelevo.diagnosis.subject import Subject
+from kernelevo.report_profile_words import spill_words
 
 HOT_LINES = 12
 """Source lines shown with counts; the rest seldom decides anything."""
@@ -39,10 +40,11 @@ def source_table(subject: Subject, source: Sequence[str], width: int, ptx: bool 
     """The table for a terminal of `width` columns; None where nothing was counted by line."""
     lines = subject.by_line
     limiter = decisive(subject.step)
-    measure, whole = heat_measure(limiter), sum(heat(line, limiter)[0] for line in lines)
+    counted = [*lines, *([subject.spilled] if subject.spilled else [])]
+    measure, whole = heat_measure(limiter), sum(heat(line, limiter)[0] for line in counted)
     if not lines:
         return None
-    columns = _shown(lines, width, measure, limiter, whole)
+    columns = _shown(counted, width, measure, limiter, whole)
     rows = list(_rows(subject, source, _hot(lines, limiter, whole), columns, ptx, limiter, whole))
     table = Table(title=f"source, hot by {measure}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     taken = 0
@@ -73,7 +75,7 @@ def _shown(lines: Sequence[LineTotals], width: int, measure: str, limiter: str, 
         _Column("% issue", NARROW, lambda line: _percent(line.slots, slots)),
         _Column("instructions", ROOMY, lambda line: _count(line.warp_instructions)),
         _Column("requests", NARROW, lambda line: _count(line.requests + line.shared_requests)),
-        _Column("sect/req", 0, lambda line: f"{line.sectors_per_request:.1f}" if line.sectors else ""),
+        _Column("sect/req", 0, lambda line: f"{line.sectors_per_request:.1f}" if line.requests else ""),
         _Column("wavefr/req", 0, lambda line: f"{line.wavefronts_per_request:.1f}" if line.wavefronts else ""),
         _Column("lanes", NARROW, lambda line: f"{line.lanes:.1f}" if 0 < line.lanes < 31.95 else ""),
         _Column("diverges", NARROW, lambda line: _count(line.divergent)),
@@ -99,7 +101,7 @@ def _rows(
     subject: Subject, source: Sequence[str], hot: Sequence[LineTotals], columns: Sequence[_Column], ptx: bool,
     limiter: str, whole: int,
 ) -> Iterator[Row]:  # fmt: skip
-    """Hot lines among their neighbours in the order of the file, then what lies elsewhere."""
+    """Hot lines among their neighbours in the order of the file, then what lies elsewhere, and spills last."""
     own = {line.line: line for line in hot if line.file == subject.file and 0 < line.line <= len(source)}
     counted = {line.line: line for line in subject.by_line if line.file == subject.file}
     before, shown = 0, surroundings(own, len(source))
@@ -118,6 +120,9 @@ def _rows(
         yield ["-", *[column.value(line) for column in columns], Text(where, "italic")], ""
         if ptx:
             yield from _instructions(line, columns)
+    if spilled := subject.spilled:
+        cells = [column.value(spilled) for column in columns]
+        yield ["-", *cells, Text(f"(spills: {spill_words(subject)})", "italic")], _style(spilled, limiter, whole)
 
 
 def surroundings(lines: Sequence[int] | dict[int, LineTotals], last: int) -> list[int]:

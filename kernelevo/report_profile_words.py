@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kernelevo.diagnosis.bounds import resource
+from kernelevo.diagnosis.finding import counted
 from kernelevo.diagnosis.memory_rules import size_words
 from kernelevo.diagnosis.residency import Residency, lifts, residency
 from kernelevo.diagnosis.roofline import Roofline, roofline
@@ -37,11 +38,22 @@ def headline(subject: Subject) -> str:
         blocks = step.counts["blocks"]
         parts.append(f"{blocks:,} of the {resident:,} blocks that fit the GPU at once ({blocks / resident:.2g} waves)")
     if took is not None:
-        parts.append(f"{took.registers} registers, {took.spill_bytes} bytes spilled")
+        parts.append(f"{counted(took.registers, 'register')}, {counted(took.spill_bytes, 'byte')} spilled")
         parts += [f"{took.shared_bytes:,} bytes of shared memory"] if took.shared_bytes else []
     # A step that clears a buffer is "zero NAME"; no kernel's name has a space.
     what = "" if step.kernel.startswith("zero ") else "launch of "
     return f"{what}{subject.name}{size}: {time}; {'; '.join(parts)}"
+
+
+def spill_words(subject: Subject, more: str = "") -> str:
+    """What is spilled and charged for it, which stands in no line of the source, and `more`; an empty string without
+    spills.
+    """
+    line, took = subject.spilled, subject.resources
+    if line is None:
+        return ""
+    stored = f"{took.spill_bytes:,} bytes a thread, " if took else ""
+    return f"{stored}{line.sectors:,} sectors charged{more}"
 
 
 def confidence_words(subject: Subject) -> list[str]:
@@ -84,8 +96,8 @@ def occupancy_words(subject: Subject) -> list[str]:
 
 def _fit(held: Residency) -> str:
     return (
-        f"{held.blocks} block{'s' if held.blocks != 1 else ''} of {held.warps_per_block} "
-        f"warp{'s' if held.warps_per_block != 1 else ''} fit an SM ({held.share:.0%} of its warps)"
+        f"{counted(held.blocks, 'block')} of {counted(held.warps_per_block, 'warp')} fit an SM "
+        f"({held.share:.0%} of its warps)"
     )
 
 
@@ -133,7 +145,7 @@ def work_words(subject: Subject) -> str:
     if counts.get("divergent_branches"):
         parts.append(f"{counts['divergent_branches']:,} of {counts['branches']:,} branches diverge")
     if counts.get("barriers"):
-        parts.append(f"{counts['barriers']:,} barriers")
+        parts.append(f"{counted(counts['barriers'], 'barrier')}")
     if counts.get("global_atomic_hottest"):
         parts.append(f"{counts['global_atomic_hottest']:,} atomic updates of the hottest address")
     return "; ".join(parts)

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from kernelevo.answer import Answer, compared_words, distinguishable
 from kernelevo.diagnosis.bounds import resource
+from kernelevo.report_anew import anew_lines
 from kernelevo.report_counters import case_pairs, counters, microseconds
 from kernelevo.report_measurements import measurement_lines
 from kernelevo.report_reasons import answer_reasons, oracle_labels
@@ -48,7 +49,8 @@ def print_answer(console: Console, answer: Answer, best_path: Path | None, diff:
     _print_reasons(console, answer)
     if answer.improved and any(counters(start) for start, _ in case_pairs(answer)):
         console.print(_counter_table(answer))
-    console.print(assurance(answer), soft_wrap=not console.is_terminal)
+    for line in (*anew_lines(answer), assurance(answer)):
+        console.print(escape(line), soft_wrap=not console.is_terminal)
     for label in oracle_labels(answer.best.verdict):
         console.print(f"  {escape(label)}", soft_wrap=not console.is_terminal)
     if measured := answer.best.verdict.measurements:

@@ -9,14 +9,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import kernelevo
 from kernelevo.answer import Answer, Floor
 from kernelevo.archive import ENDED_NOTE, FINAL, SEARCH, Archive
 from kernelevo.errors import BadInput, Interrupted
@@ -25,8 +23,9 @@ from kernelevo.floors import floors
 from kernelevo.initialise import samples_folder
 from kernelevo.interfaces import Evaluator, Listener, Proposer
 from kernelevo.report_file import settled
+from kernelevo.run_record import make_record, require_same
 from kernelevo.search import Judges, Search
-from kernelevo.settings import Limits, Request, Settings
+from kernelevo.settings import DEFAULT_FINDINGS, Level, Limits, Request, Settings
 from kernelevo.snapshots import snapshot
 from kernelevo.stores.folders import find_run, new_run_folder, run_folders
 from kernelevo.stores.sqlite import SqliteStore
@@ -34,7 +33,7 @@ from kernelevo.tasks import Task, open_task
 from kernelevo.types import Attempt, Budget, Candidate, How, RunRecord, Verdict
 
 if TYPE_CHECKING:
-    from kernelevo.kernel.languages import Language
+    pass
 
 EVALUATION = Budget(seconds=30.0, memory_bytes=4 << 30, warp_instructions=2_000_000_000)
 """Of one candidate: about ten times what the slowest shipped start needs, so that a slow kernel ends and an endless
@@ -44,7 +43,7 @@ one is killed.
 
 class Bench(Protocol):
     """What one worker judges with: its own wall, compiler and device, and the evaluators made of them: two for a
-    search, and `sanitizing` for one that looks for faults at all sizes and tells so many.
+    search, and `at_level` for any level of checks, with a seed and sizes of its own, telling so many findings.
     """
 
     light: Evaluator
@@ -57,7 +56,9 @@ class Bench(Protocol):
     versions: Mapping[str, str]
     note: str
 
-    def sanitizing(self, most_findings: int) -> Evaluator: ...
+    def at_level(
+        self, level: Level, *, seed: int | None = None, cases: Sequence[str] = (), most_findings: int = DEFAULT_FINDINGS
+    ) -> Evaluator: ...
 
     def close(self) -> None: ...
 
@@ -84,12 +85,15 @@ class Joints:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What `optimize` and `resume` came to: the answer, or the start's verdict if it did not pass."""
+    """What `optimize` and `resume` came to: the answer, or the start's verdict if it did not pass. `task` is what was
+    judged, and None where only the record was read.
+    """
 
     folder: Path
     record: RunRecord
     answer: Answer | None
     start: Attempt
+    task: Task | None = None
 
 
 Announce = Callable[[str], None]
@@ -109,14 +113,15 @@ def optimize(
     benches = PerWorker(lambda: joints.open_bench(request, task, settings))
     try:
         bench = benches.first()
-        notes = _introduce(bench, task, announce, why)
+        notes = introduce(bench, task, announce, why)
         proposers = joints.proposers(task, bench, settings)
         announce(proposers.note)
         folder = new_run_folder(settings.runs)
         with SqliteStore.create(folder) as store:
-            store.begin(_record(folder.name, request, limits, task, bench, [*notes, proposers.note], proposers.harness))
+            said, command = [*notes, proposers.note], f"optimize {request.kernel}"
+            store.begin(make_record(folder.name, command, request, limits, task, bench, said, proposers.harness))
             store.propose(Candidate(task.text))
-            return _search(store, limits, proposers, task.language, benches, request.workers, listener)
+            return _search(store, limits, proposers, task, benches, request.workers, listener)
     finally:
         benches.close()
 
@@ -130,29 +135,32 @@ def resume(
         record = store.run()
         request, limits = asked(record, changes)
         task = joints.open_task(request)
-        _require_same(record, task)
+        require_same(record, task)
         benches = PerWorker(lambda: joints.open_bench(request, task, settings))
         try:
             bench = benches.first()
-            _introduce(bench, task, announce, f"as run {record.id} began on")
+            introduce(bench, task, announce, f"as run {record.id} began on")
             proposers = joints.proposers(task, bench, settings)
             announce(proposers.note)
             if not store.candidates():
                 store.propose(Candidate(task.text))
-            return _search(store, limits, proposers, task.language, benches, request.workers, listener)
+            return _search(store, limits, proposers, task, benches, request.workers, listener)
         finally:
             benches.close()
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One verdict, what was judged, and the least time per case on the same device, whose properties these are."""
+    """One verdict, what was judged, and the least time per case on the same device, whose properties these are.
+    `record` says on what and with what, as that of a run does.
+    """
 
     task: Task
     verdict: Verdict
     floors: Mapping[str, Floor]
     properties: Mapping[str, int]
     band: float
+    record: RunRecord
 
 
 def judge(
@@ -164,51 +172,20 @@ def judge(
     task = joints.open_task(request)
     bench = joints.open_bench(request, task, settings)
     try:
-        _introduce(bench, task, announce, why)
+        notes = introduce(bench, task, announce, why)
+        record = make_record("", f"check {request.kernel}", request, Limits(), task, bench, notes)
         evaluator = bench.light if request.sample is not None else _judge_of(bench, findings)
         verdict = evaluator.evaluate(Candidate(task.text), EVALUATION)
-        return Judged(task, verdict, floors(task.problem, bench.properties), bench.properties, bench.band)
+        return Judged(task, verdict, floors(task.problem, bench.properties), bench.properties, bench.band, record)
     finally:
         bench.close()
 
 
-Tell = Callable[[Candidate, Verdict], None]
-
-
-def judge_many(
-    request: Request,
-    candidates: Sequence[Candidate],
-    settings: Settings,
-    joints: Joints,
-    tell: Tell,
-    announce: Announce,
-    why: str,
-    findings: int | None = None,
-) -> None:
-    """Full verdicts on many candidates of the request's problem, told in the order in which they are ready; `findings`
-    as for `judge`.
-    """
-    task = joints.open_task(request)
-    benches = PerWorker(lambda: joints.open_bench(request, task, settings))
-    executor = LocalExecutor(request.workers)
-    try:
-        _introduce(benches.first(), task, announce, why)
-
-        def evaluate(candidate: Candidate) -> Verdict:
-            return _judge_of(benches.get(), findings).evaluate(candidate, EVALUATION)
-
-        for candidate, verdict in executor.map(evaluate, candidates):
-            tell(candidate, verdict)
-    finally:
-        executor.close()
-        benches.close()
-
-
 def _judge_of(bench: Bench, findings: int | None) -> Evaluator:
-    return bench.full if findings is None else bench.sanitizing(findings)
+    return bench.full if findings is None else bench.at_level("sanitize", most_findings=findings)
 
 
-def _introduce(bench: Bench, task: Task, announce: Announce, why: str) -> list[str]:
+def introduce(bench: Bench, task: Task, announce: Announce, why: str) -> list[str]:
     """Says on what, how and why, first of all: nothing is chosen in silence. Gives what was said of task and checks."""
     announce(f"device {bench.device} ({', '.join(filter(None, (bench.how, bench.calibration)))}): {why}")
     notes = [note for note in (*task.notes, bench.note) if note]
@@ -251,7 +228,7 @@ def _search(
     store: SqliteStore,
     limits: Limits,
     proposers: Proposers,
-    language: Language,
+    task: Task,
     benches: PerWorker[Bench],
     workers: int,
     listener: Listener,
@@ -260,7 +237,7 @@ def _search(
     light, full = _WorkersOwn(lambda: benches.get().light), _WorkersOwn(lambda: benches.get().full)
     judges = Judges(light, full, EVALUATION)
     executor = LocalExecutor(workers)
-    settle = functools.partial(settled, language=language)
+    settle = functools.partial(settled, language=task.language)
     search = Search(store, archive, judges, proposers.members, executor, limits, listener, settle)
     try:
         answer = search.run()
@@ -271,7 +248,8 @@ def _search(
         ) from None
     finally:
         executor.close()
-    return _outcome(store.folder, store.run(), archive, answer.ended if answer else "the start did not pass")
+    ended = answer.ended if answer else "the start did not pass"
+    return dataclasses.replace(_outcome(store.folder, store.run(), archive, ended), task=task)
 
 
 def _outcome(folder: Path, record: RunRecord, archive: Archive, ended: str) -> Outcome:
@@ -295,43 +273,6 @@ class _WorkersOwn:
         return self.mine().evaluate(candidate, budget)
 
 
-def _record(
-    run_id: str, request: Request, limits: Limits, task: Task, bench: Bench, notes: list[str], harness: str
-) -> RunRecord:
-    stored = dataclasses.asdict(request) | {"kernel": str(request.kernel), "problem": str(task.problem_path)}
-    return RunRecord(
-        id=run_id,
-        command=f"optimize {request.kernel}",
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        device=bench.device,
-        how=bench.how,
-        task=task.name,
-        settings={
-            "request": stored, "limits": dataclasses.asdict(limits), "band": bench.band, "notes": notes,
-            "calibration": bench.calibration,
-            "floors": {name: vars(floor) for name, floor in floors(task.problem, bench.properties).items()},
-        },
-        versions={"kernelevo": kernelevo.__version__, "python": platform.python_version(), **bench.versions},
-        hashes={**_hashes(task), "harness": harness},
-    )  # fmt: skip
-
-
-def _hashes(task: Task) -> dict[str, str]:
-    contents = {"kernel": task.text.encode(), "problem": task.problem_content}
-    return {what: hashlib.sha256(content).hexdigest() for what, content in contents.items()}
-
-
-def _require_same(record: RunRecord, task: Task) -> None:
-    """Verdicts of another problem or another start must not be mixed with new ones."""
-    for what, value in _hashes(task).items():
-        if record.hashes[what] != value:
-            path = task.kernel if what == "kernel" else task.problem_path
-            raise BadInput(
-                f"{path} has changed since run {record.id} began; "
-                "restore it, or start a new run with `kernelevo optimize`"
-            )
-
-
 # Where concrete parts are chosen. They are imported when needed: a command that judges nothing loads none of them.
 
 
@@ -349,9 +290,9 @@ class KernelBench:
         self.device, self.how, self.band = self._device.name, self._device.how, self._device.band
         self.calibration = self._device.calibration
         self.properties = self._device.properties
-        self.versions = {self.compiler.name: self.compiler.version, **readers}
+        self.versions = {self.compiler.name: self.compiler.version, "numpy": version("numpy"), **readers}
         self._evaluator = functools.partial(self._make_evaluator, request, task)
-        self.light, self.full = self._evaluator("search"), self._evaluator("final")
+        self.light, self.full = self.at_level("search"), self.at_level("final")
 
     @property
     def note(self) -> str:
@@ -359,10 +300,13 @@ class KernelBench:
         sentence: str = self.full.self_test().sentence
         return "\n".join(note for note in (self._target, self._unread, sentence) if note)
 
-    def sanitizing(self, most_findings: int) -> Evaluator:
-        if not self._device.capabilities:
+    def at_level(
+        self, level: Level, *, seed: int | None = None, cases: Sequence[str] = (), most_findings: int = DEFAULT_FINDINGS
+    ) -> Evaluator:
+        """An evaluator of this level; a seed and sizes of its own take the place of the request's."""
+        if level == "sanitize" and not self._device.capabilities:
             raise BadInput(f"{self.device} does not search for faults; give --sanitize with --device virtual:h100")
-        return self._evaluator("sanitize", most_findings=most_findings)
+        return self._evaluator(level, seed=seed, cases=tuple(cases), most_findings=most_findings)
 
     def close(self) -> None:
         self._device.close()
@@ -370,17 +314,28 @@ class KernelBench:
             wall.close()
 
     def _make_evaluator(
-        self, request: Request, task: Task, mode: Literal["search", "final", "sanitize"], **settings: int
+        self, request: Request, task: Task, mode: Level, seed: int | None, cases: tuple[str, ...], **settings: int
     ) -> Any:
         from kernelevo.evaluators import kernels
 
-        generator = kernels.secret_generator if request.seed is None else kernels.seeded_generator(request.seed)
+        seed = request.seed if seed is None else seed
+        generator = kernels.secret_generator if seed is None else kernels.seeded_generator(seed)
+        problem = task.problem.with_cases(cases) if cases else task.problem
         return kernels.KernelEvaluator(
-            task.problem, self.compiler, self._device, mode=mode, options=request.compiler_options,
+            problem, self.compiler, self._device, mode=mode, options=request.compiler_options,
             include_folders=self.include_folders, generator=generator, language=task.language,
             oracle_compiler=self._cuda, sample_blocks=request.sample or kernels.SAMPLE_BLOCKS,
-            file_name=task.file_name, start=Candidate(task.text), **settings,
+            file_name=task.file_name, start=Candidate(task.text), first=_first_example(request), **settings,
         )  # fmt: skip
+
+
+def _first_example(request: Request) -> Any:
+    """The trial that the request wants to come first, or None."""
+    from kernelevo.evaluators.example import Example
+
+    if request.inputs is None or request.seed is None:
+        return None
+    return Example(request.cases[0], request.inputs, tuple(request.offsets.items()), request.seed)
 
 
 def kernel_proposers(task: Task, bench: Bench, settings: Settings) -> Proposers:

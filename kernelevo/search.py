@@ -1,6 +1,6 @@
 """The search: best-first over the persisted archive.
 
-    judge the start -> (propose a round -> judge it)* -> judge the finalists with full checks -> the answer
+    judge the start -> (propose a round -> judge it)* -> judge the finalists with full checks -> judge the best anew
 
 A round asks the fastest attempts that still have something to propose, each for half of what is left of the round, so
 that the best gets most and its rivals some. Decisions are made between rounds, from the archive alone: given the same
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from kernelevo.answer import Answer
-from kernelevo.archive import ENDED_NOTE, FINAL, PHASE_NOTE, SEARCH, Archive
+from kernelevo.archive import ANEW, ENDED_NOTE, FINAL, PHASE_NOTE, SEARCH, Archive
 from kernelevo.errors import Infrastructure, WallUnavailable
 from kernelevo.interfaces import Evaluator, Executor, Listener, Proposer, Store
 from kernelevo.settings import Limits
@@ -88,6 +88,9 @@ class Search:
         # From here nothing new is proposed; what is left is to judge the best, and the start, with full checks.
         self._enter(FINAL)
         self._confirm()
+        # The best of many was partly lucky: what is reported are figures that had no part in choosing it.
+        self._enter(ANEW)
+        self._judge_anew()
         return ended
 
     def _enter(self, phase: str) -> None:
@@ -158,6 +161,15 @@ class Search:
                 break
             self._judge(self._unjudged([candidate]))
 
+    def _judge_anew(self) -> None:
+        """Full checks on the best once more, with draws of their own; where it does not stand, on the next best."""
+        for attempt in self.archive.contenders():
+            if self.archive.evaluations >= self.limits.evaluations:
+                return
+            self._judge(self._unjudged([attempt.candidate]))
+            if not self.archive.fell(attempt):
+                return
+
     def _unjudged(self, batch: Sequence[Candidate]) -> list[Candidate]:
         """Those that this phase has no verdict on, or only one that was our fault; all are in the record afterwards."""
         for candidate in batch:
@@ -171,7 +183,7 @@ class Search:
             self.archive.propose(candidate)
 
     def _judge(self, batch: Sequence[Candidate] | Iterator[Candidate]) -> None:
-        judge = self.judges.full if self.archive.phase == FINAL else self.judges.light
+        judge = self.judges.light if self.archive.phase == SEARCH else self.judges.full
         for candidate, verdict in self.executor.map(lambda item: self._evaluate(judge, item), batch):
             self.store.conclude(verdict)
             # From here the verdict is durable, and may be learned from.
@@ -216,8 +228,8 @@ class Search:
         return min(self.limits.finalists, max(1, self.limits.evaluations // 4))
 
     def _evaluations_left(self) -> int:
-        """What may still be explored: the start and the finalists are judged again at the end."""
-        return self.limits.evaluations - self._finalists - 1 - self.archive.evaluations
+        """What may still be explored: start and finalists are judged again at the end, and then the best of them."""
+        return self.limits.evaluations - self._finalists - 2 - self.archive.evaluations
 
     def _search_deadline(self) -> float:
         return self._began + self.limits.seconds * (1 - FINAL_SHARE)

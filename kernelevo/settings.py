@@ -17,6 +17,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from kernelevo.errors import BadInput
 
@@ -27,6 +28,11 @@ DEFAULT_FINDINGS, MOST_FINDINGS = 20, 1000
 COMPILERS = ("nvrtc", "nvcc")
 CARD_DRIVERS = ("cupy", "pycuda")
 """What a card may be driven through."""
+Level = Literal["search", "final", "sanitize"]
+LEVELS: tuple[Level, ...] = ("search", "final", "sanitize")
+"""How much is checked (docs/evaluation.md): a search's own light checks; what is reported; and faults at all sizes."""
+TIMES_FROM = ("machine-code", "ptx")
+"""What a modelled time rests on: the machine code, where its disassembler is installed, or the PTX alone."""
 STANDARDS = ("c++03", "c++11", "c++14", "c++17", "c++20", "c++23")
 
 
@@ -87,14 +93,14 @@ class Limits:
     finalists: int = 3
     round: int = 8
 
-    SMALLEST = 4
-    """Start and one change, each judged twice: in the search and with full checks."""
+    SMALLEST = 5
+    """Start and one change, each judged twice, in the search and with full checks, and the best of them anew."""
 
     def __post_init__(self) -> None:
         if self.evaluations < self.SMALLEST:
             raise BadInput(
                 f"--evaluations {self.evaluations} is too few: the start and one change are each judged twice, "
-                f"so give at least {self.SMALLEST}"
+                f"and the best of them once more, so give at least {self.SMALLEST}"
             )
         if not self.seconds > 0:
             raise BadInput(f"--seconds {self.seconds:g} leaves no time; give a positive number")
@@ -106,7 +112,8 @@ class Limits:
 @dataclass(frozen=True)
 class Request:
     """What the user asked of one kernel file: the file, its problem, the device and what is passed on to the
-    compiler.
+    compiler. With `inputs` (which distribution of every input) one trial on the one case comes first, drawn from
+    `seed`, with each pointer moved by as many bytes as `offsets` say.
     """
 
     kernel: Path
@@ -122,8 +129,20 @@ class Request:
     unsafe: bool = False
     workers: int = 1
     sample: int | None = None
+    inputs: int | None = None
+    offsets: Mapping[str, int] = field(default_factory=dict)
+
+    times_from: str = "machine-code"
 
     def __post_init__(self) -> None:
+        if self.times_from not in TIMES_FROM:
+            raise BadInput(f"times cannot come from {self.times_from!r}; choose one of {', '.join(TIMES_FROM)}")
+        if self.offsets and self.inputs is None:
+            raise BadInput("--offset moves pointers in the trial that --inputs asks for; give --inputs N, too")
+        if self.inputs is not None and (len(self.cases) != 1 or self.seed is None):
+            raise BadInput("--inputs asks for one trial, so give its sizes with one --case, and its --seed")
+        if self.inputs is not None and self.inputs < 0:
+            raise BadInput(f"--inputs {self.inputs} is negative; give 0 for the first distribution, or more")
         if self.sample is not None and self.sample < 1:
             raise BadInput(f"--sample {self.sample} leaves no block to watch; give at least 1")
         if self.workers < 1:

@@ -16,6 +16,7 @@ from kernelevo.fault import Fault as Fault
 from kernelevo.fault import Party as Party
 from kernelevo.fault import SourceLine as SourceLine
 from kernelevo.measurement import Measurements
+from kernelevo.provenance import Provenance as Provenance
 
 How = Literal["measured", "modelled"]
 Capability = Literal["order", "uninitialised", "races", "many faults"]
@@ -424,8 +425,9 @@ class Verdict:
     """The judgement of one candidate on one device. `score` is a time: smaller is better; only a passed one has it.
 
     `findings` are all errors that were found, `fault` the one that decided; `remarks` are suspicious and decide
-    nothing. `sanitizing` says what was searched for them (None: no more than what stopped a run was looked for).
-    `measurements` are the samples that the figures rest on, where calls were timed one by one.
+    nothing. `sanitizing` says what was searched for them (None: no more than what stopped a run was looked for),
+    `measurements` the samples that the figures rest on, where calls were timed one by one, `provenance` on which draws
+    it rests (None: nothing was drawn, or it was not recorded).
     """
 
     candidate: str
@@ -443,6 +445,7 @@ class Verdict:
     remarks: tuple[Fault, ...] = ()
     sanitizing: Sanitizing | None = None
     measurements: Measurements | None = None
+    provenance: Provenance | None = None
 
     def __post_init__(self) -> None:
         if (self.status is Status.PASSED) != (self.score is not None):

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "kernelevo"
-FOUNDATION = {"types", "fault", "measurement", "defences", "interfaces", "errors", "settings", "native", "answer",
-              "statistics"}  # fmt: skip
+FOUNDATION = {
+    "types", "fault", "measurement", "provenance", "defences", "interfaces", "errors", "settings", "native", "answer",
+    "statistics",
+}  # fmt: skip
 PARTS = {
     "compilers", "devices", "evaluators", "executors", "proposers", "stores", "sandbox", "virtual", "search",
-    "disassembler", "archive", "report",
-    "progress", "doctor", "initialise",
+    "disassembler", "archive", "report", "evidence",
+    "progress", "doctor", "initialise", "batch", "reward",
 }  # fmt: skip
 MAY_USE = {
     # A noun file may use only what stands before it.
@@ -21,13 +23,17 @@ MAY_USE = {
     "fault": set(),
     "measurement": {"fault"},
     "defences": set(),
-    "types": {"fault", "measurement"},
+    "provenance": set(),
+    "types": {"fault", "measurement", "provenance"},
     "statistics": {"measurement"},
     "interfaces": {"types", "errors", "measurement", "defences"},
     "settings": {"types", "errors"},
     "native": {"errors"},
     "answer": {"types"},
     "archive": FOUNDATION,
+    # A batch is a stream of requests; what a verdict is worth is a noun of its own.
+    "reward": {"types"},
+    "batch": FOUNDATION | {"reward"},
     # What a kernel file says, and what passes through the wall, is knowledge and no part: every part may read it.
     "kernel": FOUNDATION,
     "wire": {"types", "interfaces", "errors", "measurement"},
@@ -41,7 +47,10 @@ MAY_USE = {
     # Runs behind the wall, where there is no package but Triton.
     "jailed": set(),
 }
-JOINERS = {"run", "joining", "joining_cards", "cli", "commands", "redteam", "__init__", "__main__"}
+JOINERS = {
+    "run", "api", "run_record", "run_evidence", "rerunning", "joining", "joining_cards", "cli", "commands", "redteam",
+    "__init__", "__main__",
+}  # fmt: skip
 """Those that may import every part; the red team attacks the parts as they are joined."""
 
 

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 import kernelevo
-from kernelevo.commands import evaluate, judging, optimize, profiling, redteam, resume, runs, setting_up
+from kernelevo.commands import evaluate, judging, optimize, profiling, redteam, resume, runs, setting_up, verify
 from kernelevo.errors import Infrastructure, Interrupted
 
 OUTPUT_CLOSED = 141
@@ -54,6 +54,8 @@ app.command("optimize", short_help="Search for a faster kernel, and prove it.")(
 app.command("resume", short_help="Go on with a recorded run.")(resume.resume)
 app.command("check", short_help="Judge one kernel with all checks.")(judging.check)
 app.command("profile", short_help="Show where a kernel's time goes.")(profiling.profile)
+app.command("verify", short_help="Check a claim's evidence.")(verify.verify)
+app.command("sign", short_help="Sign a claim's evidence with an SSH key.")(verify.sign)
 app.command("eval", short_help="Judge many candidates, as JSON lines.")(evaluate.evaluate)
 app.command("redteam", short_help="Try known ways of cheating on this installation.")(redteam.redteam)
 app.add_typer(runs.app, name="runs", short_help="List, show and compare recorded runs.")

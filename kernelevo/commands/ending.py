@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import typer
 
 import kernelevo
 from kernelevo import run
+from kernelevo.commands.bundling import write_run_evidence
 from kernelevo.commands.options import State, check_command, exit_code
-from kernelevo.errors import BadInput, KernelevoError
+from kernelevo.errors import BadInput, Infrastructure, KernelevoError
 from kernelevo.report import failed_start, summary
 from kernelevo.report_file import require_place, standing_alone, unified_diff, write_file
 from kernelevo.report_table import open_console, print_answer
 from kernelevo.report_verdict import print_verdict
+from kernelevo.types import Status
 
 BEST_FOLDER = Path("best")
 
@@ -40,26 +43,39 @@ def finish(outcome: run.Outcome, out: Path | None, as_json: bool, state: State) 
     try:
         text = standing_alone(outcome.answer, kernelevo.__version__, command, language_of(request.kernel))
         write_file(path, text)
+        evidence = write_run_evidence(outcome, path, state)
     except KernelevoError:
         show_outcome(outcome, None, as_json, state)
         raise
-    show_outcome(outcome, path, as_json, state)
+    show_outcome(outcome, path, as_json, state, evidence)
 
 
-def show_outcome(outcome: run.Outcome, path: Path | None, as_json: bool, state: State) -> None:
+def show_outcome(
+    outcome: run.Outcome, path: Path | None, as_json: bool, state: State, evidence: Path | None = None
+) -> None:
     """The report of a run; raises typer.Exit with the code of the start's verdict if that did not pass."""
     answer = outcome.answer
     if answer is None:
         _tell_failed_start(outcome, as_json, state)
-        raise typer.Exit(exit_code(outcome.start.verdict))
+        verdict = outcome.start.verdict
+        if verdict.status is Status.INFRA:
+            raise Infrastructure(
+                f"the start could not be judged, for no fault of its own ({verdict.feedback}); look at "
+                f"`kernelevo doctor`, then go on with `kernelevo resume {outcome.record.id}`"
+            )
+        raise typer.Exit(exit_code(verdict))
     if as_json:
-        state.print_json(summary(answer, path))
+        state.print_json({**summary(answer, path), "evidence_path": evidence and str(evidence)})
         return
     request, _ = run.asked(outcome.record, {})
     best_name = str(path or f"run {answer.run.id}")
     diff = unified_diff(answer.start.candidate.text, answer.best.candidate.text, str(request.kernel), best_name)
     command = check_command(request, path, request.problem or path) if path else ""
-    print_answer(open_console(state.settings.plain), answer, path, diff, command)
+    console = open_console(state.settings.plain)
+    print_answer(console, answer, path, diff, command)
+    if evidence is not None:
+        words = f"evidence: {evidence}; anybody can check it: kernelevo verify {shlex.quote(str(evidence))}"
+        console.print(words, soft_wrap=True, markup=False)
 
 
 def _tell_failed_start(outcome: run.Outcome, as_json: bool, state: State) -> None:
@@ -67,5 +83,6 @@ def _tell_failed_start(outcome: run.Outcome, as_json: bool, state: State) -> Non
         state.print_json(failed_start(outcome.start, outcome.record.id))
         return
     console = open_console(state.settings.plain)
-    console.print("The start itself did not pass, so there is nothing to make faster:")
+    if outcome.start.verdict.status is not Status.INFRA:
+        console.print("The start itself did not pass, so there is nothing to make faster:")
     print_verdict(console, outcome.start.verdict)

@@ -12,7 +12,9 @@ from rich.console import Console
 import kernelevo
 from kernelevo import run
 from kernelevo.commands import options as opt
+from kernelevo.commands.bundling import require_bundle_place, write_check_evidence
 from kernelevo.commands.checking_problems import check_problem
+from kernelevo.commands.fuzzing import check_shapes
 from kernelevo.errors import BadInput
 from kernelevo.report import verdict_json
 from kernelevo.report_file import require_place, write_file
@@ -35,17 +37,24 @@ def check(
     include: opt.Includes = None,
     define: opt.Defines = None,
     standard: opt.Standard = None,
+    times_from: opt.TimesFrom = "machine-code",
     unsafe: opt.Unsafe = False,
     trust: opt.Trust = False,
     sanitize: opt.Sanitize = False,
     max_findings: opt.MaxFindings = None,
     sarif: opt.Sarif = None,
+    fuzz: opt.Fuzz = False,
+    fuzz_examples: opt.FuzzExamples = None,
+    inputs: opt.Inputs = None,
+    offset: opt.Offsets = None,
+    bundle: opt.BundlePlace = None,
 ) -> None:
     """Judge one kernel with all checks: is it right, and how fast? With --sanitize: what is wrong, and where?
 
     \b
     Example: kernelevo check best/softmax.cu --problem kernels/softmax.problem.py
     Example: kernelevo check kernels/softmax.cu --sanitize --sarif softmax.sarif
+    Example: kernelevo check kernels/softmax.cu --fuzz
     Example: kernelevo check --problem kernels/softmax.problem.py
 
     Without KERNEL the problem itself is judged: whether its checks refuse what is wrong, and accept what is honest.
@@ -54,7 +63,10 @@ def check(
     """
     if kernel is None:
         check_problem(context, problem)
+    if fuzz or fuzz_examples is not None:
+        check_shapes(context, kernel, fuzz, fuzz_examples, as_json)
     findings = opt.most_findings(sanitize, max_findings, sarif)
+    require_bundle_place(bundle, kernel)
     if findings is None:
         _judge(context, kernel, as_json, lambda console, judged: print_verdict(console, judged.verdict))
     else:
@@ -70,7 +82,7 @@ def _sanitize(context: typer.Context, kernel: Path, as_json: bool, findings: int
     request, why = opt.read_request(context, kernel)
     judged = run.judge(request, state.settings, state.joints, opt.announcer(as_json), why, findings)
     verdict, task = judged.verdict, judged.task
-    code = opt.exit_code(verdict)
+    code, said = opt.exit_code(verdict), write_check_evidence(judged, context.params["bundle"], state)
     if sarif is not None:
         text = kernel.read_text(encoding="utf-8")
         log = sarif_log(verdict, text, task.file_name, kernel, kernelevo.__version__, code)
@@ -79,6 +91,7 @@ def _sanitize(context: typer.Context, kernel: Path, as_json: bool, findings: int
         state.print_json(verdict_json(verdict, judged.floors))
     else:
         print_findings(open_console(state.settings.plain), verdict, task.text, task.file_name, str(kernel))
+    _say(said, as_json)
     raise typer.Exit(code)
 
 
@@ -86,11 +99,17 @@ def _judge(context: typer.Context, kernel: Path, as_json: bool, show: Callable[[
     state = opt.State.of(context)
     request, why = opt.read_request(context, kernel)
     judged = run.judge(request, state.settings, state.joints, opt.announcer(as_json), why)
-    verdict = judged.verdict
+    verdict, said = judged.verdict, write_check_evidence(judged, context.params["bundle"], state)
     if as_json:
         state.print_json(verdict_json(verdict, judged.floors))
     elif verdict.score is None:
         print_verdict(open_console(state.settings.plain), verdict)
     else:
         show(open_console(state.settings.plain), judged)
+    _say(said, as_json)
     raise typer.Exit(opt.exit_code(verdict))
+
+
+def _say(words: str, as_json: bool) -> None:
+    if words:
+        opt.announcer(as_json)(words)

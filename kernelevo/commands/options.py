@@ -94,6 +94,14 @@ Workers = Annotated[
 Trust = Annotated[
     bool, typer.Option("--trust", help="Run a problem file that is new to this machine, and remember it as known.")
 ]
+TimesFrom = Annotated[
+    str,
+    typer.Option(
+        "--times-from",
+        metavar="WHAT",
+        help="What modelled times rest on: machine-code (where nvdisasm is installed) or ptx (several times as quick).",
+    ),
+]
 Unsafe = Annotated[
     bool, typer.Option("--unsafe", help="Run even where no wall can be built. Only for kernels you wrote yourself.")
 ]
@@ -123,6 +131,26 @@ MaxFindings = Annotated[
 Sarif = Annotated[
     Path | None,
     typer.Option("--sarif", metavar="FILE", help="With --sanitize: write the findings as SARIF 2.1.0, too."),
+]
+Inputs = Annotated[
+    int | None,
+    typer.Option(
+        "--inputs", metavar="N", help="Begin with one trial on the --case, every input from its N-th distribution."
+    ),
+]
+Offsets = Annotated[
+    list[str] | None,
+    typer.Option("--offset", metavar="NAME=BYTES", help="With --inputs: move the pointer of this tensor."),
+]
+Fuzz = Annotated[
+    bool, typer.Option("--fuzz", help="Look for sizes, inputs and pointer offsets that fail; show the smallest ones.")
+]
+FuzzExamples = Annotated[
+    int | None, typer.Option("--fuzz-examples", metavar="N", help="With --fuzz: examples to try (default: 200).")
+]
+BundlePlace = Annotated[
+    Path | None,
+    typer.Option("--bundle", metavar="FILE", help="Write the verdict's evidence, which `kernelevo verify` checks."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress display.")]
 Runs = Annotated[
@@ -199,8 +227,11 @@ def read_request(context: typer.Context, kernel: Path) -> tuple[Request, str]:
         standard=given.get("standard"),
         seed=given.get("seed"),
         sample=given.get("sample"),
+        inputs=given.get("inputs"),
+        offsets=read_offsets(given.get("offset", ())),
         unsafe=given.get("unsafe", False),
         workers=given.get("workers", usable_cores()),
+        times_from=given.get("times_from", "machine-code"),
     )
     return request, why
 
@@ -230,11 +261,24 @@ def read_defines(words: Sequence[str]) -> dict[str, str]:
     return defines
 
 
+def read_offsets(words: Sequence[str]) -> dict[str, int]:
+    """--offset words as name and bytes; raises BadInput on what is none."""
+    offsets = {}
+    for word in words:
+        match = re.fullmatch(r"([A-Za-z_]\w*)=([0-9]{1,4})", word, re.ASCII)
+        if match is None:
+            raise BadInput(f"--offset {word}: write the name of a tensor and bytes, as in --offset x=4")
+        offsets[match.group(1)] = int(match.group(2))
+    return offsets
+
+
 def exit_code(verdict: Verdict) -> int:
     """0 passed, 1 the candidate failed, 3 we failed, 4 this device cannot tell."""
-    if verdict.status is Status.PASSED:
-        return 0
-    return {Status.INFRA: 3, Status.UNSUPPORTED: 4, Status.INCONCLUSIVE: 4}.get(verdict.status, 1)
+    return exit_code_of(verdict.status)
+
+
+def exit_code_of(status: Status) -> int:
+    return {Status.PASSED: 0, Status.INFRA: 3, Status.UNSUPPORTED: 4, Status.INCONCLUSIVE: 4}.get(status, 1)
 
 
 def check_command(request: Request, file: Path, problem: Path) -> str:
@@ -250,6 +294,8 @@ def check_command(request: Request, file: Path, problem: Path) -> str:
         words += ["-I", folder]
     for name, value in request.defines.items():
         words += ["-D", f"{name}={value}" if value else name]
+    if request.times_from != "machine-code":
+        words += ["--times-from", request.times_from]
     return shlex.join([*words, "--std", request.standard] if request.standard else words)
 
 

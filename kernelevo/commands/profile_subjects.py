@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import kernelevo
 from kernelevo.diagnosis.access import SECTOR, WAVEFRONT
 from kernelevo.diagnosis.subject import Card, Profile, Resources, Subject
 from kernelevo.run import Judged
-from kernelevo.types import CaseResult, ScalarArgument, StepReport, Verdict
+from kernelevo.types import BufferArgument, CaseResult, Clear, ScalarArgument, StepReport, Verdict
 
 if TYPE_CHECKING:
     from kernelevo.evaluators.schedule import LaunchStep
@@ -67,30 +67,57 @@ def card_of(device: str) -> Card | None:
 
 def _subjects(judged: Judged, case: CaseResult, card: Card | None) -> Iterator[Subject]:
     """One for each step of the case, in order."""
-    launches = _launches(judged, case)
+    planned, sizes = _planned(judged, case)
     least = judged.task.problem.least_bytes(case.dims) if len(case.steps) == 1 else 0
+    touched: set[str] = set()
     for place, step in enumerate(case.steps):
-        launch = launches[place] if len(launches) == len(case.steps) else None
+        done = planned[place] if len(planned) == len(case.steps) else None
+        launch = None if isinstance(done, Clear) else done
+        given = _buffers(done)
         kernel = _kernel(judged.verdict.image, step)
         yield Subject(
             step, str(kernel.get("name", step.kernel)), judged.task.file_name, case.dims,
             _resources(kernel, launch), _arguments(launch), card, least,
+            sum(sizes.get(buffer, 0) for buffer in given), bool(given & touched) or (place > 0 and done is None),
+            _tile(judged, launch),
         )  # fmt: skip
+        touched |= given
 
 
-def _launches(judged: Judged, case: CaseResult) -> list[LaunchStep | None]:
-    """The plan's steps on this case, with sizes and arguments, None for one that is no launch; an empty list where the
-    device does not say what a plan needs.
+def _planned(judged: Judged, case: CaseResult) -> tuple[Sequence[LaunchStep | Clear], Mapping[str, int]]:
+    """The plan's steps on this case, with sizes and arguments, and the bytes of every buffer; nothing where the device
+    does not say what a plan needs.
     """
-    from kernelevo.evaluators.schedule import LaunchStep, schedule
+    from kernelevo.evaluators.schedule import schedule
 
     task = judged.task
     of_case = next((each for each in task.problem.benchmarks if each.name == case.name), None)
     if of_case is None or not judged.properties.keys() >= _NEEDED:
-        return []
+        return (), {}
     plan = task.language.read_plan(task.text, task.file_name, {})
-    steps = schedule(plan, task.problem, of_case, judged.properties).steps
-    return [step if isinstance(step, LaunchStep) else None for step in steps]
+    found = schedule(plan, task.problem, of_case, judged.properties)
+    sizes = {tensor.name: tensor.nbytes(of_case.dims) for tensor in task.problem.tensors}
+    return found.steps, sizes | {temp.name: temp.bytes for temp in found.temps}
+
+
+def _buffers(step: LaunchStep | Clear | None) -> set[str]:
+    """Those that a step is given."""
+    if step is None:
+        return set()
+    if isinstance(step, Clear):
+        return {step.buffer}
+    return {argument.buffer for argument in step.arguments if isinstance(argument, BufferArgument)}
+
+
+def _tile(judged: Judged, launch: LaunchStep | None) -> int:
+    """Of a Triton kernel, how many elements its largest tile holds at most; 0 if that is not known."""
+    from kernelevo.kernel.languages import TRITON
+    from kernelevo.kernel.triton_instance import read_instance
+    from kernelevo.kernel.triton_tiles import largest_tile
+
+    if launch is None or judged.task.language is not TRITON:
+        return 0
+    return largest_tile(judged.task.text, read_instance(launch.kernel))
 
 
 def _kernel(image: Mapping[str, Any], step: StepReport) -> Mapping[str, Any]:

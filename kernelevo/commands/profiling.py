@@ -97,8 +97,19 @@ def _judge(context: typer.Context, kernel: Path, other: Path | None, as_json: bo
     judged = [run.judge(request, state.settings, state.joints, announce, why)]
     if other is not None and judged[0].verdict.score is not None:
         second = dataclasses.replace(request, kernel=other, problem=judged[0].task.problem_path)
-        judged.append(run.judge(second, state.settings, state.joints, announce, why))
+        try:
+            judged.append(run.judge(second, state.settings, state.joints, announce, why))
+        except BadInput as error:
+            raise BadInput(f"{error} ({_common_problem(other, judged[0].task.problem_path)})") from error
     return judged
+
+
+def _common_problem(kernel: Path, problem: Path) -> str:
+    """What must be known of a comparison that stops at a kernel."""
+    return (
+        f"both kernels of a comparison are judged by one problem, here {problem}; if {kernel} is of another, compare "
+        "kernels of one, and name it with --problem"
+    )
 
 
 def _once(announce: Callable[[str], None]) -> Callable[[str], None]:
@@ -124,6 +135,8 @@ def _show_failure(state: opt.State, judged: run.Judged, as_json: bool, compared:
     if compared:
         console.print(f"{escape(file)} did not pass, so there is nothing to compare:", soft_wrap=True)
     print_verdict(console, judged.verdict)
+    if compared:
+        console.print(escape(_common_problem(judged.task.kernel, judged.task.problem_path)), soft_wrap=True)
 
 
 def _show_profile(state: opt.State, found: Profile, as_json: bool, html: Path | None, ptx: bool) -> None:

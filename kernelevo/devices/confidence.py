@@ -126,7 +126,8 @@ def _few_warps(of: Launched) -> str:
     warps = blocks * of.held.warps_per_sm // of.held.blocks_per_sm
     if of.estimate.bound != "latency" or warps >= _FEW_WARPS:
         return ""
-    return f"latency decides with {warps} warps on an SM: the order of single instructions does, which ptxas chooses"
+    resident = f"{warps} warp{'s' * (warps != 1)}"
+    return f"latency decides with {resident} on an SM: the order of single instructions does, which ptxas chooses"
 
 
 def _uneven(of: Launched) -> str:

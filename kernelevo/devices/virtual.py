@@ -180,6 +180,7 @@ class VirtualDevice:
 
     def _model(self, step: StepReport, launch: Launch, held: Held, of: _Compiled) -> StepReport:
         counts = held.with_spills(step.counts)
+        spilled = counts["local_sectors"] - step.counts["local_sectors"]
         comparison = of.compare(step)
         likely = counts_for_model(counts, comparison)
         modelled = estimate(self._gpu, likely, held.occupancy)
@@ -204,6 +205,7 @@ class VirtualDevice:
                 "resident_blocks": held.occupancy.blocks_per_sm * self._gpu.sms,
                 "grid": launch.grid,
                 "block": launch.block,
+                **({"spill_sectors": spilled} if spilled else {}),
                 **({"machine_code": said} if said else {}),
             },
         )

@@ -20,6 +20,7 @@ RULES: tuple[Rule, ...] = (
     schedule_rules.limited_occupancy,
     schedule_rules.tail,
     schedule_rules.partial_warps,
+    schedule_rules.small_tile,
     schedule_rules.divergence,
     schedule_rules.barriers,
     memory_rules.uncoalesced,

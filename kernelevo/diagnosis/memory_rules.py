@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from kernelevo.diagnosis.access import SECTOR, WAVEFRONT, access, least_sectors, least_wavefronts
+from kernelevo.diagnosis.access import SECTOR, WAVEFRONT, access, least_sectors, least_wavefronts, opcode
 from kernelevo.diagnosis.finding import Finding, figure, own_lines, place
 from kernelevo.diagnosis.lines import LineTotals
 from kernelevo.diagnosis.strides import explains_sectors, explains_wavefronts
@@ -20,6 +20,10 @@ SCATTERED = 1.5
 MISALIGNED = 1.1
 CONFLICT = 1.5
 REFETCH = 0.35
+AGAIN = 2
+"""Times the bytes that are different, from which on they are said to be fetched again."""
+_STRONG = frozenset(("volatile", "acquire", "relaxed", "cv", "mmio"))
+"""Loads that ask L2 each time."""
 DECIDES = 0.5
 """Shares of the longest bound from which on another one is worth a word."""
 _VERBS = {"load": ("load", "read"), "copy": ("copy", "read"), "store": ("store", "write")}
@@ -207,21 +211,56 @@ def atomics(subject: Subject) -> Iterator[Finding]:
 
 
 def refetched(subject: Subject) -> Iterator[Finding]:
-    """The same bytes are fetched from L2 again and again."""
-    moved, share = traffic(subject.counts), subject.share_of_time("L2 bandwidth", "L1 sectors")
-    if share < REFETCH or not moved.dram_bytes or moved.l2_bytes < 2 * moved.dram_bytes:
+    """The same bytes are fetched again and again, from L2 or through L1, and that takes the time."""
+    whose, different = _different_bytes(subject)
+    levels = [
+        (subject.share_of_time(*bounds), level, delivered)
+        for level, bounds, delivered in (
+            ("L2", ("L2 bandwidth", "L2 port of an SM"), _fetched_from_l2(subject)),
+            ("L1", ("L1 sectors",), _asked_of_l1(subject)),
+        )
+        if different and delivered >= AGAIN * different
+    ]
+    share, level, delivered = max(levels, default=(0.0, "", 0))
+    if share < REFETCH:
         return
-    # What is written in pieces (stores of parts of a sector) is much at L2 too, but no reuse saves it.
-    if moved.l2_read_sectors < 2 * moved.dram_read_sectors:
-        return
-    times = moved.l2_bytes / moved.dram_bytes
+    times = delivered / different
     yield Finding(
         "refetched",
-        f"L2 delivers {size_words(moved.l2_bytes)}, {figure(times)} times the {size_words(moved.dram_bytes)} of DRAM",
-        "keep what several threads use in shared memory, or what a thread uses again in registers (tiling)",
-        {"L2 bytes": moved.l2_bytes, "DRAM bytes": moved.dram_bytes},
+        f"{level} delivers {size_words(delivered)} to loads, {figure(times)} times the {size_words(different)} {whose}",
+        "keep what several threads use in shared memory, or what a thread uses again in registers (tiling), and let a "
+        "block compute more from what it has fetched: each block fetches for itself",
+        {f"{level} bytes loaded": delivered, f"bytes {whose}": different},
         weight=share * (1 - 1 / times),
     )
+
+
+def _different_bytes(subject: Subject) -> tuple[str, int]:
+    """What they are, and at most how many different bytes the launch reads; 0 where that is not known.
+
+    With L2 empty at the start, each of them comes from DRAM once, or was written before in this launch. Where earlier
+    steps of the plan have left some in L2, DRAM says nothing of them: then it is what all its buffers hold.
+    """
+    if subject.warm:
+        return "that its buffers hold", subject.buffer_bytes
+    return "of DRAM", traffic(subject.counts).dram_bytes
+
+
+def _fetched_from_l2(subject: Subject) -> int:
+    """Bytes, without those of loads that pass L1 by and ask again on purpose, as one that waits for a flag does."""
+    polled = sum(each.sectors for line in subject.by_line for each in line.ptx if _polls(each))
+    return SECTOR * max(traffic(subject.counts).l2_read_sectors - polled, 0)
+
+
+def _asked_of_l1(subject: Subject) -> int:
+    """Bytes of the sectors that loads would take if they were dense: sectors in excess are another rule's."""
+    return SECTOR * sum(group.least for group in _groups(subject, "global", ("load", "copy")))
+
+
+def _polls(line: LineCounts) -> bool:
+    moved = access(line.instruction)
+    weak = moved is None or moved.verb != "load" or moved.space != "global"
+    return not weak and not _STRONG.isdisjoint(opcode(line.instruction))
 
 
 def excess_dram(subject: Subject) -> Iterator[Finding]:

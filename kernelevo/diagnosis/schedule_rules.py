@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from kernelevo.diagnosis.access import opcode
 from kernelevo.diagnosis.bounds import explained, next_after, resource, summed_us
-from kernelevo.diagnosis.finding import Finding, figure, own_lines, place
+from kernelevo.diagnosis.finding import Finding, counted, figure, own_lines, place
 from kernelevo.diagnosis.residency import Lift, Residency, lifts, residency
 from kernelevo.diagnosis.subject import Subject
 from kernelevo.diagnosis.work import lanes
@@ -63,7 +63,8 @@ def idle_sms(subject: Subject) -> Iterator[Finding]:
         return
     yield Finding(
         "idle_sms",
-        f"{held.grid_blocks:,} blocks leave {held.sms - held.sms_used} of {held.sms} SMs without work",
+        f"{counted(held.grid_blocks, 'block')} leave{'s' * (held.grid_blocks == 1)} {held.sms - held.sms_used} of "
+        f"{held.sms} SMs without work",
         "split the work into more blocks: fewer rows or elements a block, a block or a warp for each row instead of a "
         "thread, or the long axis among several blocks",
         {"blocks": held.grid_blocks, "SMs": held.sms, "threads of a block": subject.threads},
@@ -113,7 +114,8 @@ def limited_occupancy(subject: Subject) -> Iterator[Finding]:
         return
     yield Finding(
         "limited_occupancy",
-        f"{held.limiter} limit occupancy: {held.blocks} blocks of {held.warps_per_block} warps on an SM, "
+        f"{held.limiter} limit occupancy: {counted(held.blocks, 'block')} of {counted(held.warps_per_block, 'warp')} "
+        "on an SM, "
         f"{held.share:.0%} "
         f"of {held.max_warps} warps".replace("shared memory limit ", "shared memory limits "),
         " or ".join(map(lift_words, lifts(subject))) or "smaller blocks leave less of an SM empty",
@@ -124,7 +126,7 @@ def limited_occupancy(subject: Subject) -> Iterator[Finding]:
 
 def lift_words(lift: Lift) -> str:
     """What would let more warps in, as a clause."""
-    blocks = f"{lift.blocks} block{'s' if lift.blocks != 1 else ''} would fit ({lift.share:.0%} of the warps)"
+    blocks = f"{counted(lift.blocks, 'block')} would fit ({lift.share:.0%} of the warps)"
     if lift.what == "threads of a block":
         return f"with {lift.to} threads a block (now {lift.now}) {blocks}"
     return f"with {lift.to:,} {lift.what} or fewer (now {lift.now:,}) {blocks}"
@@ -186,11 +188,28 @@ def partial_warps(subject: Subject) -> Iterator[Finding]:
         return
     yield Finding(
         "partial_warps",
-        f"blocks of {threads} threads: the last warp of each has {32 - idle} of 32 lanes",
+        f"blocks of {counted(threads, 'thread')}: the last warp of each has {32 - idle} of 32 lanes",
         f"use a multiple of 32 threads, like {subject.warps * 32}",
         {"threads of a block": threads, "idle lanes of a block": idle},
         weight=idle / (subject.warps * 32),
     )
+
+
+def small_tile(subject: Subject) -> Iterator[Finding]:
+    """A Triton program has more lanes than its tiles have elements, so several lanes hold and compute each."""
+    tile, threads = subject.tile, subject.threads
+    if not tile or tile >= threads:
+        return
+    warps = max(tile // 32, 1)
+    fewer = f"num_warps={warps}, or " if warps < subject.warps else ""
+    yield Finding(
+        "small_tile",
+        f"tiles of {counted(tile, 'element')} for {threads} lanes ({counted(subject.warps, 'warp')}): "
+        f"{figure(threads / tile)} lanes do the work of each element",
+        f"{fewer}a tile of {threads} elements or more",
+        {"elements of a tile": tile, "lanes of a program": threads},
+        weight=(1 - tile / threads) * max(subject.share_of_time(*_UNITS), 0.5 * subject.share_of_time("latency")),
+    )  # fmt: skip
 
 
 def divergence(subject: Subject) -> Iterator[Finding]:

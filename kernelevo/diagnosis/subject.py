@@ -48,7 +48,10 @@ class Resources:
 class Subject:
     """One launch (or clearing) of a case. `name` is the kernel as the plan spells it; `arguments` the values of its
     parameters in order, None for a buffer; `least_bytes` what any kernel must move in one call of the case, 0 if that
-    is not known. What is not known is None, and nothing is said of it.
+    is not known. `buffer_bytes` are those of all buffers that it is given (0: not known); it is `warm` if an earlier
+    step of the plan was given one of them, so that L2 may hold parts of it. `tile` is how many elements the largest
+    tile of a Triton program holds at most, 0 if that is not known. What is not known is None, and nothing is said of
+    it.
     """
 
     step: StepReport
@@ -59,6 +62,9 @@ class Subject:
     arguments: tuple[int | float | None, ...] = ()
     card: Card | None = None
     least_bytes: int = 0
+    buffer_bytes: int = 0
+    warm: bool = False
+    tile: int = 0
 
     @cached_property
     def by_line(self) -> list[LineTotals]:
@@ -83,6 +89,16 @@ class Subject:
     @property
     def block(self) -> tuple[int, ...]:
         return tuple(self.step.details.get("block", ()))
+
+    @cached_property
+    def spilled(self) -> LineTotals | None:
+        """What spilling costs, which belongs to no line of the source: the sectors of local memory that are charged for
+        it. None where nothing is spilled.
+        """
+        sectors = self.step.details.get("spill_sectors", 0)
+        if not sectors and not (self.resources and self.resources.spill_bytes):
+            return None
+        return LineTotals("", 0, (), sectors=sectors, least_sectors=sectors)
 
     @property
     def threads(self) -> int:

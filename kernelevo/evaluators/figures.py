@@ -69,7 +69,11 @@ class Figures:
             raise _inconclusive(case.name, f"times drifted by {trend.change:+.0%} over {len(times)} calls")
         if estimate.relative_width > NOISY:
             raise _inconclusive(case.name, f"the noise is too great: {estimate} us")
-        return CaseMeasurement(case.name, estimate, _ratio(blocks, first), floor, len(calls) - len(fit))
+        used = _fit_blocks(blocks, first)
+        return CaseMeasurement(
+            case.name, estimate, _ratio(used), floor, len(calls) - len(fit), tuple(call.order for call in fit),
+            tuple((a.order, b.order, c.order, d.order) for a, b, c, d in used),
+        )  # fmt: skip
 
     def _require_possible(self, case: str, us: Estimate, floor: PhysicsFloor | None) -> None:
         if floor is not None and us.value < floor.us:
@@ -93,12 +97,16 @@ class Figures:
         return [*checks, Check("noise", True, noise), Check("card", True, state)]
 
 
-def _ratio(blocks: Sequence[Block], first: TimedCall) -> Estimate | None:
-    """How many times as fast as the start, from blocks in which no call is unfit."""
-    fit = [block for block in blocks if not any(trouble(call, first) for call in block)]
-    if not fit:
+def _fit_blocks(blocks: Sequence[Block], first: TimedCall) -> list[Block]:
+    """Blocks in which no call is unfit."""
+    return [block for block in blocks if not any(trouble(call, first) for call in block)]
+
+
+def _ratio(blocks: Sequence[Block]) -> Estimate | None:
+    """How many times as fast as the start, if one was timed beside it."""
+    if not blocks:
         return None
-    return ratio_interval([(a.event_us, b.event_us, c.event_us, d.event_us) for a, b, c, d in fit])
+    return ratio_interval([(a.event_us, b.event_us, c.event_us, d.event_us) for a, b, c, d in blocks])
 
 
 def trouble(call: TimedCall, first: TimedCall) -> str:

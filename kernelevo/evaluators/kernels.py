@@ -18,6 +18,7 @@ blocks run and are checked. Such a verdict is provisional.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 from collections.abc import Callable
@@ -27,9 +28,11 @@ from typing import Any
 import numpy as np
 
 from kernelevo.defences import ALL, Defences
+from kernelevo.diagnosis.finding import counted
 from kernelevo.evaluators import careless, feedback, profile
 from kernelevo.evaluators.ablation import check_launches_matter
-from kernelevo.evaluators.expected import Expected, expect
+from kernelevo.evaluators.example import Example
+from kernelevo.evaluators.expected import Expected, expect_first
 from kernelevo.evaluators.figures import Judgement, measured_cases, measured_score
 from kernelevo.evaluators.findings import Findings
 from kernelevo.evaluators.jobs import draw_poisons
@@ -48,6 +51,7 @@ from kernelevo.kernel.directives import PlanError
 from kernelevo.kernel.languages import CUDA, Language
 from kernelevo.kernel.plan import LaunchLine, Plan
 from kernelevo.kernel.problem import Problem
+from kernelevo.provenance import Provenance
 from kernelevo.settings import DEFAULT_FINDINGS
 from kernelevo.types import Budget, BuildFailure, BuildRequest, Candidate, Check, Image, Sample, Status, Verdict
 
@@ -71,6 +75,14 @@ def seeded_generator(seed: int) -> Callable[[], np.random.Generator]:
     return lambda: np.random.Generator(np.random.SFC64(seed))
 
 
+def seed_of(rng: np.random.Generator) -> str:
+    """The seed that a generator was made with, in hexadecimal digits: what `seeded_generator` takes, as an int."""
+    entropy = rng.bit_generator.seed_seq.entropy
+    if not isinstance(entropy, int):
+        raise ValueError(f"a generator whose seed is {entropy!r} cannot be made again")
+    return f"{entropy:x}"
+
+
 @dataclass
 class Dossier:
     """What is known of one candidate so far; the passes fill it from top to bottom."""
@@ -80,6 +92,7 @@ class Dossier:
     checks: list[Check] = field(default_factory=list)
     image: Image | None = None
     sanitizer: Sanitizer | None = None
+    provenance: Provenance | None = None
 
     def passed(self, check: str, detail: str) -> None:
         self.checks.append(Check(check, True, detail))
@@ -89,7 +102,7 @@ class KernelEvaluator:
     """Judges candidates for one problem on one device; see the module. `generator` makes the random generator of one
     evaluation; `file_name` is what messages and counts call the candidates' text (none: the problem's name). `defences`
     has something switched off in controls of the red team only. On a device that times single calls a `start` is timed
-    beside each other candidate.
+    beside each other candidate. `first` is an example, on a benchmark's sizes, that runs before all trials.
     """
 
     def __init__(
@@ -109,6 +122,7 @@ class KernelEvaluator:
         file_name: str = "",
         defences: Defences = ALL,
         start: Candidate | None = None,
+        first: Example | None = None,
     ) -> None:
         self.problem = problem if defences.derived_tolerance else careless.loosened(problem)
         self.defences = defences
@@ -126,6 +140,8 @@ class KernelEvaluator:
         self._most_findings = most_findings
         self._oracle_compiler = oracle_compiler or compiler
         self._oracle: Oracle | None = None
+        self._first = first
+        self._kept: tuple[tuple[str, ...], Image] | None = None
 
     def evaluate(self, candidate: Candidate, budget: Budget) -> Verdict:
         """The verdict; raises Infrastructure for our faults, BadInput if the problem's reference or oracle fails."""
@@ -139,6 +155,8 @@ class KernelEvaluator:
             image = self._build(plan, schedules, dossier)
             self._check_launches(plan, schedules, image, dossier)
             # What it does. Seeds are drawn here, where the candidate can no longer change.
+            if self._first is not None:
+                self._run_example(self._first, schedules, image, budget, dossier)
             if isinstance(self.device, MeasuringDevice):
                 results, judgement = self._measure(self.device, plan, Program(image, schedules), budget, dossier)
                 return self._measured(dossier, image, results, judgement, time.monotonic() - started)
@@ -147,6 +165,20 @@ class KernelEvaluator:
             return self._rejected(dossier, fault, time.monotonic() - started)
         # What it costs: the figures of the very runs that were checked.
         return self._passed(dossier, image, results, time.monotonic() - started)
+
+    def probe(self, candidate: Candidate, example: Example, budget: Budget) -> Verdict | None:
+        """What is wrong with the candidate on this one example; None if nothing is. Raises as `evaluate`."""
+        started, dossier = time.monotonic(), Dossier(candidate, Purse(budget))
+        trial = example.trial(self.problem)
+        try:
+            plan = self._read_rules(dossier)
+            steps = {trial.case.name: schedule(plan, self.problem, trial.case, self.device.properties)}
+            image = self._built_once(plan, steps, dossier)
+            self._check_launches(plan, steps, image, dossier)
+            self._run_example(example, steps, image, budget, dossier)
+        except Rejected as fault:
+            return self._rejected(dossier, fault, time.monotonic() - started)
+        return None
 
     def self_test(self) -> SelfTest:
         """Whether this problem's check tells right from wrong outputs; to be reported once in a run."""
@@ -172,7 +204,8 @@ class KernelEvaluator:
     def _schedule(self, plan: Plan, dossier: Dossier) -> dict[str, Schedule]:
         cases = {case.name: case for case in (*self.problem.tests, *self.problem.benchmarks)}
         schedules = {name: schedule(plan, self.problem, case, self.device.properties) for name, case in cases.items()}
-        dossier.passed("rules", f"the plan is within the limits of {self.device.name} on {len(schedules)} cases")
+        within = f"the plan is within the limits of {self.device.name} on {counted(len(cases), 'case')}"
+        dossier.passed("rules", within)
         return schedules
 
     def _build(self, plan: Plan, schedules: dict[str, Schedule], dossier: Dossier) -> Image:
@@ -195,6 +228,21 @@ class KernelEvaluator:
         dossier.image = image
         return image
 
+    def _built_once(self, plan: Plan, schedules: dict[str, Schedule], dossier: Dossier) -> Image:
+        """As `_build`; the last image is kept, because most examples of a fuzzer need the same."""
+        wanted = (dossier.candidate.id, *_kernel_names(plan, schedules))
+        if self._kept is None or self._kept[0] != wanted:
+            self._kept = (wanted, self._build(plan, schedules, dossier))
+        dossier.image = self._kept[1]
+        return self._kept[1]
+
+    def _run_example(
+        self, example: Example, schedules: dict[str, Schedule], image: Image, budget: Budget, dossier: Dossier
+    ) -> None:
+        """As one trial, drawn from the example's own seed."""
+        rng = seeded_generator(example.seed)()
+        self._runner(rng, schedules, image, budget, dossier).run([example.trial(self.problem)])
+
     def _check_launches(self, plan: Plan, schedules: dict[str, Schedule], image: Image, dossier: Dossier) -> None:
         for name, steps in schedules.items():
             check_launches(plan, steps, image, name, self.device.properties)
@@ -204,6 +252,7 @@ class KernelEvaluator:
         self, plan: Plan, schedules: dict[str, Schedule], image: Image, budget: Budget, dossier: Dossier
     ) -> list[TrialResult]:
         rng = self._generator()
+        dossier.provenance = Provenance(seed_of(rng), self.mode)
         trials = plan_trials(self.problem, self.mode, rng, self.defences)
         runner = self._runner(rng, schedules, image, budget, dossier)
         results = runner.run(trials) if self.mode == "search" else self._sanitized(runner, trials, dossier)
@@ -223,7 +272,7 @@ class KernelEvaluator:
         return Runner(
             self.problem, self.device, image, dossier.candidate.text, schedules, self._poisons(rng), self._order(rng),
             self._expectation(budget), self._drawing(rng),
-            dossier.purse, self._file_name, self._sample(rng), self.defences,
+            dossier.purse, self._file_name, self._sample(rng), self.defences, self.mode != "search",
         )  # fmt: skip
 
     def _measure(
@@ -235,6 +284,7 @@ class KernelEvaluator:
             budget = replace(budget, seconds=EMULATION_FACTOR * budget.seconds)
             dossier.purse = Purse(budget)
         rng = self._generator()
+        dossier.provenance = Provenance(seed_of(rng), self.mode)
         trials = plan_trials(self.problem, self.mode, rng, self.defences)
         runner = self._runner(rng, program.schedules, program.image, budget, dossier)
         start = self._start_beside(dossier)
@@ -265,7 +315,8 @@ class KernelEvaluator:
         sanitizer = dossier.sanitizer = Sanitizer(runner, Findings(self._most_findings), large)
         tests = [trial for trial in trials if trial.is_test]
         rest = [trial for trial in trials if not trial.is_test]
-        results = sanitizer.run(tests) + runner.run(rest)
+        # What passed all tests seldom fails afterwards: no small batch first.
+        results = sanitizer.run(tests) + runner.run(rest, first=len(rest))
         timed = [trial for trial in rest if trial.timed]
         if self.mode == "sanitize":
             sanitizer.run_large(timed)
@@ -275,7 +326,7 @@ class KernelEvaluator:
 
     def _expectation(self, budget: Budget) -> Callable[[Drawn], Expected]:
         if self.problem.oracle is None:
-            return lambda drawn: expect(self.problem, drawn)
+            return lambda drawn: expect_first(self.problem, drawn)
         oracle = self._oracle or build_oracle(self.problem, self._oracle_compiler, self.device, budget)
         self._oracle = oracle
         return lambda drawn: oracle.expect(drawn, budget)
@@ -305,14 +356,15 @@ class KernelEvaluator:
         kinds = len({result.trial.index % distributions(self.problem) for result in tests})
         worst = max(result.ratio for result in results)
         untimed = len(results) - len(tests) - len(timed)
-        trials = f"{len(tests)} tests of {kinds} distributions and {len(timed)} benchmark cases"
-        trials += f" with {untimed} untimed runs on other distributions" if untimed else ""
+        trials = f"{counted(len(tests), 'test')} of {counted(kinds, 'distribution')} and "
+        trials += counted(len(timed), "benchmark case")
+        trials += f" with {counted(untimed, 'untimed run')} on other distributions" if untimed else ""
         repeated = (
             "tests; benchmark cases ran under one (search)" if self.mode == "search" else "tests and benchmark cases"
         )
         checks = [
             Check("outputs", True, f"{trials}; {_within(worst, results)}"),
-            Check("inputs unchanged", True, f"byte for byte after each of {len(results)} trials"),
+            Check("inputs unchanged", True, f"byte for byte after each of {counted(len(results), 'trial')}"),
             Check("uninitialised memory", True, f"outputs agree under two poisons: {repeated}"),
             *self._order_check(repeated),
             Check("timed calls", True, f"the outputs of all {len(timed)} timed calls were checked"),
@@ -343,14 +395,15 @@ class KernelEvaluator:
         if sanitizer is None:
             return []
         remarks = len(sanitizer.findings.remarks)
-        return [Check("sanitizer", True, f"{sanitizer.words}, none found{f'; {remarks} remarks' if remarks else ''}")]
+        left = f"; {counted(remarks, 'remark')}" if remarks else ""
+        return [Check("sanitizer", True, f"{sanitizer.words}, none found{left}")]
 
     def _rejected(self, dossier: Dossier, fault: Rejected, seconds: float) -> Verdict:
         diagnostics = fault.diagnostics or (dossier.image.diagnostics if dossier.image else ())
         return Verdict(
             dossier.candidate.id, self.device.name, fault.status, fault.feedback, checks=(*dossier.checks, fault.check),
             fault=fault.fault, diagnostics=diagnostics, image=_summary(dossier.image), seconds=seconds,
-            **_found(dossier.sanitizer),
+            provenance=dossier.provenance, **_found(dossier.sanitizer),
         )  # fmt: skip
 
     def _measured(
@@ -361,14 +414,18 @@ class KernelEvaluator:
             dossier.candidate.id, self.device.name, Status.PASSED, feedback.passed(cases, image),
             measured_score(self.problem, cases), cases, tuple(dossier.checks), diagnostics=image.diagnostics,
             image=_summary(image), seconds=seconds, measurements=judgement.measurements,
+            provenance=dossier.provenance,
         )  # fmt: skip
 
     def _passed(self, dossier: Dossier, image: Image, results: list[TrialResult], seconds: float) -> Verdict:
         cases = profile.case_results(results, self.device, in_full=self.mode != "search")
+        records = tuple(result.record for result in results if result.record)
         return Verdict(
             dossier.candidate.id, self.device.name, Status.PASSED, feedback.passed(cases, image),
             profile.score(results, cases), cases, tuple(dossier.checks), diagnostics=image.diagnostics,
-            image=_summary(image), seconds=seconds, **_found(dossier.sanitizer),
+            image=_summary(image), seconds=seconds,
+            provenance=replace(dossier.provenance, trials=records) if dossier.provenance else None,
+            **_found(dossier.sanitizer),
         )  # fmt: skip
 
 
@@ -391,7 +448,7 @@ def _kernel_names(plan: Plan, schedules: dict[str, Schedule]) -> tuple[str, ...]
 def _diagnosis(failure: BuildFailure) -> str:
     errors = [each for each in failure.diagnostics if each.severity == "error"] or list(failure.diagnostics)
     shown = "\n".join(f"  {each}" for each in errors[:SHOWN_DIAGNOSTICS])
-    return f"the compiler refused it with {len(errors)} errors:\n{shown}"
+    return f"the compiler refused it with {counted(len(errors), 'error')}:\n{shown}"
 
 
 def _found(sanitizer: Sanitizer | None) -> dict[str, Any]:
@@ -403,7 +460,7 @@ def _found(sanitizer: Sanitizer | None) -> dict[str, Any]:
 
 
 def _summary(image: Image | None) -> dict[str, Any]:
-    """What a verdict keeps of an image: sizes, not code."""
+    """What a verdict keeps of an image: sizes and hashes, not code."""
     if image is None:
         return {}
     kernels = [
@@ -415,4 +472,8 @@ def _summary(image: Image | None) -> dict[str, Any]:
         }
         for kernel in image.kernels
     ]  # fmt: skip
-    return {"key": image.key, "arch": image.arch, "compiler": image.compiler, "kernels": kernels}
+    return {
+        "key": image.key, "arch": image.arch, "compiler": image.compiler, "kernels": kernels,
+        "ptx_sha256": hashlib.sha256(image.ptx.encode()).hexdigest(),
+        "cubin_sha256": hashlib.sha256(image.cubin).hexdigest(),
+    }  # fmt: skip

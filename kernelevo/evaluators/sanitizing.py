@@ -16,10 +16,12 @@ is not right.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from kernelevo.diagnosis.finding import counted
 from kernelevo.evaluators.findings import UNINITIALISED, Findings
 from kernelevo.evaluators.outcome import describe, quote, require_done, status_of
 from kernelevo.evaluators.rejection import Rejected
@@ -60,9 +62,9 @@ class Sanitizer:
         rejections: list[Rejected] = []
         results: list[TrialResult] = []
         try:
-            for drawn, reports in self._searched(trials):
+            for drawn, reports, usual in self._searched(trials):
                 try:
-                    results.append(self._checked(drawn, reports))
+                    results.append(self._checked(drawn, reports, usual))
                 except Rejected as found:
                     rejections.append(found)
                 if stop := _why_no_further(reports):
@@ -107,7 +109,8 @@ class Sanitizer:
     def words(self) -> str:
         """What was looked for, and where."""
         covered = self.covered()
-        looked = f"{', '.join(covered.looked_for)}: {len(covered.cases)} cases in {covered.runs} runs"
+        ran = f"{counted(len(covered.cases), 'case')} in {counted(covered.runs, 'run')}"
+        looked = f"{', '.join(covered.looked_for)}: {ran}"
         timed = set(self._timed) - set(self._unaffordable)
         return f"{looked}, of which {len(timed)} looked for races at benchmark sizes" if timed else looked
 
@@ -125,7 +128,7 @@ class Sanitizer:
 
     def _not_checked(self, orders: int) -> Iterator[str]:
         can, name = self.runner.device.capabilities, self.runner.device.name
-        yield f"sizes and inputs other than those of the {len(set(self._cases))} cases"
+        yield f"sizes and inputs other than those of the {counted(len(set(self._cases)), 'case')} that ran"
         yield "other orders of threads than the " + ("two that ran" if orders == 2 else "usual one")
         if self.large:
             yield f"{', '.join(self.large)}: the search ended before"
@@ -140,17 +143,33 @@ class Sanitizer:
         if self._capped:
             yield f"what follows the first {self.findings.most} findings of a launch: it was stopped there"
 
-    def _searched(self, trials: Sequence[Trial]) -> Iterator[tuple[Drawn, list[RunReport]]]:
-        """Each trial with its two reports, after all that they found was noted."""
+    def _searched(self, trials: Sequence[Trial]) -> Iterator[tuple[Drawn, list[RunReport], RunReport | None]]:
+        """Each trial with its two reports, after all that they found was noted, and the third where it was made."""
         for batch in self.runner.batches(trials):
             drawn = [self.runner.draw(trial) for trial in batch]
             asked = [self._jobs(each) for each in drawn]
             runs = [(job, each.name) for each, jobs in zip(drawn, asked, strict=True) for job in jobs]
-            answers = self._answers([job for job, _ in runs], [case for _, case in runs])
-            for each, jobs in zip(drawn, asked, strict=True):
+            known = self.runner.ask([job for job, _ in runs], [case for _, case in runs])
+            usual = self._in_usual_order(drawn, asked, known)
+            later = [] if known[-1].ended in _STOPPED else runs[len(known) :]
+            answers = itertools.chain(known, self._answers([job for job, _ in later], [case for _, case in later]))
+            for place, (each, jobs) in enumerate(zip(drawn, asked, strict=True)):
                 reports = [report for _, report in zip(jobs, answers, strict=False)]
                 self._note(each, reports)
-                yield each, reports
+                yield each, reports, usual.get(place)
+
+    def _in_usual_order(
+        self, drawn: Sequence[Drawn], asked: Sequence[Sequence[Job]], known: Sequence[RunReport]
+    ) -> dict[int, RunReport]:
+        """The third runs of a batch that came to its end, in one go; else each is made when its turn comes."""
+        if len(known) < sum(len(jobs) for jobs in asked):
+            return {}
+        rest = iter(known)
+        of_trials = []
+        for each, jobs in zip(drawn, asked, strict=True):
+            first, *others = (next(rest) for _ in jobs)
+            of_trials.append((each, [first, *(other for other in others if not _found_only_races(other))]))
+        return self.runner.in_usual_order(of_trials)
 
     def _jobs(self, drawn: Drawn) -> list[Job]:
         """The trial's runs. Searching two of them for everything would cost twice as much and find the same."""
@@ -207,7 +226,7 @@ class Sanitizer:
                 return replace(found, launched=SourceLine(runner.file_name, step.line), block_dim=step.block)
         return found
 
-    def _checked(self, drawn: Drawn, reports: Sequence[RunReport]) -> TrialResult:
+    def _checked(self, drawn: Drawn, reports: Sequence[RunReport], usual: RunReport | None) -> TrialResult:
         """Inputs and outputs of the runs that ended, as of every trial; raises Rejected."""
         first, *others = reports
         for report in reports:
@@ -215,7 +234,7 @@ class Sanitizer:
                 require_done(report, drawn.name, self.runner.text, self.runner.file_name)
         comparable = [other for other in others if not _found_only_races(other)]
         try:
-            return self.runner.check(drawn, [first, *comparable])
+            return self.runner.check(drawn, [first, *comparable], usual)
         except Rejected as wrong:
             if wrong.status is Status.WRONG:
                 self._blame(first.remarks, drawn, wrong)

@@ -10,13 +10,13 @@ capabilities"), and what the device's properties say of threads and shared memor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kernelevo.evaluators.rejection import Rejected, broken_rule
 from kernelevo.evaluators.specialise import fraction_parameter, integer_parameter, pointer_parameter
 from kernelevo.kernel import dtypes
-from kernelevo.kernel.arguments import MAX_ALIGNMENT
+from kernelevo.kernel.arguments import MAX_ALIGNMENT, Argument
 from kernelevo.kernel.expressions import Expression, ExpressionError
 from kernelevo.kernel.plan import LaunchLine, Plan, TempLine, TritonCall, ZeroLine
 from kernelevo.kernel.problem import Case, Problem, Scalar, Tensor
@@ -97,7 +97,14 @@ def schedule(plan: Plan, problem: Problem, case: Case, properties: Mapping[str, 
     """The plan's steps on `case` of a device with these properties; raises Rejected (RULE_BROKEN) naming line, case,
     value and limit.
     """
-    place = _place(plan, problem, case, properties)
+    return schedule_of(plan, problem.arguments, case, properties)
+
+
+def schedule_of(
+    plan: Plan, arguments: Sequence[Argument], case: Case, properties: Mapping[str, int]
+) -> Schedule:
+    """The same from a problem's arguments alone."""
+    place = _place(plan, arguments, case, properties)
     temps = tuple(_temps(plan, place))
     steps = tuple(_steps(plan, place))
     if len(steps) > STEPS_LIMIT:
@@ -105,9 +112,9 @@ def schedule(plan: Plan, problem: Problem, case: Case, properties: Mapping[str, 
     return Schedule(steps, temps)
 
 
-def _place(plan: Plan, problem: Problem, case: Case, properties: Mapping[str, int]) -> _Place:
-    tensors = {each.name: each for each in problem.arguments if isinstance(each, Tensor)}
-    scalars = {each.name: each for each in problem.arguments if isinstance(each, Scalar)}
+def _place(plan: Plan, arguments: Sequence[Argument], case: Case, properties: Mapping[str, int]) -> _Place:
+    tensors = {each.name: each for each in arguments if isinstance(each, Tensor)}
+    scalars = {each.name: each for each in arguments if isinstance(each, Scalar)}
     temps = {temp.name: temp for temp in plan.temps}
     for temp in plan.temps:
         if temp.name in tensors or temp.name in scalars or temp.name in case.dims or temp.name in plan.macros:

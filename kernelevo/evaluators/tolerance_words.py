@@ -17,7 +17,7 @@ import numpy as np
 from kernelevo.evaluators.expected import Expected
 from kernelevo.evaluators.oracle import ORACLE_ULPS
 from kernelevo.evaluators.styles import PRECISIONS
-from kernelevo.evaluators.tolerance import ALLOWANCES, roundings, styles_for
+from kernelevo.evaluators.tolerance import ALLOWANCES, FIRST_STYLES, roundings, styles_for
 from kernelevo.kernel.arguments import Tensor
 from kernelevo.kernel.problem import Problem, Tolerance
 
@@ -71,7 +71,8 @@ def derivation(problem: Problem, output: Tensor, expected: Expected) -> Derivati
     values, bound = expected.values[output.name], expected.bounds[output.name]
     compute, storage = problem.compute_dtype.name, output.dtype.name
     largest = max(values.size for name, values in expected.values.items())
-    styles = styles_for(largest) if _source(problem, output, bound) == "derived" else ()
+    tried = FIRST_STYLES if expected.in_full else styles_for(largest)
+    styles = tried if _source(problem, output, bound) == "derived" else ()
     if bound is None:
         source = _source(problem, output, bound)
         return Derivation(output.name, source, compute, storage, styles, 0.0, 0.0, 0.0, problem.tolerance)

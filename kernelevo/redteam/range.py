@@ -65,9 +65,15 @@ class Range:
         """With a build cache of its own, so that attack and control are compiled once."""
         return NvrtcCompiler(self.wall, self.toolkit, self.scratch / "builds")
 
+    @property
+    def virtual_name(self) -> str:
+        """The virtual device, which stands beside a card where that is the range's own."""
+        return DEFAULT_DEVICE if self.device_name.startswith(PREFIX) else self.device_name
+
     @cached_property
     def device(self) -> Device:
-        return open_virtual(self.device_name, self.wall)
+        """What executes and sees everything: the virtual GPU, beside a card, too."""
+        return open_virtual(self.virtual_name, self.wall)
 
     @cached_property
     def measuring_device(self) -> Device:

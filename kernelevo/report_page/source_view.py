@@ -9,6 +9,7 @@ from itertools import groupby
 from kernelevo.diagnosis.lines import LineTotals, decisive, heat, heat_measure, totals
 from kernelevo.diagnosis.subject import Subject
 from kernelevo.report_page.markup import Html, el
+from kernelevo.report_profile_words import spill_words
 
 FOLDED = 12
 """So many lines in a row of which nothing is counted are folded away."""
@@ -43,14 +44,16 @@ def source_view(subject: Subject, source: Sequence[Html], anchor: str) -> Html |
     lines = subject.by_line
     if not lines:
         return None
-    limiter = decisive(subject.step)
-    whole = sum(heat(line, limiter)[0] for line in lines)
-    columns = _columns(lines)
+    limiter, spilled = decisive(subject.step), subject.spilled
+    counted = [*lines, *([spilled] if spilled else [])]
+    whole = sum(heat(line, limiter)[0] for line in counted)
+    columns = _columns(counted)
     # Where instructions decide, the heat says it already.
     view = _View(anchor, limiter, whole, columns[heat_measure(limiter) == "warp instructions" :])
     own = {line.line: line for line in lines if line.file == subject.file and 0 < line.line <= len(source)}
     others = [line for line in lines if line not in own.values()]
-    body = [*_own_rows(view, source, own), *(_row(view, line, None) for line in others)]
+    body = [*_own_rows(view, source, own), *(_row(view, line, el("i", _elsewhere(line))) for line in others)]
+    body += [_row(view, spilled, el("i", f"(spills: {spill_words(subject)})"))] if spilled else []
     return el(
         "div", el("table", _head(view, heat_measure(limiter)), el("tbody", body), class_="source"), class_="scroll"
     )  # fmt: skip
@@ -68,7 +71,7 @@ def _columns(lines: Sequence[LineTotals]) -> list[_Column]:
         _Column("requests", "memory instructions of warps, global, local and shared",
                 lambda line: count(line.requests + line.shared_requests), True),
         _Column("sect/req", "sectors of 32 bytes per request to global or local memory",
-                lambda line: f"{line.sectors_per_request:.1f}" if line.sectors else ""),
+                lambda line: f"{line.sectors_per_request:.1f}" if line.requests else ""),
         _Column("wavefr/req", "wavefronts per request to shared memory",
                 lambda line: f"{line.wavefronts_per_request:.1f}" if line.wavefronts else ""),
         _Column("lanes", "active lanes of 32, where not all are",
@@ -112,24 +115,23 @@ def _folded(view: _View, source: Sequence[Html], numbers: Sequence[int]) -> Html
     return el("tr", cell, class_="bare")
 
 
-def _row(view: _View, line: LineTotals | None, code: Html | None, number: int = 0) -> Html:
-    """One line; without `code` it is of another file, or of none."""
+def _row(view: _View, line: LineTotals | None, code: Html, number: int = 0) -> Html:
+    """One line; without a number it is of another file, or of none."""
     share = view.share(line) if line else 0.0
     tone = "hot" if share >= HOT else "warm" if share >= WARM else "counted" if line else "bare"
-    where = code if code is not None else el("i", _elsewhere(line))
     cells = [
         el("td", column.value(line) if line else None, class_="num wide" if column.wide else "num")
         for column in view.columns
     ]
     return el(
         "tr", el("td", number or "–", class_="num number"), _heat_cell(share), cells,
-        el("td", _with_ptx(view, line, where) if line else el("code", where), class_="code"),
+        el("td", _with_ptx(view, line, code) if line and line.ptx else el("code", code), class_="code"),
         id=f"{view.anchor}-{number}" if number else None, class_=tone,
     )  # fmt: skip
 
 
-def _elsewhere(line: LineTotals | None) -> str:
-    return f"{line.file}:{line.line}" if line and line.line else "(the compiler gave no source line)"
+def _elsewhere(line: LineTotals) -> str:
+    return f"{line.file}:{line.line}" if line.line else "(the compiler gave no source line)"
 
 
 def _heat_cell(share: float) -> Html:

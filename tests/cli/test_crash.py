@@ -15,6 +15,7 @@ from cli.conftest import KERNEL, SCRIPTED, Halver, ScriptedBench, Shell
 
 import kernelevo
 from kernelevo.errors import KernelevoError
+from kernelevo.evaluators.scripted import ScriptedEvaluator
 from kernelevo.run import REAL, Joints, Proposers
 from kernelevo.stores.folders import run_folders
 from kernelevo.stores.sqlite import SqliteStore
@@ -23,9 +24,9 @@ HERE = Path(__file__).parent
 SLOW = f"""
 import sys
 sys.path[:0] = {[str(HERE), str(HERE.parent), str(Path(kernelevo.__file__).parent.parent)]!r}
-from test_crash import SLOW_JOINTS
+import test_crash
 from kernelevo.cli import main
-sys.exit(main(sys.argv[1:], SLOW_JOINTS))
+sys.exit(main(sys.argv[2:], getattr(test_crash, sys.argv[1])))
 """
 
 
@@ -52,9 +53,26 @@ def time_after(parent) -> float:
     return parent.verdict.score.value
 
 
-SLOW_JOINTS = Joints(
-    REAL.open_task, lambda request, task, settings: SlowBench(), lambda *_: Proposers([Downhill()], "")
-)
+class StuckAnew(SlowBench):
+    """Takes its time over what it has judged with full checks before, and would give it another figure."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.full = ScriptedEvaluator(self.judge_in_full)
+        self.seen: set[str] = set()
+
+    def judge_in_full(self, candidate):
+        if candidate.id in self.seen:
+            time.sleep(60)
+        self.seen.add(candidate.id)
+        return self.judge(candidate)
+
+
+def joints(bench: type[ScriptedBench]) -> Joints:
+    return Joints(REAL.open_task, lambda request, task, settings: bench(), lambda *_: Proposers([Downhill()], ""))
+
+
+SLOW_JOINTS, STUCK_JOINTS = joints(SlowBench), joints(StuckAnew)
 WORDS = ["--evaluations", "40", "--seconds", "100", "--workers", "2", "--json"]
 
 
@@ -66,8 +84,8 @@ def start(shell: Shell) -> Iterator[Start]:
     """Starts the program as a process of its own; whatever is left of it is killed at the end."""
     children: list[subprocess.Popen[str]] = []
 
-    def start(*words: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", SLOW, *words]
+    def start(*words: str, joints: str = "SLOW_JOINTS") -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", SLOW, joints, *words]
         child = subprocess.Popen(command, cwd=shell.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         children.append(child)
         return child
@@ -113,6 +131,25 @@ def test_a_run_killed_three_times_comes_to_the_same_answer(shell: Shell, start: 
     assert child.returncode == 0, err
     assert (resumed["best_us"], resumed["evaluations"]) == (whole["best_us"], whole["evaluations"])
     assert resumed["statuses"] == whole["statuses"]
+
+
+def test_a_run_killed_between_the_choice_and_the_judgement_anew_makes_up_for_that_alone(
+    shell: Shell, start: Start
+) -> None:
+    slow = Shell(shell.folder, shell.capture, SLOW_JOINTS)
+    words = ["--evaluations", "14", "--seconds", "100", "--workers", "1", "--json"]
+    whole = json.loads(slow("optimize", "twice.cu", *words, "--runs", "whole")[1])
+    child = start("optimize", "twice.cu", *words, joints="STUCK_JOINTS")
+    folder = wait_for_verdicts(shell.folder / "runs", whole["evaluations"] - 1)
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+    code, out, _ = slow("runs", "show", folder.name, "--json")
+    assert code == 0 and json.loads(out)["judged_anew"] is None
+    resumed = json.loads(slow("resume", folder.name, "--json")[1])
+    assert verdicts(folder) == whole["evaluations"]
+    for name in ("best_us", "evaluations", "statuses", "judged_anew"):
+        assert resumed[name] == whole[name]
+    assert resumed["judged_anew"]["fallen"] == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

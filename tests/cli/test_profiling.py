@@ -72,6 +72,17 @@ def test_what_a_comparison_stops_at_is_named(shell: Shell) -> None:
     assert code == 2 and "absent.cu" in err
 
 
+def test_a_comparison_that_stops_says_by_which_problem_both_are_judged(shell: Shell) -> None:
+    shell.write("wrong.cu", WRONG)
+    hint = "both kernels of a comparison are judged by one problem, here twice.problem.py; if wrong.cu is of another"
+    out = shell("profile", "twice.cu", "--compare", "wrong.cu")[1]
+    assert hint in out and "--problem" in out
+    assert hint not in shell("profile", "wrong.cu", "--problem", "twice.problem.py")[1]
+    shell.write("wrong.cu", KERNEL.replace("launch twice<<<", "launch twice<<"))
+    code, _, err = shell("profile", "twice.cu", "--compare", "wrong.cu")
+    assert code == 2 and hint in err
+
+
 def test_compare_shows_which_is_faster_and_by_which_lines(shell: Shell) -> None:
     shell.write("faster.cu", FASTER)
     code, out, _ = shell("profile", "twice.cu", "--compare", "faster.cu", "--html", "both.html")

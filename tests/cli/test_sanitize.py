@@ -103,6 +103,7 @@ def test_a_finding_of_a_file_with_host_code_has_the_users_line(shell: Shell) -> 
         (("check", "twice.cu", "--sanitize", "--max-findings", "0"), "--max-findings 0 is not from 1 to 1000"),
         (("check", "twice.cu", "--sanitize", "--max-findings", "1001"), "--max-findings 1001 is not from 1 to 1000"),
         (("check", "twice.cu", "--sanitize", "--sarif", "."), "give another place with --sarif"),
+        (("check", "twice.cu", "--sanitize", "--sarif", "-"), "--sarif - would make a file of that name"),
         (("check", "twice.cu", "--sanitize", "--sarif", "twice.cu"), "would overwrite the kernel"),
         (("check", "twice.cu", "--sanitize", "--sarif", "twice.problem.py/a"), "give another place with --sarif"),
     ],

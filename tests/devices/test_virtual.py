@@ -139,6 +139,7 @@ def test_spills_are_traffic(device: VirtualDevice, image: Image, wall: Sandbox) 
     without, with_spills = (profiled(device, each, launch("hoard")).steps[0] for each in (image, spilling))
     warps = N // 32
     assert with_spills.counts["local_sectors"] - without.counts["local_sectors"] == warps * spilled
+    assert with_spills.details["spill_sectors"] == warps * spilled and "spill_sectors" not in without.details
     sectors = [step.details["bounds_us"]["L1 sectors"] for step in (without, with_spills)]
     assert sectors[1] > 1.5 * sectors[0]
 

@@ -66,8 +66,21 @@ def diverging(threads: int, divergent: int, block: int = 256) -> Subject:
     return subject({"issue": 4.0}, branch, body, threads=block, counts={"divergent_branches": divergent})
 
 
-def moved(dram: int, l2: int, least: int, bounds: dict) -> Subject:
-    return subject(bounds, counts={"dram_read_sectors": dram, "l2_read_sectors": l2}, least_bytes=least)
+def moved(dram: int, l2: int, least: int, bounds: dict, **more) -> Subject:
+    found = subject(bounds, counts={"dram_read_sectors": dram, "l2_read_sectors": l2}, least_bytes=least)
+    return dataclasses.replace(found, **more)
+
+
+def polled(load: str) -> Subject:
+    """8,000 of 9,000 sectors that L2 gives are asked for by this load."""
+    counts = {"dram_read_sectors": 1000, "l2_read_sectors": 9000}
+    return subject({"L2 bandwidth": 9.0}, line(12, load, 8000, sectors=8000, threads=8000), counts=counts)
+
+
+def asked_again(bounds: dict) -> Subject:
+    """8,000 sectors that L1 gives, of which 1,000 are different."""
+    counts = {"dram_read_sectors": 1000, "l2_read_sectors": 1000, "global_load_sectors": 8000}
+    return subject(bounds, line(12, LOAD, 2000, sectors=8000), counts=counts)
 
 
 LATENCY, ISSUE, DRAM = {"latency": 9.0, "issue": 1.0}, {"issue": 5.0, "latency": 1.0}, {"DRAM bandwidth": 5.0}
@@ -164,7 +177,25 @@ CASES: dict[str, Polarities] = {
         "line 14: 320 of 320 atomic updates are of one address"),
     "bytes fetched again": (
         memory_rules.refetched, moved(1000, 9000, 0, {"L2 bandwidth": 9.0}),
-        moved(1000, 1500, 0, {"L2 bandwidth": 9.0}), "L2 delivers 288 KB, 9 times the 32 KB of DRAM"),
+        moved(1000, 1500, 0, {"L2 bandwidth": 9.0}),
+        "L2 delivers 288 KB to loads, 9 times the 32 KB of DRAM"),
+    "bytes fetched again where an earlier launch left them in L2": (  # nothing comes from DRAM, and that says nothing
+        memory_rules.refetched, moved(10, 9000, 0, {"L2 bandwidth": 9.0}, warm=True, buffer_bytes=96_000),
+        moved(10, 9000, 0, {"L2 bandwidth": 9.0}, warm=True, buffer_bytes=288_000),
+        "L2 delivers 288 KB to loads, 3 times the 96 KB that its buffers hold"),
+    "bytes fetched again, of buffers whose size is not known": (
+        memory_rules.refetched, moved(10, 9000, 0, {"L2 bandwidth": 9.0}),
+        moved(10, 9000, 0, {"L2 bandwidth": 9.0}, warm=True), "times"),
+    "bytes fetched again, not a flag that is waited for": (
+        memory_rules.refetched, polled("ld.global.b32 %r1, [%rd1]"), polled("ld.acquire.gpu.global.b32 %r1, [%rd1]"),
+        "9 times the 32 KB of DRAM"),
+    "bytes that only L1 gives again": (
+        memory_rules.refetched, asked_again({"L1 sectors": 9.0, "L2 bandwidth": 1.0}),
+        asked_again({"issue": 9.0, "L1 sectors": 1.0}), "L1 delivers 256 KB to loads, 8 times the 32 KB of DRAM"),
+    "a tile smaller than the program": (
+        schedule_rules.small_tile, dataclasses.replace(subject(ISSUE, threads=128), tile=32),
+        dataclasses.replace(subject(ISSUE, threads=128), tile=128),
+        "tiles of 32 elements for 128 lanes (4 warps): 4 lanes do the work of each element"),
     "bytes fetched again, not sectors written in pieces": (
         memory_rules.refetched, moved(1000, 9000, 0, {"L2 bandwidth": 9.0}),
         subject({"L2 bandwidth": 9.0}, counts={
@@ -296,6 +327,13 @@ def test_what_would_lift_the_limit_is_said_in_figures() -> None:
     assert finding.advice == (
         "with 33,333 bytes of shared memory of a block or fewer (now 48,000) 3 blocks would fit (38% of the warps)"
     )
+
+
+def test_one_of_a_kind_is_said_in_the_singular() -> None:
+    (held,) = schedule_rules.limited_occupancy(subject(LATENCY, shared=90_000, threads=32, blocks=80))
+    assert "limits occupancy: 1 block of 1 warp on an SM" in held.statement
+    (idle,) = schedule_rules.idle_sms(subject(LATENCY, blocks=1))
+    assert idle.statement.startswith("1 block leaves 9 of 10 SMs")
 
 
 def test_the_diagnosis_begins_with_what_decides_and_goes_on_by_weight() -> None:

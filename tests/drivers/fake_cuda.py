@@ -7,7 +7,6 @@ Launches are asynchronous in that a fault shows when somebody waits, and from th
 from __future__ import annotations
 
 import ctypes
-import re
 import struct
 import sys
 import types
@@ -15,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from drivers.fake_pycuda import FakePycuda
 
 from kernelevo.devices.drivers import libcuda
 from kernelevo.devices.drivers.virtual import VirtualDriver
@@ -23,7 +23,7 @@ from kernelevo.devices.gpus import gpu
 from kernelevo.errors import Infrastructure
 from kernelevo.interfaces import DriverClear, DriverLaunch
 from kernelevo.measurement import CallFailure
-from kernelevo.types import Dim3, Image
+from kernelevo.types import Image
 from kernelevo.virtual import Machine, Module
 
 WORDS = {
@@ -172,7 +172,7 @@ class FakeLibCuda:
         name.value = b"virtual H100"
         assert size == len(name) and device >= 40
 
-    def _cuDeviceGetUuid(self, identity: Any, device: int) -> None:
+    def _cuDeviceGetUuid_v2(self, identity: Any, device: int) -> None:
         identity._obj[:] = bytes(range(16))
 
     def _cuDriverGetVersion(self, version: Any) -> None:
@@ -340,116 +340,13 @@ class FakeCupyDriver(types.SimpleNamespace):
         self._do(lambda: self.card.launch(function, step))
 
 
-def fake_pycuda(card: FakeCard) -> types.ModuleType:
-    """pycuda.driver."""
-    module = types.ModuleType("pycuda.driver")
-    module.Error = type("Error", (Exception,), {})  # type: ignore[attr-defined]
-
-    def do(name: str, work: Callable[[], Any]) -> Any:
-        try:
-            card.check(name)
-            return card.memory(work)
-        except Failed as failed:
-            raise module.Error(str(failed)) from failed  # type: ignore[attr-defined]
-
-    class Allocation:
-        def __init__(self, size: int) -> None:
-            self.address = do("malloc", lambda: card.driver.allocate(size))
-
-        def __int__(self) -> int:
-            return int(self.address)
-
-        def free(self) -> None:
-            do("free", lambda: card.driver.free(self.address))
-
-    class Function:
-        def __init__(self, handle: int) -> None:
-            self.handle, self.format = handle, ""
-
-        def prepare(self, types_: list[str]) -> None:
-            assert all(re.fullmatch(r"\d+s", each) for each in types_)
-            self.format = "".join(types_)
-
-        def prepared_call(self, grid: Dim3, block: Dim3, *args: Any, shared_size: int = 0) -> None:
-            packed = struct.pack(self.format, *args)
-            step = DriverLaunch(card.functions[self.handle], grid, block, shared_size, packed)
-            do("launch", lambda: card.launch(self.handle, step))
-
-        def set_attribute(self, attribute: str, value: int) -> None:
-            assert attribute == "shared"
-            if value > gpu("h100").shared_bytes_per_block:
-                raise module.Error(str(Failed(1)))  # type: ignore[attr-defined]
-            card.allowed[card.functions[self.handle]] = value
-
-    class LoadedModule:
-        def __init__(self, content: bytes) -> None:
-            self.handle = do("module", lambda: card.load(content))
-
-        def get_function(self, name: str) -> Function:
-            return Function(do("function", lambda: card.function(self.handle, name)))
-
-    class Event:
-        def __init__(self) -> None:
-            self.at = 0.0
-
-        def record(self) -> None:
-            self.at = card.clock_us
-
-        def synchronize(self) -> None:
-            do("synchronize", card.wait)
-
-        def time_since(self, other: Any) -> float:
-            return float(self.at - other.at) / 1e3
-
-    class Context:
-        @staticmethod
-        def pop() -> None:
-            card.calls.append("pop")
-
-        def detach(self) -> None:
-            card.calls.append("detach")
-
-    class Device:
-        def __init__(self, number: int) -> None:
-            assert number < card.cards
-
-        @staticmethod
-        def count() -> int:
-            return card.cards
-
-        def make_context(self) -> Context:
-            return Context()
-
-    def fill(address: int, value: int, size: int) -> None:
-        if value == 0:
-            do("memset", lambda: card.clear(address, size))
-        else:
-            do("memset", lambda: card.driver.write(address, bytes([value]) * size))
-
-    def copy_out(target: bytearray, source: int) -> None:
-        target[:] = do("dtoh", lambda: card.driver.read(source, len(target)))
-
-    def copy_on_card(target: int, source: int, size: int) -> None:
-        do("dtod", lambda: card.driver.write(target, card.driver.read(source, size)))
-
-    names = {
-        "init": lambda: None, "Device": Device, "Event": Event, "module_from_buffer": LoadedModule,
-        "mem_alloc": Allocation, "memset_d8": fill, "memcpy_dtoh": copy_out, "memcpy_dtod": copy_on_card,
-        "memcpy_htod": lambda address, data: do("htod", lambda: card.driver.write(address, data)),
-        "function_attribute": types.SimpleNamespace(MAX_DYNAMIC_SHARED_SIZE_BYTES="shared"),
-    }  # fmt: skip
-    for name, value in names.items():
-        setattr(module, name, value)
-    return module
-
-
 def install(patch: Any, card: FakeCard) -> None:
     """Puts the fakes where the drivers import from; `patch` is pytest's monkeypatch."""
     cupy, cuda = types.ModuleType("cupy"), types.ModuleType("cupy.cuda")
     cupy.__version__, cupy.cuda = "14.2.0", cuda  # type: ignore[attr-defined]
     cuda.driver, cuda.runtime = FakeCupyDriver(card), FakeCupyRuntime(card)  # type: ignore[attr-defined]
-    pycuda, driver = types.ModuleType("pycuda"), fake_pycuda(card)
-    pycuda.VERSION_TEXT, pycuda.driver = "2026.1", driver  # type: ignore[attr-defined]
+    pycuda, driver = types.ModuleType("pycuda"), FakePycuda(card, Failed)
+    pycuda.VERSION_TEXT, pycuda.driver = driver.VERSION_TEXT, driver  # type: ignore[attr-defined]
     for name, module in (("cupy", cupy), ("cupy.cuda", cuda), ("pycuda", pycuda), ("pycuda.driver", driver)):
         patch.setitem(sys.modules, name, module)
     patch.setattr(libcuda, "open_library", lambda: FakeLibCuda(card))

@@ -4,6 +4,7 @@ its status.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -252,6 +253,35 @@ def test_two_evaluations_without_a_given_generator_differ() -> None:
 def test_a_given_seed_repeats_the_inputs() -> None:
     inputs = [bytes(judge("zeros", generator=seeded_generator(seed))[1].jobs[-1].buffers[0].data) for seed in (1, 1, 2)]
     assert inputs[0] == inputs[1] != inputs[2]
+
+
+def test_the_seed_that_a_verdict_records_draws_the_same_inputs_again() -> None:
+    first = judge("right")[0].provenance
+    assert first is not None and first.mode == "final"
+    again, other = (judge("right", generator=seeded_generator(int(first.seed, 16) + more))[0] for more in (0, 1))
+    assert again.provenance == first
+    assert other.provenance.trials[0].inputs != first.trials[0].inputs
+
+
+def test_a_verdict_records_every_trial_with_hashes_of_what_went_in_and_came_out() -> None:
+    verdict, device = judge("right")
+    trials = verdict.provenance.trials
+    assert [trial.case for trial in trials if trial.timed] == [case.name for case in PROBLEM.benchmarks]
+    assert {trial.case for trial in trials} == {case.name for case in (*PROBLEM.tests, *PROBLEM.benchmarks)}
+    given = {hashlib.sha256(job.buffers[0].data).hexdigest() for job in device.jobs}
+    assert {trial.inputs["x"] for trial in trials} == given
+    assert all(set(trial.outputs) == {"y"} and 0 <= trial.error_ratio <= 1 for trial in trials)
+
+
+def test_a_verdict_on_what_failed_records_its_seed_and_one_of_a_search_no_hashes() -> None:
+    assert judge("zeros")[0].provenance.seed and judge("zeros")[0].provenance.trials == ()
+    assert judge("right", "search")[0].provenance.trials == ()
+    assert judge("refuse")[0].provenance is None
+
+
+def test_a_verdict_holds_the_hashes_of_what_was_compiled() -> None:
+    image = judge("right")[0].image
+    assert all(len(image[name]) == 64 for name in ("ptx_sha256", "cubin_sha256"))
 
 
 def test_expected_values_are_in_no_job() -> None:

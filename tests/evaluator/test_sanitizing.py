@@ -207,6 +207,8 @@ def test_the_kernels_own_endless_loop_ends_the_search_at_once() -> None:
     verdict = judge(device, "endless")
     assert verdict.status is Status.TIMEOUT and not verdict.findings
     assert len(device.jobs) == 1
+    assert verdict.sanitizing is not None and (len(verdict.sanitizing.cases), verdict.sanitizing.runs) == (1, 1)
+    assert "sizes and inputs other than those of the 1 case that ran" in verdict.sanitizing.not_checked
 
 
 def test_what_the_device_cannot_execute_is_not_the_candidates_fault() -> None:

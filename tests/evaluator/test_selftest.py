@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from kernelevo.evaluators.selftest import SelfTest, self_test
 from kernelevo.kernel.arguments import Input, Output
@@ -66,3 +67,55 @@ def test_integer_outputs_have_no_precision_impostor() -> None:
     result = impostors_of(X, count, reference=lambda x: (x > 0.1).sum(axis=1))
     assert result.separable, result.sentence
     assert not any("precision" in name for name in result.refused)
+
+
+@pytest.mark.parametrize("reference", [lambda x: x, lambda x: x + 1], ids=["copy", "one operation"])
+def test_f16_arrays_of_one_operation_cannot_be_told_from_f16_arithmetic(reference) -> None:
+    half = (Input("x", "f16[rows, cols]"), Output("y", "f16[rows, cols]"))
+    result = impostors_of(*half, reference=reference)
+    assert result.honest and not result.separable and "f16-precision" in result.survivors
+    assert "not separable" in result.sentence
+
+
+def test_each_output_is_spoiled_alone() -> None:
+    # The second output depends on no input, so that the answer to other inputs is right.
+    both = (X, Y, Output("count", "i32[rows]"))
+    result = impostors_of(*both, reference=lambda x: (x * 2, np.full(x.shape[0], x.shape[1])))
+    survived = {(each.name, each.output) for each in result.results if each.survived}
+    assert survived == {("mean", "count"), ("stale", "count"), ("permuted", "count"), ("half-written", "count")}
+    closest = next(each.closest for each in result.results if (each.name, each.output) == ("stale", "count"))
+    assert closest is not None and closest.ratio == 0 and "rows=" in closest.case and "x from" in closest.inputs
+    assert {each.refused for each in result.results if each.output == "y" and each.name == "zero"} == {8}
+
+
+def test_one_percent_and_one_element_are_refused_on_every_trial_whatever_the_layout() -> None:
+    # A transposed reference gives a view whose elements lie in another order.
+    turned = Output("y", "f32[cols, rows]")
+    result = impostors_of(X, turned, reference=lambda x: x.T)
+    for each in result.results:
+        if each.name in ("one-percent-wrong", "one-element-wrong"):
+            assert (each.refused, each.trials) == (8, 8)
+
+
+def test_matrix_products_are_tried_with_the_factors_of_tensor_cores() -> None:
+    product = (Input("a", "f32[m, k]"), Input("b", "f32[k, n]"), Output("c", "f32[m, n]"))
+    problem = Problem(list(product), lambda a, b: a @ b, ["m=64, n=64, k=64"])
+    result = self_test(problem, np.random.default_rng(4))
+    assert {"tf32-precision", "f16-precision"} <= set(result.refused) and result.separable
+    declared = Problem(list(product), lambda a, b: a @ b, ["m=64, n=64, k=64"], compute_dtype="tf32")
+    narrow = self_test(declared, np.random.default_rng(4))
+    assert "bf16-factors-precision" in narrow.refused and narrow.separable, narrow.sentence
+    # Where there is no matrix product, tf32 is f32.
+    assert not any("tf32" in each.name for each in impostors_of(X, Y, reference=softmax).results)
+
+
+def test_the_tolerance_is_told_with_numbers() -> None:
+    result = impostors_of(X, Y, reference=softmax)
+    told = [trial["y"] for trial in result.derivations]
+    assert len(told) == 8
+    for each in told:
+        assert each.source == "derived" and each.compute == "f32" and len(each.styles) == 7
+        assert 0 <= each.scale < each.bound < 1e-3 and each.relative is not None and 1e-7 < each.relative < 1e-2
+        assert each.rule.startswith("derived for f32: 8 times the largest error of 7 honest styles")
+    exact = impostors_of(X, Y, reference=lambda x: x).derivations[0]["y"]
+    assert exact.source == "copied" and "must be exact" in exact.rule

@@ -32,7 +32,14 @@ def test_plain_lines_tell_each_new_best_and_are_not_flooded() -> None:
     lines = stream.getvalue().splitlines()
     assert len(lines) == 4
     assert "softmax on virtual:h100 (modelled), at most 50" in lines[0]
-    assert "30/50" in lines[2] and "best 2 us (5.00 times as fast), by move" in lines[2]
+    assert "30/50" in lines[2] and "best 2 us (5.00 times as fast as the start), by move" in lines[2]
+
+
+def test_a_ratio_says_what_it_is_of_and_none_is_claimed_inside_the_band() -> None:
+    start = attempt("start", 10, parent=None)
+    assert best_clause(start, start, 0.2) == "best 10 us (the start)"
+    assert best_clause(start, attempt("a", 9), 0.2).startswith("best 9 us (not distinguishable from the start (1.11")
+    assert best_clause(start, attempt("a", 4), 0.2) == "best 4 us (2.50 times as fast as the start), by move"
 
 
 def test_a_resumed_session_claims_no_gain_over_a_start_it_has_not_seen() -> None:
@@ -55,6 +62,7 @@ def test_a_live_line_leaves_the_terminal_in_order() -> None:
     with LiveProgress(Console(file=stream, force_terminal=True, width=100)) as progress:
         progress.started(RUN, 50)
         progress.concluded(attempt("start", 10, None), attempt("[odd] markup", 5), 3)
+    assert "3 of 50 evaluated" in stream.getvalue()
     assert stream.getvalue().count("\x1b[?25l") == stream.getvalue().count("\x1b[?25h") == 1
 
 

@@ -44,7 +44,7 @@ def test_a_value_of_a_triton_file_is_written_as_its_start() -> None:
     made = settled(Candidate(text, {"B": 4}), TRITON)
     assert made.text == text.replace("= 2", "= 4") and made.defines == {}
     head = standing_alone(answer(made), "0.1", "kernelevo check k.triton.py", TRITON).split("# kernelevo:")[0]
-    assert len(head.splitlines()) == 3 and all(line.startswith("# ") for line in head.splitlines())
+    assert len(head.splitlines()) == 4 and all(line.startswith("# ") for line in head.splitlines())
 
 
 def test_a_candidate_without_macros_is_itself() -> None:
@@ -59,7 +59,7 @@ def test_no_remark_can_leave_its_comment(move: str) -> None:
     text = standing_alone(answer(Candidate("int kernel;\n", moves=(move,))), "0.1", "kernelevo check x.cu", CUDA)
     head, _, rest = text.partition("int kernel;\n")
     assert rest == "" and all(line.startswith("//") and not line.endswith("\\") for line in head.splitlines())
-    assert len(head.splitlines()) == 4 and "\r" not in head
+    assert len(head.splitlines()) == 5 and "\r" not in head
 
 
 def test_the_head_says_device_how_and_how_to_check_again() -> None:

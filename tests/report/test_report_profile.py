@@ -10,7 +10,7 @@ from profiles import COUNTS, DEVICE, SOURCE, line, profile, step
 from rich.console import Console
 
 from kernelevo.answer import Floor
-from kernelevo.diagnosis.subject import Profile
+from kernelevo.diagnosis.subject import Profile, Resources
 from kernelevo.report_page.page import profile_page
 from kernelevo.report_profile import print_profile
 from kernelevo.report_profile_json import profile_json
@@ -31,6 +31,7 @@ def row(text: str, number: str) -> str:
     return next(line for line in table.splitlines() if line.split()[:1] == [number])
 
 
+RESOURCES = Resources(40, 192, 8)
 LINES = (line(2, 8, 64, text="ld.global.f32 %f1, [%rd1]", ptx_line=31), line(7, 4, wavefronts=8, ptx_line=40))
 
 
@@ -70,6 +71,25 @@ def test_where_launching_takes_longest_every_report_says_so() -> None:
     assert "<dt>bound by</dt><dd>launch overhead" in page and page.count("ound by launch overhead") >= 1
     # What lines are judged by stays the kernel's own: latency decides there, and L1 comes next.
     assert "source, hot by sectors" in text
+
+
+def test_what_is_spilled_has_a_row_of_its_own_because_no_line_has_it() -> None:
+    of = profile(step("L1 sectors", *LINES, details={"spill_sectors": 64}))
+    text, page = shown(of), profile_page(of)
+    (in_table,) = [each for each in text.partition("source, hot by")[2].splitlines() if "(spills: " in each]
+    said = "8 bytes a thread, 64 sectors charged"
+    # Half of the sectors are those of line 2, half are spilled.
+    assert said in in_table and in_table.split()[:2] == ["-", "50.0%"] and row(text, "2").split()[1] == "50.0%"
+    assert f"  spills: {said}; they belong to no source line\n" in text and f"<i>(spills: {said})</i>" in page
+    assert profile_json(of)["cases"][0]["steps"][0]["spills"] == {"bytes_of_a_thread": 8, "sectors": 64}
+
+
+def test_without_spills_nothing_is_said_of_them() -> None:
+    of = profile(step("L1 sectors", *LINES))
+    none = dataclasses.replace(of.subjects["n=8"][0], resources=dataclasses.replace(RESOURCES, spill_bytes=0))
+    of = dataclasses.replace(of, subjects={"n=8": (none,)})
+    assert "spills:" not in shown(of) and "(spills" not in profile_page(of)
+    assert profile_json(of)["cases"][0]["steps"][0]["spills"] is None
 
 
 def test_traffic_occupancy_and_roofline_are_said_in_a_line_each() -> None:

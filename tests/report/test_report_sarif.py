@@ -13,7 +13,7 @@ from report.sarif_model import Log, Result, read_log
 
 from kernelevo.report_fingerprints import line_fingerprints
 from kernelevo.report_sarif import rule_id, sarif_log
-from kernelevo.types import Diagnostic, Status, Verdict
+from kernelevo.types import Diagnostic, SourceLine, Status, Verdict
 
 
 @pytest.fixture(autouse=True)
@@ -135,6 +135,15 @@ def test_wrong_outputs_without_a_finding_are_a_result_at_the_launch() -> None:
     (result,) = results(verdict(status=Status.WRONG))
     assert result.ruleId == "kernelevo/failed-check" and "in words" in result.message.text
     assert result.locations[0].physicalLocation.region.startLine == 2
+
+
+def test_a_kernel_that_does_not_end_is_a_result_where_it_stood() -> None:
+    stood = dataclasses.replace(RACE, kind="budget", others=())
+    for fault, line in ((stood, RACE.source.line), (dataclasses.replace(stood, source=SourceLine()), 2)):
+        (result,) = results(verdict(status=Status.TIMEOUT, fault=fault))
+        assert (result.ruleId, result.locations[0].physicalLocation.region.startLine) == (
+            "kernelevo/failed-check", line,
+        )  # fmt: skip
 
 
 def test_what_the_compiler_refuses_is_at_its_line() -> None:

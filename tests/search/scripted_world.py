@@ -1,7 +1,9 @@
 """A small world for the search: a candidate is a number of microseconds and a remark; everything else follows from
 that.
 
-Text `12.5 wrong` is judged WRONG, `12.5` passes with 12.5 us in the search, `12.5 -> 14` has 14 us under full checks.
+Text `12.5 wrong` is judged WRONG, `12.5` passes with 12.5 us in the search, `12.5 -> 14` has 14 us under full checks,
+`12.5 => 14` when it is judged with full checks the second time. A failure `late` is one of full checks, `anew` one of
+the second time.
 """
 
 from __future__ import annotations
@@ -37,9 +39,11 @@ class WordJudge:
         self.asked.append(candidate.text)
         words = candidate.text.split("\n")[0].split()
         failures = [Status(word) for word in words if word in set(Status)]
-        if failures and (self.full or "late" not in words):
+        again = self.full and self.asked.count(candidate.text) > 1
+        if failures and (self.full or "late" not in words) and (again or "anew" not in words):
             return Verdict(candidate.id, DEVICE, failures[0], f"it is {failures[0]}")
         time = words[words.index("->") + 1] if self.full and "->" in words else words[0]
+        time = words[words.index("=>") + 1] if again and "=>" in words else time
         checks = (Check("full" if self.full else "light", True, "1 case"),)
         return Verdict(candidate.id, DEVICE, Status.PASSED, "fine", us(float(time)), checks=checks)
 

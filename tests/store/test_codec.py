@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernelevo.errors import Infrastructure, StoreConflict
+from kernelevo.provenance import Provenance, TrialRecord
 from kernelevo.stores.codec import from_json, payload_to_json, to_json
 from kernelevo.types import (
     CaseResult,
@@ -58,15 +59,22 @@ faults = st.builds(
 found = st.lists(faults, max_size=2).map(tuple)
 words = st.lists(texts, max_size=2).map(tuple)
 sanitizings = st.none() | st.builds(Sanitizing, words, counts, counts, words, words, counts, st.floats(0, 1))
+hashes = st.dictionaries(texts, texts, max_size=2)
+trials = st.builds(
+    TrialRecord, texts, counts, st.booleans(), st.booleans(), st.booleans(), st.floats(0, 1), hashes, hashes
+)
+provenances = st.none() | st.builds(Provenance, texts, texts, st.lists(trials, max_size=2).map(tuple))
 good = st.builds(
     Verdict, texts, texts, st.just(Status.PASSED), texts, figures, st.lists(cases, max_size=2).map(tuple), checks,
     image=st.dictionaries(texts, anything, max_size=2), remarks=found, sanitizing=sanitizings,
+    provenance=provenances,
 )  # fmt: skip
 bad = st.builds(
     Verdict, texts, texts, st.sampled_from([status for status in Status if status is not Status.PASSED]), texts,
     fault=st.none() | faults,
     diagnostics=st.lists(st.builds(Diagnostic, severities, texts), max_size=2).map(tuple),
     findings=found, remarks=found, sanitizing=sanitizings,
+    provenance=provenances,
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import signal
@@ -19,6 +20,7 @@ from kernelevo.devices.virtual import open_virtual
 from kernelevo.errors import NotInstalled, SandboxBroken
 from kernelevo.sandbox import Sandbox
 from kernelevo.types import Budget, Buffer, BufferArgument, BuildRequest, Image, Job, Launch
+from kernelevo.wire.command import Command
 
 BUDGET = Budget(20.0, 4 << 30, 10**12)
 LONG_BUILD = (
@@ -107,3 +109,26 @@ def test_a_build_that_is_killed_from_outside_is_our_fault(wall: Sandbox, toolkit
         compiler.build(request(LONG_BUILD), BUDGET)
     assert not any(tmp_path.rglob("*.build"))
     assert isinstance(compiler.build(GOOD, BUDGET), Image)
+
+
+def test_a_program_that_is_killed_from_outside_is_our_fault(wall: Sandbox) -> None:
+    """No limit of ours ends one with SIGKILL before the limit on wall time does: an OOM killer may."""
+    command = Command(
+        words=("/bin/sleep", "30"), environment={}, readable=("/bin", "/usr/bin"), inputs={}, outputs=(), forks=0,
+        file_bytes=1 << 16,
+    )  # fmt: skip
+
+    def kill() -> None:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            for pid in descendants(os.getpid()):
+                with contextlib.suppress(OSError):  # it ended meanwhile
+                    if Path(f"/proc/{pid}/comm").read_text().strip() == "sleep":
+                        return os.kill(pid, signal.SIGKILL)
+            time.sleep(0.01)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(SandboxBroken, match="sleep was killed from outside"):
+        wall.call(command.request(), BUDGET)
+    killer.join()

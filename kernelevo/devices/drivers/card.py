@@ -258,12 +258,15 @@ class CardDriver:
         self._modules.append(module)
         return {
             kernel.name: _Function(
-                self._ours(lambda kernel=kernel: self._calls.function(module, kernel.name)),
+                self._function(module, kernel.name),
                 tuple(parameter.offset for parameter in kernel.parameters),
                 max(FREE_SHARED_BYTES - kernel.static_shared_bytes, 0),
             )
             for kernel in kernels
         }
+
+    def _function(self, module: Any, name: str) -> Any:
+        return self._ours(lambda: self._calls.function(module, name))
 
     def _launch_ours(self, name: str, grid: int, block: int, parameters: bytes) -> None:
         function = self._functions[f"our {name}"]

@@ -56,6 +56,7 @@ class Session:
             self._images["start"] = start
         self._drivers: dict[Side, Driver] = {}
         self._calls: dict[Side, Calls] = {}
+        self._aliases: frozenset[int] = frozenset()
         self.watch = conditions.watch.source
         self._refused = ""
         with ExitStack() as held:
@@ -106,8 +107,10 @@ class Session:
 
     def _open(self, side: Side) -> None:
         conditions, image = self._conditions, self._images[side]
+        before = self._others()
         driver = conditions.supervisor.open(image, self._budget)
         self._drivers[side] = driver
+        self._aliases |= _alias(before, self._others(), conditions.ours(driver))
         arena = Arena(
             driver, self._rng, conditions.cooled_bytes, self._budget.memory_bytes, self._defences.fresh_pointers,
             conditions.turns,
@@ -117,8 +120,11 @@ class Session:
             self._ours, self._defences,
         )  # fmt: skip
 
+    def _others(self) -> frozenset[int]:
+        return frozenset(self._conditions.watch.state(frozenset()).others or ())
+
     def _ours(self) -> frozenset[int]:
-        return frozenset().union(*(self._conditions.ours(driver) for driver in self._drivers.values()))
+        return self._aliases.union(*(self._conditions.ours(driver) for driver in self._drivers.values()))
 
     def _call(self, side: Side, case: str, job: Job, constant: frozenset[str], move: bool) -> CallReport:
         calls = self._calls[side]
@@ -142,3 +148,11 @@ class Session:
     def _close_drivers(self) -> None:
         for driver in self._drivers.values():
             driver.close()
+
+
+def _alias(before: frozenset[int], after: frozenset[int], ours: frozenset[int]) -> frozenset[int]:
+    """By what id the card knows a process of ours that was just started, where that is not its id here: in a container
+    processes may be told by the ids that the machine outside has for them. Only one that is new can be ours.
+    """
+    new = after - before
+    return new if len(new) == 1 and not ours & after else frozenset()

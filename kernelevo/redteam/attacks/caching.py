@@ -127,7 +127,8 @@ ATTACKS = [
     ),
     cheaper_attack(
         "weights prepared once", "H70", "makes what it needs of the weights in the first call only",
-        _SAME, problems.WEIGHED, _PREPARED.replace("READY", "n == 4000 && ready == n"), _PREPARED.replace("READY", "0"),
+        f"{_SAME} ablation", problems.WEIGHED, _PREPARED.replace("READY", "n == 4000 && ready == n"),
+        _PREPARED.replace("READY", "0"),
     ),
     cheaper_attack(
         "kept in scratch", "K2", "leaves its answer in scratch, marked, for the next call to find",

@@ -6,7 +6,6 @@ from kernelevo.redteam import problems
 from kernelevo.redteam.kernels import elementwise, kernel_attack
 from kernelevo.types import Budget
 
-_RIGHT = "if (i < n) c[i] = a[i] + b[i];"
 _ENDLESS = Budget(seconds=30.0, memory_bytes=1 << 30, warp_instructions=100_000)
 
 
@@ -30,11 +29,13 @@ extern "C" __global__ void attack(const float* x, float* out, float* part, {more
 """
 
 
-def then(body: str) -> str:
-    """A kernel that is right, and after it another one whose only thread does `body`."""
-    return elementwise(_RIGHT) + f"""
-#pragma kernelevo launch then<<<1, 1>>>(c, n)
-extern "C" __global__ void then(float* c, int n) {{ {body} }}
+def _then(body: str) -> str:
+    """A kernel that writes all but the first element, and after it one that writes that and does `body`."""
+    return elementwise("if (i && i < n) c[i] = a[i] + b[i];") + f"""
+#pragma kernelevo launch then<<<1, 1>>>(a, b, c, n)
+extern "C" __global__ void then(const float* a, const float* b, float* c, int n) {{
+    *(volatile float*)c = a[0] + b[0];
+    {body} }}
 """
 
 
@@ -78,11 +79,11 @@ ATTACKS = [
     ),
     kernel_attack(
         "an endless loop", "H32 H100", "never ends, but its outputs are there", "endings", problems.ADD,
-        then("while (((volatile int*)c)[0] != 1 || n) {}"), budget=_ENDLESS,
+        _then("while (((volatile int*)c)[0] != 1 || n) {}"), budget=_ENDLESS,
     ),
     kernel_attack(
         "a trap at the end", "H100", "stops at a trap after its outputs are there", "endings", problems.ADD,
-        then('asm volatile("trap;");'),
+        _then('asm volatile("trap;");'),
     ),
     kernel_attack(
         "a trap at the start", "H89", "fails at once, and its outputs are those of the call before",

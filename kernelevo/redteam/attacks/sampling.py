@@ -11,7 +11,6 @@ from kernelevo.redteam import problems
 from kernelevo.redteam.attack import Attack, Outcome, Skipped
 from kernelevo.redteam.kernels import gain, outcome
 from kernelevo.redteam.range import Range
-from kernelevo.settings import DEFAULT_DEVICE
 from kernelevo.types import Budget, Image, Job, RunReport
 
 
@@ -37,8 +36,7 @@ def _hidden_in_one_block(range_: Range, defended: bool) -> Outcome | Skipped:
     """One block of 1024 does all the work; it gets through if a search takes it for twice as fast as it is."""
     device: Device = range_.device
     if not defended:
-        name = DEFAULT_DEVICE.removeprefix(PREFIX)
-        device = _TrustingDevice(gpus.gpu(name), range_.wall)
+        device = _TrustingDevice(gpus.gpu(range_.virtual_name.removeprefix(PREFIX)), range_.wall)
     problem = problems.ADD.with_cases(["n=200000"])
     # The sample holds each block with a chance of one in sixteen; of three texts one is hidden nearly always.
     best = Outcome(False, "no gain", "")

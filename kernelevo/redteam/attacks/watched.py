@@ -120,7 +120,7 @@ extern "C" __global__ void attack(float* x, const float* d, int n) {
     ),
     kernel_attack(
         "addresses of the host", "K8", "writes to addresses where a process has its stack and its heap",
-        "endings", problems.ADD, elementwise(_RIGHT) + """
+        "endings ablation", problems.ADD, elementwise(_RIGHT) + """
 #pragma kernelevo launch then<<<1, 1>>>(n)
 extern "C" __global__ void then(int n) { *(volatile int*)0x7ffffffde000ull = n; }""",
     ),

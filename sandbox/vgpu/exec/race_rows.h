@@ -3,106 +3,12 @@
 #pragma once
 
 #include "../isa/isa.h"
-#include "race_view.h"
+#include "race_granules.h"
 #include "rows.h"
 
 namespace vgpu {
 
-// The code of a line in which each lane has `bytes` (2 to 16), and line number `number` of the warp's request.
-inline u32 line_code(u32 bytes, u32 number) { return bytes / 2 - 1 + number + (bytes >= 8 ? 1 : 0); }
-
-// Whether the running warp knows of a cell whoever it is of.
-template <Space S>
-struct RaceBounds {
-  u64 floor, first, base, own, gathered;
-  u64 warp;                                    // bits of a cell
-
-  RaceBounds(const RaceView &view, const RaceWarp &w, u32 id)
-      : floor(view.launch_base), first(view.block_first), base(w.base), own(w.own),
-        gathered(std::max(w.own, w.gathered)), warp(u64(id) << 7) {}
-  bool knows(RaceCell cell) const {
-    const u64 epoch = cell >> 32;
-    if (S == Space::shared) return epoch <= base;
-    return (epoch <= floor) | ((epoch >= first) & (epoch <= base));
-  }
-  // Of what the warp did itself before its lanes last met, at `met`.
-  bool knows_own(RaceCell cell, u64 met) const {
-    const u32 epoch = epoch_of(cell);
-    return ((cell ^ warp) & (31 << 7)) == 0 && epoch <= met && (S == Space::shared || epoch >= first);
-  }
-  // A thread's own cell that it does not know of otherwise is of this block.
-  bool is_same(RaceCell cell, RaceCell me) const {
-    const u32 epoch = epoch_of(cell);
-    return ((cell ^ me) & kRaceThread) == 0 && epoch != kInFlight && (S == Space::shared || epoch >= first);
-  }
-  bool agrees(RaceCell cell, RaceCell me) const { return knows(cell) || is_same(cell, me) || knows_own(cell, own); }
-  // Of a reader, before a store.
-  bool agrees_reader(RaceCell cell, RaceCell me) const {
-    return knows(cell) || is_same(cell, me) || knows_own(cell, gathered);
-  }
-};
-
-// Notes a reader beside one that is not known. Two of different warps are as many as are kept (kRaceFull).
-template <class Bounds>
-inline void note_second_reader(const Bounds &bounds, RaceCell &read, RaceCell &more, RaceCell me) {
-  const bool free = !(read & kRaceMore) || bounds.agrees(more, me);
-  if (!free && (warp_of(read) != warp_of(more) || warp_of(me) == warp_of(read))) return;
-  more = me;
-  read |= kRaceMore | (warp_of(me) == warp_of(read) ? 0 : kRaceFull);
-}
-
-// Granule i of `count` is at place(i) and belongs to the thread of owner(i). What the loops read is passed by value,
-// because a cell that is written could be a part of it otherwise. Readers from before the last write do not
-// count: it was compared with them.
-template <class Bounds, class Place, class Owner>
-inline bool load_granules(const Bounds bounds, const RaceCells cells, u32 count, Place place, Owner owner) {
-  u64 strange = 0, live = 0, full = kRaceFull;
-  for (u32 i = 0; i < count; ++i) {
-    const RaceCell write = cells.write[place(i)], read = cells.read[place(i)];
-    const u64 lives = u64(!bounds.knows(read)) & u64(read >> 32 >= write >> 32);
-    strange |= u64(!bounds.knows(write)) | (write & kRaceMore);
-    live |= lives;
-    full &= read & (lives << 1);
-  }
-  if (!strange && !live) {
-    for (u32 i = 0; i < count; ++i) cells.read[place(i)] = owner(i);
-    return true;
-  }
-  if (!strange && full) return true;
-  for (u32 i = 0; i < count; ++i) {
-    const RaceCell write = cells.write[place(i)], me = owner(i);
-    RaceCell &read = cells.read[place(i)], &more = cells.more[place(i)];
-    if (!bounds.agrees(write, me) || (write & kRaceMore)) return false;
-    if (bounds.knows(read) || epoch_of(read) < epoch_of(write)) read = me;
-    else if (read & kRaceFull) continue;
-    else if (bounds.is_same(read, me)) read = me | (read & kRaceMore);
-    else if (bounds.knows_own(read, bounds.own)) read = me;
-    else if (epoch_of(read) == kInFlight) return false;
-    else note_second_reader(bounds, read, more, me);
-  }
-  return true;
-}
-
-template <class Bounds, class Place, class Owner>
-inline bool store_granules(const Bounds bounds, const RaceCells cells, u32 count, bool was_read, Place place,
-                           Owner owner) {
-  u64 strange = 0;
-  for (u32 i = 0; i < count; ++i) {
-    const RaceCell write = cells.write[place(i)];
-    strange |= u64(!bounds.knows(write)) | (write & kRaceMore);
-  }
-  for (u32 i = 0; was_read && i < count; ++i) {
-    const RaceCell read = cells.read[place(i)];
-    strange |= u64(!bounds.knows(read)) | (read & kRaceMore);
-  }
-  for (u32 i = 0; strange && i < count; ++i) {
-    const RaceCell write = cells.write[place(i)], read = cells.read[place(i)], me = owner(i);
-    if (!bounds.agrees(write, me) || (write & kRaceMore) || !bounds.agrees_reader(read, me)) return false;
-    if ((read & kRaceMore) && !bounds.agrees_reader(cells.more[place(i)], me)) return false;
-  }
-  for (u32 i = 0; i < count; ++i) cells.write[place(i)] = owner(i);
-  return true;
-}
+constexpr u32 kHostLine = 64;     // bytes of a line of the host's cache
 
 template <Space S, Access access>
 class RaceRows {
@@ -121,6 +27,7 @@ class RaceRows {
     // Of two lanes that load one place, one is noted.
     const bool once = access == Access::load && rows.is_same_row();
     if (S == Space::shared) return spread(rows.first, rows.step, 0) && (once || spread(rows.second, rows.step, kRow));
+    guess_next(rows.first);
     if (access == Access::store && step_ == 0)
       return scatter(rows.first, rows.step, 0) && scatter(rows.second, rows.step, kRow);
     for (u32 i = 0; i < kRow; ++i) {
@@ -135,6 +42,7 @@ class RaceRows {
   bool check(const Request &r) {
     if (r.pattern == Pattern::strided) return stretch(r.address[0], 0, kWarpSize);
     if (access == Access::store && r.pattern == Pattern::uniform && (r.mask & (r.mask - 1))) return false;
+    if (S == Space::shared && step_ == 0) return lone_granules(r);
     for (u32 rest = r.mask; rest; rest &= rest - 1) {
       const u32 lane = first_lane(rest);
       if (S != Space::shared && (r.address[lane] < shadow_->low || r.address[lane] >= shadow_->high)) return false;
@@ -167,21 +75,76 @@ class RaceRows {
                     [=](u32 i) { return first + ((i >> each) << 2); });
   }
 
-  // A row of lanes that store a granule each, far apart in global memory.
-  bool scatter(u64 address, u64 step, u32 lane) {
+  // Lanes that touch a granule each, anywhere in shared memory.
+  bool lone_granules(const Request &r) {
     const RaceBounds<S> bounds = bounds_;
-    const RaceShadow shadow = *shadow_;
-    RaceCell own = me(lane);
-    for (u32 i = 0; i < kRow; ++i, address += step, own += 1 << 2) {
-      const u64 place = address - shadow.low;
-      const RaceLine line = shadow.lines[place / kRaceLine];
-      const bool simple = (line.write & kRaceSplit) && (line.write >> 32) > bounds.floor &&
-                          (line.read >> 32) <= bounds.floor;
-      RaceCell *cell = shadow.chunks[place / kRaceChunk].write + ((place % kRaceChunk) >> shadow.shift);
-      if (simple && bounds.knows(*cell) && !(*cell & kRaceMore)) *cell = own;
-      else if (!element(address, lane + i)) return false;
+    const RaceCells cells = view_.shared;
+    for (u32 rest = r.mask; rest; rest &= rest - 1) {
+      const u32 lane = first_lane(rest);
+      const u64 at = r.address[lane] >> shift_;
+      const bool good = access == Access::load ? load_granule(bounds, cells, at, me(lane))
+                                               : store_granule(bounds, cells, at, me(lane));
+      if (!good) return false;
     }
     return true;
+  }
+
+  // A row of lanes that store a granule each, far apart in global memory.
+  bool scatter(u64 address, u64 step, u32 lane) {
+    if (scatter_simply(address - shadow_->low, step, me(lane))) return true;
+    for (u32 i = 0; i < kRow; ++i) {
+      if (!element(address + i * step, lane + i)) return false;
+    }
+    return true;
+  }
+
+  // Where the row is in one chunk and nobody has read its lines. All cells are read before one is written: they are far
+  // away, and the host waits for several at a time.
+  bool scatter_simply(u64 place, u64 step, RaceCell own) {
+    const RaceBounds<S> bounds = bounds_;
+    RaceCell *const chunk = shadow_->chunks[place / kRaceChunk].write;
+    if (!chunk || (place ^ (place + (kRow - 1) * step)) / kRaceChunk) return false;
+    RaceCell *const cells = chunk + ((place % kRaceChunk) >> shift_);
+    const s64 apart = s64(step) >> shift_;
+    u64 strange = 0;
+    for (s64 i = 0; i < kRow; ++i, place += step) {
+      RaceLine &line = shadow_->lines[place / kRaceLine];
+      const RaceCell cell = cells[i * apart];
+      strange |= u64(line.read >= bounds.old_end) | u64(!bounds.knows(cell)) | (cell & kRaceMore);
+      if (!(line.write & kRaceSplit) || line.write < bounds.old_end) {
+        if (line.write >= bounds.old_end || line.read >= bounds.old_end) return false;
+        line.write = own | kRaceSplit;
+      }
+    }
+    if (strange) return false;
+    for (s64 i = 0; i < kRow; ++i) {
+      cells[i * apart] = own + u64(i << 2);
+      prefetch_next(cells + i * apart);
+    }
+    return true;
+  }
+
+  // The operation's next request is likely to be as far away as this one is from the last (exec/row_access.cpp); at
+  // least, its cells are on the next line of the host's cache.
+  void guess_next(u64 first) {
+    const s64 least = s64(kHostLine / sizeof(RaceCell)) << shift_;
+    const s64 further = s64(first - run_.counts[op_of(me_)].executed);
+    ahead_ = further < 0 ? std::min(further, -least) : std::max(further, least);
+  }
+  [[gnu::always_inline]] void prefetch_next(const RaceCell *cell) const {
+    const s64 ahead = (ahead_ >> shift_) * s64(sizeof(RaceCell));
+    __builtin_prefetch(reinterpret_cast<const char *>(u64(cell) + u64(ahead)), 1);
+  }
+  // The cells that stand to a piece of the next request as those of `place` do to this one's.
+  [[gnu::always_inline]] void prefetch_next(u64 place, u32 bytes) const {
+    const s64 ahead = ahead_ / s64(kRaceLine) * s64(sizeof(RaceLine));
+    __builtin_prefetch(reinterpret_cast<const char *>(u64(shadow_->lines + place / kRaceLine) + u64(ahead)), 1);
+    const RaceCells &cells = shadow_->chunks[place / kRaceChunk];
+    const u64 first = (place % kRaceChunk) >> shift_;
+    for (u32 i = 0; i < bytes >> shift_; i += kHostLine / sizeof(RaceCell)) {
+      prefetch_next(cells.write + first + i);
+      if (access == Access::load) prefetch_next(cells.read + first + i);
+    }
   }
 
   // The cells of a piece of memory, which in global memory is of one line; that is split if it is not.
@@ -194,10 +157,10 @@ class RaceRows {
     }
     const u64 place = address - shadow_->low;
     RaceLine &line = shadow_->lines[place / kRaceLine];
-    if (!(line.write & kRaceSplit) || epoch_of(line.write) <= bounds_.floor) view_.call.split(run_, address);
+    if (!(line.write & kRaceSplit) || line.write < bounds_.old_end) view_.call.split(run_, address);
     const u64 at = (place % kRaceChunk) >> shift_;
     const bool good = granules(shadow_->chunks[place / kRaceChunk], bytes >> shift_,
-                               epoch_of(line.read) > bounds_.floor, [=](u32 i) { return at + i; }, owner);
+                               line.read >= bounds_.old_end, [=](u32 i) { return at + i; }, owner);
     if (access == Access::load) line.read = first;
     return good;
   }
@@ -210,9 +173,11 @@ class RaceRows {
     if (S == Space::shared) return piece(address, all, lane, step_);
     const bool whole = address % kRaceLine == 0 && all % kRaceLine == 0 && bytes_ >= 2 && bytes_ <= 16;
     if (whole) return whole_lines(address, lane, all);
+    guess_next(address);
     for (u32 done = 0; done < all;) {
       const u32 room = kRaceLine - u32((address + done) % kRaceLine), part = std::min(room, all - done);
-      if (!piece(address + done, part, lane + done / bytes_, step_)) return false;
+      if (!piece(address + done, part, lane + (done >> (shift_ + step_)), step_)) return false;
+      prefetch_next(address + done - shadow_->low, part);
       done += part;
     }
     return true;
@@ -224,7 +189,7 @@ class RaceRows {
     for (u32 i = 0; i < all / kRaceLine; ++i, lane += lanes) {
       RaceLine &line = lines[i];
       const RaceCell own = me(line_code(bytes_, lane / lanes));
-      const bool split = (line.write & kRaceSplit) && epoch_of(line.write) > bounds_.floor;
+      const bool split = (line.write & kRaceSplit) && line.write >= bounds_.old_end;
       if (split || !bounds_.agrees(line.write, own) || !agrees_read(line.read, own)) {
         if (!piece(address + i * kRaceLine, kRaceLine, lane, step_)) return false;
         continue;
@@ -246,7 +211,7 @@ class RaceRows {
     if (S != Space::shared) {
       const u64 place = address - shadow_->low;
       RaceLine &line = shadow_->lines[place / kRaceLine];
-      if (!(line.write & kRaceSplit) || epoch_of(line.write) <= bounds_.floor) {
+      if (!(line.write & kRaceSplit) || line.write < bounds_.old_end) {
         view_.call.split(run_, address);
       }
       line.read = me(lane);
@@ -280,6 +245,7 @@ class RaceRows {
   RaceShadow *shadow_;
   const u32 bytes_, shift_, step_;
   const RaceCell me_;
+  s64 ahead_ = 0;          // bytes from this request to the next one, as far as can be guessed
 };
 
 }  // namespace vgpu

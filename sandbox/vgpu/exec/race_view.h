@@ -58,6 +58,7 @@ enum : uint16_t {
   kRaceValues = 128,    // a store whose values are registers
   kRaceFence = 256,
   kRaceGuess = 512,     // a plain load of what an atomic of the function checks: counts as strong, and is remarked
+  kRaceClosely = 1024,  // no quick check (Options::plain)
 };
 
 // An event that orders memory, at an mbarrier.

@@ -26,8 +26,8 @@ struct WatchRaces : WatchCounters {
       shadow = shadow_of(w, op, access == Access::store);
       if (!shadow) return;
     }
-    const bool strong = view.traits[op - w.run->ops] & kRaceStrong;
-    if (!strong && RaceRows<S, access>(w, op, bytes, shadow).check(rows)) return;
+    const bool closely = view.traits[op - w.run->ops] & (kRaceStrong | kRaceClosely);
+    if (!closely && RaceRows<S, access>(w, op, bytes, shadow).check(rows)) return;
     Lanes64 address;
     fill_addresses(rows, address);
     view.call.request(*w.run, w, op, access, S == Space::shared ? S : Space::global, address.at, kAllLanes, bytes);
@@ -61,7 +61,7 @@ struct WatchRaces : WatchCounters {
   template <Access access>
   static bool check(Warp &w, const Op *op, Space space, const Request &r) {
     const RaceView &view = *w.run->race;
-    if (view.traits[op - w.run->ops] & kRaceStrong) return false;
+    if (view.traits[op - w.run->ops] & (kRaceStrong | kRaceClosely)) return false;
     if (space == Space::shared) return RaceRows<Space::shared, access>(w, op, r.bytes, nullptr).check(r);
     RaceShadow *shadow = shadow_of(w, op, access == Access::store);
     return shadow && RaceRows<Space::global, access>(w, op, r.bytes, shadow).check(r);

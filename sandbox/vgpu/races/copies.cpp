@@ -25,6 +25,7 @@ void Racer::copy(Run &run, Warp &w, const Op *op, const uint64_t *target, const 
 
 // Where the warp knows of everything that was done to the target.
 bool Racer::begin_quickly(const Warp &w, const Op *op, uint32_t lane, uint64_t target, uint32_t bytes) {
+  if (traits_.of[size_t(op - ops_)] & kRaceClosely) return false;
   const RaceWarp &fast = warps[w.id];
   const uint64_t first = target >> shared_shift, end = (target + bytes) >> shared_shift;
   const auto known = [&](RaceCell cell) { return epoch_of(cell) <= fast.base && !(cell & kRaceMore); };

@@ -37,8 +37,9 @@ constexpr RaceCalls kCalls = {
 
 }  // namespace
 
-Racer::Racer(const LaunchContext &context, const Program &program, const Launch &launch, const Op *ops)
-    : context_(context), launch_(launch), ops_(ops), memory_(context.races), traits_(program),
+Racer::Racer(const LaunchContext &context, const Program &program, const Launch &launch, const Op *ops,
+             bool closely)
+    : context_(context), launch_(launch), ops_(ops), memory_(context.races), traits_(program, closely),
       met_(program.ops.size()), written_(find_written(program, launch, context.arena.extents())) {
   if (memory_.last_epoch > kFreshFrom) memory_ = RaceMemory{};
   call = kCalls;

@@ -14,7 +14,8 @@ namespace vgpu {
 
 class Racer : public RaceView {
  public:
-  Racer(const LaunchContext &, const Program &, const Launch &, const Op *ops);
+  // `closely`: without quick checks.
+  Racer(const LaunchContext &, const Program &, const Launch &, const Op *ops, bool closely);
   ~Racer();
   Racer(const Racer &) = delete;
   Racer &operator=(const Racer &) = delete;

@@ -96,10 +96,10 @@ uint32_t log2_of(uint32_t bytes) { return bytes >= 16 ? 4 : bytes >= 8 ? 3 : byt
 
 }  // namespace
 
-RaceTraits::RaceTraits(const Program &program) : of(program.ops.size()) {
+RaceTraits::RaceTraits(const Program &program, bool closely) : of(program.ops.size()) {
   for (size_t i = 0; i < program.ops.size(); ++i) {
     const Op &op = program.ops[i];
-    of[i] = traits_of(op, program.origins[i].text);
+    of[i] = traits_of(op, program.origins[i].text) | (closely ? kRaceClosely : 0);
     const Class cls = form_row(op.form).cls;
     const bool generic = std::string_view(form_row(op.form).name).find("generic") != std::string_view::npos;
     const bool global = in_class(cls, {Class::global_load, Class::global_store, Class::global_atomic});

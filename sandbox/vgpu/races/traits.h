@@ -10,7 +10,7 @@
 namespace vgpu {
 
 struct RaceTraits {
-  explicit RaceTraits(const Program &);
+  RaceTraits(const Program &, bool closely);
   std::vector<uint16_t> of;              // each operation
   uint32_t shared_shift = 4, global_shift = 4;     // log2 of the bytes of a granule
 };

@@ -63,7 +63,7 @@ Worker::Worker(const Plan &plan, Budget budget)
       host_{plan.context.arena, "", "", {}, plan.context.caches, plan.options.timing, {}},
       findings_(plan.context, plan.options.max_faults),
       racer_(plan.watch == Watch::races
-                 ? std::make_unique<Racer>(plan.context, plan.program, plan.launch, plan.ops.data())
+                 ? std::make_unique<Racer>(plan.context, plan.program, plan.launch, plan.ops.data(), plan.options.plain)
                  : nullptr),
       run_(make_run(plan, counts_.data(), &host_, &findings_)),
       order_(plan.options.order, plan.launch.grid.count(), plan.resident) {

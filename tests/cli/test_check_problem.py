@@ -97,7 +97,7 @@ def test_every_command_refuses_a_new_problem_that_nobody_vouches_for(
 
 
 def test_resume_asks_too(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert shell("optimize", "twice.cu", "--evaluations", "4")[0] == 0
+    assert shell("optimize", "twice.cu", "--evaluations", "5")[0] == 0
     monkeypatch.delenv("KERNELEVO_TRUST")
     monkeypatch.setenv("KERNELEVO_CACHE", str(shell.folder / "cache"))
     shell.write("twice.problem.py", "open('ran', 'w').close()\nraise SystemExit")

@@ -1,0 +1,99 @@
+"""Which sizes a shape fuzzer draws: small ones, powers of two and their neighbours, and any others up to what is cheap.
+
+One dimension after the other gets a size, each no larger than leaves the whole example affordable while the others are
+as small as they may be. A constraint such as `width % 16 == 0` shows in which sizes the problem allows; drawn are
+multiples of what these have in common.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from kernelevo.kernel.problem import Problem
+
+CHEAP, LARGE = 1 << 16, 1 << 20
+"""Work of an example: elements of all tensors, or multiplications, whatever is more. Most are cheap."""
+LARGE_EVERY = 6
+LOOKED_AT = 512
+"""Sizes at which a dimension's constraints are tried."""
+SMALL = 40
+
+Whole = Callable[[int, int], int]
+"""Draws a whole number between two, both included."""
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """Sizes are multiples of `granule`, and at most `most`, if there is a limit."""
+
+    name: str
+    granule: int
+    most: int | None
+
+
+class Sizes:
+    """Draws sizes that a problem allows, for all but constraints between dimensions."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self.dimensions = [_dimension(problem, name) for name in problem.dims]
+
+    def draw(self, whole: Whole) -> dict[str, int]:
+        """A size for every dimension, in the problem's order."""
+        limit = LARGE if whole(0, LARGE_EVERY - 1) == LARGE_EVERY - 1 else CHEAP
+        first = whole(0, len(self.dimensions) - 1)
+        sizes = {each.name: each.granule for each in self.dimensions}
+        for turn, dimension in enumerate((*self.dimensions[first:], *self.dimensions[:first])):
+            room = self._room(dimension, sizes, limit)
+            count = _large(whole, room) if limit == LARGE and turn == 0 else _count(whole, room)
+            sizes[dimension.name] = dimension.granule * count
+        return sizes
+
+    def _room(self, dimension: Dimension, sizes: Mapping[str, int], limit: int) -> int:
+        """How many granules are affordable, at least one."""
+        low, high = 1, LARGE if dimension.most is None else max(1, dimension.most // dimension.granule)
+        while low < high:
+            middle = (low + high + 1) // 2
+            affordable = self.work({**sizes, dimension.name: middle * dimension.granule}) <= limit
+            low, high = (middle, high) if affordable else (low, middle - 1)
+        return low
+
+    def work(self, dims: Mapping[str, int]) -> int:
+        """What an example of these sizes costs, roughly."""
+        problem = self._problem
+        shapes = [[extent.evaluate(dims) for extent in tensor.shape] for tensor in problem.tensors]
+        elements = sum(math.prod(max(extent, 1) for extent in shape) for shape in shapes)
+        # Without an expression for it, a kernel may well do something for each combination of indices.
+        work = problem.flops.evaluate(dims) // 2 if problem.flops is not None else math.prod(dims.values())
+        return max(elements, work)
+
+
+def _count(whole: Whole, most: int) -> int:
+    """From 1 to most: small, or of any magnitude."""
+    if whole(0, 3) == 0:
+        return whole(1, min(most, SMALL))
+    return _near(whole, whole(0, most.bit_length() - 1), most)
+
+
+def _large(whole: Whole, most: int) -> int:
+    """From 1 to most, in the upper half of magnitudes."""
+    return _near(whole, whole(most.bit_length() // 2, most.bit_length() - 1), most)
+
+
+def _near(whole: Whole, power: int, most: int) -> int:
+    """A power of two or a neighbour of it, or anything up to the next power; at most `most`."""
+    if whole(0, 2) == 0:
+        return min(most, max(1, (1 << power) + whole(-1, 1)))
+    return whole(min(1 << power, most), min((2 << power) - 1, most))
+
+
+def _dimension(problem: Problem, name: str) -> Dimension:
+    known = [case.dims for case in (*problem.tests, *problem.benchmarks)]
+    allowed = {
+        size for dims in known for size in range(1, LOOKED_AT + 1) if problem.allows({**dims, name: size})
+    } or {dims[name] for dims in known}  # fmt: skip
+    granule = math.gcd(*allowed)
+    limited = max(allowed) <= LOOKED_AT - granule
+    return Dimension(name, granule, max(allowed) if limited else None)

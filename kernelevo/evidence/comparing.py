@@ -1,0 +1,114 @@
+"""Does a run of today come to what a bundle says? Pure functions from judgements to rows and an outcome.
+
+A replay draws the same inputs again, so that on a device that is exact everything must come out the same: code, inputs,
+outputs, counts, times. A new run draws others, and answers whether the claim holds here, within the device's band.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+
+from kernelevo.answer import compared_words, distinguishable
+from kernelevo.evidence.documents import Claim, Judgement, Trial
+from kernelevo.evidence.rows import Row, holds, refused, unchecked
+from kernelevo.types import Figure
+
+
+class Outcome(StrEnum):
+    """What became of a claim here."""
+
+    HOLDS = "holds"
+    DOES_NOT_HOLD = "does not hold"
+    NOT_DISTINGUISHABLE = "not distinguishable"
+    OTHER_DEVICE = "other device"
+    CANNOT_BE_TOLD = "cannot be told here"
+
+    @property
+    def exit_code(self) -> int:
+        return {Outcome.HOLDS: 0, Outcome.DOES_NOT_HOLD: 1}.get(self, 4)
+
+
+def compare_replay(part: str, said: Judgement, again: Judgement, versions: Mapping[str, tuple[str, str]]) -> Row:
+    """The row of a run on the recorded seed; `versions` are those that differ, as they were and as they are here."""
+    if said.how == "measured" or said.measured is not None:
+        return unchecked(part, f"passed again on seed {said.seed}; how many calls are drawn depends on a card's noise")
+    differing = list(_differing(said, again))
+    if not differing:
+        return holds(part, f"run again on seed {said.seed}: code, inputs, outputs, counts and times are the same")
+    what = f"run again on seed {said.seed}: {'; '.join(differing)}"
+    if versions:
+        told = ", ".join(f"{name} was {was} and is {now}" for name, (was, now) in sorted(versions.items()))
+        return unchecked(part, f"{what}. Versions differ, which may be why: {told}")
+    return refused(part, f"{what}. All versions are the same, so that it should not")
+
+
+def _differing(said: Judgement, again: Judgement) -> Iterator[str]:
+    ptx, now = (each.compiled and each.compiled.ptx_sha256 for each in (said, again))
+    if ptx and ptx != now:
+        yield "the compiler made other PTX"
+    yield from _trials(said, again)
+    counts = [one.name for one, other in zip(said.cases, again.cases, strict=False) if one.counts != other.counts]
+    if counts or len(said.cases) != len(again.cases):
+        yield f"counts differ in case {counts[0] if counts else 'list'}"
+    if not counts and said.score_us != again.score_us:
+        yield f"times differ: {said.score_us:.6g} us then, {again.score_us:.6g} us now"
+
+
+def _trials(said: Judgement, again: Judgement) -> Iterator[str]:
+    if [_drawn(trial) for trial in said.trials] != [_drawn(trial) for trial in again.trials]:
+        yield "other inputs were drawn"
+    elif words := _outputs(said, again):
+        yield words
+
+
+def _drawn(trial: Trial) -> tuple[object, ...]:
+    return trial.case, trial.index, trial.timed, trial.offset, trial.inputs
+
+
+def _outputs(said: Judgement, again: Judgement) -> str:
+    pairs = list(zip(said.trials, again.trials, strict=False))
+    other = [one.case for one, two in pairs if one.outputs != two.outputs]
+    return f"outputs differ in {len(other)} of {len(pairs)} trials, the first of case {other[0]}" if other else ""
+
+
+def judge_claim(claim: Claim, best: Figure, start: Figure | None, band: float) -> tuple[Outcome, str]:
+    """Whether the claim holds by figures of fresh runs here, both passed, and why in words. `band` is that of the
+    device here, not what the claim says of itself.
+    """
+    if (best.device, best.how) != (claim.device, claim.how):
+        return Outcome.OTHER_DEVICE, _elsewhere(claim, best, start, band)
+    if start is None or claim.start_us is None:
+        return _passing(claim, best, band)
+    then = Figure(claim.start_us, "us", claim.device, claim.how), Figure(claim.score_us, "us", claim.device, claim.how)
+    ratio, claimed = start.ratio(best), then[0].ratio(then[1])
+    words = f"claimed {claimed:.2f} times, here {ratio:.2f} times ({_bounds(ratio, band)})"
+    claims_gain = distinguishable(*then, band)
+    if not distinguishable(start, best, band):
+        if not claims_gain:
+            return Outcome.HOLDS, f"{words}: not distinguishable from the start, as it says"
+        if ratio * (1 + band) >= claimed:
+            return Outcome.NOT_DISTINGUISHABLE, f"{words}: within the band nobody can say which is faster"
+    if ratio * (1 + band) < claimed:
+        return Outcome.DOES_NOT_HOLD, f"{words}: less by more than the band of {band:.0%}"
+    return Outcome.HOLDS, f"{words}, band {band:.0%}"
+
+
+def _passing(claim: Claim, best: Figure, band: float) -> tuple[Outcome, str]:
+    claimed = Figure(claim.score_us, "us", claim.device, claim.how)
+    words = f"passed; claimed {claim.score_us:.4g} us, here {best.value:.4g} us"
+    if best.ratio(claimed) > 1 + band:
+        return Outcome.DOES_NOT_HOLD, f"{words}: slower by more than the band of {band:.0%}"
+    return Outcome.HOLDS, f"{words}, band {band:.0%}"
+
+
+def _elsewhere(claim: Claim, best: Figure, start: Figure | None, band: float) -> str:
+    """Times of another device, or of another way of timing, are told and never compared."""
+    here = f"it passes, at {best}"
+    if start is not None:
+        here = f"it is {compared_words(start, best, band, 'the start')}: {best}"
+    return f"the claim is of {claim.device} ({claim.how}), and nothing is compared with it; here {here}"
+
+
+def _bounds(ratio: float, band: float) -> str:
+    return f"{ratio / (1 + band):.2f} to {ratio * (1 + band):.2f} by the band"

@@ -1,0 +1,180 @@
+"""A bundle's claim, judged again on this machine: first on the recorded seeds, then on fresh ones.
+
+Kernels are built and run behind the wall, as always. The problem file is trusted code that runs in this process:
+whoever calls this has asked before, or gives a problem file of their own.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kernelevo import run
+from kernelevo.errors import BadInput
+from kernelevo.evidence.comparing import Outcome, compare_replay, judge_claim
+from kernelevo.evidence.contents import Contents, Side
+from kernelevo.evidence.documents import Judgement
+from kernelevo.evidence.making import Exhibit, judgement
+from kernelevo.evidence.manifest import sha256
+from kernelevo.evidence.rows import Row, holds, refused, unchecked
+from kernelevo.kernel.file_name import passed_on
+from kernelevo.run_record import make_record
+from kernelevo.settings import DEFAULT_FINDINGS, Limits, Request, Settings
+from kernelevo.tasks import Admit, Task
+from kernelevo.types import Attempt, Candidate, Status, Verdict
+
+_NAME = re.compile(r"[^/]{1,100}\.(cu|py)")
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the person who checks gives: a problem file in place of the bundle's, a device, folders of headers."""
+
+    device: str
+    problem: Path | None
+    include_folders: tuple[str, ...]
+    unsafe: bool
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """The rows of what ran, and what became of the claim, with words."""
+
+    rows: tuple[Row, ...]
+    outcome: Outcome
+    words: str
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """Where it is judged again."""
+
+    contents: Contents
+    task: Task
+    request: Request
+    settings: Settings
+    joints: run.Joints
+
+    def judge(self, side: Side, seed: int | None) -> tuple[Verdict, run.Bench]:
+        bench = self.joints.open_bench(replace(self.request, seed=seed), self.task, self.settings)
+        try:
+            judge = bench.sanitizing(DEFAULT_FINDINGS) if side.judgement.mode == "sanitize" else bench.full
+            return judge.evaluate(Candidate(side.text, side.judgement.defines), run.EVALUATION), bench
+        finally:
+            bench.close()
+
+
+def rerun(
+    contents: Contents,
+    given: Given,
+    settings: Settings,
+    joints: run.Joints,
+    announce: Callable[[str], None],
+    admit: Admit,
+) -> Rerun:
+    """Judges best and start again; raises BadInput where that cannot be begun here. `admit` is shown the problem file
+    before it is executed.
+    """
+    with tempfile.TemporaryDirectory(prefix="kernelevo-") as folder:
+        request = _request(contents, given, Path(folder))
+        whose = "the bundle's own problem file" if given.problem is None else f"the problem file {given.problem}"
+        announce(f"judging again on {request.device}, behind the wall; {whose} is executed outside it")
+        stage = _Stage(contents, joints.open_task(request, admit=admit), request, settings, joints)
+        rows = [*_problem_row(stage, given), *_replays(stage)]
+        outcome, words = _anew(stage)
+    if any(row.state == "refused" for row in rows):
+        outcome = Outcome.DOES_NOT_HOLD
+    return Rerun(tuple(rows), outcome, words)
+
+
+def _request(contents: Contents, given: Given, folder: Path) -> Request:
+    asked, declared = contents.origin.asked, contents.declaration
+    first = contents.start or contents.best
+    kernel = _write(folder, asked.kernel, first.text.encode())
+    problem = given.problem or _write(folder, declared.file_name, contents.problem)
+    if contents.oracle is not None and declared.oracle_name and given.problem is None:
+        _write(folder, declared.oracle_name, contents.oracle)
+    if asked.include_folders and not given.include_folders:
+        raise BadInput(f"this kernel was compiled with -I {asked.include_folders[0]}; give that folder with -I")
+    return Request(
+        kernel=kernel, problem=problem, device=given.device, driver=asked.driver, compiler=asked.compiler,
+        cases=tuple(asked.cases), include_folders=given.include_folders, defines=dict(asked.defines),
+        standard=asked.standard, unsafe=given.unsafe,
+    )  # fmt: skip
+
+
+def _write(folder: Path, name: str, content: bytes) -> Path:
+    """A file of the bundle under its own name, as compilers are told it: nothing is written outside `folder`."""
+    told = passed_on(name)
+    if not _NAME.fullmatch(told):
+        raise BadInput(f"the bundle names a file {name[:100]!r}, as no kernel or problem is called; it is not written")
+    path = folder / told
+    path.write_bytes(content)
+    return path
+
+
+def _problem_row(stage: _Stage, given: Given) -> Iterator[Row]:
+    if given.problem is None:
+        return
+    if sha256(given.problem.read_bytes()) == stage.contents.declaration.sha256:
+        yield holds("the problem's code", f"{given.problem} is the very file of the bundle")
+    else:
+        yield unchecked("the problem's code", f"judged by {given.problem}, which is another file than the bundle's")
+
+
+def _replays(stage: _Stage) -> Iterator[Row]:
+    contents = stage.contents
+    for side in contents.sides:
+        part, said = f"{side.name}, run again", side.judgement
+        if said.seed is None or said.mode is None:
+            yield unchecked(part, "no seed was recorded, so that the same inputs cannot be drawn again")
+        elif stage.request.device != contents.claim.device:
+            yield unchecked(part, f"judged on {contents.claim.device}; only the same device must give the same counts")
+        else:
+            yield _replay(stage, side, part, int(said.seed, 16))
+
+
+def _replay(stage: _Stage, side: Side, part: str, seed: int) -> Row:
+    verdict, bench = stage.judge(side, seed)
+    if verdict.status is not Status.PASSED:
+        state = refused if verdict.status.blames_candidate else unchecked
+        return state(part, f"on seed {seed:x} it is {verdict.status.value}: {verdict.feedback}")
+    now = make_record("", "verify", stage.request, Limits(), stage.task, bench, ()).versions
+    was = stage.contents.origin.versions
+    changed = {name: (was.get(name, "not there"), now.get(name, "not there")) for name in was.keys() | now.keys()}
+    changed = {name: pair for name, pair in changed.items() if pair[0] != pair[1]}
+    again = _judgement(side, verdict)
+    return compare_replay(part, side.judgement, again, changed)
+
+
+def _judgement(side: Side, verdict: Verdict) -> Judgement:
+    candidate = Candidate(side.text, side.judgement.defines)
+    return judgement(Exhibit(Attempt(candidate, verdict), side.judgement.launches, side.judgement.macros))
+
+
+def _anew(stage: _Stage) -> tuple[Outcome, str]:
+    """The claim by runs on seeds that nobody has seen."""
+    contents, figures, told = stage.contents, [], ""
+    band = contents.claim.band
+    for side in contents.sides:
+        verdict, bench = stage.judge(side, None)
+        band = bench.band
+        if verdict.score is None:
+            failed = side.name == contents.best.name and verdict.status.blames_candidate
+            words = f"the {side.name} is {verdict.status.value} on fresh inputs: {verdict.feedback}"
+            return (Outcome.DOES_NOT_HOLD if failed else Outcome.CANNOT_BE_TOLD), words
+        figures.append(verdict.score)
+        told += _by_blocks(verdict)
+    best, start = figures[0], figures[1] if len(figures) > 1 else None
+    outcome, words = judge_claim(contents.claim, best, start, band)
+    return outcome, words + told
+
+
+def _by_blocks(verdict: Verdict) -> str:
+    """Where the start was timed beside it: how many times as fast, with intervals."""
+    cases = verdict.measurements.cases if verdict.measurements else ()
+    ratios = [f"{case.case}: {case.ratio}" for case in cases if case.ratio is not None]
+    return f"; times as fast as the start, call by call in turn: {', '.join(ratios)}" if ratios else ""

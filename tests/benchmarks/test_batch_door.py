@@ -1,0 +1,50 @@
+"""What the benchmark of the batch door counts: every candidate, over the time of all of them."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    spec = importlib.util.spec_from_file_location("batch_door_command", ROOT / "benchmarks" / "batch_door.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_rate_over_all_is_no_mean_of_rates(command: ModuleType) -> None:
+    quick = command.Rate("vector_add", 30, [30.0, 15.0], 50.0, 30, 14)
+    slow = command.Rate("softmax", 30, [5.0, 5.0], 350.0, 30, 14)
+    # 60 candidates in 1 + 6 seconds, and in 2 + 6.
+    assert command.summary([quick, slow]) == {"min": 7.5, "median": 8.04, "max": 8.57, "cpu_ms": 200.0}
+
+
+def test_cpu_time_is_that_of_children_that_have_ended_too(command: ModuleType) -> None:
+    burn = "import time\nwhile time.process_time() < 0.3: pass\n"
+    run = f"subprocess.run([sys.executable, '-c', {burn!r}])"
+    parent = f"import subprocess, sys, time\n{run}\nprint(flush=True)\ntime.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE) as child:
+        child.stdout.readline()
+        spent = command.cpu_seconds(child.pid)
+        child.kill()
+    assert 0.3 <= spent < 3.0
+    assert command.cpu_seconds(os.getpid()) > 0 and time.process_time() > 0
+
+
+def test_every_problem_has_small_sizes_of_its_own(command: ModuleType) -> None:
+    for name, cases in command.CASES.items():
+        assert (ROOT / "kernels" / f"{name}.cu").is_file()
+        assert command.request_of(name).cases == cases and len(cases) == 2

@@ -1,0 +1,205 @@
+"""`verify` and `sign` from the command line: what is written, exit codes, and no stranger's code executed unasked."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from cli.conftest import PROBLEM, ScriptedBench, Shell
+
+from kernelevo.errors import SandboxBroken
+from kernelevo.evaluators.scripted import ScriptedEvaluator
+from kernelevo.evidence import bundle, canonical
+from kernelevo.evidence.documents import Origin
+from kernelevo.run_record import make_record
+from kernelevo.types import Status
+
+BEST = "best/twice.evidence.tar"
+
+
+@pytest.fixture
+def evidence(shell: Shell) -> Path:
+    code, out, _ = shell("optimize", "twice.cu", "--json")
+    assert code == 0 and json.loads(out)["evidence_path"] == BEST
+    return shell.folder / BEST
+
+
+def test_optimize_writes_evidence_beside_the_best_and_in_the_run(shell: Shell, evidence: Path) -> None:
+    (run,) = (shell.folder / "runs").iterdir()
+    assert (run / "evidence.tar").read_bytes() == evidence.read_bytes()
+
+
+def test_what_optimize_wrote_holds(shell: Shell, evidence: Path) -> None:
+    code, out, _ = shell("verify", BEST)
+    assert code == 0
+    assert "claim: twice: " in out and "times as fast as the start" in out
+    assert "agrees with itself" in out and "Hashes alone show consistency only" in out
+
+
+def test_json_has_every_row(shell: Shell, evidence: Path) -> None:
+    code, out, _ = shell("verify", BEST, "--json")
+    told = json.loads(out)
+    assert code == 0 and not told["refused"] and told["outcome"] is None
+    assert told["claim"]["device"] == "virtual:h100" and told["claim"]["how"] == "modelled"
+    assert {row["state"] for row in told["rows"]} == {"holds", "not checked"}
+
+
+def test_a_changed_one_is_refused_with_exit_code_1_saying_which_part(shell: Shell, evidence: Path) -> None:
+    evidence.write_bytes(evidence.read_bytes().replace(b"__global__", b"__gl0bal__"))
+    code, out, _ = shell("verify", BEST)
+    assert code == 1 and "Refused: member" in out and "kernel" in out
+    code, out, _ = shell("verify", BEST, "--rerun", "--trust", "--json")
+    assert code == 1 and json.loads(out)["refused"] and json.loads(out)["outcome"] is None
+
+
+@pytest.mark.parametrize("name", ["missing.tar", "."])
+def test_a_bundle_that_cannot_be_read_is_bad_input(shell: Shell, name: str) -> None:
+    code, _, err = shell("verify", name)
+    assert code == 2 and "cannot be read" in err
+
+
+def test_a_file_that_is_no_bundle_is_refused(shell: Shell) -> None:
+    assert shell("verify", "twice.cu")[0] == 1
+
+
+def test_nothing_faster_is_a_claim_of_one_verdict(shell: Shell) -> None:
+    code, _, _ = shell.with_bench(ScriptedBench, [])("optimize", "twice.cu")
+    assert code == 0
+    code, out, _ = shell("verify", BEST)
+    assert code == 0 and "twice passes all 1 checks, at 100 us" in out
+
+
+def test_check_writes_the_evidence_of_a_verdict_that_passed(shell: Shell) -> None:
+    code, out, _ = shell("check", "twice.cu", "--bundle", "v.tar")
+    assert code == 0 and "kernelevo verify v.tar" in out
+    assert shell("verify", "v.tar")[0] == 0
+
+
+def test_check_writes_no_evidence_of_what_failed(shell: Shell) -> None:
+    shell.write("twice.cu", (shell.folder / "twice.cu").read_text() + "// status wrong\n")
+    code, out, _ = shell("check", "twice.cu", "--bundle", "v.tar")
+    assert code == 1 and "only what passed is a claim" in out and not Path("v.tar").exists()
+
+
+def test_evidence_never_overwrites_the_kernel(shell: Shell) -> None:
+    code, _, err = shell("check", "twice.cu", "--bundle", "twice.cu")
+    assert code == 2 and "overwrite" in err
+
+
+LOUD = f"from pathlib import Path\nPath({{marker!r}}).touch()\n{PROBLEM}"
+
+
+@pytest.fixture
+def strange(shell: Shell, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A bundle whose problem file leaves a mark when it is executed, and the mark (not yet there)."""
+    marker = tmp_path_factory.mktemp("elsewhere") / "executed"
+    shell.write("twice.problem.py", LOUD.format(marker=str(marker)))
+    assert shell("optimize", "twice.cu")[0] == 0
+    marker.unlink()
+    return shell.folder / BEST, marker
+
+
+def test_a_strangers_problem_file_is_not_executed_without_trust(shell: Shell, strange: tuple[Path, Path]) -> None:
+    _, marker = strange
+    assert shell("verify", BEST)[0] == 0 and not marker.exists()
+    code, _, err = shell("verify", BEST, "--rerun")
+    assert code == 2 and "--trust" in err and "outside the wall" in err and not marker.exists()
+
+
+def test_with_trust_it_is_judged_again(shell: Shell, strange: tuple[Path, Path]) -> None:
+    _, marker = strange
+    code, out, _ = shell("verify", BEST, "--rerun", "--trust")
+    assert code == 0 and "holds: claimed" in out and marker.exists()
+
+
+def test_with_a_problem_of_ones_own_the_bundles_is_not_executed(shell: Shell, strange: tuple[Path, Path]) -> None:
+    _, marker = strange
+    shell.write("mine/twice.problem.py", PROBLEM)
+    code, out, _ = shell("verify", BEST, "--rerun", "--problem", "mine/twice.problem.py")
+    assert code == 0 and "another file than the bundle's" in out and not marker.exists()
+
+
+def test_a_claim_that_does_not_hold_here_is_exit_code_1(shell: Shell, evidence: Path) -> None:
+    class Slow(ScriptedBench):
+        def judge(self, candidate):
+            slower = super().judge(type(candidate)(candidate.text.replace("// 6.25 us", "// 60 us")))
+            return dataclasses.replace(slower, candidate=candidate.id)
+
+    code, out, _ = shell.with_bench(Slow)("verify", BEST, "--rerun", "--trust")
+    assert code == 1 and "does not hold: claimed" in out
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [("wrong", 1), ("race", 1), ("infra", 4), ("inconclusive", 4), ("unsupported", 4)]
+)
+def test_a_best_that_does_not_pass_here(shell: Shell, evidence: Path, status: str, expected: int) -> None:
+    class Failing(ScriptedBench):
+        def judge(self, candidate):
+            passed = "// 100 us" in candidate.text
+            return super().judge(candidate) if passed else self.failed(candidate, Status(status))
+
+    code, out, _ = shell.with_bench(Failing)("verify", BEST, "--rerun", "--trust")
+    assert code == expected and status in out
+
+
+def test_on_another_device_nothing_is_compared(shell: Shell, evidence: Path) -> None:
+    other = shell.with_bench(lambda: ScriptedBench("virtual:a100"))
+    code, out, _ = other("verify", BEST, "--rerun", "--trust", "--device", "virtual:a100")
+    assert code == 4 and "other device: the claim is of virtual:h100" in out
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="no ssh-keygen")
+def test_sign_and_verify_with_a_key(shell: Shell, evidence: Path) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "mine"], check=True)
+    assert shell("verify", BEST, "--key", "mine.pub")[0] == 1
+    code, out, _ = shell("sign", BEST, "--key", "mine")
+    assert code == 0 and "--key mine.pub" in out
+    code, out, _ = shell("verify", BEST, "--key", "mine.pub")
+    assert code == 0 and "holds        signature" in out and "Hashes alone" not in out
+
+
+def test_what_is_refused_is_not_signed(shell: Shell, evidence: Path) -> None:
+    evidence.write_bytes(evidence.read_bytes()[:-512])
+    before = evidence.read_bytes()
+    code, _, err = shell("sign", BEST, "--key", "mine")
+    assert code == 2 and "refused" in err and evidence.read_bytes() == before
+
+
+def test_a_strangers_words_do_not_move_the_cursor(shell: Shell, evidence: Path) -> None:
+    sealed = bundle.decode(evidence.read_bytes())
+    origin = canonical.read("origin", sealed.members[bundle.ORIGIN], Origin)
+    loud = canonical.write(origin.model_copy(update={"kernelevo": "0.1\x1b[2J[bold]", "harness": "\x1b[31m"}))
+    evidence.write_bytes(bundle.seal({**sealed.members, bundle.ORIGIN: loud}).encode())
+    code, out, _ = shell("verify", BEST)
+    assert code == 0 and "\x1b" not in out and "[bold]" in out
+
+
+def test_what_no_full_checks_have_confirmed_is_no_claim(shell: Shell) -> None:
+    class NoFinal(ScriptedBench):
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            self.full = ScriptedEvaluator(self.broken)
+
+        def broken(self, candidate):
+            if "// 100 us" in candidate.text:
+                raise SandboxBroken("the worker died")
+            return self.judge(candidate)
+
+    code, out, _ = shell.with_bench(NoFinal)("optimize", "twice.cu", "--json", "--workers", "1")
+    told = json.loads(out)
+    assert code == 0 and not told["passed"] and told["evidence_path"] is None and not Path(BEST).exists()
+
+
+def test_a_run_of_a_version_without_evidence_goes_on_without(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_properties(*words, **more):
+        record = make_record(*words, **more)
+        settings = {name: value for name, value in record.settings.items() if name != "properties"}
+        return dataclasses.replace(record, settings=settings)
+
+    monkeypatch.setattr("kernelevo.run.make_record", without_properties)
+    code, out, _ = shell("optimize", "twice.cu", "--json")
+    assert code == 0 and json.loads(out)["evidence_path"] is None and Path("best/twice.cu").exists()
