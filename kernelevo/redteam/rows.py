@@ -6,9 +6,10 @@ from kernelevo.redteam.row import Row
 from kernelevo.redteam.rows_of_forging import FORGING
 from kernelevo.redteam.rows_of_our_own import OUR_OWN
 from kernelevo.redteam.rows_of_outputs import OUTPUTS
+from kernelevo.redteam.rows_of_the_wall import OF_THE_WALL
 from kernelevo.redteam.rows_of_timing import TIMING
 
-ROWS: tuple[Row, ...] = (*TIMING, *OUTPUTS, *FORGING, *OUR_OWN)
+ROWS: tuple[Row, ...] = (*TIMING, *OUTPUTS, *FORGING, *OUR_OWN, *OF_THE_WALL)
 
 
 def row(number: str) -> Row:

@@ -18,7 +18,7 @@ FORGING = (
         "arguments and module names tell a test from a benchmark",
         NO_HOST,
     ),
-    stopped(
+    caught(
         "H74",
         "environment variables or a profiler tell them apart",
         "device code sees no environment, and what runs behind the wall gets an empty one",
@@ -154,7 +154,7 @@ FORGING = (
         "exit codes, signals and hangs",
         "a verdict needs an answer for each job; an end by itself is none",
     ),
-    stopped(
+    caught(
         "H101",
         "the grader or its environment is changed",
         "the wall: a child can write no file, and sees no variable",

@@ -34,7 +34,7 @@ def thief(name: str, title: str, text: str) -> Attack:
             built = _compile(range_, _filled(text, found), BUDGET, defended)
         return _outcome(built)
 
-    return Attack(name, ("K101",), title, "compiler", ("the wall",), run)
+    return Attack(name, ("K23",), title, "compiler", ("the wall",), run)
 
 
 def _filled(text: str, found: Victims) -> str:

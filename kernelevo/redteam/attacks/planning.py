@@ -63,16 +63,16 @@ extern "C" __global__ void attack(float* x, const float* d, int n) {
 ATTACKS = [
     _attack("dispatch by the benchmark's size", "H75", "its plan sends the timed size to a kernel that writes zeros",
             "timed_calls_checked", problems.ADD, _DISPATCH.format(first="n != 4000", value="0")),
-    _attack("dispatch by small sizes", "H75 K108", "its plan sends all sizes but the timed one to a kernel that "
+    _attack("dispatch by small sizes", "H75 K27", "its plan sends all sizes but the timed one to a kernel that "
             "computes nothing", "edge_cases all_distributions", problems.ADD,
             _DISPATCH.format(first="n == 4000", value="0")),
-    _attack("spin when done", "H100 K108", "writes its output and never ends",
+    _attack("spin when done", "H100 K27", "writes its output and never ends",
             "endings other_order", problems.ADD, _SPIN, budget=replace(BUDGET, warp_instructions=30_000)),
-    _attack("a barrier for too many", "H100 K108", "writes its output and waits for warps that never come",
+    _attack("a barrier for too many", "H100 K27", "writes its output and waits for warps that never come",
             "endings other_order", problems.ADD, _NEVER_MET),
-    _attack("its output as its input", "H42 K108", "copies onto itself what the output held", "poison", problems.ADD,
+    _attack("its output as its input", "H42 K27", "copies onto itself what the output held", "poison", problems.ADD,
             _OUTPUT_AS_INPUT),
-    _attack("an input changed to fit", "H44 K108", "clears an input, so that a reference which reads it later "
+    _attack("an input changed to fit", "H44 K27", "clears an input, so that a reference which reads it later "
             "agrees", "inputs_compared", problems.ADD_TO,
             _INPUT_CLEARED),
 ]  # fmt: skip

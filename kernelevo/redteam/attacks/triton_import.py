@@ -101,7 +101,7 @@ def rebuilding(name: str, title: str, patch: str, defences: str) -> Attack:
             text = f"{ADD}\n{patch}"
             return outcome(range_.judge(problems.ADD, text, off, budget=BUILD, compiler=compiler, language=TRITON))
 
-    return Attack(name, ("K107",), title, "triton import", tuple(defences.split()), run)
+    return Attack(name, ("K26",), title, "triton import", tuple(defences.split()), run)
 
 
 _PATCH = """
@@ -114,26 +114,26 @@ c.CUDABackend.make_ptx = new
 """
 
 ATTACKS = [
-    importing("import: write a file", "K107 H101", "writes a file beside the judge's", "open('{folder}/written', 'w')"),
-    importing("import: read a secret", "K107", "reads a private key", "assert open('{secret}').read()"),
-    importing("import: list a folder", "K107", "lists a folder of the user's",
+    importing("import: write a file", "K26 H101", "writes a file beside the judge's", "open('{folder}/written', 'w')"),
+    importing("import: read a secret", "K26", "reads a private key", "assert open('{secret}').read()"),
+    importing("import: list a folder", "K26", "lists a folder of the user's",
               "import os; assert os.listdir('{folder}')"),
-    importing("import: start a shell", "K107", "starts a shell", "import os; assert os.system('/bin/sh -c true') == 0"),
-    importing("import: fork", "K107 H100", "leaves a process behind",
+    importing("import: start a shell", "K26", "starts a shell", "import os; assert os.system('/bin/sh -c true') == 0"),
+    importing("import: fork", "K26 H100", "leaves a process behind",
               "import os\npid = os.fork()\nif pid == 0: os._exit(0)\nos.waitpid(pid, 0)"),
-    importing("import: thread", "K107 H4 H5", "starts a thread that goes on after the import",
+    importing("import: thread", "K26", "starts a thread that goes on after the import",
               "import threading; t = threading.Thread(target=print); t.start(); t.join()"),
-    importing("import: connect", "K107 K102", "connects to a port of this machine",
+    importing("import: connect", "K26 K24", "connects to a port of this machine",
               "import socket; socket.create_connection(('127.0.0.1', {port}), 2)"),
-    importing("import: signal", "K107 H100", "ends another process", "import os; os.kill({process}, 15)"),
-    importing("import: environment", "K107 H74", "looks for a token in the environment",
+    importing("import: signal", "K26 H100", "ends another process", "import os; os.kill({process}, 15)"),
+    importing("import: environment", "K26 H74", "looks for a token in the environment",
               f"import os; assert os.environ['{TOKEN}']"),
-    importing("import: the judge's modules", "K107 H50", "imports the judge, to call the reference or to patch it",
+    importing("import: the judge's modules", "K26 H50", "imports the judge, to call the reference or to patch it",
               "import kernelevo.evaluators.kernels"),
-    importing("import: other packages", "K107 H90", "imports a library that would do the work", "import numpy"),
-    importing("import: memory files", "K107 H68", "leaves a memory file for the next candidate",
+    importing("import: other packages", "K26 H90", "imports a library that would do the work", "import numpy"),
+    importing("import: memory files", "K26 H68", "leaves a memory file for the next candidate",
               "import os; assert os.memfd_create('answers') > 0"),
-    importing("import: load a library", "K107 H13", "maps machine code of its own",
+    importing("import: load a library", "K26 H13", "maps machine code of its own",
               "import mmap; mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)"),
     rebuilding("import: PTX that does nothing", "has its build return PTX in which nothing is stored",
                _PATCH.format(pattern=r"(@\S+\s+)?st\.global[^;]*;", other=""), "poison"),
