@@ -17,7 +17,8 @@ from kernelevo.kernel.pragmas import read_plan
 from kernelevo.kernel.problem import load_problem
 from kernelevo.kernel.triton_plan import read_triton_plan
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "problem-format.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+DOCUMENT = (ROOT / "docs" / "problem-format.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
