@@ -55,7 +55,7 @@ def evaluate(
 
 class Judge:
     """Judges candidates for one problem on one device. Its walls stay open until `close`, so that the second candidate
-    costs a tenth of a second less than the first.
+    does not pay for them again.
 
     problem: a `kernelevo.Problem`, the path of a NAME.problem.py (trusted code: it is imported), or the name of a
         shipped one ("softmax")

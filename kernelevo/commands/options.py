@@ -99,7 +99,7 @@ TimesFrom = Annotated[
     typer.Option(
         "--times-from",
         metavar="WHAT",
-        help="What modelled times rest on: machine-code (where nvdisasm is installed) or ptx (several times as quick).",
+        help="What modelled times rest on: machine-code (where nvdisasm is installed) or ptx (quicker, further off).",
     ),
 ]
 Unsafe = Annotated[

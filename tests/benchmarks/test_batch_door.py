@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -48,3 +50,16 @@ def test_every_problem_has_small_sizes_of_its_own(command: ModuleType) -> None:
     for name, cases in command.CASES.items():
         assert (ROOT / "kernels" / f"{name}.cu").is_file()
         assert command.request_of(name).cases == cases and len(cases) == 2
+
+
+@pytest.mark.parametrize("level", ["search", "final"])
+def test_what_is_recorded_says_what_was_checked_and_on_what(command: ModuleType, level: str) -> None:
+    record = json.loads(command.RESULT.read_text(encoding="utf-8"))[f"{level}, ptx"]
+    assert (record["level"], record["times_from"], record["cores"] >= record["workers"]) == (level, "ptx", True)
+    assert record["load_before"] >= 0 and {rate["problem"] for rate in record["rates"]} == set(command.CASES)
+    assert all(rate["passed"] == rate["candidates"] for rate in record["rates"])
+    small = [rate["cpu_ms"] for rate in record["rates"] if rate["problem"] not in ("softmax", "layernorm")]
+    told = {"search": "0.09 to 0.11 s of CPU at level search", "final": "0.11 to 0.16 s at level final"}[level]
+    assert told in (ROOT / "README.md").read_text(encoding="utf-8")
+    low, high = (float(each) for each in re.findall(r"0\.\d+", told))
+    assert low - 0.006 <= min(small) / 1e3 and max(small) / 1e3 <= high + 0.006

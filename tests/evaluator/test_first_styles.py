@@ -10,7 +10,7 @@ from kernelevo.devices.null import NullDevice
 from kernelevo.evaluators import tolerance
 from kernelevo.evaluators.expected import expect, expect_first
 from kernelevo.evaluators.rejection import Rejected
-from kernelevo.evaluators.running import Runner
+from kernelevo.evaluators.running import Runner, _same_bytes
 from kernelevo.evaluators.trials import Trial, draw
 from kernelevo.types import RunReport
 
@@ -85,3 +85,20 @@ def outcome(runner: Runner, trial, report: RunReport, expected) -> bool:
     except Rejected:
         return False
     return True
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 8, 33, 1000])
+def test_the_median_is_numpys(size: int) -> None:
+    values = np.random.default_rng(size).lognormal(0, 9, size)
+    assert tolerance._median(values) == (np.median(values) if size else 0.0)
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 65_536, 65_537, 200_001])
+def test_bytes_are_compared_to_the_last(size: int) -> None:
+    one = np.random.default_rng(size).bytes(size)
+    assert _same_bytes(one, memoryview(bytes(bytearray(one))))
+    assert not _same_bytes(one, one + b"x")
+    for place in {0, size // 2, size - 1} - {-1} if size else set():
+        other = bytearray(one)
+        other[place] ^= 1
+        assert not _same_bytes(one, bytes(other)) and not _same_bytes(memoryview(one), bytes(other))
