@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Callable
 from importlib import resources
 
 import numpy as np
@@ -65,10 +66,15 @@ extern "C" __global__ void kernelevo_fingerprint(const unsigned char *data, u64 
 def fingerprint(data: bytes | bytearray | memoryview, key: int) -> int:
     """The fingerprint of the bytes under a key from 0 to 2**64 - 1."""
     view = memoryview(data).cast("B")
+    return fingerprint_of(lambda start, size: view[start : start + size], len(view), key)
+
+
+def fingerprint_of(read: Callable[[int, int], bytes | memoryview], size: int, key: int) -> int:
+    """The same of `size` bytes that `read(start, bytes)` gives part by part."""
     total = 0
-    for start in range(0, len(view), 8 * _CHUNK_WORDS):
-        total += _sum(view[start : start + 8 * _CHUNK_WORDS], start // 8, key)
-    return finish(total & _MASK, len(view), key)
+    for start in range(0, size, 8 * _CHUNK_WORDS):
+        total += _sum(memoryview(read(start, min(8 * _CHUNK_WORDS, size - start))), start // 8, key)
+    return finish(total & _MASK, size, key)
 
 
 def finish(total: int, size: int, key: int) -> int:

@@ -172,7 +172,7 @@ class FakeLibCuda:
         name.value = b"virtual H100"
         assert size == len(name) and device >= 40
 
-    def _cuDeviceGetUuid(self, identity: Any, device: int) -> None:
+    def _cuDeviceGetUuid_v2(self, identity: Any, device: int) -> None:
         identity._obj[:] = bytes(range(16))
 
     def _cuDriverGetVersion(self, version: Any) -> None:

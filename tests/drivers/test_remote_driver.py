@@ -25,6 +25,7 @@ from kernelevo.devices.drivers.opening import open_driver
 from kernelevo.devices.drivers.remote import Deadlines, RemoteDriver
 from kernelevo.devices.drivers.scripted import ScriptedDriver
 from kernelevo.devices.drivers.server import answer_all
+from kernelevo.devices.fingerprints import fingerprint
 from kernelevo.errors import BadInput, DriverLost, Infrastructure, NotInstalled
 from kernelevo.interfaces import DriverLaunch, JailedProcess, JailOrder
 from kernelevo.measurement import CallFailure, CallTime
@@ -32,17 +33,18 @@ from kernelevo.sandbox_session import start_session
 from kernelevo.types import Fault, Image, Party, SourceLine
 from kernelevo.wire.driver_messages import PREFIX, image_message, message, read_image, read_step, step_words
 
-SHORT = Deadlines(start=20.0, call=1.0, other=5.0)
+PATIENT = Deadlines(start=60.0, call=30.0, other=30.0)
+"""Machines that run tests are busy; where a deadline is what is tried, it is given there."""
 
 
-def virtual(deadlines: Deadlines = SHORT, **limits: int) -> RemoteDriver:
+def virtual(deadlines: Deadlines = PATIENT, **limits: int) -> RemoteDriver:
     return open_driver("virtual:h100", start_session, deadlines=deadlines, **limits)
 
 
 class TestVirtualDriverInItsOwnProcess(DriverContract):
     @pytest.fixture
     def bench(self, image: Image) -> Iterator[DriverBench]:
-        driver = virtual(dataclasses.replace(SHORT, call=20.0))
+        driver = virtual()
         too_new = dataclasses.replace(image, arch="sm_120")
         yield DriverBench(driver, image, virtual, too_new=too_new)
         driver.close()
@@ -72,7 +74,7 @@ def test_it_starts_in_every_mode_of_the_wall(image: Image, options: list[str], c
         changed = dataclasses.replace(order, readable=granted, devices=("/dev/zero", *opening.DEVICES), threads=9)
         return start_session(changed if card else order, launcher_options=options)
 
-    driver = open_driver("virtual:h100", start, deadlines=SHORT)
+    driver = open_driver("virtual:h100", start, deadlines=PATIENT)
     driver.load(image)
     y = driver.allocate(4)
     assert isinstance(driver.call([launch("count", y, block=1)]), CallTime)
@@ -81,7 +83,7 @@ def test_it_starts_in_every_mode_of_the_wall(image: Image, options: list[str], c
 
 def test_a_call_without_end_is_the_programs_and_its_process_is_killed(nvrtc: NvrtcCompiler) -> None:
     text = 'extern "C" __global__ void forever(volatile int *p) { while (*p != 3); }'
-    driver = virtual(warp_instructions=10**15)
+    driver = virtual(dataclasses.replace(PATIENT, call=1.0), warp_instructions=10**15)
     driver.load(build(nvrtc, text, ("forever",)))
     p = driver.allocate(4)
     driver.fill(p, 4, 0)
@@ -89,7 +91,7 @@ def test_a_call_without_end_is_the_programs_and_its_process_is_killed(nvrtc: Nvr
     assert len(ids) >= 2 and all(Path(f"/proc/{each}").exists() for each in ids)
     started = time.monotonic()
     failed = driver.call([DriverLaunch("forever", (1, 1, 1), (32, 1, 1), 0, struct.pack("<Q", p))])
-    assert time.monotonic() - started < 5
+    assert 1.0 <= time.monotonic() - started < 20.0
     assert isinstance(failed, CallFailure) and failed.sticky
     assert (failed.fault.kind, failed.fault.kernel) == ("timeout", "forever")
     assert driver.call([]) == failed
@@ -203,7 +205,7 @@ def answering(*replies: bytes, waits: bool = True) -> tuple[RemoteDriver, Acting
             theirs.recv(1 << 16)
 
     process = Acting(act)
-    return RemoteDriver("acting", "measured", process, Deadlines(5.0, 1.0, 1.0)), process
+    return RemoteDriver("acting", "measured", process, PATIENT), process
 
 
 HOSTILE = {
@@ -274,7 +276,7 @@ def test_a_refused_start_is_what_the_driver_says() -> None:
         theirs.sendall(framed({"refused": "there is no card 7", "kind": "bad input"}))
 
     with pytest.raises(BadInput, match="no card 7"):
-        RemoteDriver("acting", "measured", process := Acting(refuse), SHORT)
+        RemoteDriver("acting", "measured", process := Acting(refuse), PATIENT)
     assert process.killed
 
 
@@ -282,7 +284,7 @@ def test_a_start_that_takes_too_long_or_dies_is_lost_with_its_last_words() -> No
     with pytest.raises(DriverLost, match=r"deadline.*last words"):
         RemoteDriver("acting", "measured", Acting(lambda theirs: time.sleep(1)), Deadlines(start=0.2))
     with pytest.raises(DriverLost, match="last words"):
-        RemoteDriver("acting", "measured", Acting(lambda theirs: None), SHORT)
+        RemoteDriver("acting", "measured", Acting(lambda theirs: None), PATIENT)
 
 
 def test_an_answer_in_drops_is_late() -> None:
@@ -324,7 +326,7 @@ def test_outcomes_come_through_as_they_are(image: Image, outcome: CallTime | Cal
         theirs.sendall(framed(CARD))
         answer_all(theirs, ScriptedDriver([outcome]))
 
-    driver = RemoteDriver("acting", "measured", Acting(act), SHORT)
+    driver = RemoteDriver("acting", "measured", Acting(act), PATIENT)
     driver.load(image)
     assert driver.call([launch("stop")]) == outcome
     driver.close()
@@ -343,14 +345,15 @@ def test_a_lost_wall_is_said(image: Image) -> None:
         return start_session(order, launcher_options=["--no-namespaces", "--landlock-abi", "0"])
 
     with pytest.raises(Infrastructure, match="neither namespaces nor Landlock"):
-        open_driver("virtual:h100", start, deadlines=SHORT)
+        open_driver("virtual:h100", start, deadlines=PATIENT)
 
 
 def test_large_content_comes_through(image: Image) -> None:
     bench = DriverBench(virtual(), image, virtual)
     driver = loaded(bench)
-    data = os.urandom(64 << 20)
-    address = driver.allocate(len(data))
-    driver.write(address, data)
-    assert driver.read(address, len(data)) == data
+    data = os.urandom((9 << 20) + 3)
+    address = driver.allocate(len(data) + 1)
+    driver.write(address + 1, data)
+    assert driver.read(address + 1, len(data)) == data
+    assert driver.fingerprint(address + 1, len(data), 7) == fingerprint(data, 7)
     driver.close()

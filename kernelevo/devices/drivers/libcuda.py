@@ -18,6 +18,7 @@ from kernelevo.types import Dim3
 LIBRARY = "libcuda.so.1"
 _PERSISTING_L2_SIZE = 6
 _CLUSTER_DIMENSION = 4
+_NO_SUCH_LIMIT = (215, 801)
 _FIRST_WITH_PERSISTING_L2 = 80
 _MAJOR, _MINOR = 75, 76
 _ATTRIBUTES = {
@@ -62,7 +63,7 @@ class LibCuda:
         self._check("cuDeviceGet", ctypes.byref(device), number)
         name, identity, version = ctypes.create_string_buffer(256), (ctypes.c_ubyte * 16)(), ctypes.c_int()
         self._check("cuDeviceGetName", name, len(name), device.value)
-        self._check("cuDeviceGetUuid", ctypes.byref(identity), device.value)
+        self._check("cuDeviceGetUuid_v2", ctypes.byref(identity), device.value)
         self._check("cuDriverGetVersion", ctypes.byref(version))
         properties = {key: self._attribute(value, device.value) for key, value in _ATTRIBUTES.items()}
         properties["warps_per_sm"] = self._attribute(_THREADS_PER_SM, device.value) // properties["warp"]
@@ -72,8 +73,13 @@ class LibCuda:
 
     def forbid_persisting_l2(self, arch: str) -> None:
         """Sets the space for lines that persist in L2 to zero, where a card of this architecture has any."""
-        if int(arch.removeprefix("sm_")) >= _FIRST_WITH_PERSISTING_L2:
+        if int(arch.removeprefix("sm_")) < _FIRST_WITH_PERSISTING_L2:
+            return
+        try:
             self._check("cuCtxSetLimit", _PERSISTING_L2_SIZE, ctypes.c_size_t(0))
+        except CudaError as error:
+            if error.status not in _NO_SUCH_LIMIT:  # a part of a card (MIG) has no lines that persist
+                raise
 
     def reset_persisting_l2(self, arch: str) -> None:
         """Makes lines that persist in L2 normal ones."""

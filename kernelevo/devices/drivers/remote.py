@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import socket
+import struct
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +34,11 @@ from kernelevo.wire.driver_messages import PREFIX, Bytes, image_message, message
 _CARD, _DONE, _NUMBER = (answers.reader(form) for form in (answers.WrittenCard, answers.Done, answers.Number))
 _OUTCOME = answers.reader(answers.Time, answers.Failure)
 _CLOSE_SECONDS = 5.0
+_TIMEVAL = struct.Struct("@ll")
+_PART = 4 << 20
+"""Large content goes in parts: a process gets small memory again and again, while large memory is new each time, and
+the first touch of new pages took ten times as long as the copy.
+"""
 
 
 @dataclass(frozen=True)
@@ -88,12 +95,18 @@ class RemoteDriver:
         self._ask("free", _DONE, {"address": address})
 
     def write(self, address: int, data: bytes | memoryview) -> None:
-        self._ask("write", _DONE, {"address": address}, data)
+        view = memoryview(data).cast("B")
+        for start in range(0, max(len(view), 1), _PART):
+            self._ask("write", _DONE, {"address": address + start}, view[start : start + _PART])
 
     def fill(self, address: int, size: int, pattern: int) -> None:
         self._ask("fill", _DONE, {"address": address, "size": size, "pattern": pattern}, moved=size)
 
     def read(self, address: int, size: int) -> bytes:
+        starts = range(0, max(size, 1), _PART)
+        return b"".join([self._read_part(address + start, min(size - start, _PART)) for start in starts])
+
+    def _read_part(self, address: int, size: int) -> bytes:
         deadline = time.monotonic() + self._deadlines.moving(size)
         self._send("read", {"address": address, "size": size}, b"", deadline)
         _, content = self._read(_DONE, size, deadline, "read")
@@ -184,10 +197,17 @@ class RemoteDriver:
     def _receive(self, size: int, deadline: float) -> bytearray:
         """Exactly so many bytes; ConnectionError where the process ends before."""
         data = bytearray(size)
-        view = memoryview(data)
+        view, connection = memoryview(data), self._process.socket
+        # The kernel waits for all of it, with a limit of its own; Python's timeouts would wake us for every piece.
+        connection.settimeout(None)
         while len(view):
-            self._process.socket.settimeout(_left(deadline))
-            got = self._process.socket.recv_into(view)
+            seconds, part = divmod(_left(deadline), 1)
+            limit = _TIMEVAL.pack(int(seconds), int(part * 1e6) or 1)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+            try:
+                got = connection.recv_into(view, 0, socket.MSG_WAITALL)
+            except BlockingIOError:
+                raise TimeoutError from None
             if not got:
                 raise ConnectionResetError("the process has closed its end")
             view = view[got:]

@@ -20,7 +20,7 @@ from kernelevo.devices import gpus
 from kernelevo.devices.cost import estimate
 from kernelevo.devices.drivers.making import MEMORY_BYTES, WARP_INSTRUCTIONS
 from kernelevo.devices.drivers.staging import Staged
-from kernelevo.devices.fingerprints import fingerprint
+from kernelevo.devices.fingerprints import fingerprint_of
 from kernelevo.devices.gpus import Gpu
 from kernelevo.devices.modelling import Held, clear_us, hold, timing
 from kernelevo.errors import BadInput, Infrastructure
@@ -32,6 +32,7 @@ from kernelevo.virtual import Kernel, Machine, Module, PtxError, Timing
 L2_LINE = 128
 _REFUSED = {"invalid_launch", "unsupported"}
 """Kinds of faults that stop a launch before it runs: the context is as good as before."""
+_CHUNK = 1 << 18
 _NOTHING = ".version 7.0\n.target sm_75\n.address_size 64\n.visible .entry nothing() { ret; }\n"
 _Answer = TypeVar("_Answer")
 
@@ -101,7 +102,9 @@ class VirtualDriver:
         _ours(lambda: machine.write(address, data))
 
     def fill(self, address: int, size: int, pattern: int) -> None:
-        self.write(address, (pattern.to_bytes(4, "little") * (size // 4 + 1))[:size])
+        words = pattern.to_bytes(4, "little") * (min(size, _CHUNK) // 4 + 1)
+        for start in range(0, size, _CHUNK):
+            self.write(address + start, memoryview(words)[: min(_CHUNK, size - start)])
 
     def read(self, address: int, size: int) -> bytes:
         machine = self._usable()
@@ -117,7 +120,7 @@ class VirtualDriver:
         self._staged.drop(number)
 
     def fingerprint(self, address: int, size: int, key: int) -> int:
-        return fingerprint(self.read(address, size), key)
+        return fingerprint_of(lambda start, part: self.read(address + start, part), size, key)
 
     def reset_l2(self) -> None:
         """Empties the modelled L2: what the host writes and reads to cool a card's does not go through the model."""
