@@ -70,7 +70,8 @@ ATTACKS = [
             "endings other_order", problems.ADD, _SPIN, budget=replace(BUDGET, warp_instructions=30_000)),
     _attack("a barrier for too many", "H100 K27", "writes its output and waits for warps that never come",
             "endings other_order", problems.ADD, _NEVER_MET),
-    _attack("its output as its input", "H42 K27", "copies onto itself what the output held", "poison", problems.ADD,
+    _attack("its output as its input", "H42 K27", "copies onto itself what the output held",
+            "poison ablation", problems.ADD,
             _OUTPUT_AS_INPUT),
     _attack("an input changed to fit", "H44 K27", "clears an input, so that a reference which reads it later "
             "agrees", "inputs_compared", problems.ADD_TO,
