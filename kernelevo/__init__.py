@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kernelevo.api import Judge, evaluate
     from kernelevo.kernel.arguments import InOut, Input, Output, Scalar
     from kernelevo.kernel.distributions import (
         biased,
@@ -26,6 +27,7 @@ __version__ = "0.1.0"
 __all__ = [
     "InOut",
     "Input",
+    "Judge",
     "Output",
     "Problem",
     "Scalar",
@@ -34,6 +36,7 @@ __all__ = [
     "constant",
     "constant_rows",
     "custom",
+    "evaluate",
     "integers",
     "normal",
     "rare_huge",
@@ -43,6 +46,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    **dict.fromkeys(["Judge", "evaluate"], "kernelevo.api"),
     **dict.fromkeys(["InOut", "Input", "Output", "Scalar"], "kernelevo.kernel.arguments"),
     **dict.fromkeys(["Problem", "Tolerance"], "kernelevo.kernel.problem"),
 }

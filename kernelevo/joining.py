@@ -61,19 +61,21 @@ def open_device(
     try:
         if request.device.startswith(CARDS):
             return _open_card(request, cuda, settings)
-        return _open_virtual(request.device, walls[0])
+        return _open_virtual(request, walls[0])
     except KernelevoError:
         for wall in walls:
             wall.close()
         raise
 
 
-def _open_virtual(name: str, wall: Sandbox) -> tuple[Device, dict[str, str], str]:
+def _open_virtual(request: Request, wall: Sandbox) -> tuple[Device, dict[str, str], str]:
     from kernelevo.devices.virtual import open_virtual
     from kernelevo.disassembler import open_disassembler
 
-    disassembler, versions, note = open_disassembler(wall)
-    return open_virtual(name, wall, disassembler), versions, note
+    disassembler, versions, note = None, {}, "times are modelled from the PTX, as asked: no machine code is read"
+    if request.times_from == "machine-code":
+        disassembler, versions, note = open_disassembler(wall)
+    return open_virtual(request.device, wall, disassembler), versions, note
 
 
 def _open_card(request: Request, cuda: Compiler, settings: Settings) -> tuple[Device, dict[str, str], str]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import kernelevo
 from kernelevo.answer import Answer, Floor
@@ -26,7 +26,7 @@ from kernelevo.initialise import samples_folder
 from kernelevo.interfaces import Evaluator, Listener, Proposer
 from kernelevo.report_file import settled
 from kernelevo.search import Judges, Search
-from kernelevo.settings import Limits, Request, Settings
+from kernelevo.settings import DEFAULT_FINDINGS, Level, Limits, Request, Settings
 from kernelevo.snapshots import snapshot
 from kernelevo.stores.folders import find_run, new_run_folder, run_folders
 from kernelevo.stores.sqlite import SqliteStore
@@ -44,7 +44,7 @@ one is killed.
 
 class Bench(Protocol):
     """What one worker judges with: its own wall, compiler and device, and the evaluators made of them: two for a
-    search, and `sanitizing` for one that looks for faults at all sizes and tells so many.
+    search, and `at_level` for any level of checks, with a seed and sizes of its own, telling so many findings.
     """
 
     light: Evaluator
@@ -57,7 +57,9 @@ class Bench(Protocol):
     versions: Mapping[str, str]
     note: str
 
-    def sanitizing(self, most_findings: int) -> Evaluator: ...
+    def at_level(
+        self, level: Level, *, seed: int | None = None, cases: Sequence[str] = (), most_findings: int = DEFAULT_FINDINGS
+    ) -> Evaluator: ...
 
     def close(self) -> None: ...
 
@@ -109,7 +111,7 @@ def optimize(
     benches = PerWorker(lambda: joints.open_bench(request, task, settings))
     try:
         bench = benches.first()
-        notes = _introduce(bench, task, announce, why)
+        notes = introduce(bench, task, announce, why)
         proposers = joints.proposers(task, bench, settings)
         announce(proposers.note)
         folder = new_run_folder(settings.runs)
@@ -134,7 +136,7 @@ def resume(
         benches = PerWorker(lambda: joints.open_bench(request, task, settings))
         try:
             bench = benches.first()
-            _introduce(bench, task, announce, f"as run {record.id} began on")
+            introduce(bench, task, announce, f"as run {record.id} began on")
             proposers = joints.proposers(task, bench, settings)
             announce(proposers.note)
             if not store.candidates():
@@ -164,7 +166,7 @@ def judge(
     task = joints.open_task(request)
     bench = joints.open_bench(request, task, settings)
     try:
-        _introduce(bench, task, announce, why)
+        introduce(bench, task, announce, why)
         evaluator = bench.light if request.sample is not None else _judge_of(bench, findings)
         verdict = evaluator.evaluate(Candidate(task.text), EVALUATION)
         return Judged(task, verdict, floors(task.problem, bench.properties), bench.properties, bench.band)
@@ -172,43 +174,11 @@ def judge(
         bench.close()
 
 
-Tell = Callable[[Candidate, Verdict], None]
-
-
-def judge_many(
-    request: Request,
-    candidates: Sequence[Candidate],
-    settings: Settings,
-    joints: Joints,
-    tell: Tell,
-    announce: Announce,
-    why: str,
-    findings: int | None = None,
-) -> None:
-    """Full verdicts on many candidates of the request's problem, told in the order in which they are ready; `findings`
-    as for `judge`.
-    """
-    task = joints.open_task(request)
-    benches = PerWorker(lambda: joints.open_bench(request, task, settings))
-    executor = LocalExecutor(request.workers)
-    try:
-        _introduce(benches.first(), task, announce, why)
-
-        def evaluate(candidate: Candidate) -> Verdict:
-            return _judge_of(benches.get(), findings).evaluate(candidate, EVALUATION)
-
-        for candidate, verdict in executor.map(evaluate, candidates):
-            tell(candidate, verdict)
-    finally:
-        executor.close()
-        benches.close()
-
-
 def _judge_of(bench: Bench, findings: int | None) -> Evaluator:
-    return bench.full if findings is None else bench.sanitizing(findings)
+    return bench.full if findings is None else bench.at_level("sanitize", most_findings=findings)
 
 
-def _introduce(bench: Bench, task: Task, announce: Announce, why: str) -> list[str]:
+def introduce(bench: Bench, task: Task, announce: Announce, why: str) -> list[str]:
     """Says on what, how and why, first of all: nothing is chosen in silence. Gives what was said of task and checks."""
     announce(f"device {bench.device} ({', '.join(filter(None, (bench.how, bench.calibration)))}): {why}")
     notes = [note for note in (*task.notes, bench.note) if note]
@@ -351,7 +321,7 @@ class KernelBench:
         self.properties = self._device.properties
         self.versions = {self.compiler.name: self.compiler.version, **readers}
         self._evaluator = functools.partial(self._make_evaluator, request, task)
-        self.light, self.full = self._evaluator("search"), self._evaluator("final")
+        self.light, self.full = self.at_level("search"), self.at_level("final")
 
     @property
     def note(self) -> str:
@@ -359,10 +329,13 @@ class KernelBench:
         sentence: str = self.full.self_test().sentence
         return "\n".join(note for note in (self._target, self._unread, sentence) if note)
 
-    def sanitizing(self, most_findings: int) -> Evaluator:
-        if not self._device.capabilities:
+    def at_level(
+        self, level: Level, *, seed: int | None = None, cases: Sequence[str] = (), most_findings: int = DEFAULT_FINDINGS
+    ) -> Evaluator:
+        """An evaluator of this level; a seed and sizes of its own take the place of the request's."""
+        if level == "sanitize" and not self._device.capabilities:
             raise BadInput(f"{self.device} does not search for faults; give --sanitize with --device virtual:h100")
-        return self._evaluator("sanitize", most_findings=most_findings)
+        return self._evaluator(level, seed=seed, cases=tuple(cases), most_findings=most_findings)
 
     def close(self) -> None:
         self._device.close()
@@ -370,13 +343,15 @@ class KernelBench:
             wall.close()
 
     def _make_evaluator(
-        self, request: Request, task: Task, mode: Literal["search", "final", "sanitize"], **settings: int
+        self, request: Request, task: Task, mode: Level, seed: int | None, cases: tuple[str, ...], **settings: int
     ) -> Any:
         from kernelevo.evaluators import kernels
 
-        generator = kernels.secret_generator if request.seed is None else kernels.seeded_generator(request.seed)
+        seed = request.seed if seed is None else seed
+        generator = kernels.secret_generator if seed is None else kernels.seeded_generator(seed)
+        problem = task.problem.with_cases(cases) if cases else task.problem
         return kernels.KernelEvaluator(
-            task.problem, self.compiler, self._device, mode=mode, options=request.compiler_options,
+            problem, self.compiler, self._device, mode=mode, options=request.compiler_options,
             include_folders=self.include_folders, generator=generator, language=task.language,
             oracle_compiler=self._cuda, sample_blocks=request.sample or kernels.SAMPLE_BLOCKS,
             file_name=task.file_name, start=Candidate(task.text), first=_first_example(request), **settings,

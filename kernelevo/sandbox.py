@@ -21,7 +21,8 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -137,10 +138,15 @@ class _Zygote:
     """The process behind the wall and the conversation with it."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self._socket = ours
-            self._process, self._stderr = spawn(command, theirs.fileno())
+        with _resources():
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket = ours
+        try:
+            with theirs, _resources():
+                self._process, self._stderr = spawn(command, theirs.fileno())
+        except BaseException:
+            ours.close()
+            raise
         try:
             self._wait_until_ready()
         except BaseException:
@@ -160,7 +166,11 @@ class _Zygote:
         """Sends one errand and waits for its end; the frame is there if the child says that it answered."""
         deadline = time.monotonic() + budget.seconds
         size, parts = frame_layout(request.head, request.blobs)
-        with _memory_file("request", size) as asked, _memory_file("answer", request.answer_bytes) as answered:
+        with (
+            _resources(),
+            _memory_file("request", size) as asked,
+            _memory_file("answer", request.answer_bytes) as answered,
+        ):
             _fill(asked, parts)
             fcntl.fcntl(asked, fcntl.F_ADD_SEALS, _SEALS | fcntl.F_SEAL_WRITE)
             fcntl.fcntl(answered, fcntl.F_ADD_SEALS, _SEALS)
@@ -236,6 +246,20 @@ class _Zygote:
         self._socket.close()
         kill_group(self._process)
         os.close(self._stderr)
+
+
+@contextmanager
+def _resources() -> Iterator[None]:
+    """What the system refuses while an errand is prepared or its answer read is this machine's lack, and nobody's
+    fault.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise SandboxBroken(
+            f"this machine has no memory, process or open file left for a jailed child ({error.strerror}); "
+            "free some, or run fewer workers"
+        ) from error
 
 
 def _own_worker(nvrtc: Path | None, read_only: Sequence[Path]) -> Worker:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import select
 import signal
 import stat
 import subprocess
@@ -67,18 +68,36 @@ def _run(words: Sequence[str], command: Command, scratch: Path, budget: Budget) 
             words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={}, cwd="/", start_new_session=True
         )
         try:
-            code = process.wait(budget.seconds)
-        except subprocess.TimeoutExpired:
-            return WallAnswer("killed", f"it did not end within {budget.seconds:g} s", b"", ())
+            in_time = _ends_within(process, budget.seconds)
         finally:
             kill_group(process)
+        if not in_time:
+            return WallAnswer("killed", f"it did not end within {budget.seconds:g} s", b"", ())
+        code = process.wait()
         text = os.pread(log.fileno(), LOG_BYTES, 0).decode(errors="replace")
     if code == REFUSED:
         raise refusal(text)
-    if -code in (signal.SIGXCPU, signal.SIGKILL):
+    if -code == signal.SIGKILL:
+        # The limit on CPU time is behind the one on wall time, which we keep.
+        raise SandboxBroken(
+            f"{Path(command.words[0]).name} was killed from outside, or by the kernel because this machine ran out of "
+            "memory; free some memory and run it again"
+        )
+    if -code == signal.SIGXCPU:
         return WallAnswer("killed", f"it used more than {budget.seconds:g} s of CPU", b"", ())
     outputs = tuple(_read_output(scratch / name, command.file_bytes) for name in command.outputs)
     return CommandResult(code, str(scratch), text, outputs).answer()
+
+
+def _ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Whether it does; without asking again and again, as Popen.wait does with a limit."""
+    watch = os.pidfd_open(process.pid)
+    try:
+        waiting = select.poll()
+        waiting.register(watch, select.POLLIN)
+        return bool(waiting.poll(seconds * 1000))
+    finally:
+        os.close(watch)
 
 
 def refusal(text: str) -> SandboxBroken | WallUnavailable:

@@ -17,6 +17,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from kernelevo.errors import BadInput
 
@@ -27,6 +28,11 @@ DEFAULT_FINDINGS, MOST_FINDINGS = 20, 1000
 COMPILERS = ("nvrtc", "nvcc")
 CARD_DRIVERS = ("cupy", "pycuda")
 """What a card may be driven through."""
+Level = Literal["search", "final", "sanitize"]
+LEVELS: tuple[Level, ...] = ("search", "final", "sanitize")
+"""How much is checked (docs/evaluation.md): a search's own light checks; what is reported; and faults at all sizes."""
+TIMES_FROM = ("machine-code", "ptx")
+"""What a modelled time rests on: the machine code, where its disassembler is installed, or the PTX alone."""
 STANDARDS = ("c++03", "c++11", "c++14", "c++17", "c++20", "c++23")
 
 
@@ -125,6 +131,7 @@ class Request:
     sample: int | None = None
     inputs: int | None = None
     offsets: Mapping[str, int] = field(default_factory=dict)
+    times_from: str = "machine-code"
 
     def __post_init__(self) -> None:
         if self.offsets and self.inputs is None:
@@ -133,6 +140,8 @@ class Request:
             raise BadInput("--inputs asks for one trial, so give its sizes with one --case, and its --seed")
         if self.inputs is not None and self.inputs < 0:
             raise BadInput(f"--inputs {self.inputs} is negative; give 0 for the first distribution, or more")
+        if self.times_from not in TIMES_FROM:
+            raise BadInput(f"times cannot come from {self.times_from!r}; choose one of {', '.join(TIMES_FROM)}")
         if self.sample is not None and self.sample < 1:
             raise BadInput(f"--sample {self.sample} leaves no block to watch; give at least 1")
         if self.workers < 1:

@@ -13,7 +13,7 @@ FOUNDATION = {"types", "fault", "measurement", "defences", "interfaces", "errors
 PARTS = {
     "compilers", "devices", "evaluators", "executors", "proposers", "stores", "sandbox", "virtual", "search",
     "disassembler", "archive", "report",
-    "progress", "doctor", "initialise",
+    "progress", "doctor", "initialise", "batch", "reward",
 }  # fmt: skip
 MAY_USE = {
     # A noun file may use only what stands before it.
@@ -28,6 +28,9 @@ MAY_USE = {
     "native": {"errors"},
     "answer": {"types"},
     "archive": FOUNDATION,
+    # A batch is a stream of requests; what a verdict is worth is a noun of its own.
+    "reward": {"types"},
+    "batch": FOUNDATION | {"reward"},
     # What a kernel file says, and what passes through the wall, is knowledge and no part: every part may read it.
     "kernel": FOUNDATION,
     "wire": {"types", "interfaces", "errors", "measurement"},
@@ -41,7 +44,7 @@ MAY_USE = {
     # Runs behind the wall, where there is no package but Triton.
     "jailed": set(),
 }
-JOINERS = {"run", "joining", "joining_cards", "cli", "commands", "redteam", "__init__", "__main__"}
+JOINERS = {"run", "api", "joining", "joining_cards", "cli", "commands", "redteam", "__init__", "__main__"}
 """Those that may import every part; the red team attacks the parts as they are joined."""
 
 

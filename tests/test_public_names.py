@@ -9,8 +9,8 @@ import kernelevo
 from kernelevo import virtual
 
 PUBLIC = {
-    "InOut", "Input", "Output", "Problem", "Scalar", "Tolerance", "biased", "constant", "constant_rows", "custom",
-    "integers", "normal", "rare_huge", "specials", "uniform", "wide",
+    "InOut", "Input", "Judge", "Output", "Problem", "Scalar", "Tolerance", "biased", "constant", "constant_rows",
+    "custom", "evaluate", "integers", "normal", "rare_huge", "specials", "uniform", "wide",
 }  # fmt: skip
 VIRTUAL = {
     "Array", "Form", "Instruction", "Kernel", "LaunchReport", "Machine", "Module", "PtxError", "Sample", "Timing",
@@ -18,7 +18,7 @@ VIRTUAL = {
 }  # fmt: skip
 
 
-def test_the_names_of_a_problem_file_are_these() -> None:
+def test_the_names_of_problem_files_and_of_the_python_door_are_these() -> None:
     assert set(kernelevo.__all__) == PUBLIC
     assert all(getattr(kernelevo, name).__name__ == name for name in PUBLIC)
 

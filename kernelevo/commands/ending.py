@@ -9,11 +9,12 @@ import typer
 import kernelevo
 from kernelevo import run
 from kernelevo.commands.options import State, check_command, exit_code
-from kernelevo.errors import BadInput, KernelevoError
+from kernelevo.errors import BadInput, Infrastructure, KernelevoError
 from kernelevo.report import failed_start, summary
 from kernelevo.report_file import require_place, standing_alone, unified_diff, write_file
 from kernelevo.report_table import open_console, print_answer
 from kernelevo.report_verdict import print_verdict
+from kernelevo.types import Status
 
 BEST_FOLDER = Path("best")
 
@@ -51,7 +52,13 @@ def show_outcome(outcome: run.Outcome, path: Path | None, as_json: bool, state: 
     answer = outcome.answer
     if answer is None:
         _tell_failed_start(outcome, as_json, state)
-        raise typer.Exit(exit_code(outcome.start.verdict))
+        verdict = outcome.start.verdict
+        if verdict.status is Status.INFRA:
+            raise Infrastructure(
+                f"the start could not be judged, for no fault of its own ({verdict.feedback}); look at "
+                f"`kernelevo doctor`, then go on with `kernelevo resume {outcome.record.id}`"
+            )
+        raise typer.Exit(exit_code(verdict))
     if as_json:
         state.print_json(summary(answer, path))
         return
@@ -67,5 +74,6 @@ def _tell_failed_start(outcome: run.Outcome, as_json: bool, state: State) -> Non
         state.print_json(failed_start(outcome.start, outcome.record.id))
         return
     console = open_console(state.settings.plain)
-    console.print("The start itself did not pass, so there is nothing to make faster:")
+    if outcome.start.verdict.status is not Status.INFRA:
+        console.print("The start itself did not pass, so there is nothing to make faster:")
     print_verdict(console, outcome.start.verdict)

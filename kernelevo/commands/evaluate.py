@@ -1,22 +1,31 @@
-"""`kernelevo eval`: the batch door for machines. One JSON verdict per line, in the order in which they are ready."""
+"""`kernelevo eval`: the batch door for machines. JSON lines in, one JSON answer per line out, as each is ready."""
 
 from __future__ import annotations
 
-import json
+import io
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kernelevo import run
+from kernelevo.batch import BAD, Answer, Batch
+from kernelevo.batch_lines import Asked, LineReader, requests
 from kernelevo.commands import options as opt
-from kernelevo.errors import BadInput
+from kernelevo.errors import BadInput, Interrupted
+from kernelevo.executors.local import PerWorker
+from kernelevo.executors.streaming import StreamingExecutor
 from kernelevo.report import verdict_json
-from kernelevo.types import Candidate, Verdict
+from kernelevo.settings import DEFAULT_FINDINGS, LEVELS, Level, Request
+from kernelevo.types import Candidate, Status, Verdict
 
-Batch = Annotated[
+if TYPE_CHECKING:
+    from kernelevo.kernel.problem import Problem
+
+Lines = Annotated[
     str,
     typer.Option(
         "--jsonl",
@@ -24,12 +33,17 @@ Batch = Annotated[
         help='File of candidates, `-` for standard input: one {"text": ..., "name": ...} per line.',
     ),
 ]
+CheckLevel = Annotated[
+    str | None,
+    typer.Option("--level", metavar="LEVEL", help="How much is checked: search, final (default) or sanitize."),
+]
 
 
 def evaluate(
     context: typer.Context,
     kernel: opt.Kernel,
-    jsonl: Batch = "-",
+    jsonl: Lines = "-",
+    level: CheckLevel = None,
     problem: opt.ProblemFile = None,
     device: opt.DeviceName = None,
     case: opt.Cases = None,
@@ -40,69 +54,94 @@ def evaluate(
     include: opt.Includes = None,
     define: opt.Defines = None,
     standard: opt.Standard = None,
+    times_from: opt.TimesFrom = "machine-code",
     unsafe: opt.Unsafe = False,
     trust: opt.Trust = False,
     sanitize: opt.Sanitize = False,
     max_findings: opt.MaxFindings = None,
 ) -> None:
-    """Judge many candidates for the problem of KERNEL, with all checks; one JSON verdict per line on standard output.
+    """Judge many candidates for the problem of KERNEL, as their lines come; one JSON answer per line, as each is ready.
 
     \b
     Example: kernelevo eval kernels/softmax.cu --jsonl candidates.jsonl --workers 4
+    Example: trainer | kernelevo eval kernels/softmax.cu --jsonl - | trainer
 
-    A verdict's "name" is the one given, or the line number. Exit code 0 if all passed, 1 if one failed, 3 if one
-    could not be judged because this machine failed, 4 if the device could not tell.
+    An answer's "name" is the one given, or the line number; its "reward" is a number, or masked where data are missing.
+    Exit code 0 if all passed, 1 if one failed, 2 if a line was no request, 3 if one could not be judged because this
+    machine failed, 4 if the device could not tell; of several the first of 3, 2, 4, 1.
     """
     state = opt.State.of(context)
     opt.keep_for_results(context, True)
     request, why = opt.read_request(context, kernel)
-    findings = opt.most_findings(sanitize, max_findings)
-    batch = read_batch(_lines(jsonl))
-    codes = [0]
-
-    def tell(candidate: Candidate, verdict: Verdict) -> None:
-        codes.append(opt.exit_code(verdict))
-        state.print_json({"name": batch[candidate.id][0], **verdict_json(verdict)})
-
-    candidates = [candidate for _, candidate in batch.values()]
-    announce = opt.announcer(as_json=True)
-    run.judge_many(request, candidates, state.settings, state.joints, tell, announce, why, findings)
-    raise typer.Exit(next(code for code in (3, 4, 1, 0) if code in codes))
-
-
-def read_batch(lines: Iterable[str]) -> dict[str, tuple[str, Candidate]]:
-    """Candidates by id with their names, each once; raises BadInput naming the line that is not one."""
-    batch: dict[str, tuple[str, Candidate]] = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    checks, findings = _level(level, sanitize), opt.most_findings(sanitize or level == "sanitize", max_findings)
+    codes: set[int] = set()
+    executor = StreamingExecutor(request.workers, ahead=request.workers)
+    opened = _open_batch(state, request, why, checks, findings or DEFAULT_FINDINGS)
+    with _source(jsonl) as source, opened as (batch, of):
         try:
-            record = json.loads(line)
-            text, defines, name = record["text"], record.get("defines", {}), str(record.get("name", number))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BadInput(f'line {number} of the batch is no JSON object with a "text": {error!r}') from error
-        if (
-            not isinstance(text, str)
-            or not isinstance(defines, dict)
-            or not all(type(v) is int for v in defines.values())
-        ):
-            raise BadInput(f'line {number} of the batch: "text" must be a string and "defines" map names to integers')
-        try:
-            candidate = Candidate(text, defines)
-        except ValueError as error:
-            raise BadInput(f"line {number} of the batch: {error}") from error
-        batch.setdefault(candidate.id, (name, candidate))
-    if not batch:
+            lines = LineReader(source.read)
+            for answer in batch.answers(requests(lines, of.case), executor, verdict_json):
+                state.print_json(answer)
+                codes.add(_exit_code(answer))
+        except KeyboardInterrupt:
+            raise Interrupted("stopped; what was answered is printed, send the other lines again") from None
+        finally:
+            executor.close()
+    if not codes:
         raise BadInput("the batch holds no candidate; give one JSON object per line")
-    return batch
+    raise typer.Exit(next(code for code in (3, 2, 4, 1, 0) if code in codes))
 
 
-def _lines(source: str) -> Iterator[str]:
-    if source == "-":
-        return iter(sys.stdin)
+@contextmanager
+def _open_batch(
+    state: opt.State, request: Request, why: str, level: Level, most_findings: int
+) -> Iterator[tuple[Batch, Problem]]:
+    """A batch whose start is the request's kernel file, and its problem; walls stay open, one set for each worker."""
+    task = state.joints.open_task(request)
+    benches = PerWorker(lambda: state.joints.open_bench(request, task, state.settings))
+
+    def judge(asked: Asked) -> Verdict:
+        evaluator = benches.get().at_level(level, seed=asked.seed, cases=asked.cases, most_findings=most_findings)
+        return evaluator.evaluate(asked.candidate, run.EVALUATION)
+
     try:
-        return iter(Path(source).read_text(encoding="utf-8").split("\n"))
-    except (OSError, UnicodeDecodeError) as error:
+        bench = benches.first()
+        run.introduce(bench, task, opt.announcer(as_json=True), why)
+        yield Batch(judge, Candidate(task.text), level, bench.device), task.problem
+    finally:
+        benches.close()
+
+
+def _level(asked: str | None, sanitize: bool) -> Level:
+    if sanitize and asked not in (None, "sanitize"):
+        raise BadInput(f"--sanitize is level sanitize, but --level is {asked}; give one of them")
+    wanted = "sanitize" if sanitize else asked or "final"
+    for level in LEVELS:
+        if level == wanted:
+            return level
+    raise BadInput(f"there is no level {wanted!r}; choose one of {', '.join(LEVELS)}")
+
+
+def _exit_code(answer: Answer) -> int:
+    """0 passed, 1 the candidate failed, 2 no request, 3 we failed, 4 this device cannot tell."""
+    return 2 if answer["status"] == BAD else opt.exit_code_of(Status(answer["status"]))
+
+
+def _source(place: str) -> io.FileIO | io.BytesIO:
+    """The batch, which is read as it comes."""
+    if place == "-":
+        return _standard_input()
+    try:
+        return io.FileIO(Path(place))
+    except OSError as error:
         raise BadInput(
-            f"the batch {source} cannot be read ({error}); give a file of JSON lines, or - for standard input"
+            f"the batch {place} cannot be read ({error.strerror}); give a file of JSON lines, or - for standard input"
         ) from error
+
+
+def _standard_input() -> io.FileIO | io.BytesIO:
+    """Unbuffered: a thread that waits in a buffer's lock would keep Python from ending."""
+    try:
+        return io.FileIO(sys.stdin.fileno(), closefd=False)
+    except io.UnsupportedOperation:
+        return io.BytesIO(sys.stdin.read().encode())

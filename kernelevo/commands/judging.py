@@ -36,6 +36,7 @@ def check(
     include: opt.Includes = None,
     define: opt.Defines = None,
     standard: opt.Standard = None,
+    times_from: opt.TimesFrom = "machine-code",
     unsafe: opt.Unsafe = False,
     trust: opt.Trust = False,
     sanitize: opt.Sanitize = False,

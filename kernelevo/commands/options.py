@@ -94,6 +94,14 @@ Workers = Annotated[
 Trust = Annotated[
     bool, typer.Option("--trust", help="Run a problem file that is new to this machine, and remember it as known.")
 ]
+TimesFrom = Annotated[
+    str,
+    typer.Option(
+        "--times-from",
+        metavar="WHAT",
+        help="What modelled times rest on: machine-code (where nvdisasm is installed) or ptx (several times as quick).",
+    ),
+]
 Unsafe = Annotated[
     bool, typer.Option("--unsafe", help="Run even where no wall can be built. Only for kernels you wrote yourself.")
 ]
@@ -219,6 +227,7 @@ def read_request(context: typer.Context, kernel: Path) -> tuple[Request, str]:
         offsets=read_offsets(given.get("offset", ())),
         unsafe=given.get("unsafe", False),
         workers=given.get("workers", usable_cores()),
+        times_from=given.get("times_from", "machine-code"),
     )
     return request, why
 
@@ -261,9 +270,11 @@ def read_offsets(words: Sequence[str]) -> dict[str, int]:
 
 def exit_code(verdict: Verdict) -> int:
     """0 passed, 1 the candidate failed, 3 we failed, 4 this device cannot tell."""
-    if verdict.status is Status.PASSED:
-        return 0
-    return {Status.INFRA: 3, Status.UNSUPPORTED: 4, Status.INCONCLUSIVE: 4}.get(verdict.status, 1)
+    return exit_code_of(verdict.status)
+
+
+def exit_code_of(status: Status) -> int:
+    return {Status.PASSED: 0, Status.INFRA: 3, Status.UNSUPPORTED: 4, Status.INCONCLUSIVE: 4}.get(status, 1)
 
 
 def check_command(request: Request, file: Path, problem: Path) -> str:
@@ -279,6 +290,8 @@ def check_command(request: Request, file: Path, problem: Path) -> str:
         words += ["-I", folder]
     for name, value in request.defines.items():
         words += ["-D", f"{name}={value}" if value else name]
+    if request.times_from != "machine-code":
+        words += ["--times-from", request.times_from]
     return shlex.join([*words, "--std", request.standard] if request.standard else words)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import tomllib
@@ -78,6 +79,7 @@ def names() -> tuple[str, ...]:
     return tuple(name for name in _table() if name != "model")
 
 
+@functools.cache
 def bands() -> ModelBands:
     return ModelBands(**_table()["model"])
 

@@ -30,7 +30,7 @@ from kernelevo.defences import ALL, Defences
 from kernelevo.evaluators import careless, feedback, profile
 from kernelevo.evaluators.ablation import check_launches_matter
 from kernelevo.evaluators.example import Example
-from kernelevo.evaluators.expected import Expected, expect
+from kernelevo.evaluators.expected import Expected, expect_first
 from kernelevo.evaluators.figures import Judgement, measured_cases, measured_score
 from kernelevo.evaluators.findings import Findings
 from kernelevo.evaluators.jobs import draw_poisons
@@ -300,14 +300,15 @@ class KernelEvaluator:
         sanitizer = dossier.sanitizer = Sanitizer(runner, Findings(self._most_findings), large)
         tests = [trial for trial in trials if trial.is_test]
         rest = [trial for trial in trials if not trial.is_test]
-        results = sanitizer.run(tests) + runner.run(rest)
+        # What passed all tests seldom fails afterwards: no small batch first.
+        results = sanitizer.run(tests) + runner.run(rest, first=len(rest))
         if self.mode == "sanitize":
             sanitizer.run_large([trial for trial in rest if trial.timed])
         return results
 
     def _expectation(self, budget: Budget) -> Callable[[Drawn], Expected]:
         if self.problem.oracle is None:
-            return lambda drawn: expect(self.problem, drawn)
+            return lambda drawn: expect_first(self.problem, drawn)
         oracle = self._oracle or build_oracle(self.problem, self._oracle_compiler, self.device, budget)
         self._oracle = oracle
         return lambda drawn: oracle.expect(drawn, budget)

@@ -12,6 +12,7 @@ is not right.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -55,9 +56,9 @@ class Sanitizer:
         rejections: list[Rejected] = []
         results: list[TrialResult] = []
         try:
-            for drawn, reports in self._searched(trials):
+            for drawn, reports, usual in self._searched(trials):
                 try:
-                    results.append(self._checked(drawn, reports))
+                    results.append(self._checked(drawn, reports, usual))
                 except Rejected as found:
                     rejections.append(found)
                 if stop := _why_no_further(reports):
@@ -113,16 +114,32 @@ class Sanitizer:
         if self._capped:
             yield f"what follows the first {self.findings.most} findings of a launch: it was stopped there"
 
-    def _searched(self, trials: Sequence[Trial]) -> Iterator[tuple[Drawn, list[RunReport]]]:
-        """Each trial with its two reports, after all that they found was noted."""
+    def _searched(self, trials: Sequence[Trial]) -> Iterator[tuple[Drawn, list[RunReport], RunReport | None]]:
+        """Each trial with its two reports, after all that they found was noted, and the third where it was made."""
         for batch in self.runner.batches(trials):
             drawn = [self.runner.draw(trial) for trial in batch]
             runs = [(job, each.name) for each in drawn for job in self._jobs(each)]
-            answers = self._answers([job for job, _ in runs], [case for _, case in runs])
-            for each in drawn:
+            jobs, cases = [job for job, _ in runs], [case for _, case in runs]
+            known = self.runner.ask(jobs, cases)
+            usual = self._in_usual_order(drawn, known)
+            rest = slice(len(known) if known[-1].ended not in _STOPPED else len(jobs), None)
+            answers = itertools.chain(known, self._answers(jobs[rest], cases[rest]))
+            for place, each in enumerate(drawn):
                 reports = [report for _, report in zip(range(2), answers, strict=False)]
                 self._note(each, reports)
-                yield each, reports
+                yield each, reports, usual.get(place)
+
+    def _in_usual_order(self, drawn: Sequence[Drawn], known: Sequence[RunReport]) -> dict[int, RunReport]:
+        """The third runs of a batch that came to its end, in one go; else each is made when its turn comes."""
+        pairs = list(zip(known[::2], known[1::2], strict=False))
+        if len(pairs) < len(drawn):
+            return {}
+        return self.runner.in_usual_order(
+            [
+                (each, [first, *(other for other in [second] if not _found_only_races(other))])
+                for each, (first, second) in zip(drawn, pairs, strict=True)
+            ]
+        )
 
     def _jobs(self, drawn: Drawn) -> list[Job]:
         """The trial's two runs. Searching both for everything would cost twice as much and find the same."""
@@ -168,7 +185,7 @@ class Sanitizer:
                 return replace(found, launched=SourceLine(runner.file_name, step.line), block_dim=step.block)
         return found
 
-    def _checked(self, drawn: Drawn, reports: Sequence[RunReport]) -> TrialResult:
+    def _checked(self, drawn: Drawn, reports: Sequence[RunReport], usual: RunReport | None) -> TrialResult:
         """Inputs and outputs of the runs that ended, as of every trial; raises Rejected."""
         first, *others = reports
         for report in reports:
@@ -176,7 +193,7 @@ class Sanitizer:
                 require_done(report, drawn.name, self.runner.text, self.runner.file_name)
         comparable = [other for other in others if not _found_only_races(other)]
         try:
-            return self.runner.check(drawn, [first, *comparable])
+            return self.runner.check(drawn, [first, *comparable], usual)
         except Rejected as wrong:
             if wrong.status is Status.WRONG:
                 self._blame(first.remarks, drawn, wrong)

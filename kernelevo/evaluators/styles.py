@@ -14,7 +14,7 @@ jitter       as lanes, and every arithmetic result is moved by one ulp up or dow
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -220,9 +220,9 @@ class Jitter:
     CHUNK = 1 << 16
 
     def __init__(self, precision: Precision, seed: int) -> None:
-        self._rng = np.random.default_rng(seed)
-        ulp = precision.ulp
-        self._factors = self._rng.choice(np.array([1 - ulp, 1 + ulp], precision.carrier), 2 * self.CHUNK)
+        self._factors, state = _moves(precision, seed, 2 * self.CHUNK)
+        self._rng = np.random.Generator(np.random.PCG64(0))
+        self._rng.bit_generator.state = state
 
     def move(self, values: Any) -> Any:
         """The float `values`, each multiplied by 1 - ulp or 1 + ulp."""
@@ -233,6 +233,18 @@ class Jitter:
             first = int(self._rng.integers(self.CHUNK))
             np.multiply(part, self._factors[first : first + part.size], out=moved[start : start + part.size])
         return moved.reshape(np.shape(values))[()]
+
+
+@functools.cache
+def _moves(precision: Precision, seed: int, count: int) -> tuple[Array, Mapping[str, Any]]:
+    """The random factors of a Jitter, and the state of the generator after them: drawn once, for every trial needs
+    them.
+    """
+    rng = np.random.default_rng(seed)
+    ulp = precision.ulp
+    factors = rng.choice(np.array([1 - ulp, 1 + ulp], precision.carrier), count)
+    factors.flags.writeable = False
+    return factors, rng.bit_generator.state
 
 
 @dataclass(frozen=True)

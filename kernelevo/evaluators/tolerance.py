@@ -14,6 +14,9 @@ storage term is there only where an output is stored more coarsely than it is co
 may move. An output that every style gets exactly was not computed but copied or selected, and must be exact (but for a
 coarser storage). Integers are exact.
 
+A bound that rests on fewer styles is nowhere wider than one that rests on all, so an output within it needs no more of
+them: FIRST_STYLES are asked first, and the others only where these would refuse it (`expected.py`).
+
 A style that overflows where float64 does not has no say: the bound gets tighter by it, never laxer. A factor of 8
 leaves several hundred to the next precision down for f32 (2^-24 against 2^-11). From tf32 and f16 to bf16 it is 8 in
 all, from bf16 to fp8 it is 16, and so less may be allowed there. The checker's self-test says for every problem whether
@@ -37,6 +40,8 @@ NEIGHBOURS = 32
 LARGE = 1 << 18
 """Outputs with more elements than this are judged by fewer orders: with so many neighbours two show the scale."""
 LARGE_STYLES = ("sequential", "jitter")
+FIRST_STYLES = LARGE_STYLES
+"""Those that tell most about the scale of honest errors."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +64,21 @@ outputs.
 """
 
 
-def derive(evaluate: Evaluate, expected: Sequence[Array], compute: str, storage: Sequence[str]) -> list[Array | None]:
+def derive(
+    evaluate: Evaluate,
+    expected: Sequence[Array],
+    compute: str,
+    storage: Sequence[str],
+    styles: Sequence[str] | None = None,
+) -> list[Array | None]:
     """Bounds (float64, the outputs' shapes; None: exactly) for the float outputs `expected` of a reference.
 
     Raises BadInput if the reference computes in float64 whatever it is given. `compute` is the dtype name that the
-    kernel computes in, `storage` those that the outputs are stored as.
+    kernel computes in, `storage` those that the outputs are stored as. With `styles`, the bounds rest on these alone.
     """
     precision = PRECISIONS[compute]
     scales = [np.zeros(output.shape) for output in expected]
-    for style in styles_for(max(output.size for output in expected)):
+    for style in styles or styles_for(max(output.size for output in expected)):
         results = evaluate(partial(Rounded.of, style=STYLES[style](precision)))
         for scale, result, wanted in zip(scales, results, expected, strict=True):
             _raise_to(scale, result, wanted)

@@ -1,1 +1,1 @@
-"""Who runs the evaluations: `local` with worker threads, `serial` in the caller's own."""
+"""Who runs the evaluations: `local` with worker threads, `streaming` with items that come one by one, `serial`."""

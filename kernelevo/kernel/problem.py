@@ -8,6 +8,7 @@ is one sentence and not a verdict about a kernel. docs/problem-format.md describ
 from __future__ import annotations
 
 import copy
+import functools
 import os
 import re
 import sys
@@ -97,7 +98,7 @@ class Problem:
         self._set("tests", self._read_tests(tests))
         self._set("benchmarks", self._read_benchmarks(benchmarks))
 
-    @property
+    @functools.cached_property
     def tensors(self) -> tuple[Tensor, ...]:
         return tuple(argument for argument in self.arguments if isinstance(argument, Tensor))
 
@@ -105,12 +106,12 @@ class Problem:
     def scalars(self) -> tuple[Scalar, ...]:
         return tuple(argument for argument in self.arguments if isinstance(argument, Scalar))
 
-    @property
+    @functools.cached_property
     def inputs(self) -> tuple[Tensor, ...]:
         """Tensors whose values a kernel may read: role "in" or "inout"."""
         return tuple(tensor for tensor in self.tensors if tensor.is_input)
 
-    @property
+    @functools.cached_property
     def outputs(self) -> tuple[Tensor, ...]:
         """Tensors that are compared: role "out" or "inout"."""
         return tuple(tensor for tensor in self.tensors if tensor.is_output)

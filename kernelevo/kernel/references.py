@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -32,6 +33,7 @@ def positional_names(function: Reference) -> list[str] | None:
     return [parameter.name for parameter in parameters if parameter.kind in kinds]
 
 
+@functools.lru_cache(maxsize=64)
 def keyword_names(function: Reference, positional: int) -> list[str]:
     """Names of parameters that are left after the first `positional` ones."""
     parameters = list(inspect.signature(function).parameters.values())

@@ -95,8 +95,9 @@ class ScriptedBench:
             checks=(Check("run", False, "past the end"),), fault=fault if status is Status.TRAPPED else None,
         )  # fmt: skip
 
-    def sanitizing(self, most_findings: int) -> ScriptedEvaluator:
-        return ScriptedEvaluator(lambda candidate: self.sanitized(candidate, most_findings))
+    def at_level(self, level, *, seed=None, cases=(), most_findings=20) -> ScriptedEvaluator:
+        sanitized = ScriptedEvaluator(lambda candidate: self.sanitized(candidate, most_findings))
+        return sanitized if level == "sanitize" else self.full
 
     def sanitized(self, candidate: Candidate, most_findings: int) -> Verdict:
         """The verdict of before, with what a search for faults covered."""

@@ -8,6 +8,8 @@ import json
 import pytest
 from cli.conftest import KERNEL, Shell
 
+from kernelevo.types import Status
+
 WRONG = KERNEL + "// status wrong\n"
 
 
@@ -62,11 +64,72 @@ def test_eval_tells_our_fault_and_the_devices_from_the_candidates(shell: Shell, 
     assert shell("eval", "twice.cu", "--jsonl", "batch.jsonl")[0] == {"infra": 3, "unsupported": 4}[status]
 
 
-@pytest.mark.parametrize(
-    "line",
-    ["", "nonsense", "[]", "{}", '{"text": 3}', '{"text": "a", "defines": {"B": "1"}}', '{"text": "a", "defines": []}'],
-)
-def test_a_batch_that_cannot_be_read_names_its_line(shell: Shell, line: str) -> None:
-    shell.write("batch.jsonl", line)
+@pytest.mark.parametrize("content", ["", "  \n\n"])
+def test_an_empty_batch_is_bad_input(shell: Shell, content: str) -> None:
+    shell.write("batch.jsonl", content)
     code, out, err = shell("eval", "twice.cu", "--jsonl", "batch.jsonl")
-    assert (code, out) == (2, "") and ("line 1" in err or "no candidate" in err)
+    assert (code, out) == (2, "") and "no candidate" in err
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("nonsense", "no JSON"),
+        ("[]", "no JSON object"),
+        ("{}", '"text"'),
+        ('{"text": 3}', '"text"'),
+        ('{"text": "a", "defines": {"B": "1"}}', '"defines"'),
+        ('{"text": "a", "defines": []}', '"defines"'),
+        ('{"text": "a", "seed": -1}', '"seed"'),
+        ('{"text": "a", "cases": ["rows=3"]}', "rows"),
+        ('{"text": "a", "cases": "n=3"}', '"cases"'),
+        ('{"text": "a", "cases": ["n=3", "n=3"]}', "twice"),
+        ('{"text": "a", "name": []}', '"name"'),
+        ('{"text": "a", "tset": 1}', "tset"),
+        ('{"text": "\\ud800"}', "surrogate"),
+        ("[" * 100_000, "no JSON"),
+    ],
+)
+def test_a_bad_line_is_one_answer_and_the_batch_goes_on(shell: Shell, line: str, words: str) -> None:
+    shell.write(
+        "batch.jsonl", f"{json.dumps({'text': KERNEL})}\n{line}\n{json.dumps({'text': KERNEL, 'name': 'last'})}"
+    )
+    code, out, err = shell("eval", "twice.cu", "--jsonl", "batch.jsonl")
+    answers = {answer["name"]: answer for answer in map(json.loads, out.splitlines())}
+    assert code == 2 and list(answers) and set(answers) == {"1", "2", "last"}, err
+    assert (answers["2"]["status"], answers["2"]["line"], answers["last"]["status"]) == ("bad_request", 2, "passed")
+    assert words in answers["2"]["feedback"] and answers["2"]["reward"]["mask"] is False
+
+
+def test_rewards_are_relative_to_the_start_and_missing_data_are_masked(shell: Shell) -> None:
+    texts = {
+        "same": KERNEL,
+        "faster": KERNEL.replace("100 us", "25 us"),
+        **{status: KERNEL + f"// status {status}\n" for status in Status if status is not Status.PASSED},
+    }
+    shell.write("batch.jsonl", "\n".join(json.dumps({"name": name, "text": text}) for name, text in texts.items()))
+    code, out, _ = shell("eval", "twice.cu", "--jsonl", "batch.jsonl", "--workers", "1")
+    rewards = {answer["name"]: answer["reward"] for answer in map(json.loads, out.splitlines())}
+    assert code == 3 and set(rewards) == set(texts)
+    assert (rewards["same"]["value"], rewards["faster"]["value"], rewards["faster"]["how"]) == (1.0, 4.0, "modelled")
+    masked = {name for name, reward in rewards.items() if not reward["mask"]}
+    assert masked == {"infra", "unsupported", "inconclusive"}
+    assert all(rewards[name]["value"] is None for name in masked)
+    zeros = set(texts) - masked - {"same", "faster"}
+    assert len(zeros) >= 7 and all(rewards[name]["value"] == 0.0 for name in zeros)
+
+
+@pytest.mark.parametrize(
+    ("words", "level"), [((), "final"), (("--level", "search"), "search"), (("--sanitize",), "sanitize")]
+)
+def test_every_answer_states_its_level_of_checks(shell: Shell, words: tuple[str, ...], level: str) -> None:
+    shell.write("batch.jsonl", json.dumps({"text": KERNEL}) + "\nnonsense\n")
+    out = shell("eval", "twice.cu", "--jsonl", "batch.jsonl", *words)[1]
+    assert [answer["level"] for answer in map(json.loads, out.splitlines())] == [level, level]
+
+
+def test_a_level_that_is_none_is_bad_input(shell: Shell) -> None:
+    shell.write("batch.jsonl", json.dumps({"text": KERNEL}))
+    assert "choose one of search, final, sanitize" in shell("eval", "twice.cu", "--level", "full")[2]
+    code, out, err = shell("eval", "twice.cu", "--level", "search", "--sanitize")
+    assert (code, out) == (2, "") and "give one of them" in err

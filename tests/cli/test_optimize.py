@@ -77,12 +77,17 @@ def test_nothing_faster_is_said_in_so_many_words(shell: Shell) -> None:
 
 @pytest.mark.parametrize(
     ("status", "expected"),
-    [(status, {"infra": 3, "unsupported": 4}.get(status, 1)) for status in Status if status != "passed"],
+    [
+        (status, {"infra": 3, "unsupported": 4, "inconclusive": 4}.get(status, 1))
+        for status in Status
+        if status != "passed"
+    ],
 )
 def test_a_start_that_does_not_pass_has_its_exit_code(shell: Shell, status: str, expected: int) -> None:
     shell.write("twice.cu", KERNEL + f"// status {status}\n")
-    code, out, _ = shell("optimize", "twice.cu")
-    assert code == expected and "did not pass" in out and "twice.cu:9: past the end" in out
+    code, out, err = shell("optimize", "twice.cu")
+    assert code == expected and "twice.cu:9: past the end" in out
+    assert ("did not pass" in out) == (status != "infra") and ("kernelevo resume" in err) == (status == "infra")
     code, out, _ = shell("optimize", "twice.cu", "--json")
     assert code == expected
     assert json.loads(out)["passed"] is False and json.loads(out)["start"]["status"] == status

@@ -46,7 +46,7 @@ def sanitize(
     except NotInstalled as missing:
         pytest.skip(f"the native part or a compiler is missing: {missing}")
     try:
-        judge = bench.full if mode is None else bench.sanitizing(mode)
+        judge = bench.full if mode is None else bench.at_level("sanitize", most_findings=mode)
         return judge.evaluate(Candidate(text or task.text), budget)
     finally:
         bench.close()

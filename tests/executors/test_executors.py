@@ -10,6 +10,7 @@ from conformance.executor import ExecutorContract
 
 from kernelevo.executors.local import LocalExecutor, PerWorker
 from kernelevo.executors.serial import SerialExecutor
+from kernelevo.executors.streaming import StreamingExecutor
 
 
 class TestSerialExecutor(ExecutorContract):
@@ -22,6 +23,14 @@ class TestLocalExecutor(ExecutorContract):
     @pytest.fixture(params=[1, 3])
     def executor(self, request: pytest.FixtureRequest) -> Iterator[LocalExecutor]:
         executor = LocalExecutor(request.param)
+        yield executor
+        executor.close()
+
+
+class TestStreamingExecutor(ExecutorContract):
+    @pytest.fixture(params=[1, 3])
+    def executor(self, request: pytest.FixtureRequest) -> Iterator[StreamingExecutor]:
+        executor = StreamingExecutor(request.param)
         yield executor
         executor.close()
 
