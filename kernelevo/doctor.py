@@ -5,11 +5,12 @@ Every finding says whether the main job works without it. Nothing is installed, 
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +27,12 @@ NATIVE_FILES = {
     "libkernelevo_vgpu.so": "the virtual GPU as a Python API",
 }
 TRITON_VERSIONS = "3.9."
+CARD_DRIVERS = {
+    "cupy": (("cupy-cuda13x", "cupy-cuda12x", "cupy"), "cuda", "; drives cards"),
+    "pycuda": (("pycuda",), "pycuda", "; drives cards, unmeasured"),
+    "nvml": (("nvidia-ml-py",), "cuda", "; tells the state of cards"),
+}
+"""Of each driver: distributions that hold it, our extra, and what is to be said of it."""
 HEADER_WHEELS = ("nvidia-cuda-nvrtc", "nvidia-cuda-runtime", "nvidia-cuda-crt", "nvidia-cuda-cccl")
 
 
@@ -51,6 +58,7 @@ def examine(layers: Mapping[str, Any] | None) -> list[Finding]:
         _triton(),
         _machine_code(),
         _virtual_devices(),
+        *_drivers(),
         _cuda_device(),
     ]
 
@@ -167,12 +175,37 @@ def _cpu_flags() -> set[str]:
     return set(lines[0].split(":", 1)[1].split()) if lines else set()
 
 
+def _drivers() -> list[Finding]:
+    """What a card can be driven through; only that it is installed is looked at, since importing costs seconds."""
+    findings = []
+    for name, (distribution, extra, remark) in CARD_DRIVERS.items():
+        found = _version_of(distribution)
+        state: State = "ok" if found else "optional"
+        advice = "" if found else f'not needed for the virtual devices; for a card: pip install "kernelevo[{extra}]"'
+        findings.append(Finding(f"drivers: {name}", state, f"{found}{remark}" if found else "not installed", advice))
+    return findings
+
+
+def _version_of(distributions: Sequence[str]) -> str:
+    for name in distributions:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return f"{name} {importlib.metadata.version(name)}"
+    return ""
+
+
+def cards(folder: Path = Path("/proc/driver/nvidia/gpus")) -> list[str]:
+    """The models of the cards that NVIDIA's driver tells of, in the order of their bus addresses."""
+    found = []
+    for file in sorted(folder.glob("*/information")):
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        models = [line.partition(":")[2].strip() for line in lines if line.startswith("Model:")]
+        found.append(models[0] if models else "unknown")
+    return found
+
+
 def _cuda_device() -> Finding:
-    driver = Path("/proc/driver/nvidia/version")
-    if driver.exists():
-        return Finding(
-            "devices: cuda", "optional", "an NVIDIA driver is here, but this version measures on no card yet", ""
-        )
-    return Finding(
-        "devices: cuda", "optional", "no NVIDIA driver", "not needed: the virtual devices execute the compiled PTX"
-    )
+    if not Path("/proc/driver/nvidia/version").exists() and not Path("/dev/nvidiactl").exists():
+        advice = "not needed: the virtual devices execute the compiled PTX"
+        return Finding("devices: cuda", "optional", "no NVIDIA driver", advice)
+    models = ", ".join(cards()) or "it does not tell which cards"
+    return Finding("devices: cuda", "ok", f"NVIDIA's driver is here: {models}; cuda:0 is the first card")

@@ -57,10 +57,14 @@ class CardState:
 
 @dataclass(frozen=True)
 class CallTime:
-    """One call in microseconds, by the card's events, and by the clock of the driving process around it."""
+    """One call in microseconds, by the card's events, and by the clock of the driving process around it. `outer_us` is
+    by the judge's own clock, where a driver's judge side knows better than its caller when the call began: once the
+    steps had been passed and read, so that only a word and the answer lie between.
+    """
 
     event_us: float
     host_us: float
+    outer_us: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

@@ -272,10 +272,10 @@ class Machine:
 
     def read(self, address: int, size: int) -> bytes:
         """The bytes at a device address; raises BadInput unless all of them lie in one allocation."""
-        out = bytearray(arguments.whole("the number of bytes to read", size, arguments.MAX_BYTES))
-        view = (ctypes.c_char * len(out)).from_buffer(out)
-        self._call("vgpu_machine_read", arguments.whole("an address", address, arguments.U64), view, len(out))
-        return bytes(out)
+        out = np.empty(arguments.whole("the number of bytes to read", size, arguments.MAX_BYTES), np.uint8)
+        place = arguments.whole("an address", address, arguments.U64)
+        self._call("vgpu_machine_read", place, out.ctypes.data, out.nbytes)
+        return out.tobytes()
 
     def write(self, address: int, data: bytes | bytearray | memoryview) -> None:
         """Writes bytes to a device address; raises BadInput unless all of them lie in one allocation."""

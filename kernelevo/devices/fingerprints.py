@@ -17,6 +17,7 @@ chance of 2**-64 for whoever does not know the key. It is no cryptographic hash:
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from importlib import resources
 
@@ -28,7 +29,7 @@ KERNEL = "kernelevo_fingerprint"
 BLOCK = 256
 PTX_ARCH = "sm_75"
 _MASK = (1 << 64) - 1
-_CHUNK_WORDS = 1 << 16
+_CHUNK_WORDS = 1 << 14
 
 SOURCE = r"""
 typedef unsigned long long u64;
@@ -96,16 +97,30 @@ def _sum(data: memoryview, first_word: int, key: int) -> int:
     words = np.frombuffer(data[:whole], "<u8")
     if len(data) > whole:
         words = np.append(words, np.frombuffer(bytes(data[whole:]).ljust(8, b"\0"), "<u8"))
-    places = np.arange(first_word + 1, first_word + len(words) + 1, dtype=np.uint64)
-    masks = _mix_all(places * np.uint64(GOLDEN) + np.uint64(key))
-    return int(_mix_all(words ^ masks).sum(dtype=np.uint64))
+    masks = _steps()[: len(words)] + np.uint64((key + (first_word + 1) * GOLDEN) & _MASK)
+    scratch = np.empty_like(masks)
+    _mix_all(masks, scratch)
+    masks ^= words
+    _mix_all(masks, scratch)
+    return int(masks.sum(dtype=np.uint64))
 
 
-def _mix_all(z: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+@functools.cache
+def _steps() -> npt.NDArray[np.uint64]:
+    """How far the keys of a chunk's words are from that of its first word."""
+    return np.arange(_CHUNK_WORDS, dtype=np.uint64) * np.uint64(GOLDEN)
+
+
+def _mix_all(z: npt.NDArray[np.uint64], scratch: npt.NDArray[np.uint64]) -> None:
+    """Mixes every word of `z` in place; temporaries would take longer than the arithmetic."""
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):
+        np.right_shift(z, np.uint64(shift), out=scratch)
+        z ^= scratch
+        if factor != 1:
+            z *= np.uint64(factor)
 
 
 def _mix(z: int) -> int:
-    return int(_mix_all(np.array([z & _MASK], np.uint64))[0])
+    word = np.array([z & _MASK], np.uint64)
+    _mix_all(word, np.empty_like(word))
+    return int(word[0])

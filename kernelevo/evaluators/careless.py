@@ -14,7 +14,7 @@ import numpy as np
 from kernelevo.defences import Defences
 from kernelevo.evaluators.compare import Comparison
 from kernelevo.evaluators.expected import Expected
-from kernelevo.evaluators.trials import Drawn
+from kernelevo.evaluators.trials import Drawn, Trial
 from kernelevo.kernel import dtypes
 from kernelevo.kernel.problem import Problem, Tolerance
 from kernelevo.types import Buffer, Job, RunReport
@@ -31,14 +31,28 @@ def loosened(problem: Problem) -> Problem:
     return problem.with_tolerance(_LOOSE)
 
 
+def always_the_same(draw: Callable[[Trial], Drawn]) -> Callable[[Trial], Drawn]:
+    """Draws the inputs of each case once only."""
+    known: dict[str, Drawn] = {}
+
+    def drawn(trial: Trial) -> Drawn:
+        if trial.case.name not in known:
+            known[trial.case.name] = draw(trial)
+        return replace(known[trial.case.name], trial=trial)
+
+    return drawn
+
+
 def weakened(job: Job, defences: Defences, problem: Problem, expect: Callable[[], Expected]) -> Job:
     """The job as a harness without some of its defences would make it."""
     if not defences.tracking:
         job = replace(job, track_uninitialised=False)
     if not defences.poison:
-        # Memory that a correct call on the same inputs has left, or the reference itself; scratch is zero at first.
+        # Memory that a correct call on the same inputs has left, or the reference itself. Scratch is zero at first, and
+        # on a device that keeps its memory whatever the call before has left.
         left = _stored(problem, expect())
-        job = replace(job, buffers=tuple(_holding(buffer, left) for buffer in job.buffers))
+        scratch = defences.fresh_memory
+        job = replace(job, buffers=tuple(_holding(buffer, left, scratch) for buffer in job.buffers))
     if not defences.expected_apart:
         answers = [Buffer(_beside(name), len(data), data, 0, True) for name, data in _stored(problem, expect()).items()]
         job = replace(job, buffers=(*job.buffers, *answers))
@@ -76,8 +90,10 @@ def nearly_all(comparison: Comparison, got: Array, expected: Array, bound: Array
     return replace(comparison, wrong=0, ratio=1.0)
 
 
-def _holding(buffer: Buffer, left: Mapping[str, bytes]) -> Buffer:
-    return replace(buffer, data=left.get(buffer.name, bytes(buffer.bytes))) if buffer.data is None else buffer
+def _holding(buffer: Buffer, left: Mapping[str, bytes], scratch: bool) -> Buffer:
+    if buffer.data is not None or not (scratch or buffer.name in left):
+        return buffer
+    return replace(buffer, data=left.get(buffer.name, bytes(buffer.bytes)))
 
 
 def _stored(problem: Problem, expected: Expected) -> dict[str, bytes]:

@@ -23,7 +23,6 @@ from kernelevo.kernel.arguments import Tensor
 from kernelevo.kernel.problem import Problem
 
 Array = np.ndarray
-CHANGED_SHARE = 0.5
 MOST_CHANGED = 4
 
 
@@ -49,6 +48,7 @@ class Contents:
         self._expect = expect
         self._fresh = fresh
         self._latest: dict[tuple[str, int], Content] = {}
+        self._decks: dict[tuple[str, int], list[bool]] = {}
 
     def next(self, trial: Trial) -> Content:
         """A content that was never there; with `fresh` off (a control of the red team) the same one every time."""
@@ -56,7 +56,7 @@ class Contents:
         latest = self._latest.get(key)
         if latest is not None and not self._fresh:
             return latest
-        if latest is not None and self._changeable() and self._rng.random() < CHANGED_SHARE:
+        if latest is not None and self._changeable() and self._is_changed(key):
             content = Content(self._changed(latest.drawn, trial), latest)
         else:
             content = Content(draw(self._problem, trial, self._rng))
@@ -78,6 +78,13 @@ class Contents:
         """With bounds of its own."""
         content.expected, content.derived, content.origin = self._expect(content.drawn), True, None
         return content.expected
+
+    def _is_changed(self, key: tuple[str, int]) -> bool:
+        """Of each two contents one, in random order: never many in a row of one kind."""
+        deck = self._decks.setdefault(key, [])
+        if not deck:
+            deck += [bool(each) for each in self._rng.permutation([True, False])]
+        return deck.pop()
 
     def _changeable(self) -> list[Tensor]:
         choices = self._problem.distributions

@@ -257,7 +257,7 @@ class KernelEvaluator:
     ) -> Runner:
         return Runner(
             self.problem, self.device, image, dossier.candidate.text, schedules, self._poisons(rng), self._order(rng),
-            self._expectation(budget), lambda trial: draw(self.problem, trial, rng),
+            self._expectation(budget), self._drawing(rng),
             dossier.purse, self._file_name, self._sample(rng), self.defences,
         )  # fmt: skip
 
@@ -302,8 +302,11 @@ class KernelEvaluator:
         rest = [trial for trial in trials if not trial.is_test]
         # What passed all tests seldom fails afterwards: no small batch first.
         results = sanitizer.run(tests) + runner.run(rest, first=len(rest))
+        timed = [trial for trial in rest if trial.timed]
         if self.mode == "sanitize":
-            sanitizer.run_large([trial for trial in rest if trial.timed])
+            sanitizer.run_large(timed)
+        else:
+            sanitizer.run_timed(timed)
         return results
 
     def _expectation(self, budget: Budget) -> Callable[[Drawn], Expected]:
@@ -312,6 +315,11 @@ class KernelEvaluator:
         oracle = self._oracle or build_oracle(self.problem, self._oracle_compiler, self.device, budget)
         self._oracle = oracle
         return lambda drawn: oracle.expect(drawn, budget)
+
+    def _drawing(self, rng: np.random.Generator) -> Callable[[Trial], Drawn]:
+        if not self.defences.fresh_inputs:
+            return careless.always_the_same(lambda trial: draw(self.problem, trial, rng))
+        return lambda trial: draw(self.problem, trial, rng)
 
     def _poisons(self, rng: np.random.Generator) -> tuple[int, int]:
         first, second = draw_poisons(rng)
@@ -370,9 +378,8 @@ class KernelEvaluator:
     def _sanitizer_check(self, sanitizer: Sanitizer | None) -> list[Check]:
         if sanitizer is None:
             return []
-        covered, remarks = sanitizer.covered(), len(sanitizer.findings.remarks)
-        looked = f"{', '.join(covered.looked_for)}: {len(covered.cases)} cases in {covered.runs} runs"
-        return [Check("sanitizer", True, f"{looked}, none found{f'; {remarks} remarks' if remarks else ''}")]
+        remarks = len(sanitizer.findings.remarks)
+        return [Check("sanitizer", True, f"{sanitizer.words}, none found{f'; {remarks} remarks' if remarks else ''}")]
 
     def _rejected(self, dossier: Dossier, fault: Rejected, seconds: float) -> Verdict:
         diagnostics = fault.diagnostics or (dossier.image.diagnostics if dossier.image else ())

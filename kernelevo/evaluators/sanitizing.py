@@ -1,9 +1,13 @@
-"""The search for faults: every test runs twice with all checks on, and all that is found in any of them is told.
+"""The search for faults: every test runs three times with all checks on, and all that is found in any of them is told.
 
     first run    the usual order of threads, one poison    faults, and what becomes of values that nobody wrote
     second run   another order, another poison             faults, and accesses that nothing orders
+    third run    as the first                              accesses that nothing orders
 
-Where the device can, a launch goes on after a fault. The outputs of both runs are compared with the reference and with
+A kernel can tell the second run by its order, and so could race in the others only. The third it cannot tell from a
+timed run; timed sizes have such a run, too. (Without a device that looks for races, there are the first two.)
+
+Where the device can, a launch goes on after a fault. The outputs of all runs are compared with the reference and with
 each other, as everywhere (`running.py`). An uninitialised value that reaches an output is an error, elsewhere a remark.
 
 What is found becomes the verdict: the first finding decides the status, and where there is none, the first output that
@@ -49,6 +53,7 @@ class Sanitizer:
     _seconds: float = 0.0
     _capped: bool = False
     _unaffordable: list[str] = field(default_factory=list)
+    _timed: list[str] = field(default_factory=list)
 
     def run(self, trials: Sequence[Trial]) -> list[TrialResult]:
         """The results of all trials, in order; raises Rejected if anything was found, or any output is not right."""
@@ -85,6 +90,28 @@ class Sanitizer:
         self._seconds += time.monotonic() - started
         self._require_clean([])
 
+    def run_timed(self, trials: Sequence[Trial]) -> None:
+        """Looks for races at the sizes of timed trials, as `_as_timed` says; raises Rejected if anything was found."""
+        if not self._looks_for_races():
+            return
+        started = time.monotonic()
+        for trial in trials:
+            drawn = self.runner.draw(trial)
+            reports = list(self._answers([self._as_timed(self.runner.job(drawn, 0))], [drawn.name], BENCHMARK_SECONDS))
+            self._note(drawn, reports, self._timed)
+            if not reports or reports[0].ended in ("killed", "budget"):
+                self._unaffordable.append(drawn.name)
+        self._seconds += time.monotonic() - started
+        self._require_clean([])
+
+    @property
+    def words(self) -> str:
+        """What was looked for, and where."""
+        covered = self.covered()
+        looked = f"{', '.join(covered.looked_for)}: {len(covered.cases)} cases in {covered.runs} runs"
+        timed = set(self._timed) - set(self._unaffordable)
+        return f"{looked}, of which {len(timed)} looked for races at benchmark sizes" if timed else looked
+
     def covered(self) -> Sanitizing:
         """What the search covered so far, and what it did not."""
         can = self.runner.device.capabilities
@@ -115,38 +142,55 @@ class Sanitizer:
             yield f"what follows the first {self.findings.most} findings of a launch: it was stopped there"
 
     def _searched(self, trials: Sequence[Trial]) -> Iterator[tuple[Drawn, list[RunReport], RunReport | None]]:
-        """Each trial with its two reports, after all that they found was noted, and the third where it was made."""
+        """Each trial with its reports, after all that they found was noted, and a further one where it was made."""
         for batch in self.runner.batches(trials):
             drawn = [self.runner.draw(trial) for trial in batch]
-            runs = [(job, each.name) for each in drawn for job in self._jobs(each)]
+            asked = [self._jobs(each) for each in drawn]
+            runs = [(job, each.name) for each, jobs in zip(drawn, asked, strict=True) for job in jobs]
             jobs, cases = [job for job, _ in runs], [case for _, case in runs]
             known = self.runner.ask(jobs, cases)
-            usual = self._in_usual_order(drawn, known)
+            usual = self._in_usual_order(drawn, asked, known)
             rest = slice(len(known) if known[-1].ended not in _STOPPED else len(jobs), None)
             answers = itertools.chain(known, self._answers(jobs[rest], cases[rest]))
-            for place, each in enumerate(drawn):
-                reports = [report for _, report in zip(range(2), answers, strict=False)]
+            for place, (each, of_trial) in enumerate(zip(drawn, asked, strict=True)):
+                reports = [report for _, report in zip(of_trial, answers, strict=False)]
                 self._note(each, reports)
                 yield each, reports, usual.get(place)
 
-    def _in_usual_order(self, drawn: Sequence[Drawn], known: Sequence[RunReport]) -> dict[int, RunReport]:
-        """The third runs of a batch that came to its end, in one go; else each is made when its turn comes."""
-        pairs = list(zip(known[::2], known[1::2], strict=False))
-        if len(pairs) < len(drawn):
+    def _in_usual_order(
+        self, drawn: Sequence[Drawn], asked: Sequence[Sequence[Job]], known: Sequence[RunReport]
+    ) -> dict[int, RunReport]:
+        """Further runs, in the usual order, of a batch that came to its end, in one go; else each is made when its turn
+        comes.
+        """
+        if len(known) < sum(map(len, asked)):
             return {}
+        rest = iter(known)
+        of_trials = [(each, [next(rest) for _ in jobs]) for each, jobs in zip(drawn, asked, strict=True)]
         return self.runner.in_usual_order(
             [
-                (each, [first, *(other for other in [second] if not _found_only_races(other))])
-                for each, (first, second) in zip(drawn, pairs, strict=True)
+                (each, [first, *(other for other in others if not _found_only_races(other))])
+                for each, (first, *others) in of_trials
             ]
         )
 
     def _jobs(self, drawn: Drawn) -> list[Job]:
-        """The trial's two runs. Searching both for everything would cost twice as much and find the same."""
+        """The trial's runs. Searching two of them for everything would cost twice as much and find the same."""
         can, most = self.runner.device.capabilities, self.findings.most
         first, second = (replace(self.runner.job(drawn, poison), max_faults=most) for poison in (0, 1))
-        tracks = second.track_uninitialised and "races" not in can
-        return [first, replace(second, check_races=self.runner.defences.races, track_uninitialised=tracks)]
+        if not self._looks_for_races():
+            return [first, replace(second, track_uninitialised=second.track_uninitialised and "races" not in can)]
+        return [first, replace(second, check_races=True, track_uninitialised=False), self._as_timed(first)]
+
+    def _as_timed(self, job: Job) -> Job:
+        """A search for races in what a kernel cannot tell from a timed run: a race may not hide behind another order of
+        threads, or behind other memory that nobody wrote.
+        """
+        watched = {"profile": False, "sample": None, "track_uninitialised": False, "check_races": True}
+        return replace(job, max_faults=self.findings.most, **watched)
+
+    def _looks_for_races(self) -> bool:
+        return "races" in self.runner.device.capabilities and self.runner.defences.races
 
     def _answers(self, jobs: Sequence[Job], cases: Sequence[str], seconds: float | None = None) -> Iterator[RunReport]:
         """A report for every job: a device stops at the first that does not end well, and is asked again for the rest,
@@ -164,8 +208,8 @@ class Sanitizer:
             if reports[-1].ended in _STOPPED:
                 return
 
-    def _note(self, drawn: Drawn, reports: Sequence[RunReport]) -> None:
-        self._cases.append(drawn.name)
+    def _note(self, drawn: Drawn, reports: Sequence[RunReport], cases: list[str] | None = None) -> None:
+        (self._cases if cases is None else cases).append(drawn.name)
         for report in reports:
             self._runs += 1
             found = report.faults or ((report.fault,) if report.fault else ())

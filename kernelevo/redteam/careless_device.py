@@ -1,9 +1,10 @@
 """A device as a careless harness has it: for controls of what the virtual device stops by its own nature.
 
 It executes PTX on the virtual GPU in this process, so it is for texts of this package only. With `fresh_memory` off,
-memory and device globals last from call to call; with `bounds` off, all buffers of a call lie side by side in one
-allocation, so that an access beyond one lands in the next; with `endings` off, a run that a fault or a limit stopped
-counts as done. Its times are the number of warp instructions, and mean nothing else.
+memory and device globals last from call to call, and a call that is timed is made once before, to warm up; with
+`bounds` off, all buffers of a call lie side by side in one allocation, so that an access beyond one lands in the next;
+with `endings` off, a run that a fault or a limit stopped counts as done. Its times are the number of warp instructions,
+and mean nothing else.
 """
 
 from __future__ import annotations
@@ -92,10 +93,16 @@ class CarelessDevice:
         self._memories.clear()
 
     def _run(self, image: Image, job: Job, budget: Budget) -> RunReport:
+        if job.profile and not self._defences.fresh_memory:
+            self._call(image, job, budget)
+        return self._call(image, job, budget)
+
+    def _call(self, image: Image, job: Job, budget: Budget) -> RunReport:
         memory = self._memory(image, budget)
         memory.place(job.buffers)
         for buffer in job.buffers:
-            memory.places[buffer.name].write(np.frombuffer(_content(buffer, job.poison), np.uint8))
+            if buffer.data is not None or self._defences.poison:
+                memory.places[buffer.name].write(np.frombuffer(_content(buffer, job.poison), np.uint8))
         steps: list[StepReport] = []
         for step in job.steps:
             if isinstance(step, Clear):

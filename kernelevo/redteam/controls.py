@@ -19,7 +19,7 @@ _BLOCK_SUM = """
     if (threadIdx.x == 0) { sum = 0; for (int w = 0; w < 8; w++) sum += warps[w]; }
 """
 
-_ATOMICS = f"""
+HONEST_TOTAL = f"""
 #pragma kernelevo zero out
 #pragma kernelevo launch total<<<16, 256>>>(x, out, n)
 extern "C" __global__ void total(const float* x, float* out, int n) {{
@@ -206,7 +206,7 @@ extern "C" __global__ void add(const float* a, const float* b, float* c, int n) 
 #pragma kernelevo launch copy<<<ceildiv(n, 256), 256>>>(x, y, n)
 extern "C" __global__ void copy(const float* x, float* y, int n) {
     int i = blockIdx.x * 256 + threadIdx.x; if (i < n) y[i] = x[i]; }"""),
-    honest("a sum by atomics", problems.TOTAL, _ATOMICS),
+    honest("a sum by atomics", problems.TOTAL, HONEST_TOTAL),
     honest("a sum whose last block adds up, behind fences", problems.TOTAL, _LAST_BLOCK),
     honest("a sum in two launches", problems.TOTAL, _TWO_LAUNCHES),
     honest("a sum in one cooperative launch", problems.TOTAL, _COOPERATIVE),
@@ -227,7 +227,7 @@ WRONG = (
           elementwise(RIGHT + " if (i == n / 2) c[i] *= 1.0001f;")),
     wrong("the last tile is left out", problems.PRODUCT, _TILED.replace("p < k; p += 16", "p < k - 15; p += 16")),
     wrong("a missing barrier", problems.PRODUCT, _TILED.replace("__syncthreads();", "", 1)),
-    wrong("a sum without atomics", problems.TOTAL, _ATOMICS.replace("atomicAdd(out, sum)", "*out += sum")),
+    wrong("a sum without atomics", problems.TOTAL, HONEST_TOTAL.replace("atomicAdd(out, sum)", "*out += sum")),
     wrong("a last block without a fence or a volatile", problems.TOTAL, _LAST_BLOCK.replace("__threadfence();", "")),
     wrong("an update that is made twice", problems.ADD_TO, _IN_PLACE.replace("+= 2 *", "+= 4 *")),
     wrong("an update that is not made", problems.ADD_TO, _IN_PLACE.replace("if (i < n) x[i] += 2 * d[i];", "")),

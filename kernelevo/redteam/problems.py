@@ -93,6 +93,54 @@ COUNT = _named("count", Problem(
 ))  # fmt: skip
 """How many numbers have each of the eight lowest digits in base 8."""
 
+FAINT = _named("faint", Problem(
+    [Input("x", "f32[n]", aligned=16), Output("y", "f32[n]", aligned=16)],
+    lambda x: 1 + x / 1024, ["n=4000"], tests=["n=1", "n=33", "n=1000"], inputs={"x": [normal(), uniform()]},
+))  # fmt: skip
+"""Numbers that are all nearly one."""
+
+FLAT = _named("flat", Problem(
+    [Input("x", "f32[rows, cols]", aligned=16), Output("y", "f32[rows, cols]", aligned=16)],
+    _softmax, ["rows=24, cols=1000"], tests=["rows=1, cols=333", "rows=7, cols=512"],
+    inputs={"x": [uniform(), uniform(0, 1)]},
+))  # fmt: skip
+"""Softmax of long rows, whose elements are all small."""
+
+LONG_MEAN = _named("long_mean", Problem(
+    [Input("x", "f32[n]", aligned=16), Output("y", "f32[1]")],
+    lambda x: x.mean(keepdims=True), ["n=300000"], tests=["n=200001"], inputs={"x": [normal(), biased()]},
+))  # fmt: skip
+"""The mean of many numbers, which is nearly zero for the first kind of them."""
+
+LONG_TOTAL = _named("long_total", Problem(
+    [Input("x", "f32[n]", aligned=16), Output("out", "f32[1]")],
+    lambda x: x.sum(keepdims=True), ["n=40000"], tests=["n=20000", "n=33333"],
+    inputs={"x": [uniform(0, 1), rare_huge(0.001, 1000)]},
+))  # fmt: skip
+"""The sum of many positive numbers, or of some among which a few are huge."""
+
+GATE = _named("gate", Problem(
+    [Input("x", "f32[rows, cols]", aligned=16), Input("w", "f32[cols]", aligned=16),
+     Output("y", "f32[rows, cols]", aligned=16)],
+    lambda x, w: x * w, ["rows=24, cols=1000"], tests=["rows=1, cols=33", "rows=7, cols=129"],
+))  # fmt: skip
+"""Each column times its weight."""
+
+WEIGHED = _named("weighed", Problem(
+    [Input("x", "f32[n]", aligned=16), Input("w", "f32[512]", aligned=16), Output("y", "f32[n]", aligned=16)],
+    lambda x, w: x * np.exp(w).sum(), ["n=4000"], tests=["n=1", "n=33", "n=1000"], inputs={"w": [normal(), uniform()]},
+))  # fmt: skip
+"""Numbers times what is made of the weights alone."""
+
+TWICE = _named("twice", Problem(
+    [Input("x", "f32[n]"), Output("y", "f32[n]")], lambda x: 2 * x, ["n=3000"], tests=["n=1", "n=33", "n=500"],
+))  # fmt: skip
+"""y = 2 x"""
+
 ALL = {
-    problem.name: problem for problem in (ADD, COPY, TOTAL, MEAN, SOFTMAX, PRODUCT, PRODUCT_F16, ADD_TO, SCALE, COUNT)
-}
+    problem.name: problem
+    for problem in (
+        ADD, COPY, TOTAL, MEAN, SOFTMAX, PRODUCT, PRODUCT_F16, ADD_TO, SCALE, COUNT, FAINT, FLAT, LONG_MEAN, LONG_TOTAL,
+        GATE, WEIGHED, TWICE,
+    )
+}  # fmt: skip

@@ -19,9 +19,11 @@ from typing import Literal, Self
 from kernelevo.compilers.nvrtc import NvrtcCompiler
 from kernelevo.compilers.toolkit import Toolkit, find_toolkit
 from kernelevo.defences import ALL, Defences
+from kernelevo.devices.cuda import VIRTUAL
 from kernelevo.devices.virtual import open_virtual
 from kernelevo.evaluators.kernels import KernelEvaluator
 from kernelevo.interfaces import Compiler, Device, Wall
+from kernelevo.joining_cards import PREFIX, open_card
 from kernelevo.kernel.problem import Problem
 from kernelevo.redteam.careless_device import CarelessDevice
 from kernelevo.sandbox import Sandbox
@@ -62,9 +64,23 @@ class Range:
         """With a build cache of its own, so that attack and control are compiled once."""
         return NvrtcCompiler(self.wall, self.toolkit, self.scratch / "builds")
 
+    @property
+    def virtual_name(self) -> str:
+        """The virtual device, which stands beside a card where that is the range's own."""
+        return DEFAULT_DEVICE if self.device_name.startswith(PREFIX) else self.device_name
+
     @cached_property
     def device(self) -> Device:
-        return open_virtual(self.device_name, self.wall)
+        """What executes and sees everything: the virtual GPU, beside a card, too."""
+        return open_virtual(self.virtual_name, self.wall)
+
+    @cached_property
+    def measuring_device(self) -> Device:
+        """What times single calls: on the virtual GPU, unless the range's own device does so on a card."""
+        name = self.device_name if self.device_name.startswith(PREFIX) else VIRTUAL
+        device = open_card(name, "cupy", self.compiler, self.scratch, unsafe=False)
+        self._open.append(device)
+        return device
 
     def judge(
         self,
@@ -74,13 +90,15 @@ class Range:
         *,
         mode: Mode = "final",
         budget: Budget = BUDGET,
+        measured: bool = False,
         device: Device | None = None,
         compiler: Compiler | None = None,
     ) -> Verdict:
         """The verdict on a kernel's text, by the very evaluator that `kernelevo check` (mode "final") and a search
-        (mode "search") use; `device` and `compiler` may be hostile ones in place of the range's own.
+        (mode "search") use; `measured` on a device that times single calls. `device` and `compiler` may be hostile ones
+        in place of the range's own.
         """
-        chosen = device or self._device(defences)
+        chosen = device or (self.measuring_device if measured else self._device(defences))
         try:
             evaluator = KernelEvaluator(problem, compiler or self.compiler, chosen, mode=mode, defences=defences)
             return evaluator.evaluate(Candidate(text), budget)

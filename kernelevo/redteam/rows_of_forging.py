@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kernelevo.redteam.row import caught, outside, stopped
-from kernelevo.redteam.rows_of_timing import NO_HOST, OWN_PROCESS
+from kernelevo.redteam.rows_of_timing import FORGETS, NO_HOST, OWN_PROCESS
 
 NO_PROFILER = "nothing is attributed by name or time of launch: every step of a plan is executed and counted"
 
@@ -36,12 +36,12 @@ FORGING = (
     caught(
         "H77",
         "an address seen before tells a benchmark",
-        "memory and device globals are new in each call",
+        FORGETS,
     ),
     caught(
         "H78",
         "the number of calls, or the time since the first, tells a benchmark",
-        "device globals are new in each call, and a clock of the virtual device tells nothing",
+        FORGETS,
     ),
     stopped(
         "H79",
@@ -111,22 +111,23 @@ FORGING = (
     caught(
         "H92",
         "a kernel that is defined and never launched",
-        "harmless: only what is launched is timed, and it is checked",
+        "a kernel that is not launched is nothing here; one that makes no difference is a decoy",
     ),
-    caught(
+    stopped(
         "H93",
         "a kernel with a trivial share of the work",
-        "each kernel of a plan is left out once",
+        "there is no library that could do the rest: all work is that of the plan's kernels, and the profile shows "
+        "each",
     ),
     caught(
         "H94",
         "a kernel behind a condition that never holds",
-        "each kernel of a plan is left out once",
+        "each launch of a plan is left out once, and an output must change",
     ),
     caught(
         "H95",
         "a kernel whose result nobody uses",
-        "each kernel of a plan is left out once",
+        "each launch of a plan is left out once, and an output must change",
     ),
     stopped(
         "H96",
@@ -163,15 +164,15 @@ FORGING = (
         "shared caches are poisoned",
         "builds are kept by content, and written by the judge only",
     ),
-    caught(
+    stopped(
         "H103",
         "defects of the harness itself",
-        "the checker's self-test, and this corpus with its controls",
+        "the checker's self-test, this corpus, and its controls try the harness itself",
     ),
-    stopped(
+    caught(
         "H104",
         "launches outside the profiler's window",
-        NO_PROFILER,
+        "no call is taken apart: events, the judge's own clock and a physical floor must agree on all of it",
     ),
     stopped(
         "H105",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kernelevo.redteam.row import caught, outside, stopped
-from kernelevo.redteam.rows_of_timing import NO_HOST, OWN_PROCESS
+from kernelevo.redteam.rows_of_timing import FORGETS, NO_HOST, OWN_PROCESS
 
 NO_OBJECTS = "a kernel gets addresses and numbers: there are no objects whose identity could be remembered"
 
@@ -151,7 +151,7 @@ OUTPUTS = (
     caught(
         "H61",
         "answers kept by address",
-        "memory and device globals are new in each call",
+        FORGETS,
     ),
     stopped(
         "H62",
@@ -161,17 +161,17 @@ OUTPUTS = (
     caught(
         "H63",
         "answers kept by shape",
-        "memory and device globals are new in each call, and inputs other numbers",
+        FORGETS,
     ),
     caught(
         "H64",
         "answers kept by a sample of the values",
-        "memory and device globals are new in each call",
+        FORGETS,
     ),
     caught(
         "H65",
         "the answer of the call before is given again",
-        "memory and device globals are new in each call",
+        FORGETS,
     ),
     stopped(
         "H66",
@@ -191,12 +191,12 @@ OUTPUTS = (
     caught(
         "H69",
         "a device global says that the work is done",
-        "memory and device globals are new in each call",
+        FORGETS,
     ),
     caught(
         "H70",
         "weights are prepared once and kept",
-        "memory and device globals are new in each call: what is to be prepared is prepared in the call, and timed",
+        FORGETS,
     ),
     outside(
         "H71",

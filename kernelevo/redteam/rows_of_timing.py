@@ -6,6 +6,10 @@ from kernelevo.redteam.row import caught, stopped
 
 NO_HOST = "a plan is declarative and the compiler takes device code only: there is no host code that could do it"
 OWN_PROCESS = "clocks, statistics and verdict are in the judge's process, which runs nothing of a candidate"
+FORGETS = (
+    "memory and device globals are new in each call; where a device keeps them, each call has numbers of its own, at "
+    "addresses that change, and is checked"
+)
 
 TIMING = (
     stopped(
@@ -18,10 +22,10 @@ TIMING = (
         "the same stream, made in C++ where filters of Python do not look",
         NO_HOST,
     ),
-    stopped(
+    caught(
         "H3",
         "the streams join only after the clock has stopped",
-        NO_HOST,
+        "outputs are fingerprinted when the call has ended; a call that ended too early is below the physical floor",
     ),
     stopped(
         "H4",
@@ -68,26 +72,25 @@ TIMING = (
         "the code object of a function of the harness is exchanged",
         OWN_PROCESS,
     ),
-    stopped(
+    caught(
         "H13",
         "the driver's timing functions are hooked in native code",
-        NO_HOST + "; a measuring driver's times are held against the judge's own clock",
+        "the clock of a driver's process must agree with the judge's own, for each case",
     ),
-    stopped(
+    caught(
         "H14",
         "the end event is made the start event",
-        NO_HOST,
+        "the clock of a driver's process must agree with the judge's own, for each case",
     ),
-    stopped(
+    caught(
         "H15",
         "events without timing, or recorded again",
-        NO_HOST,
+        "the clock of a driver's process must agree with the judge's own, for each case",
     ),
-    stopped(
+    caught(
         "H16",
         "one time of nearly zero pulls a geometric mean down",
-        "a time that is not positive and finite is our own fault, never a score; a device that measures has a "
-        "physical floor for each case",
+        "a time below what the card's ceilings allow is impossible, for each case",
     ),
     stopped(
         "H17",
@@ -98,22 +101,22 @@ TIMING = (
     caught(
         "H18",
         "the order of the calls is learnt in a first pass and replayed in a second",
-        "memory and device globals are new in each call: nothing learnt is left",
+        FORGETS,
     ),
-    stopped(
+    caught(
         "H19",
         "work on the host before the profiler's window opens",
-        NO_HOST,
+        "a time below what the card's ceilings allow is impossible",
     ),
     stopped(
         "H20",
         "work moved to import, construction, warm-up or tuning",
         "each call starts from its inputs alone: a plan has no setup step, and scratch is undefined at its start",
     ),
-    stopped(
+    caught(
         "H21",
         "work put off to the next call or to teardown",
-        "outputs are read at the end of each call, before anything else happens, and each call has memory of its own",
+        "outputs are fingerprinted when the call has ended; a call that ended too early is below the physical floor",
     ),
     stopped(
         "H22",
@@ -128,7 +131,7 @@ TIMING = (
     caught(
         "H24",
         "right while it is tested, quick while it counts, told apart by counting calls",
-        "a counter in device memory starts anew in each call",
+        FORGETS,
     ),
     stopped(
         "H25",

@@ -193,6 +193,10 @@ int restrict_supervised_jail() {
   return supervised(jail_filter(Signals::own_process));
 }
 
+void restrict_driver_alone() {
+  jail_filter(Signals::own_process, refuse_network_but_listening).install_allowing_others();
+}
+
 int restrict_driver_jail() {
   return supervised(jail_filter(Signals::own_process, refuse_network_but_listening));
 }

@@ -9,6 +9,9 @@ namespace wall {
 enum class Signals { own_process, children_too };
 void restrict_jail(Signals);
 
+// The same for a program that drives a card: see restrict_driver_jail.
+void restrict_driver_alone();
+
 // As restrict_jail(own_process); new processes and threads are handed to a supervisor, whose listener is returned.
 int restrict_supervised_jail();
 

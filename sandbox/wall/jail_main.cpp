@@ -105,18 +105,34 @@ void keep_only(int file) {
 }
 
 // Forks; returns in the process that will become the program. The other one stays outside, counts forks and waits.
-void leave_supervisor_behind(const JailOptions &options, const ListenerChannel &channel) {
+void leave_supervisor_behind(const JailOptions &options, const ListenerChannel &channel, bool supervised) {
   const pid_t child = fork();
   if (child < 0) throw std::system_error(errno, std::generic_category(), "forking");
   if (child == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     return;
   }
-  if (!options.zygote) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (!options.zygote) prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (supervised) {
     supervise_forks(channel, child, options.forks);
   }
   end_like(child);
+}
+
+// Whether forks of the program are counted, as those of every command are; a sandbox such as gVisor cannot.
+bool is_supervised(const JailOptions &options) {
+  if (options.zygote || supervisors_available()) return !options.zygote;
+  if (!options.unsafe)
+    throw std::runtime_error(
+        "this machine cannot count a program's forks (seccomp without user notification); "
+        "use Linux 5.5 or newer, or accept the risk with --unsafe");
+  return false;
+}
+
+void restrict_calls(const JailOptions &options, bool supervised, const ListenerChannel &channel) {
+  if (supervised) return send_listener(channel, options.driver ? restrict_driver_jail() : restrict_supervised_jail());
+  if (options.driver) return restrict_driver_alone();
+  restrict_jail(options.zygote ? Signals::children_too : Signals::own_process);
 }
 
 [[noreturn]] void build_wall(JailOptions options) {
@@ -124,19 +140,16 @@ void leave_supervisor_behind(const JailOptions &options, const ListenerChannel &
   if (options.zygote) options.limits.stack_bytes = kCompilerStackBytes;
   if (options.driver) options.limits.open_files = kDriverOpenFiles;
   const Layers layers = find_layers(options);
+  const bool supervised = is_supervised(options);
   const ListenerChannel channel = open_listener_channel();
   if (layers.namespaces && !enter_namespaces()) throw std::runtime_error("the namespaces that were there are gone");
-  if (layers.namespaces || !options.zygote) leave_supervisor_behind(options, channel);
+  if (layers.namespaces || supervised) leave_supervisor_behind(options, channel, supervised);
   if (layers.namespaces) show_only(options.grants);
   if (chdir(options.folder.c_str()) != 0)
     throw std::system_error(errno, std::generic_category(), "entering " + options.folder);
   drop_privileges();
   if (layers.landlock_abi > 0) restrict_files(options.grants, layers.landlock_abi);
-  if (options.zygote) {
-    restrict_jail(Signals::children_too);
-  } else {
-    send_listener(channel, options.driver ? restrict_driver_jail() : restrict_supervised_jail());
-  }
+  restrict_calls(options, supervised, channel);
   keep_only(options.keep_file);
   set_limits(options.limits);
   become(options, layers);

@@ -110,6 +110,11 @@ int SeccompFilter::install() {
   return static_cast<int>(result);
 }
 
+bool supervisors_available() {
+  seccomp_notif_sizes sizes{};
+  return syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) == 0;
+}
+
 bool seccomp_available() {
   const uint32_t action = SECCOMP_RET_ERRNO;
   return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;

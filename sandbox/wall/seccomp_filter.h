@@ -44,7 +44,8 @@ class SeccompFilter {
   bool supervised_ = false;
 };
 
-// Whether this kernel knows seccomp filters.
+// Whether this kernel knows seccomp filters, and whether these can have a supervisor.
 bool seccomp_available();
+bool supervisors_available();
 
 }  // namespace wall

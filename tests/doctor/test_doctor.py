@@ -64,3 +64,35 @@ def test_triton_is_ok_optional_or_the_wrong_one(
     found = next(each for each in doctor.examine(None) if each.name == "compiler: triton")
     assert found.state == state
     assert said in f"{found.detail} {found.advice}"
+
+
+@pytest.mark.parametrize(
+    ("installed", "states"),
+    [
+        ({}, ("optional", "optional", "optional")),
+        ({"cupy-cuda13x": "14.2.0", "nvidia-ml-py": "13.6"}, ("ok", "optional", "ok")),
+        ({"pycuda": "2026.1"}, ("optional", "ok", "optional")),
+    ],
+)
+def test_drivers_of_cards_are_named_with_the_extra_that_brings_them(
+    monkeypatch: pytest.MonkeyPatch, installed: dict[str, str], states: tuple[str, ...]
+) -> None:
+    def version(name: str) -> str:
+        if name not in installed:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return installed[name]
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    findings = doctor._drivers()
+    assert tuple(finding.state for finding in findings) == states
+    for finding in findings:
+        assert ("pip install" in finding.advice) == (finding.state == "optional")
+    assert "unmeasured" in findings[1].detail or findings[1].state == "optional"
+
+
+def test_cards_are_read_where_nvidias_driver_tells_of_them(tmp_path) -> None:
+    for bus, text in (("0000:41:00.0", "Model: \t\t NVIDIA H200\nIRQ: 1\n"), ("0000:3b:00.0", "IRQ: 2\n")):
+        (tmp_path / bus).mkdir()
+        (tmp_path / bus / "information").write_text(text)
+    assert doctor.cards(tmp_path) == ["unknown", "NVIDIA H200"]
+    assert doctor.cards(tmp_path / "absent") == []

@@ -66,7 +66,7 @@ def test_the_key_counts(data: bytes, key: int) -> None:
 
 
 def test_parts_of_large_data_are_put_together() -> None:
-    data = random.Random(1).randbytes(8 * (1 << 16) * 2 + 13)
+    data = random.Random(1).randbytes(8 * (1 << 14) * 2 + 13)
     assert fingerprint(data, 5) == by_the_formula(data, 5)
     assert fingerprint(np.frombuffer(data, np.uint8).data, 5) == fingerprint(data, 5)
 

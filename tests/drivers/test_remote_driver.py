@@ -248,7 +248,7 @@ def test_any_bytes_are_an_answer_or_a_lost_process(head: bytes, head_bytes: int,
      '{"event_us": 1.0}', '{"event_us": "1", "host_us": 1.0}'],
 )  # fmt: skip
 def test_a_time_is_a_finite_number_of_microseconds(time_words: str) -> None:
-    driver, _ = answering(framed(time_words.encode()))
+    driver, _ = answering(framed({"done": True}), framed(time_words.encode()))
     with pytest.raises(DriverLost):
         driver.call([])
 
@@ -288,6 +288,8 @@ def test_a_start_that_takes_too_long_or_dies_is_lost_with_its_last_words() -> No
 def test_an_answer_in_drops_is_late() -> None:
     def drip(theirs: socket.socket) -> None:
         theirs.sendall(framed(CARD))
+        theirs.recv(1 << 16)
+        theirs.sendall(framed({"done": True}))
         theirs.recv(1 << 16)
         for byte in framed({"event_us": 1.0, "host_us": 1.0}):
             theirs.sendall(bytes([byte]))

@@ -93,24 +93,29 @@ def test_a_search_mode_verdict_claims_no_search_for_faults() -> None:
     assert not any(job.check_races or job.max_faults > 1 for job in device.jobs)
 
 
-def test_each_test_runs_once_tracked_and_once_for_races_under_another_poison_and_order() -> None:
+def test_each_test_runs_tracked_for_races_in_another_order_and_for_races_as_it_is_timed() -> None:
     device = Sanitizer()
     judge(device, mode="final", most_findings=7)
-    searched = [job for job in device.jobs if job.max_faults == 7]
-    first, second = searched[::2], searched[1::2]
+    searched = [job for job in device.jobs if job.max_faults == 7 and not is_benchmark(job)]
+    first, second, third = searched[::3], searched[1::3], searched[2::3]
     assert first and all(job.track_uninitialised and not job.check_races and job.order == 0 for job in first)
     assert all(job.check_races and not job.track_uninitialised and job.order != 0 for job in second)
     assert {job.poison for job in first}.isdisjoint({job.poison for job in second})
     assert [job.buffers[0].data for job in first] == [job.buffers[0].data for job in second]
-    assert not any(job.check_races for job in device.jobs if job not in searched)
+    assert third == [dataclasses.replace(job, track_uninitialised=False, check_races=True) for job in first]
 
 
-def test_benchmark_sizes_are_searched_in_sanitize_mode_only() -> None:
-    for mode, wanted in (("final", False), ("sanitize", True)):
+def test_a_search_for_races_at_a_benchmarks_size_cannot_be_told_from_the_timed_run() -> None:
+    for mode, wanted in (("final", 1), ("sanitize", 2)):
         device = Sanitizer()
         judge(device, mode=mode)
         large = [job for job in device.jobs if is_benchmark(job) and job.check_races]
-        assert bool(large) == wanted
+        assert len(large) == wanted
+        (timed,) = [job for job in device.jobs if job.profile]
+        twins = [job for job in large if (job.poison, job.order, job.steps) == (timed.poison, 0, timed.steps)]
+        assert len(twins) == 1
+        skews = [[each.skew for each in job.buffers] for job in (*twins, timed)]
+        assert skews[0] == skews[1]
 
 
 def test_findings_of_all_cases_are_told_once_with_their_number_and_cases() -> None:
@@ -121,7 +126,9 @@ def test_findings_of_all_cases_are_told_once_with_their_number_and_cases() -> No
     assert verdict.sanitizing is not None
     runs = verdict.sanitizing.runs
     assert set(wild.cases) == set(race.cases) == {case.name for case in PROBLEM.tests}
-    assert (wild.occurrences, race.occurrences) == (runs // 2 * 4, runs // 2)
+    tests = runs // 3
+    assert runs % 3 == 0
+    assert (wild.occurrences, race.occurrences) == (tests * (3 + 1 + 1), tests * 2)
     assert verdict.feedback.count("too far") == 1
 
 
@@ -199,7 +206,7 @@ def test_the_kernels_own_endless_loop_ends_the_search_at_once() -> None:
     device = Sanitizer()
     verdict = judge(device, "endless")
     assert verdict.status is Status.TIMEOUT and not verdict.findings
-    assert len(device.jobs) == 2
+    assert len(device.jobs) == 1
 
 
 def test_what_the_device_cannot_execute_is_not_the_candidates_fault() -> None:

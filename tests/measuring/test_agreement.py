@@ -11,19 +11,26 @@ from kernelevo.devices.measuring.agreement import LEAST_EMPTY, agreement
 from kernelevo.measurement import TimedCall
 
 
-def calls(rng: np.random.Generator, true: float, told: float, count: int, overhead: float = 60.0) -> list[TimedCall]:
+def calls(rng: np.random.Generator, true: float, told: float, count: int, noise: float = 0.1) -> list[TimedCall]:
     """Calls that take `true` us, of which events tell `told`; waking up takes its time, and now and then very long."""
-    waits = overhead * np.exp(rng.normal(0, 0.1, count)) + np.where(rng.random(count) < 0.05, 3000.0, 0.0)
+    waits = 60.0 * np.exp(rng.normal(0, noise, count)) + np.where(rng.random(count) < 0.05, 3000.0, 0.0)
     return [
         TimedCall("candidate", "n=1", order, told, min(told, true) + 3.0, true + float(wait))
         for order, wait in enumerate(waits)
     ]
 
 
-@given(st.integers(0, 1000), st.floats(3.0, 5000.0), st.integers(8, 60))
-def test_an_honest_machine_agrees(seed: int, true: float, count: int) -> None:
-    rng = np.random.default_rng(seed)
-    assert agreement(calls(rng, true, true, count), calls(rng, 0.5, 0.5, 12)).agree
+@pytest.mark.parametrize("count", [5, 12, 60])
+@pytest.mark.parametrize("noise", [0.05, 0.3])
+def test_an_honest_machine_agrees(count: int, noise: float) -> None:
+    """Hardly ever not, in as few as the five calls of a case: in 4000 sessions of a quiet and of a loud machine."""
+    rng = np.random.default_rng(2)
+    refused = 0
+    for _ in range(4000):
+        true = float(rng.uniform(3.0, 300.0))
+        told = agreement(calls(rng, true, true, count, noise=noise), calls(rng, 0.5, 0.5, 12, noise=noise))
+        refused += not told.agree
+    assert refused <= 8
 
 
 @given(st.integers(0, 1000), st.floats(100.0, 5000.0), st.floats(0.0, 0.6))

@@ -98,10 +98,14 @@ def honest(compiler: NvrtcCompiler) -> Verdict:
 
 
 @pytest.mark.parametrize("cheat", CHEATS, ids=lambda cheat: cheat.name)
-def test_a_kernel_that_remembers_is_caught(compiler: NvrtcCompiler, cheat: Cheat) -> None:
-    for _ in range(3):
-        verdict = judged(compiler, cheat.text, PROBLEM, mode="final")
-        assert verdict.status in cheat.caught and verdict.score is None, (verdict.status, verdict.feedback)
+def test_a_kernel_that_remembers_is_caught(compiler: NvrtcCompiler, honest: Verdict, cheat: Cheat) -> None:
+    """Whoever gains is caught. Who recognises contents may by chance meet none that it has seen; then it has worked."""
+    verdicts = [judged(compiler, cheat.text, PROBLEM, mode="final") for _ in range(3)]
+    assert any(verdict.status in cheat.caught for verdict in verdicts)
+    for verdict in verdicts:
+        assert verdict.status in (*cheat.caught, Status.PASSED), verdict.feedback
+        if verdict.score is not None and honest.score is not None:
+            assert verdict.score.value > 0.95 * honest.score.value
 
 
 @pytest.mark.parametrize("cheat", CHEATS, ids=lambda cheat: cheat.name)

@@ -42,6 +42,7 @@ class FakeNvml:
     NVMLError_NotSupported = NotSupported
     NVMLError_NoPermission = type("NoPermission", (NVMLError,), {})
     NVMLError_FunctionNotFound = type("FunctionNotFound", (NVMLError,), {})
+    NVMLError_LibraryNotFound = type("LibraryNotFound", (NVMLError,), {})
 
     def _answer(self, name: str, value: Any) -> Any:
         if name in self.broken:
@@ -49,6 +50,7 @@ class FakeNvml:
         return value
 
     def nvmlInit(self) -> None:
+        self._answer("init", None)
         self.open += 1
 
     def nvmlShutdown(self) -> None:
@@ -150,6 +152,11 @@ def test_a_lost_card_is_our_fault_and_said_so() -> None:
 def test_another_card_is_not_found() -> None:
     with pytest.raises(Infrastructure, match="does not find the card GPU-other"):
         NvmlWatch("GPU-other", FakeNvml())
+
+
+def test_a_machine_without_a_driver_is_one_sentence() -> None:
+    with pytest.raises(NotInstalled, match="install the driver"):
+        NvmlWatch(UUID, FakeNvml(broken={"init": FakeNvml.NVMLError_LibraryNotFound}))
 
 
 def test_it_is_closed_once() -> None:

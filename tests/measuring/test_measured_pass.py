@@ -41,6 +41,21 @@ def test_a_quiet_card_gives_medians_with_intervals_and_keeps_every_sample() -> N
     assert [call.order for call in measured.samples] == sorted({call.order for call in measured.samples})
 
 
+def timed_before_last_test(defences: Defences) -> int:
+    verdict = judge(World(), defences, mode="search")
+    assert verdict.measurements is not None
+    names, tests = [call.case for call in verdict.measurements.samples], {case.name for case in PROBLEM.tests}
+    assert set(names) == {case.name for case in (*PROBLEM.tests, *PROBLEM.benchmarks)}
+    last = max(place for place, name in enumerate(names) if name in tests)
+    return sum(name not in tests for name in names[:last])
+
+
+def test_tests_and_timed_calls_are_one_random_sequence() -> None:
+    """4 tests and 12 timed calls: that every test comes first happens once in 1820, and so hardly three times."""
+    assert any(timed_before_last_test(ALL) for _ in range(3))
+    assert not any(timed_before_last_test(ALL.without("mixed_calls")) for _ in range(3))
+
+
 def test_noise_makes_more_calls_and_too_much_of_it_is_inconclusive() -> None:
     quiet, loud = judge(World(true_us=noisy(100.0))), judge(World(true_us=noisy(100.0, 0.03)))
     assert quiet.measurements is not None and loud.measurements is not None
@@ -82,12 +97,13 @@ def test_events_that_tell_a_tenth_are_not_believed_twice() -> None:
 
 
 def test_work_that_is_hidden_from_some_calls_only_does_not_help() -> None:
-    """Hidden in fewer than half of the calls it moves neither median."""
-    world = World()
-    world.told_us = lambda true, session: 0.1 * true if world.calls % 3 == 0 else true
-    verdict = judge(world)
-    assert verdict.status is Status.PASSED and verdict.score is not None
-    assert verdict.score.value == pytest.approx(100.0)
+    """Hidden in fewer than half of the calls it moves neither median, though it may make the interval a wide one."""
+    for _ in range(5):
+        world = World()
+        world.told_us = lambda true, session, world=world: 0.1 * true if world.calls % 3 == 0 else true
+        verdict = judge(world)
+        assert verdict.status in (Status.PASSED, Status.INCONCLUSIVE, Status.CLOCKS_DISAGREE)
+        assert verdict.score is None or verdict.score.value == pytest.approx(100.0)
 
 
 def test_events_longer_than_our_wait_are_not_believed_either() -> None:
@@ -160,6 +176,17 @@ def test_a_card_that_others_use_is_inconclusive() -> None:
     assert verdict.status is Status.INCONCLUSIVE and "4711" in verdict.feedback
 
 
+def test_our_own_process_under_another_id_is_no_other() -> None:
+    """In a container the card tells ids of the machine outside: the one that appears with our process is ours."""
+    alone = judge(World(states=(QUIET, replace(QUIET, others=(99,)))))
+    assert alone.status is Status.PASSED, alone.feedback
+    beside = (replace(QUIET, others=(4711,)), replace(QUIET, others=(99, 4711)))
+    shared = judge(World(states=beside))
+    assert shared.status is Status.INCONCLUSIVE and "(4711)" in shared.feedback
+    two = judge(World(states=(QUIET, replace(QUIET, others=(98, 99)))))
+    assert two.status is Status.INCONCLUSIVE and "(98, 99)" in two.feedback
+
+
 def test_samples_of_a_throttled_card_are_left_out_and_counted() -> None:
     hot = replace(QUIET, throttled=("thermal slowdown by hardware",))
     states = tuple(hot if call % 5 == 0 else QUIET for call in range(1000))
@@ -170,7 +197,8 @@ def test_samples_of_a_throttled_card_are_left_out_and_counted() -> None:
 
 
 def test_memory_errors_are_inconclusive() -> None:
-    verdict = judge(World(states=(QUIET, replace(QUIET, ecc_errors=3))))
+    # Before and after the process is started, and with the first call.
+    verdict = judge(World(states=(QUIET, QUIET, QUIET, replace(QUIET, ecc_errors=3))))
     assert verdict.status is Status.INCONCLUSIVE and "ECC" in verdict.feedback
     # A card that had errors before is none that makes new ones.
     assert judge(World(states=(replace(QUIET, ecc_errors=3),))).status is Status.PASSED

@@ -148,10 +148,13 @@ def test_an_input_that_changes_is_told() -> None:
     assert report.changed == ("x",)
 
 
-@pytest.mark.parametrize("offset", [-1, 0])
-def test_a_write_beside_a_buffer_is_told(offset: int) -> None:
-    place = (lambda y, n: y - 1) if offset else (lambda y, n: y + 4 * n)
-    (report,) = one_call(Rogue(lambda driver, x, y, n: driver.write(place(y, n), b"\1")))
+@pytest.mark.parametrize("before", [True, False])
+def test_a_write_beside_a_buffer_is_told(before: bool) -> None:
+    def write(driver, x, y, n):
+        # Eight bytes, which no pattern of a guard has by chance.
+        driver.write(y - 8 if before else y + 4 * n, b"\1\2\3\4\5\6\7\10")
+
+    (report,) = one_call(Rogue(write))
     assert report.outside == ("y",)
 
 

@@ -59,7 +59,7 @@ class World:
 
     def device(self) -> CudaDevice:
         supervisor = Supervisor(self.open, self.probe, new_lock(), self.sleep)
-        conditions = Conditions(CARD, supervisor, ScriptedWatch(self.states), 1 << 12, lambda: self.now)
+        conditions = Conditions(CARD, supervisor, ScriptedWatch(self.states), 1 << 12, clock=lambda: self.now)
         return CudaDevice(Nature("cuda:0", "measured", self.ceilings), conditions)
 
     def sleep(self, seconds: float) -> None:

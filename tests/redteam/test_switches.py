@@ -12,7 +12,7 @@ from kernelevo.defences import ALL, Defences
 from kernelevo.evaluators.kernels import KernelEvaluator
 
 PACKAGE = Path(__file__).parent.parent.parent / "kernelevo"
-MAY_READ = {"defences.py", "redteam", "evaluators", "devices"}
+MAY_READ = {"defences.py", "interfaces.py", "redteam", "evaluators", "devices"}
 """Files and folders of the package that may name the switches at all; only the red team may turn one."""
 
 

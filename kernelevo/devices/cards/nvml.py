@@ -37,6 +37,10 @@ class NvmlWatch:
         try:
             self._nvml.nvmlInit()
             self._card = self._nvml.nvmlDeviceGetHandleByUUID(uuid)
+        except self._nvml.NVMLError_LibraryNotFound as error:
+            raise NotInstalled(
+                "the library NVML of an NVIDIA driver is not here, so that no card can be watched; install the driver"
+            ) from error
         except self._nvml.NVMLError as error:
             raise Infrastructure(
                 f"NVML does not find the card {uuid} ({error}), so that its state cannot be watched; "

@@ -35,9 +35,9 @@ def make_driver(name: str, memory_bytes: int = MEMORY_BYTES, warp_instructions: 
 
         return VirtualDriver(gpus.gpu(place), memory_bytes, warp_instructions)
     if kind == "cupy":
-        from kernelevo.devices.drivers.cupy import CupyDriver
+        from kernelevo.devices.drivers.cupy import open_cupy
 
-        return CupyDriver(int(place))
-    from kernelevo.devices.drivers.pycuda import PycudaDriver
+        return open_cupy(int(place))
+    from kernelevo.devices.drivers.pycuda import open_pycuda
 
-    return PycudaDriver(int(place))
+    return open_pycuda(int(place))

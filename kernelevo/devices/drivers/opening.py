@@ -14,6 +14,7 @@ from pathlib import Path
 
 import kernelevo
 from kernelevo import native
+from kernelevo.devices.drivers import libcuda
 from kernelevo.devices.drivers.making import MEMORY_BYTES, WARP_INSTRUCTIONS, how_of
 from kernelevo.devices.drivers.remote import DEADLINES, Deadlines, RemoteDriver
 from kernelevo.errors import NotInstalled
@@ -24,9 +25,9 @@ OVERHEAD_BYTES = 2 << 30
 """What the process of a virtual GPU may use beside its memory: the interpreter, caches, staged content."""
 CARD_THREADS = 256
 """A CUDA context starts some threads of its own; this is no tight bound."""
-DEVICES = (
-    "/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidia-caps", "/dev/nvidia-modeset",
-)  # fmt: skip
+DEVICES = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidia-caps")
+DRIVER_FOLDERS = ("/usr/local/nvidia", "/usr/lib/wsl/lib", "/run/opengl-driver/lib")
+"""Where the driver's libraries are, if not beside the C library: in containers, under Windows, and on NixOS."""
 CARD_READS = ("/proc/driver/nvidia", "/proc/devices", "/proc/modules", "/proc/cpuinfo", "/proc/sys/vm", "/proc/self",
               "/sys/devices/system", "/sys/bus/pci/devices", "/sys/module/nvidia", "/sys/module/nvidia_uvm",
               "/etc/nvidia", "/opt/cuda")  # fmt: skip
@@ -52,7 +53,7 @@ def open_driver(
 
 def order(name: str, options: dict[str, object]) -> JailOrder:
     """The process of a driver, and what it is shown. Raises NotInstalled for a package that is not there."""
-    kind, _, place = name.partition(":")
+    kind = name.partition(":")[0]
     package = Path(kernelevo.__file__).parent.resolve()
     library = native.path(LIBRARY).resolve()
     paths = folders(kind)
@@ -60,12 +61,23 @@ def order(name: str, options: dict[str, object]) -> JailOrder:
     script = package / "devices" / "drivers" / "start.py"
     words = (str(native.interpreter()), "-I", "-S", "-B", str(script), json.dumps(told))
     readable = [*map(str, native.interpreter_files()), str(package), str(library), *paths]
-    environment = {**_ENVIRONMENT, "KERNELEVO_NATIVE": str(library.parent)}
+    # CuPy makes sure of a cache folder when it is imported; it compiles nothing here, so that any folder does.
+    environment = {**_ENVIRONMENT, "KERNELEVO_NATIVE": str(library.parent), "CUPY_CACHE_DIR": str(package)}
     if kind == "virtual":
         memory = int(str(options["memory_bytes"])) + OVERHEAD_BYTES
         return JailOrder(words, tuple(readable), environment=environment, data_bytes=memory)
-    devices = (f"/dev/nvidia{place}", *DEVICES)
-    return JailOrder(words, (*readable, *CARD_READS), devices, environment, CARD_THREADS)
+    if found := [folder for folder in _library_folders() if (folder / libcuda.LIBRARY).exists()]:
+        environment["LD_LIBRARY_PATH"] = ":".join(map(str, found))
+    return JailOrder(words, (*readable, *DRIVER_FOLDERS, *CARD_READS), card_devices(), environment, CARD_THREADS)
+
+
+def card_devices() -> tuple[str, ...]:
+    """The device files of all cards: CUDA numbers cards in an order of its own, and opens them all."""
+    return (*map(str, sorted(Path("/dev").glob("nvidia[0-9]*"))), *DEVICES)
+
+
+def _library_folders() -> list[Path]:
+    return [Path(folder) / sub for folder in DRIVER_FOLDERS for sub in ("", "lib", "lib64")]
 
 
 def folders(kind: str) -> list[str]:

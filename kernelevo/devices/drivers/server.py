@@ -7,8 +7,9 @@ that no driver translates ends the process with its traceback on standard error,
 from __future__ import annotations
 
 import dataclasses
+import functools
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kernelevo.devices.drivers.making import make_driver
@@ -16,7 +17,7 @@ from kernelevo.errors import BadInput, KernelevoError, NotInstalled
 from kernelevo.interfaces import Driver
 from kernelevo.measurement import CallFailure
 from kernelevo.types import Fault
-from kernelevo.wire.driver_messages import Bytes, message, read_image, read_message, read_step
+from kernelevo.wire.driver_messages import Bytes, Step, message, read_image, read_message, read_step
 
 Reply = tuple[Mapping[str, Any], Bytes]
 _DONE: Reply = ({"done": True}, b"")
@@ -49,6 +50,7 @@ def answer_all(connection: socket.socket, driver: Driver) -> None:
         return data
 
     operation = ""
+    steps: list[Step] = []
     while operation != "close":
         try:
             head, body = read_message(read)
@@ -56,17 +58,30 @@ def answer_all(connection: socket.socket, driver: Driver) -> None:
             driver.close()
             return
         operation = head.pop("op")
-        _send(connection, _answer(driver, operation, head, body))
+        if operation == "prepare":
+            steps = [read_step(words) for words in head["steps"]]
+            _send(connection, _DONE)
+        elif operation == "call":
+            _send(connection, _translated(functools.partial(_call, driver, steps)))
+        else:
+            _send(connection, _answer(driver, operation, head, body))
 
 
 def _answer(driver: Driver, operation: str, head: Mapping[str, Any], body: bytes) -> Reply:
-    try:
+    def answer() -> Reply:
         if command := _COMMANDS.get(operation):
             command(driver, head, body)
             return _DONE
         if number := _NUMBERS.get(operation):
             return {"number": number(driver, head, body)}, b""
         return _ANSWERS[operation](driver, head, body)
+
+    return _translated(answer)
+
+
+def _translated(answer: Callable[[], Reply]) -> Reply:
+    try:
+        return answer()
     except KernelevoError as error:
         return _refusal(error)
 
@@ -85,11 +100,11 @@ def _refusal(error: KernelevoError) -> Reply:
     return {"refused": str(error), "kind": kind}, b""
 
 
-def _call(driver: Driver, head: Mapping[str, Any], body: bytes) -> Reply:
-    outcome = driver.call([read_step(words) for words in head["steps"]])
+def _call(driver: Driver, steps: Sequence[Step]) -> Reply:
+    outcome = driver.call(steps)
     if isinstance(outcome, CallFailure):
         return {"fault": _fault_words(outcome.fault), "sticky": outcome.sticky}, b""
-    return dataclasses.asdict(outcome), b""
+    return {"event_us": outcome.event_us, "host_us": outcome.host_us}, b""
 
 
 def _fault_words(fault: Fault) -> dict[str, Any]:
@@ -119,4 +134,4 @@ _NUMBERS: Mapping[str, Callable[[Driver, _Head, bytes], int]] = {
     "stage": lambda driver, head, body: driver.stage(body),
     "fingerprint": lambda driver, head, body: driver.fingerprint(head["address"], head["size"], head["key"]),
 }
-_ANSWERS: Mapping[str, Callable[[Driver, _Head, bytes], Reply]] = {"call": _call, "read": _read}
+_ANSWERS: Mapping[str, Callable[[Driver, _Head, bytes], Reply]] = {"read": _read}

@@ -111,7 +111,7 @@ class Calls:
         started = self._clock()
         answer = self._driver.call(steps)
         outer_us = (self._clock() - started) * 1e6
-        return _failed(answer) if isinstance(answer, CallFailure) else (answer, outer_us)
+        return _failed(answer) if isinstance(answer, CallFailure) else (answer, answer.outer_us or outer_us)
 
     def _sampled(self, case: str, answer: CallTime, outer_us: float) -> TimedCall:
         state = self._watch.state(self._ours())
@@ -135,6 +135,7 @@ class Calls:
         outer_us = (self._clock() - started) * 1e6
         if isinstance(answer, CallFailure):
             raise Infrastructure(f"a call without steps failed: {answer.fault.message}; see whether the card is well")
+        outer_us = answer.outer_us or outer_us
         self.empty.append(TimedCall(self.side, "", self._order(), answer.event_us, answer.host_us, outer_us))
 
     def _checked(

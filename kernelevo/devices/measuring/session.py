@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,17 +21,21 @@ from kernelevo.interfaces import Agreement, CallReport, CardWatch, Driver
 from kernelevo.measurement import Card, Side
 from kernelevo.types import Budget, Image, Job
 
+LEAST_OF_CASE = 5
+"""Calls of a case whose clocks must agree by themselves, too; timed ones are more than that."""
+
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a session is made with: the card with its supervisor and watch, bytes of L2 to be cooled (0: none), the
-    judge's clock, and the ids of processes that are ours.
+    """What a session is made with: the card with its supervisor and watch, bytes of L2 to be cooled (0: none) and how
+    often before each call, the judge's clock, and the ids of processes that are ours.
     """
 
     card: Card
     supervisor: Supervisor
     watch: CardWatch
     cooled_bytes: int
+    turns: int = 1
     clock: Clock = time.perf_counter
     ours: Callable[[Driver], frozenset[int]] = lambda driver: frozenset()
 
@@ -51,6 +56,7 @@ class Session:
             self._images["start"] = start
         self._drivers: dict[Side, Driver] = {}
         self._calls: dict[Side, Calls] = {}
+        self._aliases: frozenset[int] = frozenset()
         self.watch = conditions.watch.source
         self._refused = ""
         with ExitStack() as held:
@@ -76,7 +82,14 @@ class Session:
         if self._drivers["candidate"].how != "measured":
             return Agreement(True, "event times are modelled, so that there is no clock they could agree with")
         calls.fill_up_empty()
-        return agreement(calls.samples, calls.empty)
+        whole = agreement(calls.samples, calls.empty)
+        # Of each case, too: a lie about a benchmark's calls alone does not move a median in which tests are the most.
+        cases = Counter(sample.case for sample in calls.samples)
+        for case in (case for case, count in cases.items() if count >= LEAST_OF_CASE):
+            own = agreement([sample for sample in calls.samples if sample.case == case], calls.empty)
+            if not own.agree:
+                return Agreement(False, f"case {case}: {own.words}")
+        return whole
 
     def close(self) -> None:
         self._held.close()
@@ -94,18 +107,24 @@ class Session:
 
     def _open(self, side: Side) -> None:
         conditions, image = self._conditions, self._images[side]
+        before = self._others()
         driver = conditions.supervisor.open(image, self._budget)
         self._drivers[side] = driver
+        self._aliases |= _alias(before, self._others(), conditions.ours(driver))
         arena = Arena(
-            driver, self._rng, conditions.cooled_bytes, self._budget.memory_bytes, self._defences.fresh_pointers
-        )
+            driver, self._rng, conditions.cooled_bytes, self._budget.memory_bytes, self._defences.fresh_pointers,
+            conditions.turns,
+        )  # fmt: skip
         self._calls[side] = Calls(
             side, driver, image, arena, conditions.watch, self._rng, lambda: next(self._order), conditions.clock,
             self._ours, self._defences,
         )  # fmt: skip
 
+    def _others(self) -> frozenset[int]:
+        return frozenset(self._conditions.watch.state(frozenset()).others or ())
+
     def _ours(self) -> frozenset[int]:
-        return frozenset().union(*(self._conditions.ours(driver) for driver in self._drivers.values()))
+        return self._aliases.union(*(self._conditions.ours(driver) for driver in self._drivers.values()))
 
     def _call(self, side: Side, case: str, job: Job, constant: frozenset[str], move: bool) -> CallReport:
         calls = self._calls[side]
@@ -129,3 +148,11 @@ class Session:
     def _close_drivers(self) -> None:
         for driver in self._drivers.values():
             driver.close()
+
+
+def _alias(before: frozenset[int], after: frozenset[int], ours: frozenset[int]) -> frozenset[int]:
+    """By what id the card knows a process of ours that was just started, where that is not its id here: in a container
+    processes may be told by the ids that the machine outside has for them. Only one that is new can be ours.
+    """
+    new = after - before
+    return new if len(new) == 1 and not ours & after else frozenset()

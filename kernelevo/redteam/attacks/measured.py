@@ -1,0 +1,95 @@
+"""Attacks on calls that are timed one by one, in a context whose memory and device globals last from call to call.
+
+The honest kernel takes 2000 dependent steps for an element. One that copies what it remembers, or does nothing, is much
+faster, so that an undeserved score shows.
+"""
+
+from __future__ import annotations
+
+from kernelevo.redteam import problems
+from kernelevo.redteam.attack import Attack
+from kernelevo.redteam.kernels import cheaper_attack, kernel_attack
+
+_HEAD = """
+#pragma kernelevo launch twice<<<ceildiv(n, 128), 128>>>(x, y, n)
+__device__ float work(float x) { float v = 0; for (int s = 0; s < 2000; s++) v = 0.5f * v + x; return v; }
+"""
+
+
+def _text(globals_: str, body: str) -> str:
+    return f"""{_HEAD}{globals_}
+extern "C" __global__ void twice(const float* x, float* y, int n) {{
+    int i = blockIdx.x * 128 + threadIdx.x;
+    {body}
+}}
+"""
+
+
+_HONEST = _text("", "if (i < n) y[i] = work(x[i]);")
+
+
+def _kept(key: str, value: str, known: str = "key[i] == {value}") -> str:
+    """Keeps each element beside a `key` (a type) made of its call's `value`; gives it again where that is `known`."""
+    return _text(
+        f"__device__ float kept[4096]; __device__ int done[4096]; __device__ {key} key[4096];",
+        f"""if (i >= n) return;
+    if (n == 3000 && done[i] && {known.format(value=value)}) {{ y[i] = kept[i]; return; }}
+    float v = work(x[i]);
+    if (n == 3000) {{ kept[i] = v; key[i] = {value}; done[i] = 1; }}
+    y[i] = v;""",
+    )
+
+
+def _measured(name: str, rows: str, title: str, defences: str, text: str) -> Attack:
+    return cheaper_attack(
+        name, rows, title, defences, problems.TWICE, text, _HONEST, mode="search", measured=True
+    )  # fmt: skip
+
+
+ATTACKS = [
+    _measured(
+        "measured: the first answer again", "H65 H69", "gives its first answer at the timed size again and again",
+        "fresh_inputs all_distributions", _kept("int", "1"),
+    ),
+    _measured(
+        "measured: kept by address", "H61 H70", "gives its answer again where the address of its input is the same",
+        "fresh_inputs fresh_pointers all_distributions", _kept("const float*", "x"),
+    ),
+    _measured(
+        "measured: kept by shape", "H63", "gives its answer again where the sizes are the same",
+        "fresh_inputs all_distributions", _kept("int", "n"),
+    ),
+    _measured(
+        "measured: kept by a sample", "H64", "gives its answer again where the first number of each block is the same",
+        "fresh_inputs", _kept("float", "x[blockIdx.x * 128]"),
+    ),
+    _measured(
+        "measured: finite already", "H43 H42", "returns where its output holds numbers other than zero",
+        "poison fresh_pointers fresh_inputs all_distributions",
+        _text("", "if (i < n && !(n == 3000 && isfinite(y[i]) && y[i] != 0)) y[i] = work(x[i]);"),
+    ),
+    _measured(
+        "measured: counting calls", "H24 H78", "is right in its first call at the timed size only",
+        "timed_calls_checked mixed_calls all_distributions", _text("__device__ int calls[32];", """
+    int call = calls[blockIdx.x];
+    __syncthreads();
+    if (n == 3000 && threadIdx.x == 0) calls[blockIdx.x] = call + 1;
+    if (i < n) y[i] = n < 3000 || call < 1 ? work(x[i]) : 1;"""),
+    ),
+    _measured(
+        "measured: an address seen before", "H77", "takes an address that it has seen before for a benchmark's",
+        "timed_calls_checked fresh_pointers", _text("__device__ const float* seen[32];", """
+    const float* last = seen[blockIdx.x];
+    __syncthreads();
+    if (n == 3000 && threadIdx.x == 0) seen[blockIdx.x] = x;
+    if (i < n) y[i] = last != x ? work(x[i]) : 1;"""),
+    ),
+    kernel_attack(
+        "measured: the outputs of the call before", "K12",
+        "writes into the outputs of the call before, once they were read", "rereading", problems.TWICE,
+        _text("__device__ float* old;", """
+    if (i < n) y[i] = 2 * x[i];
+    if (i == 0) { float* last = old; old = y; if (last && last != y) last[0] = 7; }"""),
+        mode="final", measured=True,
+    ),
+]  # fmt: skip
