@@ -178,7 +178,8 @@ class Judge:
     def _made(self, text: str, notes: tuple[str, ...], language: Language) -> run.Task:
         place = self.problem.path or Path(f"{self.problem.name}.problem.py")
         kernel = Path(f"{self.problem.name}{language.suffix}")
-        return run.Task(kernel, self.problem.name, self.problem, place, text, notes, language)
+        content = place.read_bytes() if place.is_file() else b""
+        return run.Task(kernel, self.problem.name, self.problem, place, content, text, notes, language)
 
 
 def _loaded(problem: Problem | Path | str, cases: tuple[str, ...]) -> Problem:

@@ -131,7 +131,6 @@ class Request:
     sample: int | None = None
     inputs: int | None = None
     offsets: Mapping[str, int] = field(default_factory=dict)
-
     times_from: str = "machine-code"
 
     def __post_init__(self) -> None:

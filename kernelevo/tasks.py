@@ -25,17 +25,17 @@ Admit = Callable[[Path, bytes], None]
 @dataclass(frozen=True)
 class Task:
     """A kernel file that is ready to be judged. `text` is device code and pragmas; `notes` say what was done to get
-    there; `problem_content` is what was executed of the problem's file.
+    there; `problem_content` is what was executed of the problem's file (nothing where the problem is no file's).
     """
 
     kernel: Path
     name: str
     problem: Any
     problem_path: Path
-    problem_content: bytes
     text: str
     notes: tuple[str, ...]
     language: Language
+    problem_content: bytes = b""
 
     @property
     def file_name(self) -> str:
@@ -66,7 +66,7 @@ def open_task(request: Request, admit: Admit = admit_all) -> Task:
         raise BadInput(str(fault)) from fault
     renamed = renamed_note(request.kernel.name)
     notes = (*notes, renamed) if renamed else notes
-    return Task(request.kernel, problem.name, problem, problem_file, content, text, notes, language)
+    return Task(request.kernel, problem.name, problem, problem_file, text, notes, language, content)
 
 
 def open_problem(path: Path, admit: Admit = admit_all) -> tuple[Any, bytes]:

@@ -53,8 +53,10 @@ def kept(verdict: dict[str, Any]) -> dict[str, Any]:
 
 
 def by_check(capsys: pytest.CaptureFixture[str], text: str) -> dict[str, Any]:
-    Path("other.cu").write_text(text)
-    main(["check", "other.cu", "--problem", "grow.problem.py", "--seed", str(SEED), "--json"])
+    # Messages call a kernel file by its own name, which is the same at every door.
+    Path("elsewhere").mkdir(exist_ok=True)
+    Path("elsewhere/grow.cu").write_text(text)
+    main(["check", "elsewhere/grow.cu", "--problem", "grow.problem.py", "--seed", str(SEED), "--json"])
     return json.loads(capsys.readouterr().out)
 
 

@@ -53,9 +53,11 @@ def _place(closest: Closest) -> str:
 
 
 def by_output(tested: SelfTest) -> list[list[Derivation]]:
-    """The tolerance of each output over the trials."""
+    """The tolerance of each output over the trials in which it came about in the same way."""
+    from kernelevo.evaluators.tolerance_words import alike  # late: it loads NumPy
+
     names = tested.derivations[0] if tested.derivations else {}
-    return [[trial[name] for trial in tested.derivations] for name in names]
+    return [alike([trial[name] for trial in tested.derivations]) for name in names]
 
 
 def tolerance_lines(derivations: Sequence[Derivation]) -> list[str]:

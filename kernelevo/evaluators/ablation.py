@@ -109,8 +109,8 @@ def _same_outputs(runner: Runner, one: RunReport, other: RunReport) -> bool:
 
 def _is_right(runner: Runner, drawn: Drawn, report: RunReport) -> bool:
     """Whether the outputs are within the tolerance: all that can be asked where runs differ by rounding."""
-    first = runner.expect(drawn)
-    expected = first.in_full() if first.in_full else first
+    expected = runner.expect(drawn)
+    expected = expected.in_full() if expected.in_full else expected
     return all(
         compare(
             each.name, runner.output(drawn, each, report), expected.values[each.name], expected.bounds[each.name]

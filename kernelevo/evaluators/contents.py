@@ -70,7 +70,7 @@ class Contents:
             if origin is None or origin.expected is None or self._problem.reference is None:
                 return self.derive(content)
             values = _values(self._problem, content.drawn)
-            content.expected = Expected(values, origin.expected.bounds)
+            content.expected = Expected(values, origin.expected.bounds, styles=origin.expected.styles)
             content.origin = None  # nothing of it is needed any more
         return content.expected
 

@@ -31,6 +31,8 @@ class Expected:
     values: Mapping[str, Array]
     bounds: Mapping[str, Array | None]
     in_full: Callable[[], Expected] | None = None
+    styles: tuple[str, ...] = ()
+    """Those that derived bounds rest on, where these are not all."""
 
 
 def expect(problem: Problem, drawn: Drawn) -> Expected:
@@ -51,7 +53,7 @@ def expect_first(problem: Problem, drawn: Drawn) -> Expected:
         return Expected(values, _bounds(problem, drawn, numbers, values))
     first = _bounds(problem, drawn, numbers, values, tolerance.FIRST_STYLES)
     in_full = functools.cache(lambda: Expected(values, _bounds(problem, drawn, numbers, values)))
-    return Expected(values, first, in_full)
+    return Expected(values, first, in_full, tolerance.FIRST_STYLES)
 
 
 def _few_styles(outputs: Sequence[Array]) -> bool:

@@ -185,9 +185,9 @@ class Runner:
         ]
         if self.device.how == "measured" or len(wanted) < 2:
             return {}
-        chosen = [of_trials[place][0] for place in wanted]
-        third = self.ask([self._usual_job(each) for each in chosen], [each.name for each in chosen])
-        return dict(zip(wanted, third, strict=False))
+        drawn = [of_trials[place][0] for place in wanted]
+        reports = self.ask([self._usual_job(each) for each in drawn], [each.name for each in drawn])
+        return dict(zip(wanted, reports, strict=False))
 
     def check(self, drawn: Drawn, reports: Sequence[RunReport], usual: RunReport | None = None) -> TrialResult:
         """The trial's result, if its first run came to its end and all is right; raises Rejected where it is not.
@@ -245,10 +245,10 @@ class Runner:
             unwritten = None if output.is_input else poison_values(output, poison)
             wanted, bound = expected.values[output.name], expected.bounds[output.name]
             comparison = compare(output.name, got, wanted, bound, unwritten)
-            if not self.defences.every_element:
-                comparison = careless.nearly_all(comparison, got, wanted, bound)
             if not comparison.passed and expected.in_full:
                 return self._compare(drawn, report, poison, expected.in_full())
+            if not self.defences.every_element:
+                comparison = careless.nearly_all(comparison, got, wanted, bound)
             if not comparison.passed:
                 raise self._wrong(drawn, output, expected, comparison)
             comparisons.append(comparison)

@@ -144,32 +144,37 @@ class Sanitizer:
             yield f"what follows the first {self.findings.most} findings of a launch: it was stopped there"
 
     def _searched(self, trials: Sequence[Trial]) -> Iterator[tuple[Drawn, list[RunReport], RunReport | None]]:
-        """Each trial with its two reports, after all that they found was noted, and the third where it was made."""
+        """Each trial with its reports, after all that they found was noted, and a further one where it was made."""
         for batch in self.runner.batches(trials):
             drawn = [self.runner.draw(trial) for trial in batch]
             asked = [self._jobs(each) for each in drawn]
             runs = [(job, each.name) for each, jobs in zip(drawn, asked, strict=True) for job in jobs]
-            known = self.runner.ask([job for job, _ in runs], [case for _, case in runs])
+            jobs, cases = [job for job, _ in runs], [case for _, case in runs]
+            known = self.runner.ask(jobs, cases)
             usual = self._in_usual_order(drawn, asked, known)
-            later = [] if known[-1].ended in _STOPPED else runs[len(known) :]
-            answers = itertools.chain(known, self._answers([job for job, _ in later], [case for _, case in later]))
-            for place, (each, jobs) in enumerate(zip(drawn, asked, strict=True)):
-                reports = [report for _, report in zip(jobs, answers, strict=False)]
+            rest = slice(len(known) if known[-1].ended not in _STOPPED else len(jobs), None)
+            answers = itertools.chain(known, self._answers(jobs[rest], cases[rest]))
+            for place, (each, of_trial) in enumerate(zip(drawn, asked, strict=True)):
+                reports = [report for _, report in zip(of_trial, answers, strict=False)]
                 self._note(each, reports)
                 yield each, reports, usual.get(place)
 
     def _in_usual_order(
         self, drawn: Sequence[Drawn], asked: Sequence[Sequence[Job]], known: Sequence[RunReport]
     ) -> dict[int, RunReport]:
-        """The third runs of a batch that came to its end, in one go; else each is made when its turn comes."""
-        if len(known) < sum(len(jobs) for jobs in asked):
+        """Further runs, in the usual order, of a batch that came to its end, in one go; else each is made when its turn
+        comes.
+        """
+        if len(known) < sum(map(len, asked)):
             return {}
         rest = iter(known)
-        of_trials = []
-        for each, jobs in zip(drawn, asked, strict=True):
-            first, *others = (next(rest) for _ in jobs)
-            of_trials.append((each, [first, *(other for other in others if not _found_only_races(other))]))
-        return self.runner.in_usual_order(of_trials)
+        of_trials = [(each, [next(rest) for _ in jobs]) for each, jobs in zip(drawn, asked, strict=True)]
+        return self.runner.in_usual_order(
+            [
+                (each, [first, *(other for other in others if not _found_only_races(other))])
+                for each, (first, *others) in of_trials
+            ]
+        )
 
     def _jobs(self, drawn: Drawn) -> list[Job]:
         """The trial's runs. Searching two of them for everything would cost twice as much and find the same."""

@@ -71,8 +71,8 @@ def derivation(problem: Problem, output: Tensor, expected: Expected) -> Derivati
     values, bound = expected.values[output.name], expected.bounds[output.name]
     compute, storage = problem.compute_dtype.name, output.dtype.name
     largest = max(values.size for name, values in expected.values.items())
-    tried = FIRST_STYLES if expected.in_full else styles_for(largest)
-    styles = tried if _source(problem, output, bound) == "derived" else ()
+    derived = _source(problem, output, bound) == "derived"
+    styles = (expected.styles or styles_for(largest)) if derived else ()
     if bound is None:
         source = _source(problem, output, bound)
         return Derivation(output.name, source, compute, storage, styles, 0.0, 0.0, 0.0, problem.tolerance)
@@ -112,13 +112,22 @@ def _relative(values: Array, bounds: Array) -> float | None:
         return float(np.median(bounds[usable] / np.abs(values[usable]))) if usable.any() else None
 
 
+def alike(derivations: Sequence[Derivation]) -> list[Derivation]:
+    """Of one output's tolerance over several trials those that came about in the same way, the one with most styles
+    first. In a few trials every style may be exact: nothing is computed in a softmax over one column.
+    """
+    ordered = sorted(derivations, key=lambda each: (len(each.styles), each.bound), reverse=True)
+    return [each for each in ordered if each.source == ordered[0].source]
+
+
 def describe(derivations: Sequence[Derivation]) -> str:
     """One output's tolerance over several trials; at least one is given."""
-    first = max(derivations, key=lambda each: len(each.styles))
-    name, few = f"{first.output}: {first.rule}", min(len(each.styles) for each in derivations)
+    same = alike(derivations)
+    first = same[0]
+    name, few = f"{first.output}: {first.rule}", min(len(each.styles) for each in same)
     if few < len(first.styles):
-        name += f" (of {few} where it has more elements)"
-    relative = [each.relative for each in derivations if each.relative is not None]
+        name += f" (of {few} where these suffice, or it has more elements)"
+    relative = [each.relative for each in same if each.relative is not None]
     if first.source in ("integers", "copied") or not relative:
         return name
     low, high = min(relative), max(relative)

@@ -9,7 +9,9 @@ from kernelevo.devices.null import PROPERTIES
 from kernelevo.diagnosis.subject import Subject
 from kernelevo.run import Judged, open_task
 from kernelevo.settings import Request
-from kernelevo.types import CaseResult, Check, Figure, Status, StepReport, Verdict
+from kernelevo.types import CaseResult, Check, Figure, RunRecord, Status, StepReport, Verdict
+
+RECORD = RunRecord("", "check", "", "virtual:h100", "modelled", "twice", {}, {}, {})
 
 PROBLEM = """from kernelevo import Input, Output, Problem
 
@@ -46,7 +48,7 @@ def subjects(folder: Path, name: str, text: str, steps: int) -> tuple[Subject, .
     reports = tuple(StepReport(f"step{place}", {}, time=time) for place in range(steps))
     case = CaseResult("n=1000", {"n": 1000}, time, {}, "", 0.0, reports)
     verdict = Verdict("c", "virtual:h100", Status.PASSED, "", time, (case,), (Check("outputs", True, ""),))
-    return tuple(profile_of(Judged(task, verdict, {}, PROPERTIES, 0.2)).subjects["n=1000"])
+    return tuple(profile_of(Judged(task, verdict, {}, PROPERTIES, 0.2, RECORD)).subjects["n=1000"])
 
 
 def test_l2_is_warm_where_an_earlier_step_was_given_one_of_the_buffers(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ PACKAGE = Path(kernelevo.__file__).parent
 TELLS_THE_DATE = {
     "stores/folders.py": "ids of runs sort by time",
     "stores/sqlite.py": "rows say when they were written",
-    "run.py": "a record says when its run began",
+    "run_record.py": "a record says when its run began",
     "devices/calibrating.py": "a calibration is not of tomorrow",
 }
 """The only places that may look at a clock that can be set, and why."""
@@ -70,7 +70,7 @@ def jumping(monkeypatch: pytest.MonkeyPatch) -> None:
         def now(cls, tz=None):
             return datetime.datetime.fromtimestamp(time.time(), tz)
 
-    for module in ("kernelevo.stores.sqlite", "kernelevo.run"):
+    for module in ("kernelevo.stores.sqlite", "kernelevo.run_record"):
         monkeypatch.setattr(f"{module}.datetime", Jumping)
 
 

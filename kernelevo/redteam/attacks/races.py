@@ -31,12 +31,15 @@ extern "C" __global__ void attack(const float* x, float* out, float* part, {more
 
 def _then(body: str) -> str:
     """A kernel that writes all but the first element, and after it one that writes that and does `body`."""
-    return elementwise("if (i && i < n) c[i] = a[i] + b[i];") + f"""
+    return (
+        elementwise("if (i && i < n) c[i] = a[i] + b[i];")
+        + f"""
 #pragma kernelevo launch then<<<1, 1>>>(a, b, c, n)
 extern "C" __global__ void then(const float* a, const float* b, float* c, int n) {{
     *(volatile float*)c = a[0] + b[0];
     {body} }}
 """
+    )
 
 
 ATTACKS = [
