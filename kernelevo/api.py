@@ -179,7 +179,7 @@ class Judge:
         place = self.problem.path or Path(f"{self.problem.name}.problem.py")
         kernel = Path(f"{self.problem.name}{language.suffix}")
         content = place.read_bytes() if place.is_file() else b""
-        return run.Task(kernel, self.problem.name, self.problem, place, content, text, notes, language)
+        return run.Task(kernel, self.problem.name, self.problem, place, text, notes, language, content)
 
 
 def _loaded(problem: Problem | Path | str, cases: tuple[str, ...]) -> Problem:

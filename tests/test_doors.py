@@ -79,7 +79,7 @@ def test_check_eval_and_python_give_the_same_verdicts(folder: Path, capsys: pyte
 
 
 def test_optimize_judges_its_start_as_python_does(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["--evaluations", "4", "--seconds", "60", "--workers", "1", "--seed", str(SEED), "--json"]
+    words = ["--evaluations", "5", "--seconds", "60", "--workers", "1", "--seed", str(SEED), "--json"]
     assert main(["optimize", "grow.cu", *words]) == 0
     run_id = json.loads(capsys.readouterr().out)["run_id"]
     with SqliteStore.read(find_run(Path("runs"), run_id)) as store:

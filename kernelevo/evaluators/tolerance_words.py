@@ -17,7 +17,7 @@ import numpy as np
 from kernelevo.evaluators.expected import Expected
 from kernelevo.evaluators.oracle import ORACLE_ULPS
 from kernelevo.evaluators.styles import PRECISIONS
-from kernelevo.evaluators.tolerance import ALLOWANCES, FIRST_STYLES, roundings, styles_for
+from kernelevo.evaluators.tolerance import ALLOWANCES, roundings, styles_for
 from kernelevo.kernel.arguments import Tensor
 from kernelevo.kernel.problem import Problem, Tolerance
 

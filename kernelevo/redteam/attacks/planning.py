@@ -74,6 +74,6 @@ ATTACKS = [
             "poison ablation", problems.ADD,
             _OUTPUT_AS_INPUT),
     _attack("an input changed to fit", "H44 K27", "clears an input, so that a reference which reads it later "
-            "agrees", "inputs_compared", problems.ADD_TO,
+            "agrees", "inputs_compared ablation", problems.ADD_TO,
             _INPUT_CLEARED),
 ]  # fmt: skip
