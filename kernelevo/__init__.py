@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kernelevo.api import Judge, evaluate
+    from kernelevo.errors import BadInput, Infrastructure, KernelevoError
     from kernelevo.kernel.arguments import InOut, Input, Output, Scalar
     from kernelevo.kernel.distributions import (
         biased,
@@ -25,9 +26,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "BadInput",
     "InOut",
+    "Infrastructure",
     "Input",
     "Judge",
+    "KernelevoError",
     "Output",
     "Problem",
     "Scalar",
@@ -47,6 +51,7 @@ __all__ = [
 
 _HOMES = {
     **dict.fromkeys(["Judge", "evaluate"], "kernelevo.api"),
+    **dict.fromkeys(["BadInput", "Infrastructure", "KernelevoError"], "kernelevo.errors"),
     **dict.fromkeys(["InOut", "Input", "Output", "Scalar"], "kernelevo.kernel.arguments"),
     **dict.fromkeys(["Problem", "Tolerance"], "kernelevo.kernel.problem"),
 }

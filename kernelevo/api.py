@@ -11,18 +11,18 @@ has a `score`); what is raised is never a candidate's fault: BadInput for argume
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, get_args
 
+from kernelevo import api_arguments as arguments
 from kernelevo import run
 from kernelevo.errors import BadInput
 from kernelevo.executors.local import PerWorker
 from kernelevo.initialise import samples_folder
-from kernelevo.settings import DEFAULT_FINDINGS, Level, Request, Settings
+from kernelevo.settings import DEFAULT_FINDINGS, MOST_FINDINGS, Level, Request, Settings
 from kernelevo.types import Budget, Candidate, Verdict
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kernelevo.kernel.problem import Problem
 
 KERNEL_SUFFIXES = (".cu", ".cuh", ".py")
+EXAMPLE = "rows=64,cols=100"
 
 
 def evaluate(
@@ -91,17 +92,19 @@ class Judge:
         unsafe: bool = False,
         joints: run.Joints = run.REAL,
     ) -> None:
-        if mode not in get_args(Level):
+        if not isinstance(mode, str) or mode not in get_args(Level):
             raise BadInput(f"there is no mode {mode!r}; choose one of {', '.join(get_args(Level))}")
         self.mode: Level = mode
-        self.problem = _loaded(problem, _texts(cases, "cases"))
+        self.problem = _loaded(problem, arguments.texts("cases", cases, EXAMPLE))
         self._settings = Settings.from_environment()
         self._joints = joints
-        self._most_findings = most_findings
+        self._most_findings = arguments.whole("most_findings", most_findings, 1, MOST_FINDINGS + 1)
+        wanted = arguments.optional_text("device", device)
         self._request = Request(
-            kernel=Path(f"{self.problem.name}.cu"), device=self._settings.choose_device(device)[0], compiler=compiler,
-            include_folders=tuple(map(str, include_folders)), defines=dict(macros or {}), standard=standard,
-            seed=seed, unsafe=unsafe, times_from=times_from,
+            kernel=Path(f"{self.problem.name}.cu"), device=self._settings.choose_device(wanted)[0], compiler=compiler,
+            include_folders=arguments.texts("include_folders", include_folders, "include"),
+            defines=arguments.macros(macros), standard=arguments.optional_text("standard", standard),
+            seed=arguments.seed(seed), unsafe=arguments.flag("unsafe", unsafe), times_from=times_from,
         )  # fmt: skip
         self._guard = threading.Lock()
         self._rooms: dict[str, PerWorker[run.Bench]] = {}
@@ -127,13 +130,14 @@ class Judge:
         """
         task = self._task(source, language)
         try:
-            candidate = Candidate(task.text, dict(defines or {}))
+            candidate = Candidate(task.text, arguments.defines(defines))
         except ValueError as fault:
             raise BadInput(f"the source cannot be judged: {fault}") from fault
+        sizes, own_seed = arguments.texts("cases", cases, EXAMPLE), arguments.seed(seed)
+        if budget is not None and not isinstance(budget, Budget):
+            raise BadInput(f"budget is {budget!r}; give a kernelevo.types.Budget, or None for run.EVALUATION")
         bench = self._room(task).get()
-        sizes = _texts(cases, "cases")
-        dataclasses.replace(self._request, seed=seed)  # refuses what is no seed
-        evaluator = bench.at_level(self.mode, seed=seed, cases=sizes, most_findings=self._most_findings)
+        evaluator = bench.at_level(self.mode, seed=own_seed, cases=sizes, most_findings=self._most_findings)
         return evaluator.evaluate(candidate, budget or run.EVALUATION)
 
     def close(self) -> None:
@@ -166,7 +170,7 @@ class Judge:
         from kernelevo.kernel.source import read_kernel
 
         named = {None: None, "cuda": CUDA, "triton": TRITON}
-        if language not in named:
+        if not isinstance(language, str | None) or language not in named:
             raise BadInput(f"there is no language {language!r}; choose cuda or triton")
         path = _path(source)
         if path is None:
@@ -210,14 +214,10 @@ def _path(source: Path | str) -> Path | None:
         return source
     if not isinstance(source, str):
         raise BadInput(f"a source is a text or a path, not {type(source).__name__}")
+    if "\n" not in source and "\0" in source:
+        raise BadInput(f"the source {source!r} is no path, for it holds a NUL character")
     return Path(source) if "\n" not in source and source.endswith(KERNEL_SUFFIXES) else None
 
 
 def _looks_like_triton(text: str) -> bool:
     return "# kernelevo:" in text and "#pragma kernelevo" not in text
-
-
-def _texts(values: Sequence[str], what: str) -> tuple[str, ...]:
-    if isinstance(values, str):
-        raise BadInput(f"{what} is one string; give a list, [{values!r}]")
-    return tuple(values)

@@ -22,7 +22,7 @@ from kernelevo.evidence.manifest import sha256
 from kernelevo.evidence.rows import Row, holds, refused, unchecked
 from kernelevo.kernel.file_name import passed_on
 from kernelevo.run_record import make_record
-from kernelevo.settings import DEFAULT_FINDINGS, Limits, Request, Settings
+from kernelevo.settings import Limits, Request, Settings
 from kernelevo.tasks import Admit, Task
 from kernelevo.types import Attempt, Candidate, Status, Verdict
 
@@ -61,7 +61,7 @@ class _Stage:
     def judge(self, side: Side, seed: int | None) -> tuple[Verdict, run.Bench]:
         bench = self.joints.open_bench(replace(self.request, seed=seed), self.task, self.settings)
         try:
-            judge = bench.sanitizing(DEFAULT_FINDINGS) if side.judgement.mode == "sanitize" else bench.full
+            judge = bench.at_level("sanitize") if side.judgement.mode == "sanitize" else bench.full
             return judge.evaluate(Candidate(side.text, side.judgement.defines), run.EVALUATION), bench
         finally:
             bench.close()
@@ -129,9 +129,9 @@ def _replays(stage: _Stage) -> Iterator[Row]:
     contents = stage.contents
     for side in contents.sides:
         part, said = f"{side.name}, run again", side.judgement
-        if said.seed is None or said.mode is None:
-            yield unchecked(part, "no seed was recorded, so that the same inputs cannot be drawn again")
-        elif stage.request.device != contents.claim.device:
+        if said.seed is None:
+            raise ValueError("a judgement without a seed was refused before")
+        if stage.request.device != contents.claim.device:
             yield unchecked(part, f"judged on {contents.claim.device}; only the same device must give the same counts")
         else:
             yield _replay(stage, side, part, int(said.seed, 16))

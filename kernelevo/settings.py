@@ -25,6 +25,8 @@ DEFAULT_DEVICE = "virtual:h100"
 HARNESS = Path("harness")
 DEFAULT_FINDINGS, MOST_FINDINGS = 20, 1000
 """Findings that a search for faults tells: as many as a person reads, and as many as one launch may report."""
+MOST_WORKERS = 512
+"""Each has a thread and jailed processes of its own; a machine has fewer cores than this."""
 COMPILERS = ("nvrtc", "nvcc")
 CARD_DRIVERS = ("cupy", "pycuda")
 """What a card may be driven through."""
@@ -146,6 +148,8 @@ class Request:
             raise BadInput(f"--sample {self.sample} leaves no block to watch; give at least 1")
         if self.workers < 1:
             raise BadInput(f"--workers {self.workers} leaves nobody to work; give at least 1")
+        if self.workers > MOST_WORKERS:
+            raise BadInput(f"--workers {self.workers} is more than {MOST_WORKERS}; give about one for each core")
         if self.compiler not in COMPILERS:
             raise BadInput(f"there is no compiler {self.compiler!r}; choose one of {', '.join(COMPILERS)}")
         if self.driver not in CARD_DRIVERS:

@@ -4,7 +4,8 @@ one, the program says so and asks.
 Known are: the problems that are installed with kernelevo, those that `kernelevo new` wrote, and those that were let in
 before; all by the SHA-256 of their content, so that a file that changes is new again. The list is a file in the cache
 folder, one `sha256  path` per line. What is new is let in by a person at a terminal, by `--trust`, or by the variable
-KERNELEVO_TRUST: `1` for every file, or the folders (separated by colons) whose problem files are one's own. Where
+KERNELEVO_TRUST: `1` for every file, or the absolute folders (separated by colons; `~` is the home folder) whose problem
+files are one's own; a relative name would mean another folder in every place, a stranger's too, and is refused. Where
 nobody can be asked and nobody has vouched, it is refused: a stranger's file is never run unnoticed, and a pipeline of
 one's own breaks with the words that mend it.
 
@@ -42,6 +43,8 @@ class Gate:
     variable: str
     ask: Ask | None
     tell: Callable[[str], None]
+    reading: str = ""
+    """The command that shows the content, where that is in no file that stays."""
 
     def __call__(self, path: Path, content: bytes) -> None:
         """Returns if the content may be executed; raises BadInput if not."""
@@ -51,13 +54,14 @@ class Gate:
         if self.variable == EVERY_FILE:
             self.tell(f"runs {_named(path, content)} outside the wall, because KERNELEVO_TRUST=1 says so")
             return
-        self.tell(_notice(path, content))
+        self.tell(_notice(path, content, self.reading or f"less {shlex.quote(_shown(path))}"))
         if self.vouched:
             self.tell("it is run, because --trust says so")
         elif self.ask is None:
             raise BadInput(
                 f"{_shown(path)} was not run: it is new to this machine, and there is no terminal to ask on; read it, "
-                "then give --trust once, or set KERNELEVO_TRUST=1 (or to the folders whose problem files are yours)"
+                "then give --trust once, or set KERNELEVO_TRUST=1"
+                f"{'' if self.reading else ' (or to the folders whose problem files are yours)'}"
             )
         elif self.ask("Run it? [y/N] ").strip().lower() not in ("y", "yes"):
             raise BadInput(f"{_shown(path)} was not run; read it, and answer y or give --trust if it is all right")
@@ -66,8 +70,21 @@ class Gate:
 
     def _is_own(self, path: Path) -> bool:
         """Whether it lies below a folder that the variable names."""
-        folders = [Path(name).resolve() for name in self.variable.split(os.pathsep) if name and name != EVERY_FILE]
+        names = filter(None, () if self.variable == EVERY_FILE else self.variable.split(os.pathsep))
+        folders = [_own_folder(name) for name in names]
         return any(path.resolve().is_relative_to(folder) for folder in folders)
+
+
+def _own_folder(name: str) -> Path:
+    """A folder as KERNELEVO_TRUST names it; raises BadInput for one that depends on where the program is started."""
+    # os.path's leaves a home that is not known as it is; Path's raises.
+    folder = Path(os.path.expanduser(name))
+    if not folder.is_absolute():
+        raise BadInput(
+            f"KERNELEVO_TRUST names {_shown(Path(name))}, which is no absolute folder; set it to 1 for every file, or "
+            "to folders that begin with / or ~"
+        )
+    return folder.resolve()
 
 
 def remember(cache: Path, path: Path, content: bytes) -> str:
@@ -113,11 +130,11 @@ def _named(path: Path, content: bytes) -> str:
     return f"{_shown(path)} ({len(content):,} bytes, sha256 {hashlib.sha256(content).hexdigest()[:16]})"
 
 
-def _notice(path: Path, content: bytes) -> str:
+def _notice(path: Path, content: bytes, reading: str) -> str:
     return f"""{_shown(path)} is a program, and new to this machine.
   It says what a kernel must compute, and runs outside the wall, with your rights: it can read and change your files,
   and use your network and keys. Kernels run behind the wall; a problem file does not. Read it before you run it:
     file    {_shown(path.absolute())}
     size    {len(content):,} bytes
     sha256  {hashlib.sha256(content).hexdigest()}
-    read    less {shlex.quote(_shown(path))}"""
+    read    {reading}"""

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import kernelevo
@@ -146,13 +147,41 @@ def test_threads_have_walls_of_their_own(folder: Path) -> None:
         (("grow.problem.py", KERNEL), {"device": "virtual:none"}, "there is no device"),
         (("grow.problem.py", KERNEL), {"cases": "n=3"}, "give a list"),
         (("grow.problem.py", KERNEL), {"cases": ["m=3"]}, "m"),
-        (("grow.problem.py", KERNEL), {"seed": -1}, "negative"),
+        (("grow.problem.py", KERNEL), {"cases": [4]}, "holds 4"),
+        (("grow.problem.py", KERNEL), {"cases": None}, "give a list"),
+        (("grow.problem.py", KERNEL), {"seed": -1}, "from 0"),
+        (("grow.problem.py", KERNEL), {"seed": 1 << 64}, "from 0"),
+        (("grow.problem.py", KERNEL), {"seed": True}, "an integer"),
+        (("grow.problem.py", KERNEL), {"seed": 1.5}, "an integer"),
+        (("grow.problem.py", KERNEL), {"defines": {"BLOCK": "256"}}, "BLOCK.*an integer"),
+        (("grow.problem.py", KERNEL), {"defines": {"BLOCK": True}}, "BLOCK.*an integer"),
+        (("grow.problem.py", KERNEL), {"defines": [1]}, "must map"),
+        (("grow.problem.py", KERNEL), {"device": 5}, "device is 5"),
+        (("grow.problem.py", KERNEL), {"budget": 5}, "budget is 5"),
+        (("grow.problem.py", KERNEL), {"mode": "sanitize", "most_findings": -1}, "most_findings is -1"),
+        (("grow.problem.py", KERNEL), {"include_folders": "abc"}, "give a list"),
+        (("grow.problem.py", KERNEL), {"macros": "X"}, "must map"),
+        (("grow.problem.py", KERNEL), {"unsafe": "no"}, "True or False"),
+        (("grow.problem.py", "a\0b.cu"), {}, "NUL"),
         (("grow.problem.py", "\ud800\n"), {}, "surrogate"),
     ],
 )
 def test_what_cannot_be_used_is_bad_input(folder: Path, arguments: tuple, options: dict, words: str) -> None:
     with pytest.raises(BadInput, match=words):
         kernelevo.evaluate(*arguments, **options)
+
+
+def test_numpy_integers_are_integers(folder: Path) -> None:
+    given = {"seed": np.int64(4), "defines": {"BLOCK": np.int32(128)}, "mode": "search"}
+    plain = {"seed": 4, "defines": {"BLOCK": 128}, "mode": "search"}
+    verdicts = [kernelevo.evaluate("grow.problem.py", KERNEL, **options) for options in (given, plain)]
+    assert verdicts[0].status == "passed", verdicts[0].feedback
+    assert verdicts[0].score == verdicts[1].score and verdicts[0].candidate == verdicts[1].candidate
+
+
+def test_what_is_raised_can_be_caught_by_the_packages_own_names() -> None:
+    assert issubclass(kernelevo.BadInput, kernelevo.KernelevoError)
+    assert issubclass(kernelevo.Infrastructure, kernelevo.KernelevoError)
 
 
 def test_a_closed_judge_is_bad_input(folder: Path) -> None:

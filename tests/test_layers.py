@@ -48,8 +48,8 @@ MAY_USE = {
     "jailed": set(),
 }
 JOINERS = {
-    "run", "api", "run_record", "run_evidence", "rerunning", "joining", "joining_cards", "cli", "commands", "redteam",
-    "__init__", "__main__",
+    "run", "api", "api_arguments", "run_record", "run_evidence", "rerunning", "joining", "joining_cards", "cli",
+    "commands", "redteam", "__init__", "__main__",
 }  # fmt: skip
 """Those that may import every part; the red team attacks the parts as they are joined."""
 

@@ -9,6 +9,7 @@ import kernelevo
 from kernelevo import virtual
 
 PUBLIC = {
+    "BadInput", "Infrastructure", "KernelevoError",
     "InOut", "Input", "Judge", "Output", "Problem", "Scalar", "Tolerance", "biased", "constant", "constant_rows",
     "custom", "evaluate", "integers", "normal", "rare_huge", "specials", "uniform", "wide",
 }  # fmt: skip

@@ -153,3 +153,19 @@ def test_a_content_is_remembered_once(tmp_path: Path) -> None:
 def test_a_name_cannot_move_the_cursor(scene: Scene) -> None:
     scene.gate(vouched=True)(scene.folder / "a\x1b[2J\n.problem.py", b"x")
     assert "\x1b" not in "".join(scene.told) and "\x1b" not in (scene.folder / "cache" / LIST).read_text()
+
+
+@pytest.mark.parametrize("variable", [".", "kernels", "true", "0", "no", "1:kernels", "~nobody-of-this-name/x"])
+def test_a_folder_that_depends_on_the_place_is_refused(
+    scene: Scene, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a stranger's clone it would be the stranger's folder."""
+    monkeypatch.chdir(scene.folder)
+    assert not scene.opens(variable=variable)
+    with pytest.raises(BadInput, match="no absolute folder"):
+        open_problem(scene.file, scene.gate(variable=variable))
+
+
+def test_the_home_folder_is_understood(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(scene.folder))
+    assert scene.opens(variable="~") and not scene.told

@@ -141,6 +141,8 @@ def _source(place: str) -> io.FileIO | io.BytesIO:
 
 def _standard_input() -> io.FileIO | io.BytesIO:
     """Unbuffered: a thread that waits in a buffer's lock would keep Python from ending."""
+    if sys.stdin is None:
+        raise BadInput("standard input is closed, and the batch was to come from there; give a file with --jsonl")
     try:
         return io.FileIO(sys.stdin.fileno(), closefd=False)
     except io.UnsupportedOperation:

@@ -55,7 +55,7 @@ def _require_sense(context: typer.Context, asked: bool, examples: int | None) ->
         raise BadInput("--fuzz-examples says how long to look; give --fuzz, too")
     if examples is not None and examples < 1:
         raise BadInput(f"--fuzz-examples {examples} leaves nothing to try; give at least 1")
-    for name in ("case", "inputs", "offset", "sanitize", "sarif", "max_findings"):
+    for name in ("case", "inputs", "offset", "sanitize", "sarif", "max_findings", "bundle"):
         if context.params.get(name):
             words = name.replace("_", "-")
             raise BadInput(f"--fuzz draws sizes, inputs and offsets itself, and nothing else; leave out --{words}")

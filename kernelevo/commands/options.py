@@ -179,7 +179,8 @@ class State:
     @property
     def admit(self) -> Gate:
         """What a problem file must pass before it is executed."""
-        ask = _asked if sys.stdin.isatty() and sys.stderr.isatty() else None
+        # A stream that was closed before the program began is None.
+        ask = _asked if all(stream and stream.isatty() for stream in (sys.stdin, sys.stderr)) else None
         installed = functools.partial(hashes_in, samples_folder)
         return Gate(self.settings.cache, installed, self.vouched, self.settings.trust, ask, _told)
 

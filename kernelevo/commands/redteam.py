@@ -46,13 +46,16 @@ def redteam(
     state = opt.State.of(context)
     console = open_console(state.settings.plain)
     if listed:
-        from kernelevo.redteam.scorecard import listing
+        from kernelevo.redteam.scorecard import LISTED, listing
 
-        print_rows(console, {"rows": "left", "door": "left", "defence": "left", "what": "left"}, list(listing(attacks)))
+        found = list(listing(attacks))
+        if as_json:
+            state.print_json([dict(zip(LISTED, line, strict=True)) for line in found])
+        else:
+            print_rows(console, dict.fromkeys(LISTED, "left"), found)
         return
     name, why = state.settings.choose_device(device)
-    opt.announcer(as_json)(f"device {name}: {why}")
-    card = _tried(name, rows, attacks, with_controls=only is None)
+    card = _tried(name, f"device {name}: {why}", opt.announcer(as_json), rows, attacks, with_controls=only is None)
     if as_json:
         from kernelevo.redteam.scorecard import as_json as card_json
 
@@ -68,15 +71,25 @@ def _chosen(attacks: Sequence[Attack], only: str | None) -> tuple[list[Row], lis
 
     if only is None:
         return list(ROWS), list(attacks)
-    numbers = [number.strip().upper() for number in only.split(",")]
+    numbers = [number for part in only.split(",") if (number := part.strip().upper())]
+    if not numbers:
+        raise BadInput(f"--only {only!r} names no row; give some, e.g. H42,K1, or leave it out to try all")
     known = {row.number for row in ROWS}
     if unknown := next((number for number in numbers if number not in known), None):
-        raise BadInput(f"--only {only}: there is no row {unknown!r}; there are H1 to H105 and K rows (docs/redteam.md)")
+        raise BadInput(f"--only {only}: there is no row {unknown!r}; there are H1 to H105 and K1 to K{len(ROWS) - 105}")
     chosen = [attack for attack in attacks if set(attack.rows) & set(numbers)]
     return [row for row in ROWS if row.number in numbers], chosen
 
 
-def _tried(device: str, rows: Sequence[Row], attacks: Sequence[Attack], with_controls: bool) -> Scorecard:
+def _tried(
+    device: str,
+    why: str,
+    announce: Callable[[str], None],
+    rows: Sequence[Row],
+    attacks: Sequence[Attack],
+    with_controls: bool,
+) -> Scorecard:
+    """All attacks and controls on this device, which is opened first: no row holds on a card that is not there."""
     from kernelevo.redteam.control import Controlled
     from kernelevo.redteam.controls import CONTROLS
     from kernelevo.redteam.range import Range
@@ -86,12 +99,15 @@ def _tried(device: str, rows: Sequence[Row], attacks: Sequence[Attack], with_con
     controls = CONTROLS if with_controls else ()
     tell = _progress(len(attacks) + len(controls))
     with Range(device) as range_:
+        range_.open()
+        announce(f"{why}; {range_.where}" if range_.where != device else why)
         scored = score_all(attacks, range_, lambda each: tell(f"{each.attack.name}: {each.state}"))
         controlled = []
         for control in controls:
             controlled.append(Controlled(control, control.run(range_)))
             tell(f"{control.name}: {'FAILED' if controlled[-1].failed else 'as it should be'}")
-    return Scorecard(device, tuple(by_row(rows, scored)), tuple(controlled))
+        where = range_.where
+    return Scorecard(where, tuple(by_row(rows, scored)), tuple(controlled))
 
 
 def _progress(total: int) -> Callable[[str], None]:

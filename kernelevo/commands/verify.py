@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -61,12 +62,21 @@ def verify(
     from kernelevo.run_evidence import examine  # here, because it loads numpy and pydantic
 
     state = State.of(context)
+    if not rerun:
+        _require_no_use(trust=trust, problem=problem, device=device, include=include, unsafe=unsafe)
     examined = examine(_read(bundle), key)
     again = None
     if rerun and not examined.refused:
         again = _rerun(examined, context, state, as_json)
     _tell(bundle, examined, again, as_json, state)
     raise typer.Exit(1 if examined.refused else again.outcome.exit_code if again else 0)
+
+
+def _require_no_use(**given: object) -> None:
+    """Raises BadInput for an option that says how to judge again, where nothing is."""
+    for name, value in given.items():
+        if value:
+            raise BadInput(f"--{name} says how a claim is judged again; give --rerun, too")
 
 
 def sign(bundle: BundleFile, key: PrivateKey) -> None:
@@ -97,6 +107,7 @@ def _read(path: Path) -> bytes:
 
 
 def _rerun(examined: Examined, context: typer.Context, state: State, as_json: bool) -> Rerun:
+    from kernelevo.evidence.bundle import PROBLEM
     from kernelevo.rerunning import Given, rerun
 
     given, contents = context.params, examined.contents
@@ -107,7 +118,9 @@ def _rerun(examined: Examined, context: typer.Context, state: State, as_json: bo
         given["unsafe"],
     )  # fmt: skip
     # A folder that is one's own makes no file of a bundle one's own, wherever that is written to be executed.
-    gate = state.admit
+    # The bundle's own file lies in a folder that goes away again.
+    shown = f"tar xOf {shlex.quote(visible_line(str(given['bundle'])))} {PROBLEM} | less"
+    gate = state.admit if asked.problem else replace(state.admit, reading=shown)
     if asked.problem is None and gate.variable != EVERY_FILE:
         gate = replace(gate, variable="")
     return rerun(contents, asked, state.settings, state.joints, opt.announcer(as_json), gate)

@@ -6,7 +6,9 @@ each executed less often: so the block costs E * S / copies. Copies are told by 
 copy has exactly one machine instruction: memory accesses, shuffles, barriers, special functions, arithmetic of one
 slot. How many their lines have is the number of copies; the block's is the median. A line without any (it was merged,
 fused or deleted) has no say. Where a block has no anchor, its compares and integer instructions are asked; where these
-have gone, too, the block keeps the counts that its PTX predicts.
+have gone, too, the block keeps the counts that its PTX predicts. So does each instruction of a line that holds
+several, as inline assembly without line breaks does: machine code is known by line, which does not tell them apart, and
+a loop on one line would be taken for a part of the block before it.
 
 What it does not see: code that was moved out of its block, both sides of a short branch that became predicates, and the
 slow paths of divisions and roots, which are left out (FAST_PATH_ONLY).
@@ -19,6 +21,7 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from kernelevo.devices.sass_classes import PADDING, class_of
@@ -162,20 +165,28 @@ def find_blocks(
 ) -> Iterator[Block]:
     """The basic blocks of the PTX, in order; a line that stands in several functions counts once."""
     seen: set[int] = set()
-    for group in _groups(lines, ptx):
+    crowded = _crowded(lines)
+    for group in _groups(lines, ptx, crowded):
         own = {line.ptx_line for line in group} - seen
         seen |= own
         on_lines = {line: [each.opcode for each in machine.get(line, ())] for line in own}
         classes = Counter(class_of(opcode) for opcodes in on_lines.values() for opcode in opcodes)
-        yield Block(group[0].warp_instructions, _predicted(group), classes, _copies(group, on_lines))
+        copies = None if group[0].ptx_line in crowded else _copies(group, on_lines)
+        yield Block(group[0].warp_instructions, _predicted(group), classes, copies)
 
 
-def _groups(lines: Sequence[LineCounts], ptx: str) -> Iterator[list[LineCounts]]:
+def _crowded(lines: Sequence[LineCounts]) -> set[int]:
+    """Lines of the PTX that hold several instructions."""
+    return {line.ptx_line for before, line in pairwise(lines) if before.ptx_line == line.ptx_line}
+
+
+def _groups(lines: Sequence[LineCounts], ptx: str, crowded: set[int]) -> Iterator[list[LineCounts]]:
     labels = [number for number, text in enumerate(ptx.splitlines(), 1) if _LABEL.match(text)]
     starts = set(labels)
     group: list[LineCounts] = []
     for line in lines:
-        if group and _begins(group[-1], line, starts):
+        alone = line.ptx_line in crowded or (group and group[-1].ptx_line in crowded)
+        if group and (alone or _begins(group[-1], line, starts)):
             yield group
             group = []
         group.append(line)

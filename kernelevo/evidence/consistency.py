@@ -25,8 +25,8 @@ PlanOf = Callable[[str, Mapping[str, int], Declaration, Mapping[str, int]], Plan
 """Text, defines, declaration and device properties -> launches by case and macros; raises ValueError in words where the
 plan cannot be read or does not fit."""
 
-THOROUGH = ("final", "sanitize", None)
-"""Modes of full checks; None where it was not recorded."""
+THOROUGH = ("final", "sanitize")
+"""Modes of full checks."""
 SEED = re.compile(r"[0-9a-f]{1,32}")
 SAME = ("candidate", "text_sha256", "defines", "device", "how", "compiled", "macros", "launches")
 """What does not change when a kernel is judged a second time."""
@@ -77,7 +77,8 @@ def _verdict(part: str, said: Judgement, contents: Contents) -> Row:
     if (said.device, said.how) != (contents.claim.device, contents.claim.how):
         return refused(part, f"it is of {said.device} ({said.how}), and the claim of another device or way of timing")
     if said.mode not in THOROUGH:
-        return refused(part, f"it was judged in mode {said.mode}, and only full checks make a claim")
+        mode = said.mode or "that it does not name"
+        return refused(part, f"it was judged in mode {mode}, and only full checks make a claim")
     worst = max((trial.error_ratio for trial in said.trials), default=0.0)
     if worst > 1:
         return refused(part, f"an error of {worst:.3g} tolerances cannot have passed")
@@ -126,7 +127,8 @@ def _wrong_case(case: CaseFigures, said: Judgement) -> Iterator[str]:
 
 def _trials(part: str, said: Judgement, declared: Declaration) -> Row:
     if said.seed is None or not (said.trials or said.measured):
-        return unchecked(part, "its seed and trials were not recorded, so that it cannot be drawn again")
+        missing = "seed is" if said.seed is None else "trials are"
+        return refused(part, f"its {missing} not there, and without them nobody can draw its inputs again")
     if said.measured and not said.trials and SEED.fullmatch(said.seed):
         return unchecked(part, f"calls were drawn from seed {said.seed}, and how many depended on the card's noise")
     if not SEED.fullmatch(said.seed):

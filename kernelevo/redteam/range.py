@@ -83,6 +83,19 @@ class Range:
         self._open.append(device)
         return device
 
+    def open(self) -> None:
+        """Opens the devices now; raises BadInput or NotInstalled for one that is not there."""
+        _ = self.device
+        if self.device_name.startswith(PREFIX):
+            _ = self.measuring_device
+
+    @property
+    def where(self) -> str:
+        """What attacks are made on: a card times single calls, and the virtual GPU beside it executes all else."""
+        if self.virtual_name == self.device_name:
+            return self.device_name
+        return f"single calls on {self.device_name}, all else on {self.virtual_name}"
+
     def judge(
         self,
         problem: Problem,

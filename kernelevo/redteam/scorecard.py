@@ -110,8 +110,11 @@ def as_json(card: Scorecard) -> dict[str, Any]:
     }  # fmt: skip
 
 
+LISTED = ("rows", "door", "defence", "what")
+
+
 def listing(attacks: Sequence[Attack]) -> Iterator[tuple[str, ...]]:
-    """Attacks that would be made: rows, door, defence, what."""
+    """Attacks that would be made, as LISTED names the columns."""
     for attack in attacks:
         yield ", ".join(attack.rows), attack.door, " + ".join(attack.defences), f"{attack.name}: {attack.title}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest
 from kernelevo.cli import main
 from kernelevo.devices.null import PROPERTIES
 from kernelevo.evaluators.scripted import ScriptedEvaluator
+from kernelevo.kernel.arguments import Input, Output
+from kernelevo.kernel.problem import Problem
+from kernelevo.provenance import Provenance, TrialRecord
 from kernelevo.run import REAL, Joints, Proposers, Task
 from kernelevo.types import (
     Attempt,
@@ -43,6 +47,20 @@ PROBLEM = """from kernelevo import Input, Output, Problem
 
 problem = Problem([Input("x", "f32[n]"), Output("y", "f32[n]")], lambda x: x * 2, ["n=1000"])
 """
+
+
+TWICE = Problem([Input("x", "f32[n]"), Output("y", "f32[n]")], lambda x: x * 2, ["n=1000"])
+SEEDS = itertools.count(1)
+
+
+def drawn(mode: str) -> Provenance:
+    """What a judgement of TWICE rests on, under a seed that no other has."""
+
+    def record(case: str, timed: bool) -> TrialRecord:
+        return TrialRecord(case, 0, timed, False, not timed, 0.1, {"x": "a" * 64}, {"y": "b" * 64})
+
+    trials = [record(case.name, False) for case in TWICE.tests] + [record("n=1000", True)]
+    return Provenance(f"{next(SEEDS):x}", mode, tuple(trials))
 
 
 def time_of(text: str) -> float:
@@ -78,6 +96,7 @@ class ScriptedBench:
             time,
             (self.case(time),),
             (Check("outputs", True, "3 trials"),),
+            provenance=drawn("final"),
         )
 
     def case(self, time: Figure) -> CaseResult:
@@ -102,7 +121,8 @@ class ScriptedBench:
     def sanitized(self, candidate: Candidate, most_findings: int) -> Verdict:
         """The verdict of before, with what a search for faults covered."""
         covered = Sanitizing(("n=1000",), 2, 2, ("faults", "races"), ("other sizes",), 0, 0.5)
-        return dataclasses.replace(self.judge(candidate), sanitizing=covered)
+        verdict = dataclasses.replace(self.judge(candidate), sanitizing=covered)
+        return verdict if verdict.score is None else dataclasses.replace(verdict, provenance=drawn("sanitize"))
 
     def close(self) -> None:
         """Nothing to release."""

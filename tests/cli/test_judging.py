@@ -133,3 +133,20 @@ def test_a_level_that_is_none_is_bad_input(shell: Shell) -> None:
     assert "choose one of search, final, sanitize" in shell("eval", "twice.cu", "--level", "full")[2]
     code, out, err = shell("eval", "twice.cu", "--level", "search", "--sanitize")
     assert (code, out) == (2, "") and "give one of them" in err
+
+
+@pytest.mark.parametrize("words", [("check", "twice.cu"), ("eval", "twice.cu")])
+def test_a_closed_standard_input_is_no_defect(
+    shell: Shell, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As under cron, where Python has no stream at all."""
+    monkeypatch.setattr("sys.stdin", None)
+    code, _, err = shell(*words)
+    assert "Traceback" not in err and "fault of kernelevo" not in err
+    assert code == 0 if words[0] == "check" else code == 2 and "standard input is closed" in err
+
+
+@pytest.mark.parametrize("workers", ["100000", "99999999999999999999"])
+def test_more_workers_than_any_machine_has_cores_is_bad_input(shell: Shell, workers: str) -> None:
+    code, _, err = shell("eval", "twice.cu", "--jsonl", "twice.cu", "--workers", workers)
+    assert code == 2 and "is more than" in err

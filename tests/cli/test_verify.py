@@ -108,6 +108,11 @@ def test_a_strangers_problem_file_is_not_executed_without_trust(shell: Shell, st
     assert shell("verify", BEST)[0] == 0 and not marker.exists()
     code, _, err = shell("verify", BEST, "--rerun")
     assert code == 2 and "--trust" in err and "outside the wall" in err and not marker.exists()
+    # Its place is gone by now, so the words name one that is not, and no folder that could be vouched for.
+    reading = f"tar xOf {BEST} {bundle.PROBLEM}"
+    assert reading in err and "folders whose" not in err
+    shown = subprocess.run(reading.split(), capture_output=True, check=True, cwd=shell.folder).stdout
+    assert shown == bundle.decode((shell.folder / BEST).read_bytes()).members[bundle.PROBLEM]
 
 
 def test_with_trust_it_is_judged_again(shell: Shell, strange: tuple[Path, Path]) -> None:
@@ -203,3 +208,38 @@ def test_a_run_of_a_version_without_evidence_goes_on_without(shell: Shell, monke
     monkeypatch.setattr("kernelevo.run.make_record", without_properties)
     code, out, _ = shell("optimize", "twice.cu", "--json")
     assert code == 0 and json.loads(out)["evidence_path"] is None and Path("best/twice.cu").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"mode": None}, "mode that it does not name"), ({"mode": "search"}, "mode search"),
+        ({"seed": None}, "seed is not there"), ({"trials": []}, "trials are not there"),
+        ({"mode": None, "seed": None, "trials": []}, "refused"),
+    ],
+)  # fmt: skip
+def test_a_judgement_that_nobody_can_draw_again_makes_no_claim(
+    shell: Shell, evidence: Path, change: dict, words: str
+) -> None:
+    """Whoever writes a bundle must not be able to switch off its replay."""
+    name = "best/judgement.json"
+    made = bundle.decode(evidence.read_bytes())
+    said = json.loads(made.members[name]) | change
+    evidence.write_bytes(bundle.seal({**made.members, name: canonical.written(said)}).encode())
+    for again in ((), ("--rerun", "--trust")):
+        code, out, _ = shell("verify", BEST, *again)
+        assert code == 1 and words in out.lower() and "holds:" not in out
+
+
+def test_a_verdict_of_the_most_thorough_mode_is_judged_again_in_it(shell: Shell) -> None:
+    assert shell("check", "twice.cu", "--sanitize", "--bundle", "v.tar")[0] == 0
+    code, out, err = shell("verify", "v.tar", "--rerun", "--trust")
+    assert code == 0 and "run again on seed" in out, err
+
+
+@pytest.mark.parametrize("option", [("--trust",), ("--problem", "twice.problem.py"), ("--device", "virtual:h200")])
+def test_an_option_of_judging_again_is_refused_where_nothing_is(
+    shell: Shell, evidence: Path, option: tuple[str, ...]
+) -> None:
+    code, _, err = shell("verify", BEST, *option)
+    assert code == 2 and f"{option[0]} says how" in err

@@ -93,6 +93,30 @@ def test_a_block_without_an_anchor_keeps_its_prediction_and_is_not_known() -> No
     assert len(doubts(said)) == 1 and "agree with the machine code by" in doubts(said)[0]
 
 
+ONE_LINE = """.visible .entry walk(.param .u64 p)
+{
+  ld.global.f32 %f1, [%rd1];
+  LP: fma.rn.f32 %f1, %f1, %f1, %f1; fma.rn.f32 %f1, %f1, %f1, %f1; setp.ne.u32 %p, %r, 0; @%p bra LP;
+  st.global.f32 [%rd2], %f1;
+  ret;
+}
+"""
+
+
+def test_a_loop_on_one_line_is_not_taken_for_a_part_of_the_block_before_it() -> None:
+    """Nothing tells which instruction of the line a machine instruction stands for: what the PTX says is kept."""
+    made = [(3, "ld.global.f32", "global_load", 1), (4, "fma.rn.f32", "fp32", LOOPS), (4, "fma.rn.f32", "fp32", LOOPS),
+            (4, "setp.ne.u32", "predicate", LOOPS), (4, "@%p bra LP", "control", LOOPS),
+            (5, "st.global.f32", "global_store", 1), (6, "ret", "control", 1)]  # fmt: skip
+    counted = [LineCounts(SourceLine(), line, text, times, 0, 0, 0, 0, 0, kind, 1) for line, text, kind, times in made]
+    sass = code(("LDG.E", 3), ("FFMA", 4), ("FFMA", 4), ("ISETP.NE.AND", 4), ("BRA", 4), ("STG.E", 5), ("EXIT", 6))
+    found = compare("walk", counted, ONE_LINE, sass)
+    assert found.corrected["fp32"] == found.predicted["fp32"] == 2 * LOOPS
+    assert found.corrected["predicate"] == LOOPS and found.corrected["control"] == LOOPS + 1
+    assert (found.corrected["global_load"], found.corrected["global_store"]) == (1, 1)
+    assert found.known < 0.02
+
+
 def test_routines_count_with_their_calls_and_slow_paths_do_not() -> None:
     fast, slow = "$__internal_0_$__cuda_sm20_div_u64", "$__internal_1_$__cuda_sm3x_div_rn_noftz_f32_slowpath"
     call = (

@@ -39,6 +39,30 @@ def test_a_row_that_is_none_is_bad_input() -> None:
     assert done.returncode == 2 and "there is no row 'H106'" in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("only", ["", ",", " , "])
+def test_no_row_at_all_is_bad_input(only: str) -> None:
+    done = typed("--only", only)
+    assert done.returncode == 2 and "names no row" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("device", ["cuda:77", "cuda:x"])
+def test_no_row_holds_on_a_card_that_is_not_there(compiler: None, device: str) -> None:
+    done = typed("--only", "K1", "--device", device, "--json")
+    assert done.returncode == 2 and not done.stdout and "Traceback" not in done.stderr
+
+
+def test_what_is_beside_a_card_is_said(compiler: None) -> None:
+    done = typed("--only", "K1", "--device", "cuda:virtual", "--json")
+    assert done.returncode == 0, done.stderr
+    where = "single calls on cuda:virtual, all else on virtual:h100"
+    assert json.loads(done.stdout)["device"] == where and where in done.stderr
+
+
+def test_the_list_is_json_where_that_is_asked_for() -> None:
+    listed = json.loads(typed("--list", "--json").stdout)
+    assert len(listed) == len(corpus()) and set(listed[0]) == {"rows", "door", "defence", "what"}
+
+
 def test_a_device_that_is_none_is_bad_input() -> None:
     done = typed("--only", "H42", "--device", "virtual:none")
     assert done.returncode == 2 and "there is no device" in done.stderr and "Traceback" not in done.stderr
