@@ -9,6 +9,8 @@ pairwise     NumPy's own (blocks of 128, then a tree)
 jitter       as lanes, and every arithmetic result is moved by one ulp up or down at random: what another formula,
              an approximate function (2 ulp) or a fused multiply-add may do. It shows how ill-conditioned the
              computation is where an order alone happens to be exact (Monte Carlo arithmetic, Parker 1997).
+shuffled     sequential in an order of chance           atomics; asked where outputs are so few that the errors of the
+             styles above may all be small by luck
 """
 
 from __future__ import annotations
@@ -207,6 +209,18 @@ class Order:
     add: Adder
 
 
+def _shuffled(seed: int) -> Order:
+    """Sequential in an order that `seed` draws, the same for all sums of one length."""
+
+    def order(count: int) -> Array:
+        return np.random.default_rng((seed, count)).permutation(count)
+
+    def fold(total: Sum, terms: Array) -> Array:
+        return total.in_turn(terms[..., order(terms.shape[-1])], -1)
+
+    return Order(fold, lambda total, parts: _add_in_turn(total, [parts[at] for at in order(len(parts))]))
+
+
 _SEQUENTIAL = Order(_sequential, _add_in_turn)
 _REVERSED = Order(_reversed, lambda total, parts: _add_in_turn(total, parts[::-1]))
 _BY_LANES = Order(_strided(LANES), _add_strided(LANES))
@@ -275,6 +289,9 @@ STYLES: dict[str, Callable[[Precision], Style]] = {
     "reversed": lambda precision: Style(precision, _REVERSED),
     "pairwise": lambda precision: Style(precision, _PAIRWISE),
     "jitter again": lambda precision: Style(precision, _BY_LANES, Jitter(precision, 2)),
+}
+SHUFFLED: dict[str, Callable[[Precision], Style]] = {
+    f"shuffled {seed}": lambda precision, seed=seed: Style(precision, _shuffled(seed)) for seed in range(1, 7)
 }
 
 

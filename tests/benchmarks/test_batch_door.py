@@ -42,7 +42,7 @@ def test_cpu_time_is_that_of_children_that_have_ended_too(command: ModuleType) -
         child.stdout.readline()
         spent = command.cpu_seconds(child.pid)
         child.kill()
-    assert 0.3 <= spent < 3.0
+    assert 0.25 <= spent < 3.0  # 0.3 were burnt, and clock ticks are coarse
     assert command.cpu_seconds(os.getpid()) > 0 and time.process_time() > 0
 
 

@@ -79,7 +79,7 @@ def test_twins_agree_on_kernels_and_on_planted_faults(rehearsal: Any) -> None:
 
 def test_cheats_are_the_red_teams_scorecard(rehearsal: Any) -> None:
     card = rehearsal[1]["cheats"]["details"]["scorecard"]
-    assert card["good"] and card["device"] == "cuda:virtual" and len(card["attacks"]) >= 2
+    assert card["good"] and card["device"].startswith("single calls on cuda:virtual,") and len(card["attacks"]) >= 2
     assert "open: none" in rehearsal[1]["cheats"]["shown"]
 
 

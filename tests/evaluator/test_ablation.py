@@ -35,8 +35,9 @@ def noisy(x, y, rows, cols):
     """As atomics in another order: right within the tolerance, and never twice the same."""
     right(x, y, rows, cols)
     target = typed(x, y, rows, cols)[1]
-    if cols > 1:  # A row of one is 1 in every honest implementation.
-        target[...] *= (1 + NOISE.choice([-1, 1], target.shape) * 2.0**-23).astype(np.float32)
+    moved = target * (1 + NOISE.choice([-1, 1], target.shape) * 2.0**-23).astype(np.float32)
+    # What is 1 (alone in its row, or beside much smaller numbers) is so in every honest implementation.
+    target[...] = np.where(target == 1, target, moved)
 
 
 def only_wide_rows(x, y, rows, cols):

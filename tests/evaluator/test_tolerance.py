@@ -10,6 +10,7 @@ import pytest
 from kernelevo.errors import BadInput
 from kernelevo.evaluators.compare import compare
 from kernelevo.evaluators.expected import expect
+from kernelevo.evaluators.styles import STYLES
 from kernelevo.evaluators.tolerance import declared, derive
 from kernelevo.evaluators.trials import draw, plan_trials
 from kernelevo.kernel.arguments import Input, Output
@@ -170,3 +171,24 @@ def test_a_coarser_storage_may_round_once_but_not_lose_more() -> None:
 
 def test_a_declared_tolerance_is_what_it_says() -> None:
     assert declared(np.array([-2.0, 0.0]), Tolerance(0.5, 0.25, "a reason")).tolist() == [1.0, 0.5]
+
+
+def refused_sums(seeds: range, styles: tuple[str, ...] | None) -> list[int]:
+    """Of a lone sum by atomics, whose order is chance: the seeds for which an honest result is not within its bound."""
+    found = []
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        terms = (rng.standard_normal(1000) * 2.0 ** rng.integers(-10, 11, 1000)).astype(F32)
+        exact = terms.astype(float).sum(keepdims=True)
+        (bound,) = derive(lambda wrap, terms=terms: [wrap(terms).sum(keepdims=True)], [exact], "f32", ["f32"], styles)
+        assert bound is not None
+        got = np.add.accumulate(terms[rng.permutation(1000)])[-1]
+        if abs(float(got) - exact[0]) > bound[0]:
+            found.append(seed)
+    return found
+
+
+def test_a_lone_output_is_not_judged_by_a_lucky_order() -> None:
+    """Seven styles may all be nearly exact by luck; orders of chance beside them never are, all of them."""
+    assert refused_sums(range(100), tuple(STYLES)) == [29]
+    assert refused_sums(range(600), None) == []
