@@ -127,8 +127,8 @@ void drop_repeated(const Group &group) {
 }
 
 void merge_windows(const Group &group, bool loads) {
+  if (group.members.size() < 2) return;  // of none, `bytes` is 0
   const uint32_t elements = window_elements(group.bytes), bytes = elements * group.bytes;
-  if (group.members.size() < 2) return;
   if (loads) drop_repeated(group);
   std::vector<int64_t> firsts;
   for (const Member &member : group.members) firsts.push_back(member.offset & -int64_t(bytes));
