@@ -132,11 +132,11 @@ def _smooth(local: Array) -> Array:
     np.copyto(out[:whole].reshape(-1, NEIGHBOURS), runs.max(axis=1, keepdims=True) if whole else 0.0)
     out[whole:] = flat[-NEIGHBOURS:].max(initial=0.0)
     step = max(1, flat.size // LARGE)
-    np.maximum(out, _median(flat[::step]), out=out)
+    np.maximum(out, median(flat[::step]), out=out)
     return out.reshape(local.shape)
 
 
-def _median(values: Array) -> float:
+def median(values: Array) -> float:
     """np.median of finite numbers (0 of none), without its care for axes and NaN, which takes longer than sorting."""
     if not values.size:
         return 0.0

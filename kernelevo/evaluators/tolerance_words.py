@@ -17,11 +17,11 @@ import numpy as np
 from kernelevo.evaluators.expected import Expected
 from kernelevo.evaluators.oracle import ORACLE_ULPS
 from kernelevo.evaluators.styles import PRECISIONS
-from kernelevo.evaluators.tolerance import ALLOWANCES, roundings, styles_for
+from kernelevo.evaluators.tolerance import ALLOWANCES, median, roundings, styles_for
 from kernelevo.kernel.arguments import Tensor
 from kernelevo.kernel.problem import Problem, Tolerance
 
-SAMPLED = 1 << 16
+SAMPLED = 1 << 12
 
 Array = np.ndarray
 Source = Literal["derived", "declared", "oracle", "integers", "copied"]
@@ -79,7 +79,7 @@ def derivation(problem: Problem, output: Tensor, expected: Expected) -> Derivati
     some_values, some_bounds = _some(values), _some(bound)
     scale = _scale(some_values, some_bounds, compute, storage) if styles else 0.0
     return Derivation(
-        output.name, _source(problem, output, bound), compute, storage, styles, scale, float(np.median(some_bounds)),
+        output.name, _source(problem, output, bound), compute, storage, styles, scale, median(some_bounds),
         _relative(some_values, some_bounds), problem.tolerance,
     )  # fmt: skip
 
@@ -103,13 +103,13 @@ def _scale(values: Array, bounds: Array, compute: str, storage: str) -> float:
     """The styles' part of a derived bound, taken back out of it."""
     allowed = ALLOWANCES[compute]
     rest = bounds - roundings(values, PRECISIONS[compute], allowed.ulps, storage)
-    return max(float(np.median(rest)) / allowed.safety, 0.0)
+    return max(median(rest) / allowed.safety, 0.0)
 
 
 def _relative(values: Array, bounds: Array) -> float | None:
     usable = np.isfinite(values) & (values != 0)
     with np.errstate(over="ignore"):
-        return float(np.median(bounds[usable] / np.abs(values[usable]))) if usable.any() else None
+        return median(bounds[usable] / np.abs(values[usable])) if usable.any() else None
 
 
 def alike(derivations: Sequence[Derivation]) -> list[Derivation]:
