@@ -101,7 +101,7 @@ def _other_target(of: Launched) -> str:
 def _spills(of: Launched) -> str:
     if not of.spill_bytes:
         return ""
-    return f"{of.spill_bytes} bytes a thread are spilled, charged once though a loop may repeat them"
+    return f"{of.spill_bytes} bytes a thread are spilled, and how far they go through the caches is not modelled"
 
 
 def _local_memory(of: Launched) -> str:
