@@ -115,6 +115,13 @@ def _dropped_copies(of: Launched) -> str:
     return f"{dropped:,} asynchronous copies were waited for by nobody, so their time is not in it" if dropped else ""
 
 
+def _waits(of: Launched) -> str:
+    """A block that waits for another runs after it in the machine, and its chain begins when its own work does."""
+    if not of.counts.get("block_waits"):
+        return ""
+    return "its blocks wait for each other, for how long is not modelled: work that is done in turn looks parallel"
+
+
 def _tiny(of: Launched) -> str:
     if of.estimate.launch_us < of.estimate.us / 2:
         return ""
@@ -139,5 +146,5 @@ def _uneven(of: Launched) -> str:
 
 _RULES: tuple[Callable[[Launched], str], ...] = (
     _atomics, _shared_atomics, _l1_edge, _l2_edge, _tensor_peak, _wgmma, _other_target, _spills, _local_memory,
-    _dropped_copies, _tiny, _few_warps, _uneven,
+    _dropped_copies, _waits, _tiny, _few_warps, _uneven,
 )  # fmt: skip

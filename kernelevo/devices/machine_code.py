@@ -182,7 +182,10 @@ def find_blocks(
         on_lines = {line: [each.opcode for each in machine.get(line, ())] for line in own}
         classes = Counter(class_of(opcode) for opcodes in on_lines.values() for opcode in opcodes)
         copies = None if group[0].ptx_line in crowded else _copies(group, on_lines)
-        yield Block(group[0].warp_instructions, _predicted(group), classes, copies)
+        predicted = _predicted(group)
+        # The units that these classes keep busy are not told by how many instructions there are: no disagreement.
+        kept = {name: predicted[name] * (copies or 1) for name in _KEPT if classes[name] and name in predicted}
+        yield Block(group[0].warp_instructions, predicted, {**classes, **kept}, copies)
 
 
 def _crowded(lines: Sequence[LineCounts]) -> set[int]:
