@@ -101,7 +101,7 @@ def _other_target(of: Launched) -> str:
 def _spills(of: Launched) -> str:
     if not of.spill_bytes:
         return ""
-    return f"{of.spill_bytes} bytes a thread are spilled, charged once though a loop may repeat them"
+    return f"{of.spill_bytes} bytes a thread are spilled, and how far they go through the caches is not modelled"
 
 
 def _local_memory(of: Launched) -> str:
@@ -113,6 +113,13 @@ def _local_memory(of: Launched) -> str:
 def _dropped_copies(of: Launched) -> str:
     dropped = of.counts["async_copies_dropped"]
     return f"{dropped:,} asynchronous copies were waited for by nobody, so their time is not in it" if dropped else ""
+
+
+def _waits(of: Launched) -> str:
+    """A block that waits for another runs after it in the machine, and its chain begins when its own work does."""
+    if not of.counts.get("block_waits"):
+        return ""
+    return "its blocks wait for each other, for how long is not modelled: work that is done in turn looks parallel"
 
 
 def _tiny(of: Launched) -> str:
@@ -139,5 +146,5 @@ def _uneven(of: Launched) -> str:
 
 _RULES: tuple[Callable[[Launched], str], ...] = (
     _atomics, _shared_atomics, _l1_edge, _l2_edge, _tensor_peak, _wgmma, _other_target, _spills, _local_memory,
-    _dropped_copies, _tiny, _few_warps, _uneven,
+    _dropped_copies, _waits, _tiny, _few_warps, _uneven,
 )  # fmt: skip

@@ -7,7 +7,7 @@ With B blocks on S SMs of which each holds R at once, the blocks run in full wav
         n * bytes / B / bandwidth               L2, DRAM, and atomics, which all SMs share
         mean chain of a block                   latency: fewer blocks do not shorten it
     waves(R)  = floor(B / S R) * wave(S R, R) + wave(rest, ceil(rest / S))
-    time      = launch + max(min over R' <= R of waves(R'), longest chain)
+    time      = launch + max(min over R' <= R of waves(R'), longest chain, block with the most work alone on an SM)
 
 The last wave has fewer bytes and fewer blocks per SM, so it costs less than a full one, and never less than a block's
 chain. Room for more blocks never costs time, hence the least over R': blocks drift apart, and do not have to fill every
@@ -33,6 +33,7 @@ from kernelevo.devices.occupancy import Occupancy
 SECTOR = 32
 LAUNCH = "launch"
 """The limiter of a launch that takes longer to begin than any resource needs for it."""
+_BEHIND_BANKS = frozenset(("L1 sectors", "shared memory", "L1 data pipe", "L2 port of an SM"))
 _CLASS_RATES = ("fp32", "fp64", "fp16", "integer", "wide_integer", "conversion", "special", "shuffle", "matrix")
 
 
@@ -61,15 +62,18 @@ def estimate(gpu: Gpu, counts: Mapping[str, int], held: Occupancy) -> Estimate:
     blocks = max(counts["blocks"], 1)
     need = _Need.of_one_block(gpu, counts, blocks)
     longest = counts["chain_cycles_max"] * gpu.latency_factor / gpu.cycles_per_us
+    heaviest = _heaviest_block(gpu, counts)
     dealt = min((_deal(gpu, need, blocks, places) for places in range(held.blocks_per_sm, 0, -1)), key=sum)
     bounds = _bounds(gpu, need, blocks, held, longest)
+    bounds |= {name: max(bounds[name], us) for name, us in heaviest.items()}
+    alone = max(longest, *heaviest.values())
     return Estimate(
-        us=gpu.launch_us + max(sum(dealt), longest),
+        us=gpu.launch_us + max(sum(dealt), alone),
         bound=max(bounds, key=lambda name: bounds[name]),
         bounds_us=bounds,
         launch_us=gpu.launch_us,
         waves=blocks / (gpu.sms * held.blocks_per_sm),
-        tail_us=max(dealt[1], longest if blocks <= gpu.sms * held.blocks_per_sm else 0.0),
+        tail_us=max(dealt[1], alone if blocks <= gpu.sms * held.blocks_per_sm else 0.0),
     )
 
 
@@ -113,6 +117,17 @@ def norm(parts: Iterable[float], overlap: float) -> float:
     return largest * sum((part / largest) ** overlap for part in parts) ** (1 / overlap)
 
 
+def _heaviest_block(gpu: Gpu, counts: Mapping[str, int]) -> dict[str, float]:
+    """Microseconds that the block with the most work needs of each resource of its SM, by itself: its share of the
+    launch is that of its warp instructions, and at the banks of L1 and shared memory, and behind them, of their cycles.
+    """
+    cycles = _sm_cycles(gpu, counts)
+    of_instructions = counts.get("block_instructions_max", 0) / max(counts.get("warp_instructions", 0), 1)
+    of_banks = counts.get("block_pipe_cycles_max", 0) / gpu.rates["wavefronts"] / max(cycles["L1 data pipe"], 1)
+    shares = {name: of_banks if name in _BEHIND_BANKS else of_instructions for name in cycles}
+    return {name: cycles[name] * min(shares[name], 1.0) / gpu.cycles_per_us for name in cycles}
+
+
 def _bounds(gpu: Gpu, need: _Need, blocks: int, held: Occupancy, longest: float) -> dict[str, float]:
     """What each resource alone would need for the launch, in microseconds; no time is below any of them."""
     on_busiest = -(-blocks // gpu.sms)
@@ -132,6 +147,8 @@ def _sm_cycles(gpu: Gpu, counts: Mapping[str, int]) -> dict[str, float]:
     cycles["L1 sectors"] = _l1_cycles(gpu, counts)
     cycles["shared memory"] = _wavefronts(counts) / gpu.rates["wavefronts"]
     cycles["L1 data pipe"] = cycles["L1 sectors"] + cycles["shared memory"]
+    # Lanes that want different words of constant memory are served one after the other, as at a bank.
+    cycles["constant cache"] = counts.get("constant_addresses", 0) / gpu.rates["wavefronts"]
     cycles["L2 port of an SM"] = _l2_sectors(counts) / gpu.rates["l2_sectors"]
     return cycles
 

@@ -39,10 +39,12 @@ _STRONG = frozenset(
 _WEAK = frozenset({"integer", "predicate"})
 _KEPT = frozenset({"matrix", "async_copy"})
 """Classes that stay as the PTX has them: their slots are cycles of a unit, not instructions."""
+_LOCAL = ("local_load", "local_store")
 _ALIKE = {"wide_integer": "integer", "move": "integer", "predicate": "integer", "constant_load": "integer"}
 """What ptxas makes of each other: moves, addresses and conditions are compared together."""
-_ENDS_BLOCK = re.compile(r"(?:@!?%[\w$]{1,99}\s+)?(?:bra|brx|ret|exit|call|trap)\b")
-_LABEL = re.compile(r"\s*[A-Za-z_$%][\w$]{0,999}\s*:(?!:)")
+_ENDS_BLOCK = re.compile(r"(?:@\s*!?\s*[%\w$]{1,99}\s+)?(?:bra|brx|ret|exit|call|trap)\b")
+_LABEL = re.compile(r"[\s{}]*[A-Za-z_$%][\w$]{0,999}\s*:(?!:)")
+_FUNCTION = re.compile(r"\.func\b(?:\s*\([^)]{0,999}\))?\s*([A-Za-z_$%][\w$]{0,999})")
 
 Amounts = Mapping[str, float]
 """Instructions by class."""
@@ -118,6 +120,14 @@ def counts_for_model(counts: Mapping[str, int], comparison: Comparison | None) -
     return changed
 
 
+def accesses_of_spills(comparison: Comparison | None) -> float:
+    """Accesses of local memory, by warps, that the machine code has and the PTX has not."""
+    if not comparison:
+        return 0.0
+    more = (comparison.corrected.get(name, 0.0) - comparison.predicted.get(name, 0.0) for name in _LOCAL)
+    return max(sum(more), 0.0)
+
+
 def describe(comparison: Comparison, code: MachineCode, registers: int) -> dict[str, Any]:
     """What a report says of the machine code of one launch; the keys are in docs/time-model.md."""
     all_three = {"ptx": comparison.predicted, "used": comparison.corrected, "machine": comparison.machine}
@@ -147,7 +157,7 @@ def doubts(said: Mapping[str, Any]) -> list[str]:
 
 def blocks_of(kernel: str, lines: Sequence[LineCounts], ptx: str, code: MachineCode) -> list[Block]:
     """The basic blocks that a launch of `kernel` could reach."""
-    return list(find_blocks(lines, ptx, _by_line(code, kernel)))
+    return list(find_blocks(lines, ptx, _by_line(code, kernel, _added(code, ptx))))
 
 
 def agreement(one: Amounts, other: Amounts) -> float:
@@ -172,7 +182,10 @@ def find_blocks(
         on_lines = {line: [each.opcode for each in machine.get(line, ())] for line in own}
         classes = Counter(class_of(opcode) for opcodes in on_lines.values() for opcode in opcodes)
         copies = None if group[0].ptx_line in crowded else _copies(group, on_lines)
-        yield Block(group[0].warp_instructions, _predicted(group), classes, copies)
+        predicted = _predicted(group)
+        # The units that these classes keep busy are not told by how many instructions there are: no disagreement.
+        kept = {name: predicted[name] * (copies or 1) for name in _KEPT if classes[name] and name in predicted}
+        yield Block(group[0].warp_instructions, predicted, {**classes, **kept}, copies)
 
 
 def _crowded(lines: Sequence[LineCounts]) -> set[int]:
@@ -195,6 +208,9 @@ def _groups(lines: Sequence[LineCounts], ptx: str, crowded: set[int]) -> Iterato
 
 
 def _begins(last: LineCounts, line: LineCounts, labels: set[int]) -> bool:
+    # Instructions of one block execute equally often, however labels and branches of inline assembly are spelled.
+    if line.warp_instructions != last.warp_instructions:
+        return True
     if line.ptx_line < last.ptx_line or _ENDS_BLOCK.match(last.instruction):
         return True
     return any(number in labels for number in range(last.ptx_line + 1, line.ptx_line + 1))
@@ -223,35 +239,40 @@ def _votes(group: Sequence[LineCounts], on_lines: Mapping[int, Sequence[str]], k
             yield count
 
 
-def _by_line(code: MachineCode, kernel: str) -> dict[int, list[MachineInstruction]]:
+def _by_line(code: MachineCode, kernel: str, added: frozenset[str]) -> dict[int, list[MachineInstruction]]:
     """The machine instructions of a kernel, and of the functions it may call, by line of the PTX."""
     by_line: dict[int, list[MachineInstruction]] = defaultdict(list)
     for name, instructions in code.functions.items():
-        if name == kernel or (name not in code.entries and _may_belong(name, kernel)):
+        if name == kernel or (name not in code.entries and name not in added and _may_belong(name, kernel)):
             for each in instructions:
-                by_line[each.ptx_line].extend(_with_routine(each, code))
+                by_line[each.ptx_line].extend(_with_routine(each, code, added))
     return by_line
 
 
 def _may_belong(name: str, kernel: str) -> bool:
     """Functions inside a kernel are called $KERNEL$NAME; routines that ptxas adds come with their calls."""
-    return not _is_added(name) and (not name.startswith("$") or name.startswith(f"${kernel}$"))
+    return not name.startswith("$") or name.startswith(f"${kernel}$")
 
 
-def _is_added(name: str) -> bool:
-    return "__internal" in name or "__cuda_" in name
+def _added(code: MachineCode, ptx: str) -> frozenset[str]:
+    """The routines that ptxas adds. A function that the PTX defines is none of them, whatever it is called."""
+    defined = set(_FUNCTION.findall(ptx))
+    own = defined | {f"${entry}${name}" for entry in code.entries for name in defined}
+    return frozenset(name for name in code.functions if ("__internal" in name or "__cuda_" in name) and name not in own)
 
 
-def _with_routine(instruction: MachineInstruction, code: MachineCode) -> Iterable[MachineInstruction]:
+def _with_routine(
+    instruction: MachineInstruction, code: MachineCode, added: frozenset[str]
+) -> Iterable[MachineInstruction]:
     base = instruction.opcode.split(".", 1)[0]
     if base in PADDING:
         return ()
     target = instruction.target
-    if not _is_added(target):
+    if target not in added:
         return (instruction,)
     if any(mark in target for mark in FAST_PATH_ONLY):
         return ()
-    routine = (each for each in code.functions.get(target, ()) if each.opcode.split(".", 1)[0] not in PADDING)
+    routine = (each for each in code.functions[target] if each.opcode.split(".", 1)[0] not in PADDING)
     return (instruction, *routine)
 
 

@@ -15,6 +15,8 @@ from kernelevo.devices.occupancy import SHARED_RESERVED, Occupancy, occupancy
 from kernelevo.types import Dim3, KernelImage
 
 LEAST_L1_BYTES = 4 << 10
+WORD_SECTORS = 4
+"""Of a request in which each of 32 lanes has a word of its own."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,15 @@ class Held:
         """Of one warp: its lanes' spilled words lie next to each other, so a spilled byte of each lane is a sector."""
         return self.spill_bytes * 32 // SECTOR
 
-    def with_spills(self, counts: Mapping[str, int]) -> dict[str, int]:
-        """The counts, and each spilled byte charged once per thread: PTX has no spills, but the cubin does."""
-        return {**counts, "local_sectors": counts["local_sectors"] + counts["warps"] * self.spill_sectors}
+    def with_spills(self, counts: Mapping[str, int], accesses: float = 0.0) -> dict[str, int]:
+        """The counts, and each spilled byte charged once per thread: PTX has no spills, but the cubin does. Where
+        machine code tells how many of its `accesses` of local memory the PTX has not, these are charged if they are
+        more (a word of each lane of a warp is four sectors).
+        """
+        if not self.spill_bytes:
+            return dict(counts)
+        sectors = max(counts["warps"] * self.spill_sectors, round(accesses * WORD_SECTORS))
+        return {**counts, "local_sectors": counts["local_sectors"] + sectors}
 
 
 def hold(gpu: Gpu, kernel: KernelImage, grid: Dim3, block: Dim3, shared_bytes: int, cooperative: bool) -> Held:

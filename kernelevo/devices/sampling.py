@@ -14,8 +14,8 @@ the caches, since what other blocks would have left in L2 is missing.
 
 A sample stands for its grid only if its blocks are alike. They `differ` where, of one stratum, the most work of a block
 is over WORK_SPREAD times the least (warp instructions, sectors, wavefronts), or its longest chain over CHAIN_SPREAD
-times the shortest, or where the estimated warp instructions of the grid are over DRIFT from their exact number. Then
-the launch is to be watched in full.
+times the shortest, or where the estimated warp instructions of the grid are over DRIFT from their exact number, or
+some block has executed over WORK_SPREAD times what any sampled one has. Then the launch is to be watched in full.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ WORK_SPREAD = 1.25
 CHAIN_SPREAD = 2.0
 DRIFT = 0.02
 _CHAINS = ("chain_cycles_sum", "chain_cycles_max")
+_LARGEST = ("block_instructions_max", "block_pipe_cycles_max")
+"""Of the block that has the most; only the sampled blocks tell of the second."""
 _CACHED = ("l1_load_wavefronts", "l1_miss_sectors", "l2_read_sectors")
 _GEOMETRY = ("blocks", "warps", "threads")
 
@@ -59,16 +61,24 @@ def _words(step: StepReport, sample: SampleCounts) -> dict[str, Any]:
     exact = max(step.counts["warp_instructions"], 1)
     drift = 0.0 if sample.only else abs(_total(sample, "warp_instructions") / exact - 1)
     spread = {name: _spread(sample, name) for name in ("warp_instructions", "sectors", "wavefronts", "chain_cycles")}
+    heavier = 1.0 if sample.only else _heavier(step, sample)
     limits = dict.fromkeys(spread, WORK_SPREAD) | {"chain_cycles": CHAIN_SPREAD}
     return {
         "blocks": sum(stratum.sampled for stratum in sample.strata),
         "of": sum(stratum.blocks for stratum in sample.strata),
         "only": sample.only,
         "seed": sample.seed,
-        "differs": drift > DRIFT or any(spread[name] > limits[name] for name in spread),
+        "differs": drift > DRIFT or heavier > WORK_SPREAD or any(spread[name] > limits[name] for name in spread),
         "spread": spread,
         "drift": drift,
+        "heavier": heavier,
     }
+
+
+def _heavier(step: StepReport, sample: SampleCounts) -> float:
+    """How many times the most warp instructions of a sampled block some block has executed, at least 1."""
+    sampled = max(stratum.ranges["warp_instructions"][1] for stratum in sample.strata)
+    return max(step.counts.get("block_instructions_max", 0) / max(sampled, 1), 1.0)
 
 
 def _spread(sample: SampleCounts, name: str) -> float:
@@ -108,7 +118,8 @@ def _scaled(step: StepReport, sample: SampleCounts) -> dict[str, int]:
     # What is left in L2 at the end belongs to no block.
     sums["dram_write_sectors"] = step.counts["dram_write_sectors"] * of / max(ran, 1)
     geometry = {name: step.counts[name] * of // max(ran, 1) for name in _GEOMETRY}
-    return {name: round(sums[name]) for name in step.counts} | geometry | _chains(sample)
+    largest = {name: step.counts[name] for name in _LARGEST if name in step.counts}
+    return {name: round(sums[name]) for name in step.counts} | geometry | _chains(sample) | largest
 
 
 def _scaled_line(line: LineCounts, step: StepReport, counts: Mapping[str, int]) -> LineCounts:

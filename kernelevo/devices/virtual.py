@@ -4,9 +4,10 @@ Results, faults and counts are exact; times come from `cost.py`, fed with counts
 nearer to what the hardware executes, and are labelled `modelled`. Jobs of one call run in one
 jailed child, each in fresh device memory.
 
-PTX has no spills, but the cubin does: each spilled byte of a kernel is charged once per thread, which is a lower bound
-where it lies in a loop. A step that clears a buffer costs a launch and its bytes' way to DRAM. A job with a sample of
-blocks is run again, with all of them watched, where the sampled ones differ (`sampling.py`).
+PTX has no spills, but the cubin does: they are charged as often as the machine code executes them; where that is not
+known, each spilled byte of a kernel once per thread, which is a lower bound where it lies in a loop. A step that clears
+a buffer costs a launch and its bytes' way to DRAM. A job with a sample of blocks is run again, with all of them
+watched, where the sampled ones differ (`sampling.py`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from kernelevo.devices.calibrating import NOT_CALIBRATED, calibrated, calibratio
 from kernelevo.devices.confidence import Launched, reasons
 from kernelevo.devices.cost import LAUNCH, SECTOR, estimate
 from kernelevo.devices.gpus import Gpu
-from kernelevo.devices.machine_code import Comparison, compare, counts_for_model, describe, doubts
+from kernelevo.devices.machine_code import Comparison, accesses_of_spills, compare, counts_for_model, describe, doubts
 from kernelevo.devices.modelling import Held, clear_us, hold, timing
 from kernelevo.errors import BadInput
 from kernelevo.interfaces import Disassembler, Wall
@@ -179,9 +180,9 @@ class VirtualDevice:
         }
 
     def _model(self, step: StepReport, launch: Launch, held: Held, of: _Compiled) -> StepReport:
-        counts = held.with_spills(step.counts)
-        spilled = counts["local_sectors"] - step.counts["local_sectors"]
         comparison = of.compare(step)
+        counts = held.with_spills(step.counts, accesses_of_spills(comparison))
+        spilled = counts["local_sectors"] - step.counts["local_sectors"]
         likely = counts_for_model(counts, comparison)
         modelled = estimate(self._gpu, likely, held.occupancy)
         known = Launched(self._gpu, likely, held.occupancy, modelled, held.spill_bytes, held.l1_bytes, of.image.arch)

@@ -31,6 +31,7 @@ RESOURCES: Mapping[str, str] = {
 EXPLAINED: Mapping[str, str] = {
     "latency": "latency (one warp's chain of dependent instructions, with too few warps to hide it)",
     "special": "special function units (exp, log, sqrt, division)",
+    "constant cache": "the constant cache (lanes that want different words wait for each other)",
     "atomics": "atomics (on one address they wait for each other)",
 }
 

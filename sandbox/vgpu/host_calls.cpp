@@ -6,6 +6,7 @@
 #include <new>
 
 #include "lower/calls.h"
+#include "observe/scoreboard.h"
 
 namespace vgpu {
 
@@ -200,13 +201,15 @@ void allocate(Run &run, Warp &w, const Op *op, uint32_t lane) {
 uint32_t ask_caches(Run &run, Access access, const uint64_t *address, uint32_t mask, uint32_t bytes) {
   CacheModel &caches = *state_of(run).caches;
   const Timing &t = state_of(run).timing;
-  if (access == Access::store) {
-    caches.store(address, mask, bytes);
-    return t.alu;
-  }
-  if (access == Access::atomic)
-    return caches.atomic(address, mask, bytes).dram ? t.atomic + t.dram - t.l2_hit : t.atomic;
-  const CacheModel::Hit hit = caches.load(address, mask, bytes);
+  const uint64_t before = caches.load_cycles();
+  const CacheModel::Hit hit = access == Access::load    ? caches.load(address, mask, bytes)
+                              : access == Access::store ? caches.store(address, mask, bytes)
+                                                        : caches.atomic(address, mask, bytes);
+  // Loads take the cycles of their banks or lines, the rest goes by sectors, four a cycle.
+  const uint64_t sectors = access == Access::load ? 0 : hit.l2_hit + hit.dram;
+  if (run.scoreboard) run.scoreboard->use_banks(4 * (caches.load_cycles() - before) + sectors);
+  if (access == Access::store) return t.alu;
+  if (access == Access::atomic) return hit.dram ? t.atomic + t.dram - t.l2_hit : t.atomic;
   return hit.dram ? t.dram : hit.l2_hit ? t.l2_hit : t.l1_hit;
 }
 

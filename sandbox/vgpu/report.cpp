@@ -187,6 +187,11 @@ Traffic merged_of(const Op &op, const OpCounts &own) {
   return op.kind == kServedByLeader ? Traffic{0, 0} : Traffic{own.requests, own.wavefronts};
 }
 
+// A form that reaches the state space its addresses lie in.
+bool is_generic(const Op &op) {
+  return std::string_view(form_row(op.form).name).find("generic") != std::string_view::npos;
+}
+
 void add_shared_load(const Traffic &exact, const Traffic &merged, Counts &counts) {
   counts.shared_load_requests += exact.requests, counts.shared_load_wavefronts += exact.wavefronts;
   counts.shared_load_requests_merged += merged.requests, counts.shared_load_wavefronts_merged += merged.wavefronts;
@@ -198,19 +203,26 @@ void add_shared_store(const Traffic &exact, const Traffic &merged, Counts &count
 
 void add_memory(const Op &op, Class cls, const OpCounts &own, uint64_t threads, Counts &counts) {
   const uint64_t bytes = threads * op.n * op.bytes;
+  const Traffic elsewhere{own.executed, own.wavefronts};      // of a generic access, in shared memory
   switch (cls) {
     case Class::global_load:
       counts.global_load_requests += own.requests, counts.global_load_sectors += own.pieces,
           counts.global_load_bytes += bytes;
+      if (is_generic(op)) add_shared_load(elsewhere, elsewhere, counts), counts.local_sectors += own.divergent;
       break;
     case Class::global_store:
       counts.global_store_requests += own.requests, counts.global_store_sectors += own.pieces,
           counts.global_store_bytes += bytes;
+      if (is_generic(op)) add_shared_store(elsewhere, elsewhere, counts), counts.local_sectors += own.divergent;
       break;
     case Class::global_atomic:
       counts.global_atomic_requests += own.requests, counts.global_atomic_sectors += own.pieces;
       counts.global_atomic_lanes += threads;
+      if (!is_generic(op)) break;
+      counts.shared_atomic_requests += elsewhere.requests, counts.shared_atomic_wavefronts += elsewhere.wavefronts;
+      counts.local_sectors += own.divergent;
       break;
+    case Class::constant_load: counts.constant_addresses += own.wavefronts; break;
     case Class::async_copy:
       counts.global_load_requests += own.requests, counts.global_load_sectors += own.pieces,
           counts.global_load_bytes += threads * op.bytes;
@@ -269,6 +281,13 @@ void add_operation(const Op &op, uint64_t executed, uint64_t threads, const OpCo
   else add_memory(op, form.cls, own, threads, counts);
 }
 
+// What a generic access did outside global memory.
+void add_elsewhere(const OpCounts &own, LineCounts &line) {
+  line.requests += own.executed;
+  line.wavefronts += own.wavefronts;
+  line.sectors += own.divergent;
+}
+
 LineCounts line_of(const LoadedModule &module, const Program &program, size_t i, uint64_t executed, uint64_t threads,
                    const OpCounts &own) {
   const Origin &origin = program.origins[i];
@@ -282,7 +301,8 @@ LineCounts line_of(const LoadedModule &module, const Program &program, size_t i,
   const Class cls = form_row(program.ops[i].form).cls;
   const bool shared = cls == Class::shared_load || cls == Class::shared_store || cls == Class::shared_atomic;
   (shared ? line.wavefronts : line.sectors) = own.pieces;
-  line.divergent = is_bulk(program.ops[i].form) ? 0 : own.divergent;
+  if (is_generic(program.ops[i])) add_elsewhere(own, line);
+  else if (!is_bulk(program.ops[i].form)) line.divergent = own.divergent;
   line.kind = cls;
   line.slots = form_row(program.ops[i].form).slots;
   const Traffic merged = shared ? merged_of(program.ops[i], own) : Traffic{0, 0};
@@ -338,16 +358,16 @@ Party describe_party(const LaunchContext &context, const Run &run, const OtherPa
 
 void Counts::add(const Counts &other) {
   static_assert(std::is_trivially_copyable_v<Counts> && sizeof(Counts) % sizeof(uint64_t) == 0);
-  const uint64_t longest = std::max(chain_cycles_max, other.chain_cycles_max);
-  const uint64_t hottest = std::max(global_atomic_hottest, other.global_atomic_hottest);
+  constexpr uint64_t Counts::*kLargest[] = {&Counts::chain_cycles_max, &Counts::block_instructions_max,
+                                            &Counts::block_pipe_cycles_max, &Counts::global_atomic_hottest};
+  const Counts before = *this;
   constexpr size_t kFields = sizeof(Counts) / sizeof(uint64_t);
   uint64_t sums[kFields], more[kFields];
   std::memcpy(sums, this, sizeof *this);
   std::memcpy(more, &other, sizeof other);
   for (size_t i = 0; i < kFields; ++i) sums[i] += more[i];
   std::memcpy(static_cast<void *>(this), sums, sizeof *this);
-  chain_cycles_max = longest;
-  global_atomic_hottest = hottest;
+  for (const auto each : kLargest) this->*each = std::max(before.*each, other.*each);
 }
 
 // Operations of a block that a fault cut short were counted when the block was entered; they are taken back.
@@ -362,6 +382,7 @@ void add_counts(const Program &program, const Run &run, const std::vector<OpCoun
     if (op.form == form_enter_block) {
       head = all[i];
       behind_stop = false;
+      if (op.kind == kWaitsForBlocks) report.counts.block_waits += head.executed;
     }
     if (is_pseudo(op.form) || (op.flags & kHelper)) continue;
     const OpCounts &own = all[i];

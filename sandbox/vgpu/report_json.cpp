@@ -99,9 +99,11 @@ constexpr NamedCount kCounts[] = {
     {"shared_load_wavefronts_merged", &Counts::shared_load_wavefronts_merged},
     {"shared_store_requests_merged", &Counts::shared_store_requests_merged},
     {"shared_store_wavefronts_merged", &Counts::shared_store_wavefronts_merged},
+    {"constant_addresses", &Counts::constant_addresses},
     {"branches", &Counts::branches},
     {"divergent_branches", &Counts::divergent_branches},
     {"barriers", &Counts::barriers},
+    {"block_waits", &Counts::block_waits},
     {"async_copies_dropped", &Counts::async_copies_dropped},
     {"l1_load_wavefronts", &Counts::l1_load_wavefronts},
     {"l1_miss_sectors", &Counts::l1_miss_sectors},
@@ -111,6 +113,8 @@ constexpr NamedCount kCounts[] = {
     {"dram_write_sectors", &Counts::dram_write_sectors},
     {"chain_cycles_sum", &Counts::chain_cycles_sum},
     {"chain_cycles_max", &Counts::chain_cycles_max},
+    {"block_instructions_max", &Counts::block_instructions_max},
+    {"block_pipe_cycles_max", &Counts::block_pipe_cycles_max},
 };
 static_assert(sizeof kCounts / sizeof *kCounts + 3 * size_t(Class::count_) == sizeof(Counts) / sizeof(uint64_t),
               "a count of machine.h is missing in the JSON");

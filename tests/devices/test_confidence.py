@@ -48,6 +48,7 @@ def test_a_plain_stream_is_of_normal_confidence() -> None:
         ("are spilled", {"spilled": 8, "local_sectors": 100}),
         ("uses local memory", {"local_sectors": 100}),
         ("waited for by nobody", {"async_copies_dropped": 3}),
+        ("wait for each other", {"block_waits": 1}),
         ("launching takes", {"dram_read_sectors": 10, "l2_read_sectors": 10, "l1_load_wavefronts": 10}),
         ("with 4 warps on an SM", {"blocks": 8, "chain_cycles_sum": 8 * 10**7, "chain_cycles_max": 10**7}),
         ("uneven length", {"chain_cycles_max": 10**6}),

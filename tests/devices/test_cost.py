@@ -210,3 +210,27 @@ def test_launching_limits_what_takes_longer_to_launch_than_any_resource_needs() 
     for chain, limiter in ((cycles // 2, "launch"), (2 * cycles, "latency")):
         found = estimate(H100, counts(blocks=1, chain_cycles_sum=chain, chain_cycles_max=chain), FULL)
         assert (found.limiter, found.bound) == (limiter, "latency")
+
+
+def uneven(idle: int) -> Estimate:
+    """One block with 32 warps that load by strides, and so many that return at once."""
+    own, each = 12_768, 160
+    work = counts(
+        blocks=1 + idle, issue_slots=own + idle * each, warp_instructions=own + idle * each,
+        block_instructions_max=own, l1_load_wavefronts=65_536, block_pipe_cycles_max=65_536, chain_cycles_sum=4_000,
+        chain_cycles_max=4_000, **{"slots.integer": own},
+    )  # fmt: skip
+    return estimate(H100, work, FULL)
+
+
+@pytest.mark.parametrize("idle", [1, 131, 1319])
+def test_blocks_that_do_nothing_do_not_share_the_work_of_one_that_does(idle: int) -> None:
+    alone, beside_others = uneven(0), uneven(idle)
+    assert alone.us == pytest.approx(H100.launch_us + 65_536 / H100.cycles_per_us)
+    assert beside_others.us >= alone.us * NO_SLOWER
+    assert beside_others.bound == alone.bound == "L1 sectors"
+
+
+def test_different_words_of_constant_memory_take_a_cycle_each() -> None:
+    found = estimate(H100, counts(blocks=132, constant_addresses=132 * 18_300), FULL)
+    assert (found.bound, found.bounds_us["constant cache"]) == ("constant cache", pytest.approx(10.0))

@@ -6,6 +6,7 @@ import pytest
 
 from kernelevo.devices.machine_code import (
     Comparison,
+    accesses_of_spills,
     agreement,
     compare,
     counts_for_model,
@@ -115,6 +116,73 @@ def test_a_loop_on_one_line_is_not_taken_for_a_part_of_the_block_before_it() -> 
     assert found.corrected["predicate"] == LOOPS and found.corrected["control"] == LOOPS + 1
     assert (found.corrected["global_load"], found.corrected["global_store"]) == (1, 1)
     assert found.known < 0.02
+
+
+HIDDEN_LOOP = """.visible .entry walk(.param .u64 p)
+{
+  ld.global.f32 %f1, [%rd1];
+  { LP:
+  fma.rn.f32 %f1, %f1, %f1, %f1;
+  setp.ne.u32 p, %r, 0;
+  @p bra LP; }
+  st.global.f32 [%rd2], %f1;
+  ret;
+}
+"""
+
+
+@pytest.mark.parametrize("head", ["{ LP:", "mov.u32 %r2, %r3; LP:"])
+def test_a_loop_is_told_from_what_is_around_it_by_how_often_it_executed(head: str) -> None:
+    """Neither the label (behind something else on its line) nor the branch (its predicate has no %) is in the way."""
+    made = [(3, "ld.global.f32", "global_load", 1), (5, "fma.rn.f32", "fp32", LOOPS), (6, "setp", "predicate", LOOPS),
+            (7, "@p bra LP", "control", LOOPS), (8, "st.global.f32", "global_store", 1),
+            (9, "ret", "control", 1)]  # fmt: skip
+    counted = [LineCounts(SourceLine(), line, text, times, 0, 0, 0, 0, 0, kind, 1) for line, text, kind, times in made]
+    sass = code(("LDG.E", 3), ("FFMA", 5), ("ISETP.NE.AND", 6), ("BRA", 7), ("STG.E", 8), ("EXIT", 9))
+    found = compare("walk", counted, HIDDEN_LOOP.replace("{ LP:", head), sass)
+    assert found.corrected == {
+        "global_load": 1, "fp32": LOOPS, "predicate": LOOPS, "control": LOOPS + 1, "global_store": 1
+    }  # fmt: skip
+
+
+OWN_FUNCTION = """.func (.param .b32 r) my__cuda_slowpath(.param .b32 a)
+{
+  fma.rn.f32 %f1, %f1, %f1, %f1;
+  ret;
+}
+.visible .entry walk(.param .u64 p)
+{
+  ld.global.f32 %f1, [%rd1];
+  call.uni (retval0), my__cuda_slowpath, (param0);
+  st.global.f32 [%rd2], %f1;
+  ret;
+}
+"""
+
+
+def test_a_function_of_the_program_is_no_routine_of_the_assembler_whatever_it_is_called() -> None:
+    made = [(8, "ld.global.f32", "global_load"), (9, "call.uni", "control"), (10, "st.global.f32", "global_store"),
+            (11, "ret", "control"), (3, "fma.rn.f32", "fp32"), (4, "ret", "control")]  # fmt: skip
+    counted = [LineCounts(SourceLine(), line, text, LOOPS, 0, 0, 0, 0, 0, kind, 1) for line, text, kind in made]
+    own = "$walk$my__cuda_slowpath"
+    called = (MachineInstruction("FFMA", 3), MachineInstruction("RET.REL.NODEC", 4))
+    functions = {
+        "walk": (MachineInstruction("LDG.E", 8), MachineInstruction("CALL.REL.NOINC", 9, own),
+                 MachineInstruction("STG.E", 10), MachineInstruction("EXIT", 11)),
+        own: called,
+    }  # fmt: skip
+    found = compare("walk", counted, OWN_FUNCTION, MachineCode("nvdisasm 0", functions, frozenset({"walk"})))
+    assert found.corrected == found.machine == {
+        "global_load": LOOPS, "control": 3 * LOOPS, "global_store": LOOPS, "fp32": LOOPS
+    }  # fmt: skip
+    assert found.known == 1
+
+
+def test_accesses_of_spills_are_those_that_the_ptx_does_not_have() -> None:
+    assert accesses_of_spills(None) == 0
+    found = Comparison({"local_load": 10}, {"local_load": 40.0, "local_store": 25.0}, {}, 1.0)
+    assert accesses_of_spills(found) == 55
+    assert accesses_of_spills(Comparison({"local_store": 10}, {}, {}, 1.0)) == 0
 
 
 def test_routines_count_with_their_calls_and_slow_paths_do_not() -> None:

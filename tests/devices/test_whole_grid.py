@@ -106,6 +106,15 @@ def test_blocks_that_are_unlike_are_flagged(
     assert differs(RunReport("done", {}, (whole,))) is differing
 
 
+@pytest.mark.parametrize(("heaviest", "differing"), [(5, False), (6, False), (7, True)])
+def test_a_block_that_outdoes_every_sampled_one_is_flagged(heaviest: int, differing: bool) -> None:
+    stratum = sampled(1, 10, {"warp_instructions": (5, 5)}, warp_instructions=5, **ONE)
+    whole = whole_grid(step({**ALL, "block_instructions_max": heaviest}, stratum))
+    assert whole.details["sampled"]["differs"] is differing
+    alone = whole_grid(step({**ALL, "block_instructions_max": heaviest}, stratum, only=True))
+    assert alone.counts["block_instructions_max"] == heaviest, "the most of a block does not grow with the grid"
+
+
 def test_a_step_that_was_watched_in_full_is_left_alone() -> None:
     assert whole_grid(StepReport("k", ALL)) == StepReport("k", ALL)
     asked = StepReport("k", ALL, details={RAW: SampleCounts("its grid is small", False, 5, ())})

@@ -8,7 +8,9 @@ import struct
 import numpy as np
 import pytest
 from conformance.driver import DriverBench, DriverContract, N, launch, loaded, twice
+from drivers.conftest import build
 
+from kernelevo.compilers.nvrtc import NvrtcCompiler
 from kernelevo.devices.drivers.virtual import VirtualDriver
 from kernelevo.devices.gpus import gpu
 from kernelevo.devices.virtual import open_virtual
@@ -45,6 +47,38 @@ def test_a_call_takes_the_time_that_the_device_models(driver: VirtualDriver, ima
     job = Job((Buffer("x", 4 * N, content), Buffer("y", 4 * N)), steps, 0, profile=True, track_uninitialised=False)
     with Sandbox() as wall:
         (report,) = open_virtual("virtual:h100", wall).run(image, [job], Budget(60.0, 1 << 30, 10**8))
+    assert report.time is not None and isinstance(done, CallTime)
+    assert done.event_us == pytest.approx(report.time.value)
+
+
+MERGED = """extern "C" __global__ void __launch_bounds__(128) sums(const float *x, float *y, int n) {
+  __shared__ float own[128 * 4];
+  for (int i = threadIdx.x; i < 128 * 4; i += 128) own[i] = x[i];
+  __syncthreads();
+  float sum = 0;
+  const float *mine = own + 4 * threadIdx.x;
+  #pragma unroll 1
+  for (int i = 0; i < n; i++) { sum = sum * mine[0] + mine[1]; sum = sum * mine[2] + mine[3]; __syncthreads(); }
+  y[threadIdx.x] = sum;
+}"""
+
+
+def test_a_call_takes_the_device_s_time_also_where_accesses_are_merged(nvrtc: NvrtcCompiler) -> None:
+    image = build(nvrtc, MERGED, ())
+    driver = VirtualDriver(H100)
+    driver.load(image)
+    content, rounds = np.ones(512, np.float32).tobytes(), 2000
+    x, y = driver.allocate(len(content)), driver.allocate(len(content))
+    driver.write(x, content)
+    parameters = struct.pack("<QQi", x, y, rounds)
+    done = driver.call([DriverLaunch("sums", (1320, 1, 1), (128, 1, 1), 0, parameters)])
+    arguments = (BufferArgument("x"), BufferArgument("y"), ScalarArgument(rounds))
+    steps = (Launch("sums", (1320, 1, 1), (128, 1, 1), 0, arguments),)
+    job = Job((Buffer("x", 2048, content), Buffer("y", 2048)), steps, 0, profile=True, track_uninitialised=False)
+    with Sandbox() as wall:
+        (report,) = open_virtual("virtual:h100", wall).run(image, [job], Budget(60.0, 1 << 30, 10**9))
+    counts = report.steps[0].counts
+    assert 2 * counts["shared_load_requests_merged"] < counts["shared_load_requests"]
     assert report.time is not None and isinstance(done, CallTime)
     assert done.event_us == pytest.approx(report.time.value)
 

@@ -22,6 +22,7 @@ from kernelevo.devices.drivers.making import MEMORY_BYTES, WARP_INSTRUCTIONS
 from kernelevo.devices.drivers.staging import Staged
 from kernelevo.devices.fingerprints import fingerprint_of
 from kernelevo.devices.gpus import Gpu
+from kernelevo.devices.machine_code import counts_for_model
 from kernelevo.devices.modelling import Held, clear_us, hold, timing
 from kernelevo.errors import BadInput, Infrastructure
 from kernelevo.interfaces import DriverClear, DriverLaunch
@@ -181,7 +182,8 @@ class VirtualDriver:
         if report.faults:
             fault = report.faults[0]
             return CallFailure(fault, sticky=fault.kind not in _REFUSED)
-        modelled = estimate(self._gpu, held.with_spills(report.counts), held.occupancy)
+        counts = counts_for_model(held.with_spills(report.counts), None)
+        modelled = estimate(self._gpu, counts, held.occupancy)
         return modelled.us, report.counts["warp_instructions"]
 
 

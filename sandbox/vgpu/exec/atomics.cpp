@@ -7,12 +7,22 @@
 namespace vgpu {
 namespace {
 
+// What ptxas makes of it: of whole numbers that all lanes add to one word, their sum (where it can tell that they do);
+// a loop for floating-point numbers, for which shared memory has no adder.
+template <class T, bool returns>
+Update update_of(const Op *op) {
+  if (!std::is_integral<T>::value) return Update::loop;
+  const bool folds = op->kind == kAdd || (!returns && op->kind > kAdd && op->kind <= kXor);
+  return folds && sizeof(T) == 4 ? Update::combined : Update::single;
+}
+
 template <class W, Space S, class T, bool returns>
 const Op *update_at(Warp &w, const Op *op, Lanes64 &address) {
   using Bits = typename Element<T>::Bits;
   Request request;
   if (!prepare_request<S>(w, op, address, sizeof(Bits), true, request)) return nullptr;
   state_access<W, S>(w, op, Access::atomic, request);
+  if (S == Space::shared) W::contended(w, op, request, update_of<T, returns>(op));
   W::updated(w, op, S, request, op->b, returns ? op->d : kNone, op->kind == kExch);
   char *base = host_base<S>(w, address);
   Bits result[kWarpSize];

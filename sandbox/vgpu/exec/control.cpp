@@ -27,6 +27,7 @@ const Op *enter_block(Warp &w, const Op *op) {
   OpCounts &counts = run.counts[op - run.ops];
   counts.executed += 1;
   counts.threads += count_lanes(w.mask);
+  run.helpers += op->v[0];
   return op + 1;
 }
 

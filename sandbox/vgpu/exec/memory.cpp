@@ -47,6 +47,7 @@ const Op *load_at(Warp &w, const Op *op, Lanes64 &address) {
   if (!prepare_request<S>(w, op, address, op->n * u32(sizeof(T)), false, request)) return nullptr;
   state_access<W, S>(w, op, Access::load, request);
   if (S == Space::shared) W::merged(w, op, Access::load, request);
+  if (S == Space::constant) W::constant(w, op, request);
   W::loaded(w, op, S, request);
   // Lanes at one offset of local memory are at different places of the host.
   if (S == Space::local) request.pattern = Pattern::scattered;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../observe/coalesce.h"
+#include "../observe/scoreboard.h"
 #include "lanes.h"
 
 namespace vgpu {
@@ -18,12 +19,19 @@ struct Request {
   bool together = false;    // known to lie in the allocation that the operation met last
 };
 
+// How the assembler makes an update of shared memory: one instruction, one for all lanes where they agree on the word
+// (redux), or a loop of loads and compare-and-swaps, once for each lane that updates the same word.
+enum class Update : uint8_t { single, combined, loop };
+
 struct WatchNothing {
   static constexpr Watch kind = Watch::nothing;
   static void global(Warp &, const Op *, Access, const Request &) {}
   static void shared(Warp &, const Op *, Access, const Request &) {}
   static void local(Warp &, const Op *, Access, const Request &) {}
   static void merged(Warp &, const Op *, Access, const Request &) {}              // a load or store of shared memory
+  // An update of shared memory, already told as an access: the lanes that wait for each other.
+  static void contended(Warp &, const Op *, const Request &, Update) {}
+  static void constant(Warp &, const Op *, const Request &) {}                    // a load of constant memory
   static bool known_address(Warp &, const Op *, Space, u32, s64) { return true; }
   static void loaded(Warp &, const Op *, Space, const Request &) {}
   static void stored(Warp &, const Op *, Space, const Request &) {}
@@ -34,6 +42,13 @@ struct WatchNothing {
 };
 
 inline OpCounts &counts_of(Warp &w, const Op *op) { return w.run->counts[op - w.run->ops]; }
+
+// A plain load or store of shared memory that is part of a group: the group's access counts, once.
+inline bool may_merge(const Op *op) {
+  const bool plain = (op->form >= form_ld_shared_b8 && op->form <= form_ld_shared_b64) ||
+                     (op->form >= form_st_shared_b8 && op->form <= form_st_shared_b64);
+  return plain && op->kind != kAlone;
+}
 
 // Of a plain load or store of shared memory.
 inline bool leads_group(const Op *op) { return op->kind > kServedByLeader; }
@@ -71,8 +86,21 @@ struct WatchCounters : WatchNothing {
   }
   static void shared(Warp &w, const Op *op, Access, const Request &r) {
     OpCounts &counts = counts_of(w, op);
-    counts.requests += 1;
-    counts.pieces += wavefronts_of(r);
+    (w.splits ? counts.executed : counts.requests) += 1;
+    (w.splits ? counts.wavefronts : counts.pieces) += wavefronts_of(r);
+  }
+  static u32 waits_of(const Request &r, Update update) {
+    if (update == Update::combined && r.pattern == Pattern::uniform) return 0;
+    u32 narrow[kWarpSize];
+    for (u32 i = 0; i < kWarpSize; ++i) narrow[i] = u32(r.address[i]);
+    return (update == Update::loop ? 2 : 1) * count_update_wavefronts(narrow, r.mask, r.bytes) - wavefronts_of(r);
+  }
+  static void contended(Warp &w, const Op *op, const Request &r, Update update) {
+    OpCounts &counts = counts_of(w, op);
+    (w.splits ? counts.wavefronts : counts.pieces) += waits_of(r, update);
+  }
+  static void constant(Warp &w, const Op *op, const Request &r) {
+    counts_of(w, op).wavefronts += r.pattern == Pattern::uniform ? 1 : count_addresses(r.address, r.mask);
   }
   // The request as the assembler widens it, counted once for its group.
   static void merged(Warp &w, const Op *op, Access access, const Request &r) {
@@ -95,7 +123,8 @@ struct WatchCounters : WatchNothing {
     interleave(w, r, address);
     OpCounts &counts = counts_of(w, op);
     counts.requests += 1;
-    counts.pieces += count_sectors(address, r.mask, r.bytes < 4 ? r.bytes : 4) * (r.bytes < 4 ? 1 : r.bytes / 4);
+    (w.splits ? counts.divergent : counts.pieces) +=
+        count_sectors(address, r.mask, r.bytes < 4 ? r.bytes : 4) * (r.bytes < 4 ? 1 : r.bytes / 4);
   }
 };
 
@@ -106,6 +135,38 @@ struct WatchTiming : WatchCounters {
     WatchCounters::global(w, op, access, r);
     w.run->latency = w.run->cache_call(*w.run, access, r.address, r.mask, r.bytes);
   }
+  static void shared(Warp &w, const Op *op, Access access, const Request &r) {
+    WatchCounters::shared(w, op, access, r);
+    if (!may_merge(op)) use_banks(w, wavefronts_of(r));
+  }
+  static void merged(Warp &w, const Op *op, Access access, const Request &r) {
+    const u64 before = counts_of(w, op).wavefronts;
+    WatchCounters::merged(w, op, access, r);
+    if (leads_group(op)) use_banks(w, counts_of(w, op).wavefronts - before);
+  }
+  // A loop of compare-and-swaps goes round once for each lane that updates the same word.
+  static void contended(Warp &w, const Op *op, const Request &r, Update update) {
+    WatchCounters::contended(w, op, r, update);
+    const u32 waits = waits_of(r, update);
+    use_banks(w, waits);
+    w.run->latency += update == Update::loop ? waits * w.run->latency : waits;
+  }
+  static void constant(Warp &w, const Op *op, const Request &r) {
+    const u64 before = counts_of(w, op).wavefronts;
+    WatchCounters::constant(w, op, r);
+    w.run->latency += u32(counts_of(w, op).wavefronts - before) - 1;
+  }
+  static void copied(Warp &w, const Op *op, const Request &r) {
+    WatchCounters::copied(w, op, r);
+    use_banks(w, wavefronts_of(r));
+  }
+  static void local(Warp &w, const Op *op, Access access, const Request &r) {
+    const OpCounts &counts = counts_of(w, op);
+    const u64 before = counts.pieces + counts.divergent;
+    WatchCounters::local(w, op, access, r);
+    w.run->scoreboard->use_banks(counts.pieces + counts.divergent - before);
+  }
+  static void use_banks(Warp &w, u64 wavefronts) { w.run->scoreboard->use_banks(4 * wavefronts); }
 };
 
 }  // namespace vgpu

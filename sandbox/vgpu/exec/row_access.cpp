@@ -19,16 +19,29 @@ inline bool find_good_rows(Warp &w, const Op *op, u32 bytes, Rows &rows) {
   return all_inside(rows, bytes, memory.low, memory.size);
 }
 
+template <class W>
+inline void count_constant(Warp &w, const Op *op, const Rows &rows) {
+  Lanes64 address;
+  fill_addresses(rows, address);
+  const bool uniform = rows.step == 0 && rows.is_same_row();
+  W::constant(w, op, {address.at, kAllLanes, 1, uniform ? Pattern::uniform : Pattern::scattered});
+}
+
 template <class W, Space S, Access access>
 inline void count_request(Warp &w, const Op *op, const Rows &rows, u32 bytes) {
-  if (W::kind == Watch::nothing || S == Space::constant) return;
+  if (W::kind == Watch::nothing) return;
   OpCounts &counts = counts_of(w, op);
+  if (S == Space::constant) return count_constant<W>(w, op, rows);
   counts.requests += 1;
   counts.pieces += S == Space::shared ? count_row_wavefronts(rows, bytes) : count_row_sectors(rows, bytes);
+  const u64 before = counts.wavefronts;
   if (S == Space::shared && leads_group(op)) {
     const Rows wide{u32(rows.first + op->c), u32(rows.second + op->c), rows.step};
     counts.wavefronts +=
         access == Access::load ? count_paired_row_wavefronts(wide, op->kind) : count_row_wavefronts(wide, op->kind);
+  }
+  if constexpr (W::kind == Watch::timing && S == Space::shared) {
+    W::use_banks(w, may_merge(op) ? counts.wavefronts - before : count_row_wavefronts(rows, bytes));
   }
   if constexpr (W::kind == Watch::claims) {
     if (S != Space::shared) W::claim_rows(w, op, access, rows, bytes);

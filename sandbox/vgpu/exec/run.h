@@ -27,10 +27,13 @@ constexpr uint64_t kFunctionBase = uint64_t(0xf) << 60;
 
 // What one operation did, over the whole launch. The head of a block keeps `executed` and `threads` for its operations;
 // guarded ones keep their own `threads`, and a global load has its last address in `executed` (exec/row_access.cpp).
+// `pieces` are sectors or wavefronts; those of a generic access are in the field of the state space that it reached.
 struct alignas(64) OpCounts {
-  uint64_t executed, threads, requests, pieces;
-  uint64_t divergent;              // of a branch; of a bulk copy, its bytes
-  uint64_t wavefronts;             // of the shared-memory side of an asynchronous copy; of a merged access
+  uint64_t executed;               // of a generic access: requests that reached shared memory
+  uint64_t threads, requests, pieces;
+  uint64_t divergent;              // of a branch; of a bulk copy, its bytes; of a generic access, local sectors
+  uint64_t wavefronts;             // of the shared-memory side of an asynchronous copy or generic access; of a merged
+                                   // access; addresses of constant memory
   uint64_t low, size;              // of the allocation that a memory operation met last
 };
 
@@ -206,6 +209,7 @@ struct Run {
   // Observers.
   Scoreboard *scoreboard = nullptr;
   const uint32_t *latencies = nullptr;   // of each form, in cycles
+  uint64_t helpers = 0;            // operations among those executed that are no instructions of their own
   uint32_t latency = 0;            // of the operation that has just run
   Stop stop;
   bool goes_on = false;            // after faults that leave it something to do (Options::max_faults)

@@ -51,7 +51,7 @@ DraftFunction begin_function(const ptx::Function &tree, uint32_t index) {
 // Writes one function's drafts as decoded operations: block heads, guards, operands.
 class Writer {
  public:
-  Writer(Program &program, const DraftFunction &function, const Flow &flow, std::vector<uint32_t> waiting)
+  Writer(Program &program, const DraftFunction &function, const Flow &flow, std::vector<WaitingLoop> waiting)
       : program_(program),
         function_(function),
         flow_(flow),
@@ -107,7 +107,9 @@ class Writer {
     Op head;
     head.form = form_enter_block;
     head.target = block.last - block.first + 1;
-    head.offset = waiting_[b];
+    head.offset = waiting_[b].instructions;
+    head.kind = waiting_[b].for_blocks ? kWaitsForBlocks : 0;
+    for (uint32_t i = block.first; i <= block.last; ++i) head.v[0] += (function_.drafts[i].op.flags & kHelper) != 0;
     append(head, &function_.drafts[block.first]);
     for (uint32_t i = block.first; i <= block.last; ++i) write_draft(i, block);
   }
@@ -202,7 +204,7 @@ class Writer {
   Program &program_;
   const DraftFunction &function_;
   const Flow &flow_;
-  std::vector<uint32_t> waiting_;              // of each block: instructions of the waiting loop it heads, or 0
+  std::vector<WaitingLoop> waiting_;           // that each block heads
   size_t first_op_;                            // of this function
   std::vector<uint32_t> head_;                 // operation of each block's head
   std::vector<Patch> patches_;

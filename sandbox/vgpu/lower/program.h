@@ -45,6 +45,8 @@ enum : uint8_t {
 // leads a group (lower/merged_accesses.h). A leader's kind is the bytes of the group's one access (4, 8 or 16), and
 // Op::c the distance from its own address to where that access begins.
 constexpr uint8_t kAlone = 0, kServedByLeader = 1;
+// Op::kind of the head of a block: a loop that may wait for other blocks.
+constexpr uint8_t kWaitsForBlocks = 1;
 // Op::round and Op::v[1] of cp.reduce.async.bulk.
 enum class BulkOperation : uint8_t { and_, or_, xor_, add, inc, dec, min, max };
 enum class BulkType : uint8_t { u32, s32, u64, s64, f16, bf16, f32, f64 };

@@ -80,6 +80,17 @@ class Loop {
     return count;
   }
 
+  // Some synchronising read in it is not known to be of shared memory.
+  bool reads_global() const {
+    return any_draft([&](const Draft &draft) {
+      if (!draft.source) return false;
+      if (is_call(draft)) return callee_waits_(draft);
+      const std::string_view opcode = draft.source->opcode, base = token_at(opcode, 0);
+      const bool reads = synchronises(opcode) || (base == "ld" && token_at(opcode, 1) != "param");
+      return reads && base != "mbarrier" && opcode.find(".shared") == std::string_view::npos;
+    });
+  }
+
   // Some branch out of the loop depends on a synchronising read in it.
   bool may_wait() const {
     const bool fenced = any_draft([](const Draft &draft) { return draft.source && is_fence(draft.source->opcode); });
@@ -176,9 +187,9 @@ bool synchronises(const ptx::Function &function) {
   });
 }
 
-std::vector<uint32_t> find_waiting_loops(const DraftFunction &function, const Flow &flow,
-                                         const CalleeWaits &callee_waits) {
-  std::vector<uint32_t> loops(flow.blocks.size(), 0);
+std::vector<WaitingLoop> find_waiting_loops(const DraftFunction &function, const Flow &flow,
+                                            const CalleeWaits &callee_waits) {
+  std::vector<WaitingLoop> loops(flow.blocks.size());
   const bool any = std::any_of(function.drafts.begin(), function.drafts.end(), [&](const Draft &draft) {
     if (is_call(draft)) return callee_waits(draft);
     return draft.source && (synchronises(draft.source->opcode) || is_fence(draft.source->opcode));
@@ -190,7 +201,7 @@ std::vector<uint32_t> find_waiting_loops(const DraftFunction &function, const Fl
     latches.erase(latches.begin(), std::lower_bound(latches.begin(), latches.end(), head));
     if (latches.empty()) continue;
     const Loop loop(graph, callee_waits, head, std::move(latches));
-    if (loop.may_wait()) loops[head] = loop.instructions();
+    if (loop.may_wait()) loops[head] = {loop.instructions(), loop.reads_global()};
   }
   return loops;
 }

@@ -12,7 +12,14 @@ using CalleeWaits = std::function<bool(const Draft &)>;
 
 bool synchronises(const ptx::Function &);
 
-// For the head of each loop that may wait: the instructions of the loop. For every other block: 0.
-std::vector<uint32_t> find_waiting_loops(const DraftFunction &, const Flow &, const CalleeWaits &);
+// Of the loop that a block heads, if it may wait: its instructions (0: it does not head one), and whether what it reads
+// may be in global memory, where other blocks write.
+struct WaitingLoop {
+  uint32_t instructions = 0;
+  bool for_blocks = false;
+};
+
+// One for each block.
+std::vector<WaitingLoop> find_waiting_loops(const DraftFunction &, const Flow &, const CalleeWaits &);
 
 }  // namespace vgpu

@@ -144,6 +144,9 @@ class CacheModel {
     });
   }
 
+  // Cycles of L1 that this launch's loads have taken so far.
+  uint64_t load_cycles() const { return l1_wavefronts_; }
+
   // Adds this launch's counts; sectors that are still dirty in L2 count as written to DRAM once.
   void add_to(Counts &counts) const {
     counts.l1_load_wavefronts += l1_wavefronts_;

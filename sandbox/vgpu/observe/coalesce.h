@@ -237,6 +237,34 @@ inline uint32_t count_wavefronts(const uint32_t *address, uint32_t mask, uint32_
   return detail::count_unit_wavefronts<8>(unit, mask);
 }
 
+// Wavefronts of an atomic update of 1 to 16 bytes a lane: lanes of one bank wait for each other also where they update
+// the same word.
+inline uint32_t count_update_wavefronts(const uint32_t *address, uint32_t mask, uint32_t bytes) {
+  const uint32_t shift = bytes <= 4 ? 2 : bytes == 8 ? 3 : 4, banks = kLanes >> (shift - 2);
+  uint32_t wavefronts = 0;
+  for (uint32_t first = 0; first < kLanes; first += banks) {
+    uint32_t waiting[kLanes] = {}, longest = 0;
+    for (uint32_t lane = first; lane < first + banks; ++lane) {
+      if (!(mask >> lane & 1)) continue;
+      longest = std::max(longest, ++waiting[address[lane] >> shift & (banks - 1)]);
+    }
+    wavefronts += longest;
+  }
+  return wavefronts;
+}
+
+// Distinct addresses of the active lanes.
+inline uint32_t count_addresses(const uint64_t *address, uint32_t mask) {
+  uint64_t all[kLanes];
+  uint32_t n = 0;
+  for (uint32_t rest = mask; rest; rest &= rest - 1) {
+    const uint64_t at = address[__builtin_ctz(rest)];
+    if (n == 0 || all[n - 1] != at) all[n++] = at;
+  }
+  std::sort(all, all + n);
+  return uint32_t(std::unique(all, all + n) - all);
+}
+
 // As count_wavefronts, for a load of 8 or 16 bytes a lane, with the pairing of lanes: where lanes i and i ^ 1 agree for
 // every i, or lanes i and i ^ 2 do, twice as many are served together (compute capability 7.0 on:
 // https://forums.developer.nvidia.com/t/unexpected-shared-memory-bank-conflict/77228/2).

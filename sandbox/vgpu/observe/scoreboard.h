@@ -30,7 +30,12 @@ class Scoreboard {
   void begin_block() {
     std::fill(ready_.begin(), ready_.end(), 0);
     std::fill(warps_.begin(), warps_.end(), Progress{});
+    quarters_ = 0;
   }
+
+  // The banks of L1 and shared memory, which the whole block has in common, are busy for so many quarters of a cycle.
+  void use_banks(uint64_t quarters) { quarters_ += quarters; }
+  uint64_t bank_cycles() const { return (quarters_ + 3) / 4; }
 
   // The warp enters a basic block: nothing of it issues before all that went before.
   void enter_code(uint32_t warp) {
@@ -99,6 +104,7 @@ class Scoreboard {
   };
 
   uint32_t barrier_latency_, slots_;
+  uint64_t quarters_ = 0;
   std::vector<uint64_t> ready_;        // [warp][slot]: cycle at which the register's value is there
   std::vector<Progress> warps_;
 };

@@ -108,6 +108,7 @@ void LiveBlock::start(Run &run, uint64_t number) {
   unknown_words_.clear();
   async_.begin_block();
   turns_.begin_block(number);
+  executed_ = 0;
   std::fill(std::begin(barriers_), std::end(barriers_), Barrier{});
   for (Warp &w : warps_) {
     const uint32_t left = plan_.threads - w.first_thread;
@@ -163,6 +164,13 @@ uint32_t LiveBlock::take_turns(Run &run) {
 LiveBlock::Outcome LiveBlock::run(Run &run) {
   enter(run);
   if (racer_) racer_->resume(*races_, async_);
+  const uint64_t before = executed_by(run) - run.helpers;
+  const Outcome outcome = take_rounds(run);
+  executed_ += executed_by(run) - run.helpers - before;
+  return outcome;
+}
+
+LiveBlock::Outcome LiveBlock::take_rounds(Run &run) {
   const auto unfinished = [](const Warp &w) { return w.state != WarpState::done; };
   const auto ready = [](const Warp &w) { return w.state == WarpState::ready; };
   for (uint32_t idle = 0; idle < kIdle;) {

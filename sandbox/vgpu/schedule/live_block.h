@@ -30,8 +30,11 @@ class LiveBlock {
   uint64_t chain_cycles() const {
     return scoreboard_ && !plan_.outside_sample ? scoreboard_->block_cycles() : 0;
   }
+  uint64_t bank_cycles() const { return scoreboard_ && !plan_.outside_sample ? scoreboard_->bank_cycles() : 0; }
+  uint64_t executed() const { return executed_; }      // warp instructions so far
 
  private:
+  Outcome take_rounds(Run &);
   void enter(Run &);
   void make_warps(Run &);
   void clear_reserved(Run &);
@@ -57,6 +60,7 @@ class LiveBlock {
   UnknownWords unknown_words_;
   AsyncState async_;
   TurnOrder turns_;
+  uint64_t executed_ = 0;
   uint64_t arrivals_ = 0;              // of warps at barriers, since the block's memory is there
   bool changed_ = false;               // in this round a warp ended or came to a barrier
 };

@@ -42,8 +42,8 @@ std::vector<uint32_t> latencies_of(const Timing &t) {
       case Class::matrix: cycles[form] = t.matrix; break;
       default: cycles[form] = t.alu; break;
     }
-    // A long expansion issues for as many cycles as it has instructions.
-    if (form_row(form).slots > 1 && cycles[form] == t.alu) cycles[form] += form_row(form).slots - 1;
+    // A long expansion issues for as many cycles as it has instructions; of matrices, slots are cycles of their unit.
+    if (form_row(form).slots > 1 && form_row(form).cls != Class::matrix) cycles[form] += form_row(form).slots - 1;
   }
   for (const uint16_t form : {form_enter_block, form_guard, form_unguard}) cycles[form] = 0;
   return cycles;
