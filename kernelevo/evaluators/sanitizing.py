@@ -226,9 +226,9 @@ class Sanitizer:
         """The fault with its source text, its case, and the launch that it belongs to."""
         runner = self.runner
         found = replace(quote(fault, runner.text, runner.file_name), cases=(drawn.name,))
-        for step in runner.schedules[drawn.name].steps:
-            if isinstance(step, LaunchStep) and runner.image.kernel(step.kernel).name == fault.kernel:
-                return replace(found, launched=SourceLine(runner.file_name, step.line), block_dim=step.block)
+        launches = [step for step in runner.schedules[drawn.name].steps if isinstance(step, LaunchStep)]
+        for step in launches[fault.launch : fault.launch + 1]:
+            return replace(found, launched=SourceLine(runner.file_name, step.line), block_dim=step.block)
         return found
 
     def _checked(self, drawn: Drawn, reports: Sequence[RunReport], usual: RunReport | None) -> TrialResult:
@@ -288,7 +288,7 @@ def _found_only_races(report: RunReport) -> bool:
 def _why_no_further(reports: Sequence[RunReport]) -> RunReport | None:
     """The report after which further cases would end in the same way, and cost as much as they may."""
     for report in reports:
-        fatal = report.fault is not None and report.fault.kind in _ENDS_THE_SEARCH
+        fatal = any(fault.kind in _ENDS_THE_SEARCH for fault in report.faults or (report.fault,) if fault)
         if fatal or report.ended in _STOPPED:
             return report
     return None
