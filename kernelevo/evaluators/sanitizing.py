@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -215,7 +216,8 @@ class Sanitizer:
         for report in reports:
             self._runs += 1
             found = report.faults or ((report.fault,) if report.fault else ())
-            self._capped = self._capped or 1 < self.findings.most <= len(found)
+            of_a_launch = Counter(fault.launch for fault in found).values()
+            self._capped = self._capped or 1 < self.findings.most <= max(of_a_launch, default=0)
             for fault in found:
                 if fault.kind not in _ENDS_THE_SEARCH:
                     self.findings.add_error(self._located(fault, drawn))
@@ -277,7 +279,9 @@ def _told(errors: Sequence[Fault]) -> Iterator[str]:
     for error in errors[:TOLD]:
         yield describe(error, ", ".join(error.cases[:1]))
     if more := errors[TOLD:]:
-        yield f"and {len(more)} more: " + ", ".join(f"{each.kind} at line {each.source.line}" for each in more)
+        places = Counter(f"{each.kind} at line {each.source.line}" for each in more)
+        told = (f"{place} ({count} times)" if count > 1 else place for place, count in places.items())
+        yield f"and {len(more)} more: {', '.join(told)}"
 
 
 def _found_only_races(report: RunReport) -> bool:
