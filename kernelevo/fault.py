@@ -37,7 +37,8 @@ class Party:
 class Fault:
     """What was found at one instruction: the fields of vgpu::Fault (sandbox/vgpu/machine.h), with `text` the source
     line's text. `occurrences` counts how often it was seen; `others` holds the other party of a race, or the other
-    places at which threads wait where a barrier cannot be reached.
+    places at which threads wait where a barrier cannot be reached. `launch` is the number of the launch in its run,
+    from 0.
 
     A judge adds the `cases` it was seen in, the line of the candidate that `launched` the kernel, and the threads of a
     block along x, y and z (`block_dim`, zeros where unknown).
@@ -63,6 +64,7 @@ class Fault:
     cases: tuple[str, ...] = ()
     launched: SourceLine = SourceLine()
     block_dim: tuple[int, int, int] = (0, 0, 0)
+    launch: int = 0
 
     def warp_and_lane(self, thread: tuple[int, int, int]) -> tuple[int, int] | None:
         """Of a thread of this launch: its warp within the block and its lane, if the block's size is known."""

@@ -16,6 +16,7 @@ from kernelevo.diagnosis.finding import Finding
 from kernelevo.diagnosis.subject import Profile
 from kernelevo.report_comparison import CaseComparison
 from kernelevo.report_reasons import profile_labels
+from kernelevo.wire.words import visible_line
 
 _NARROW = 100
 _LEAST_SOURCE = 20
@@ -78,7 +79,7 @@ def _lines(changes: Sequence[LineChange], width: int) -> Table:
     table.add_column("source", no_wrap=True, overflow="ellipsis", max_width=max(width - taken, _LEAST_SOURCE))
     for change in changes:
         sides = [f"{old:,} -> {new:,}" if old or new else "" for old, new in map(change.counts, shown)]
-        pair = change.pair
-        table.add_row(str(pair.before or ""), str(pair.after or ""), pair.kind, *sides, Text(change.text.strip()),
+        pair, text = change.pair, Text(visible_line(change.text.strip()))
+        table.add_row(str(pair.before or ""), str(pair.after or ""), pair.kind, *sides, text,
                       style=_STYLES.get(pair.kind, ""))  # fmt: skip
     return table

@@ -15,6 +15,7 @@ from rich.text import Text
 from kernelevo.diagnosis.lines import LineTotals, decisive, heat, heat_measure, hottest, totals
 from kernelevo.diagnosis.subject import Subject
 from kernelevo.report_profile_words import spill_words
+from kernelevo.wire.words import visible_line
 
 HOT_LINES = 12
 """Source lines shown with counts; the rest seldom decides anything."""
@@ -112,7 +113,7 @@ def _rows(
         before = number
         line = counted.get(number)
         cells = [column.value(line) if line else "" for column in columns]
-        yield [str(number), *cells, Text(text)], _style(line, limiter, whole)
+        yield [str(number), *cells, Text(visible_line(text))], _style(line, limiter, whole)
         if ptx and number in own:
             yield from _instructions(own[number], columns)
     for line in [line for line in hot if line.line not in own or line.file != subject.file]:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -215,7 +216,8 @@ class Sanitizer:
         for report in reports:
             self._runs += 1
             found = report.faults or ((report.fault,) if report.fault else ())
-            self._capped = self._capped or 1 < self.findings.most <= len(found)
+            of_a_launch = Counter(fault.launch for fault in found).values()
+            self._capped = self._capped or 1 < self.findings.most <= max(of_a_launch, default=0)
             for fault in found:
                 if fault.kind not in _ENDS_THE_SEARCH:
                     self.findings.add_error(self._located(fault, drawn))
@@ -226,9 +228,9 @@ class Sanitizer:
         """The fault with its source text, its case, and the launch that it belongs to."""
         runner = self.runner
         found = replace(quote(fault, runner.text, runner.file_name), cases=(drawn.name,))
-        for step in runner.schedules[drawn.name].steps:
-            if isinstance(step, LaunchStep) and runner.image.kernel(step.kernel).name == fault.kernel:
-                return replace(found, launched=SourceLine(runner.file_name, step.line), block_dim=step.block)
+        launches = [step for step in runner.schedules[drawn.name].steps if isinstance(step, LaunchStep)]
+        for step in launches[fault.launch : fault.launch + 1]:
+            return replace(found, launched=SourceLine(runner.file_name, step.line), block_dim=step.block)
         return found
 
     def _checked(self, drawn: Drawn, reports: Sequence[RunReport], usual: RunReport | None) -> TrialResult:
@@ -277,7 +279,9 @@ def _told(errors: Sequence[Fault]) -> Iterator[str]:
     for error in errors[:TOLD]:
         yield describe(error, ", ".join(error.cases[:1]))
     if more := errors[TOLD:]:
-        yield f"and {len(more)} more: " + ", ".join(f"{each.kind} at line {each.source.line}" for each in more)
+        places = Counter(f"{each.kind} at line {each.source.line}" for each in more)
+        told = (f"{place} ({count} times)" if count > 1 else place for place, count in places.items())
+        yield f"and {len(more)} more: {', '.join(told)}"
 
 
 def _found_only_races(report: RunReport) -> bool:
@@ -288,7 +292,7 @@ def _found_only_races(report: RunReport) -> bool:
 def _why_no_further(reports: Sequence[RunReport]) -> RunReport | None:
     """The report after which further cases would end in the same way, and cost as much as they may."""
     for report in reports:
-        fatal = report.fault is not None and report.fault.kind in _ENDS_THE_SEARCH
+        fatal = any(fault.kind in _ENDS_THE_SEARCH for fault in report.faults or (report.fault,) if fault)
         if fatal or report.ended in _STOPPED:
             return report
     return None

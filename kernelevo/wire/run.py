@@ -7,8 +7,8 @@ What a report *says* is the virtual GPU's word; its times are made from it by th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -184,16 +184,20 @@ def _read_job(head: HeadReader, blobs: Any, job: Job) -> RunReport:
     steps = tuple(_step(launch.kernel, report, job) for launch, report in zip(launches, reports, strict=False))
     if ended == _OUT_OF_MEMORY:
         return RunReport("killed", {}, (), reason="its buffers do not fit into the device's memory")
-    remarks = tuple(remark.fault() for report in reports for remark in report.remarks)
-    if ended == _FAULT and reports and reports[-1].faults:
-        faults = tuple(fault.fault() for fault in reports[-1].faults)
+    remarks = tuple(found for launch, report in enumerate(reports) for found in _in_launch(report.remarks, launch))
+    faults = tuple(found for launch, report in enumerate(reports) for found in _in_launch(report.faults, launch))
+    if ended == _FAULT and faults:
         if faults[0].kind == "budget":
             return RunReport("budget", {}, steps, reason=faults[0].message, faults=faults, remarks=remarks)
         return RunReport("fault", {}, steps, faults[0], faults=faults, remarks=remarks)
-    if ended != _DONE or len(reports) != len(launches) or any(report.faults for report in reports):
+    if ended != _DONE or len(reports) != len(launches) or faults:
         raise SandboxBroken("the virtual GPU contradicts itself about how a job ended; report this kernel")
     outputs = {buffer.name: _output(blobs, buffer) for buffer in job.buffers if buffer.read_back}
     return RunReport("done", outputs, steps, remarks=remarks)
+
+
+def _in_launch(written: Sequence[WrittenFault], launch: int) -> Iterator[Fault]:
+    return (replace(each.fault(), launch=launch) for each in written)
 
 
 def _output(blobs: Any, buffer: Buffer) -> bytes:

@@ -50,6 +50,7 @@ void report_outcome(const LaunchContext &context, const Program &program, const 
   const Worker::Harvest &harvest = outcome.harvest;
   report.faults = harvest.faults;
   report.remarks = harvest.remarks;
+  report.ended = !harvest.run.stop.stopped;
   report.counts = harvest.counts;
   add_counts(program, harvest.run, harvest.op_counts, report, options.lines, context.module);
   if (context.caches && options.caches) context.caches->add_to(report.counts);
@@ -95,6 +96,7 @@ LaunchReport refuse(const Program &program, FaultKind kind, const std::string &w
   fault.message = why;
   fault.kernel = fault.function = program.info.name;
   report.faults.push_back(fault);
+  report.ended = false;
   return report;
 }
 

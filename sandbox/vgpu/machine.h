@@ -158,6 +158,7 @@ struct LaunchReport {
   // Options::max_faults whatever a launch can go on after) come in the order in which they were found.
   std::vector<Fault> faults;
   std::vector<Fault> remarks;     // what is suspicious and decides nothing
+  bool ended = true;              // every thread came to its end, whatever was found
   Counts counts;
   std::vector<LineCounts> lines;  // only with Options::lines
   std::string printed;            // output of printf, capped

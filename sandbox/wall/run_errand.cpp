@@ -31,7 +31,7 @@ class JobRunner {
     }
     for (const Step &step : job_.steps)
       if (!take(step)) return Ended::fault;
-    return Ended::done;
+    return found_ ? Ended::fault : Ended::done;
   }
 
   // Reads the wanted buffers straight into the answer.
@@ -51,7 +51,8 @@ class JobRunner {
     }
   }
 
-  // False where the step did not run to its end.
+  // False where the step did not run to its end. What was found in a launch that did is no reason to leave out those
+  // after it.
   bool take(const Step &step) {
     if (const auto *clear = std::get_if<ClearStep>(&step)) {
       zero(clear->buffer);
@@ -60,7 +61,8 @@ class JobRunner {
     const vgpu::LaunchReport report = launch(std::get<LaunchStep>(step));
     reports_.push_back(vgpu::to_json(report));
     budget_ -= std::min(budget_, report.counts.warp_instructions);
-    return report.faults.empty();
+    found_ = found_ || !report.faults.empty();
+    return report.ended;
   }
 
   void zero(uint32_t buffer) {
@@ -111,6 +113,7 @@ class JobRunner {
     fault.message = message;
     fault.kernel = step.launch.kernel;
     report.faults.push_back(fault);
+    report.ended = false;
     return report;
   }
 
@@ -120,6 +123,7 @@ class JobRunner {
   uint64_t &budget_;
   std::vector<uint64_t> addresses_;
   std::vector<std::string> reports_;
+  bool found_ = false;
 };
 
 struct JobAnswer {

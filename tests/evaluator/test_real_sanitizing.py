@@ -78,6 +78,32 @@ def test_an_access_out_of_bounds_is_found_at_its_line_in_every_case(settings: Se
     assert (found.launched.line, found.block_dim) == (1, (256, 1, 1))
 
 
+TWICE = """#pragma kernelevo temp float t[n]
+#pragma kernelevo launch first<<<ceildiv(n, 256), 256>>>(a, t, n)
+#pragma kernelevo launch sum<<<ceildiv(n, 256), dim3(256)>>>(t, b, c, n, 0)
+#pragma kernelevo launch sum<<<ceildiv(n, 256), dim3(32, 8)>>>(t, b, c, n, 1)
+__global__ void first(const float* a, float* t, int n) {
+    int i = blockIdx.x * 256 + threadIdx.x;
+    if (i <= n) t[i] = i < n ? a[i] : 0;
+}
+__global__ void sum(const float* t, const float* b, float* c, int n, int beyond) {
+    int i = blockIdx.x * 256 + threadIdx.y * blockDim.x + threadIdx.x;
+    if (i < n) c[i] = t[i] + b[i];
+    if (i == 40 && i < n) c[beyond * n] = t[beyond * 0] + b[0];
+}
+"""
+
+
+def test_later_launches_run_after_a_finding_and_each_finding_names_its_own(settings: Settings) -> None:
+    """The second launch of `sum` is at fault, in a thread whose warp depends on the block's shape."""
+    verdict = sanitize(KERNELS / "vector_add.cu", settings, TWICE)
+    found = {(each.source.line, each.launched.line): each for each in verdict.findings if each.kind == "out_of_bounds"}
+    assert set(found) == {(7, 2), (12, 4)}
+    last = found[12, 4]
+    assert (last.thread, last.block_dim) == ((8, 1, 0), (32, 8, 1))
+    assert last.warp_and_lane(last.thread) == (1, 8)
+
+
 def test_a_branch_on_what_nobody_wrote_is_found(settings: Settings) -> None:
     text = HEAD + "    if (i < n && ((volatile float*)c)[i] > 40) c[i] = 0;\n    if (i < n) c[i] = a[i] + b[i];\n}\n"
     verdict = sanitize(KERNELS / "vector_add.cu", settings, text)

@@ -61,6 +61,13 @@ class Sanitizer(FunctionDevice):
         return dataclasses.replace(report, remarks=remarks)
 
 
+class Several(Sanitizer):
+    """The same, of a plan whose launches together have more findings than one may have."""
+
+    def _run_one(self, job: Job) -> RunReport:
+        return super()._run_one(dataclasses.replace(job, max_faults=100))
+
+
 def judge(device: FunctionDevice, kernel: str = "k", mode: str = "sanitize", **settings: object) -> Verdict:
     compiler = FunctionCompiler((POINTER, POINTER, INTEGER, INTEGER))
     return KernelEvaluator(PROBLEM, compiler, device, mode=mode, **settings).evaluate(candidate(kernel), BUDGET)
@@ -193,6 +200,19 @@ def test_findings_are_capped_and_those_left_out_are_counted() -> None:
     assert verdict.sanitizing is not None and verdict.sanitizing.left_out == 4
     assert any("stopped there" in words for words in verdict.sanitizing.not_checked)
     assert "and 2 more" in verdict.feedback
+
+
+def test_the_cap_is_one_of_each_launch() -> None:
+    """Two launches with three findings each were not stopped at their fifth."""
+    wild = [dataclasses.replace(WILD, ptx_line=line, launch=line % 2) for line in range(6)]
+    covered = judge(Several(tracked=wild), most_findings=5).sanitizing
+    assert covered.left_out == 1
+    assert not any("stopped there" in words for words in covered.not_checked)
+
+
+def test_findings_at_one_line_are_named_once_in_the_words() -> None:
+    wild = [dataclasses.replace(WILD, ptx_line=line) for line in range(6)]
+    assert "and 3 more: out_of_bounds at line 2 (3 times)" in judge(Sanitizer(tracked=wild)).feedback
 
 
 def test_without_the_cap_nothing_is_left_out() -> None:

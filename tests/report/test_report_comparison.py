@@ -86,6 +86,12 @@ def test_lines_that_stand_elsewhere_are_one_row_with_both_numbers() -> None:
     assert row.split()[:3] == ["2", "3", "same"] and "3,200 -> 400" in row
 
 
+def test_lines_of_neither_kernel_can_move_the_cursor() -> None:
+    hostile = SOURCE.replace("two", "two \x1b[31m\u202e")
+    text = shown(of(10.5, SCATTERED, 3200, {"L1 sectors": 10.0}, text=hostile), FAST)
+    assert "two \\x1b[31m\\u202e" in text and not set(text) & {"\x1b", "\u202e"}
+
+
 def test_the_data_holds_the_same() -> None:
     (case,) = comparison_json(compare(SLOW, FAST))["cases"]
     assert (case["before_us"], case["after_us"], case["distinguishable"]) == (10.5, 2.5, True)

@@ -219,3 +219,10 @@ def test_the_machine_code_is_said_or_that_it_was_not_read() -> None:
     (absent,) = machine_code_words({"bounds_us": {}})
     assert "machine code not read" in absent
     assert machine_code_words({}) == [], "a device that measures has nothing to model from"
+
+
+def test_a_line_of_the_kernel_cannot_move_the_cursor() -> None:
+    hostile = SOURCE.replace("two", "two \x1b[31m\x1b]0;title\x07 \u202e")
+    text = shown(profile(step("latency", *LINES), text=hostile))
+    assert row(text, "2").rstrip().endswith("two \\x1b[31m\\x1b]0;title\\x07 \\u202e")
+    assert not set(text) & {"\x1b", "\x07", "\u202e"}

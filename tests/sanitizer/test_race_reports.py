@@ -62,15 +62,31 @@ def test_the_message_says_what_is_missing(name: str) -> None:
 
 
 def test_a_launch_goes_on_behind_a_race_and_stops_at_its_last_one() -> None:
-    planted = PLANTED["race/double_buffer"]
+    planted = PLANTED["race/mbarrier_initialised_by_one_warp"]
     first, all_of_them = (planted.run(fixed=False, races=True, max_faults=most).report for most in (1, 100))
     assert len(first.faults) == 1 < len(all_of_them.faults)
     assert first.counts["warp_instructions"] < all_of_them.counts["warp_instructions"]
     # A launch that ended has counted everything.
     assert all_of_them.counts == planted.run(fixed=False).report.counts
     assert all_of_them.faults[0].occurrences > 1
-    pairs = [(fault.ptx_line, fault.others[0].ptx_line) for fault in all_of_them.faults]
+    pairs = [frozenset([fault.source.line, fault.others[0].source.line]) for fault in all_of_them.faults]
     assert len(set(pairs)) == len(pairs)
+
+
+def test_copies_of_an_unrolled_loop_are_one_race_and_hide_no_other(launch: Launch) -> None:
+    body = """  __shared__ int s[512]; int sum = 0;
+#pragma unroll
+  for (int j = 0; j < 8; ++j) s[j * 64 + threadIdx.x] = j + threadIdx.x;
+#pragma unroll
+  for (int j = 0; j < 8; ++j) sum += s[j * 64 + 63 - threadIdx.x];
+  __syncthreads();
+  y[threadIdx.x] = sum;
+  y[64 + threadIdx.x] = y[63 - threadIdx.x];"""
+    report = launch(body, max_faults=3)
+    told = [(fault.source.line, fault.others[0].source.line) for fault in report.faults]
+    assert sorted(map(sorted, told)) == [[4, 6], [8, 9]]
+    (tile,) = [fault for fault in report.faults if fault.space == "shared"]
+    assert tile.occurrences > 8
 
 
 def test_a_report_of_races_is_the_same_every_time() -> None:

@@ -82,15 +82,28 @@ u32 unknown_decision(const Warp &w, const Op *op) {
 }
 
 // Whether every source is known in every active lane.
-inline bool knows_sources(const Warp &w, const Uses &uses) {
+inline bool knows_sources(const Warp &w, const Op *op, const Uses &uses) {
   const u32 *source = w.run->program->operands.data() + uses.first;
-  u32 known = kAllLanes;
+  u32 known = op->flags & kUsesCarry ? ~w.carry_unknown : kAllLanes;
   for (u32 i = 0; i < uses.sources; ++i) known &= known_lanes(w, source[i]);
   return !(w.mask & ~known);
 }
 
+// At a guard of an operation that is not one of memory: in these lanes nobody knows whether it happens.
+void doubt(Warp &w, const Op *op) {
+  w.doubtful = w.mask & ~known_lanes(w, op->a);
+  w.doubt_origin = origin_of_predicate(w, op->a);
+  const u32 bits = predicate_at(w, op->a);
+  const bool happens = w.mask & (op->flags & kNegate ? ~bits : bits);
+  if (w.doubtful && !happens) lose_results(w, op + 1);      // its end is jumped over
+}
+
 // Spreads what is known through an operation that is not simple. False: it would decide by an unknown value.
 bool spread_general(Warp &w, const Op *op, const Uses &uses) {
+  if (op->form == form_unguard) {
+    if (w.doubtful) lose_results(w, op - 1);
+    return true;
+  }
   if (const u32 unknown = unknown_decision(w, op)) {
     stop_at(w, op, FaultKind::uninitialised_branch, first_lane(unknown));
     w.run->stop.lanes = unknown;
@@ -98,13 +111,15 @@ bool spread_general(Warp &w, const Op *op, const Uses &uses) {
                                                   : origin_of_predicate(w, op->a);
     return false;
   }
+  if (op->form == form_guard) doubt(w, op);
   if (uses.destinations == 0) return true;
-  if (!knows_sources(w, uses)) {
+  if (!knows_sources(w, op, uses)) {
     spread_unknown(w, op, uses);
     return true;
   }
   const u32 *destination = w.run->program->operands.data() + uses.first + uses.sources;
   for (u32 i = 0; i < uses.destinations; ++i) known_lanes(w, destination[i]) |= w.mask;
+  if (op->flags & kSetsCarry) w.carry_unknown &= ~w.mask;
   return true;
 }
 

@@ -100,6 +100,9 @@ struct Warp {
   uint32_t *known = nullptr;
   char *unknown = nullptr;
   uint64_t *origins = nullptr;
+  uint32_t carry_unknown = 0;      // lanes in which CC.CF is not known, and where that came from
+  uint32_t doubtful = 0;           // lanes of the guard under way whose predicate is not known
+  uint64_t carry_origin = 0, doubt_origin = 0;
   // Divergence.
   Join *joins = nullptr;
   uint32_t join = kNone;           // that the current path heads for

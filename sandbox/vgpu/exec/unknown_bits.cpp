@@ -6,6 +6,7 @@
 #include "compare.h"
 #include "form_types.h"
 #include "tracking.h"
+#include "unknown_carry.h"
 
 namespace vgpu {
 namespace {
@@ -287,25 +288,78 @@ Results follow(const Op *op, const LaneOperands &in) {
   return results;
 }
 
+// --- the carry -------------------------------------------------------------------------------------------------------
+
+// The product of mad.cc and madc: its lower or its upper half.
+Bits carried_product(const Op *op, const Bits &a, const Bits &b, u32 bytes, bool is_signed) {
+  if (!op->kind) return {a.value * b.value & ones(bytes), unknown_product(a, b) & ones(bytes)};
+  const bool zero = (!a.unknown && !a.value) || (!b.unknown && !b.value);
+  if (zero || (!a.unknown && !b.unknown)) return {upper_product(a.value, b.value, 8 * bytes, is_signed), 0};
+  return {0, ones(bytes)};
+}
+
+// What add, sub and mad with a carry give in one lane. A subtraction is a + ~b + 1, and its carry a borrow.
+Results follow_carry(Warp &w, const Op *op, LaneOperands &in, u32 bytes, u32 lane) {
+  Bits a = in[0], b = in[1], carry;
+  const bool subtracts = op->form == form_sub_carry_32 || op->form == form_sub_carry_64;
+  const bool is_signed = op->form == form_mad_carry_s32 || op->form == form_mad_carry_s64;
+  if (in.count > 2) {
+    a = carried_product(op, a, b, bytes, is_signed);
+    b = in[2];
+  }
+  if (op->flags & kUsesCarry) carry = {w.carry >> lane & 1, w.carry_unknown >> lane & 1};
+  if (carry.unknown && !in.origin) in.origin = w.carry_origin;
+  if (subtracts) {
+    b.value = ~b.value & ones(bytes);
+    carry.value ^= 1;
+  }
+  const CarriedSum sum = unknown_carried_sum({a.least(), a.most()}, {b.least(), b.most()},
+                                             {carry.least(), carry.most()}, 8 * bytes);
+  if (op->flags & kSetsCarry) {
+    w.carry_unknown = (w.carry_unknown & ~(1u << lane)) | u32(sum.carry) << lane;
+    if (sum.carry) w.carry_origin = in.origin;
+  }
+  Results results;
+  results.unknown[0] = sum.unknown;
+  return results;
+}
+
+// A result of one lane.
+void learn_result(const Warp &w, u32 slot, u32 bytes, u32 lane, const Unknown &value) {
+  if (bytes != 1) return learn_lane(w, slot, bytes, lane, value);
+  known_lanes(w, slot) = (known_lanes(w, slot) & ~(1u << lane)) | u32(!value.bits) << lane;
+  if (value.bits) origin_of_predicate(w, slot) = value.origin;
+}
+
 }  // namespace
+
+void lose_results(Warp &w, const Op *op) {
+  const Program &program = *w.run->program;
+  const Uses &uses = program.uses[op - w.run->ops];
+  const u32 first = uses.first + uses.sources;
+  for (u32 rest = w.doubtful; rest; rest &= rest - 1) {
+    for (u32 i = 0; i < uses.destinations; ++i)
+      learn_result(w, program.operands[first + i], program.operand_bytes[first + i], first_lane(rest),
+                   {~u64(0), w.doubt_origin});
+  }
+  if (op->flags & kSetsCarry) {
+    w.carry_unknown |= w.doubtful;
+    w.carry_origin = w.doubt_origin;
+  }
+  w.doubtful = 0;
+}
 
 void spread_unknown(Warp &w, const Op *op, const Uses &uses) {
   const Program &program = *w.run->program;
   const u32 first = uses.first + uses.sources;
   for (u32 rest = w.mask; rest; rest &= rest - 1) {
     const u32 lane = first_lane(rest);
-    const LaneOperands in = read_operands(w, op, uses, lane);
-    const Results results = follow(op, in);
-    for (u32 i = 0; i < uses.destinations; ++i) {
-      const u64 unknown = results.unknown[i < 4 ? i : 3];
-      const u32 slot = program.operands[first + i], bytes = program.operand_bytes[first + i];
-      if (bytes != 1) {
-        learn_lane(w, slot, bytes, lane, {unknown, in.origin});
-        continue;
-      }
-      known_lanes(w, slot) = (known_lanes(w, slot) & ~(1u << lane)) | u32(!unknown) << lane;
-      if (unknown) origin_of_predicate(w, slot) = in.origin;
-    }
+    LaneOperands in = read_operands(w, op, uses, lane);
+    const bool carries = op->flags & (kSetsCarry | kUsesCarry);
+    const Results results = carries ? follow_carry(w, op, in, program.operand_bytes[first], lane) : follow(op, in);
+    for (u32 i = 0; i < uses.destinations; ++i)
+      learn_result(w, program.operands[first + i], program.operand_bytes[first + i], lane,
+                   {results.unknown[i < 4 ? i : 3], in.origin});
   }
 }
 

@@ -63,22 +63,60 @@ inline void learn_predicate(const Warp &w, u32 slot, u32 known, u64 origin) {
   if (w.mask & ~known) origin_of_predicate(w, slot) = origin;
 }
 
+u32 voted(const Warp &w, const Op *op) {
+  return w.mask & (predicate_at(w, op->a) ^ (op->flags & kNegate ? kAllLanes : 0));
+}
+
+// With tracking: a vote is known where the lanes whose vote is known decide it, a ballot bit by bit.
+void learn_vote(const Warp &w, const Op *op) {
+  if (!w.known) return;
+  const Members members = members_of(w, op->b);
+  const u32 asked = known_lanes(w, op->b), given = known_lanes(w, op->a), yes = voted(w, op);
+  const u64 origin = origin_of_predicate(w, op->a);
+  if (op->form == form_vote_ballot) {
+    for (u32 rest = w.mask; rest; rest &= rest - 1) {
+      const u32 lane = first_lane(rest);
+      learn_lane<u32>(w, op->d, lane, {in_mask(asked, lane) ? members.of(lane) & ~given : kAllLanes, origin});
+    }
+    return;
+  }
+  const u32 decided = lanes_where([&](u32 i) {
+    const u32 known = members.of(i) & given;
+    if (known == members.of(i)) return true;
+    const bool some = known & yes, others = known & ~yes;
+    return op->kind == kAny ? some : op->kind == kAll ? others : some && others;
+  });
+  learn_predicate(w, op->d, asked & decided, origin);
+}
+
+// With tracking: each lane of the group whose value is not known leaves one bit of match.any open.
+void learn_matches(const Warp &w, const Op *op) {
+  if (!w.known) return;
+  const Members members = members_of(w, op->b);
+  const u32 asked = known_lanes(w, op->b), given = known_lanes(w, op->a), some = w.mask & ~given;
+  const u64 origin = !some                               ? 0
+                     : op->form == form_match_any_b64 ? unknown_of<u64>(w, op->a, first_lane(some)).origin
+                                                         : unknown_of<u32>(w, op->a, first_lane(some)).origin;
+  u32 open[kWarpSize];
+  for (u32 i = 0; i < kWarpSize; ++i) {
+    const u32 group = members.of(i);
+    open[i] = !in_mask(asked, i) ? kAllLanes : in_mask(given, i) ? group & ~given : group & ~(1u << i);
+  }
+  for (u32 rest = w.mask; rest; rest &= rest - 1)
+    learn_lane<u32>(w, op->d, first_lane(rest), {open[first_lane(rest)], origin});
+}
+
 // With tracking: a result is known where the group is, and what every lane of the group gave (elect takes nothing).
 void learn_gathered(const Warp &w, const Op *op) {
   if (!w.known) return;
   const Members members = members_of(w, op->b);
   const u32 asked = known_lanes(w, op->b), given = op->form == form_elect_sync ? kAllLanes : known_lanes(w, op->a);
   const u32 known = lanes_where([&](u32 i) { return in_mask(asked, i) && (members.of(i) & ~given) == 0; });
-  const bool takes_words = op->form != form_vote_pred && op->form != form_vote_ballot && op->form != form_elect_sync;
-  const u32 spoilt = w.mask & ~known, some = takes_words ? w.mask & ~given : 0;
-  const bool wide = op->form == form_match_any_b64 || op->form == form_match_all_b64;
-  const bool votes = op->form == form_vote_pred || op->form == form_vote_ballot;
-  const u64 origin = votes              ? origin_of_predicate(w, op->a)
-                     : !spoilt || !some ? 0
-                     : wide             ? unknown_of<u64>(w, op->a, first_lane(some)).origin
-                                        : unknown_of<u32>(w, op->a, first_lane(some)).origin;
-  if (op->form == form_vote_pred) learn_predicate(w, op->d, known, origin);
-  else learn(w, op->d, 4, known, origin);
+  const u32 spoilt = w.mask & ~known, some = op->form != form_elect_sync ? w.mask & ~given : 0;
+  const u64 origin = !spoilt || !some                     ? 0
+                     : op->form == form_match_all_b64 ? unknown_of<u64>(w, op->a, first_lane(some)).origin
+                                                          : unknown_of<u32>(w, op->a, first_lane(some)).origin;
+  learn(w, op->d, 4, known, origin);
   if (op->flags & kHasD2) learn_predicate(w, op->v[0], known, origin);
 }
 
@@ -120,14 +158,11 @@ const Op *shfl_b32(Warp &w, const Op *op) {
   return op + 1;
 }
 
-u32 voted(const Warp &w, const Op *op) {
-  return w.mask & (predicate_at(w, op->a) ^ (op->flags & kNegate ? kAllLanes : 0));
-}
 const Op *vote_pred(Warp &w, const Op *op) {
   const Op *elsewhere;
   if (!all_present(w, op, op->b, elsewhere)) return elsewhere;
   const Members members = members_of(w, op->b);
-  learn_gathered(w, op);
+  learn_vote(w, op);
   const u32 yes = voted(w, op);
   write_predicate(w, op->d, lanes_where([&](u32 i) {
     const u32 group = members.of(i), agreed = yes & group;
@@ -139,7 +174,7 @@ const Op *vote_ballot(Warp &w, const Op *op) {
   const Op *elsewhere;
   if (!all_present(w, op, op->b, elsewhere)) return elsewhere;
   const Members members = members_of(w, op->b);
-  learn_gathered(w, op);
+  learn_vote(w, op);
   const u32 yes = voted(w, op);
   write_lanes<u32>(w, op->d, [=](u32 i) { return yes & members.of(i); });
   return op + 1;
@@ -153,7 +188,7 @@ const Op *match_any(Warp &w, const Op *op) {
   const Op *elsewhere;
   if (!all_present(w, op, op->b, elsewhere)) return elsewhere;
   const Members members = members_of(w, op->b);
-  learn_gathered(w, op);
+  learn_matches(w, op);
   const T *a = lanes_at<T>(w, op->a);
   u32 same[kWarpSize];
   for (u32 i = 0; i < kWarpSize; ++i) same[i] = members.of(i) & lanes_equal(a, a[i]);

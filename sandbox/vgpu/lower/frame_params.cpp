@@ -36,14 +36,17 @@ uint32_t result_register(const ParamAccess &access, const ptx::Operand &value) {
   if (value.kind == ptx::Operand::Kind::sink) return access.scope.function.make_register(access.bytes == 8 ? 'x' : 'w');
   if (value.kind != ptx::Operand::Kind::reg) throw UnsupportedForm{"a result must be a register"};
   const char kind = access.scope.function.registers[size_t(value.reg)].kind;
-  if ((kind == 'x') != (access.bytes == 8)) throw UnsupportedForm{"a parameter has another width than its register"};
+  if (kind == 'w' && access.bytes == 8) throw UnsupportedForm{"a parameter has another width than its register"};
   return uint32_t(value.reg);
 }
 
 void load_one(const ParamAccess &access, uint32_t word, uint32_t byte, const ptx::Operand &value,
               std::vector<Draft> &out) {
   DraftFunction &function = access.scope.function;
-  const uint32_t d = result_register(access, value), from = function.word(word);
+  const uint32_t whole = result_register(access, value), from = function.word(word);
+  // A narrower parameter is extended to its register as its type says.
+  const bool widens = function.registers[whole].kind == 'x' && access.bytes < 8;
+  const uint32_t d = widens ? function.make_register('w') : whole;
   if (access.bytes == 8) {
     const uint32_t high = function.word(word + 1);
     out.push_back(operation(access.instruction, form_pack_2x32,
@@ -55,6 +58,10 @@ void load_one(const ParamAccess &access, uint32_t word, uint32_t byte, const ptx
     out.push_back(operation(access.instruction, form, {{field_d, true, d}, {field_a, false, from}}));
     out.back().op.offset = byte * 8;
   }
+  if (!widens) return;
+  const uint16_t form = access.type[0] == 's' ? form_cvt_u64_s32 : form_cvt_u64_u32;
+  out.push_back(operation(access.instruction, form, {{field_d, true, whole}, {field_a, false, d}}));
+  out.back().op.flags |= kHelper;
 }
 
 void store_one(const ParamAccess &access, uint32_t word, uint32_t byte, const ptx::Operand &value,

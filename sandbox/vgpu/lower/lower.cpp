@@ -136,6 +136,7 @@ class Writer {
     Op after;
     after.form = form_unguard;
     append(after, &draft);
+    program_.uses.back().spread = Spread::general;
   }
 
   void write_guard(const Draft &draft) {
@@ -151,9 +152,10 @@ class Writer {
   }
 
   // Branches and guards are decisions; a select depends on one of its sources only, and so may `and` and `or` of
-  // predicates.
-  static bool is_special(uint16_t form) {
-    if (form == form_and_pred || form == form_or_pred) return true;
+  // predicates; a carry is no operand.
+  static bool is_special(const Op &op) {
+    const uint16_t form = op.form;
+    if (form == form_and_pred || form == form_or_pred || op.flags & (kSetsCarry | kUsesCarry)) return true;
     return form == form_selp_b32 || form == form_selp_b64 || form == form_bra_if || form == form_ret_if ||
            form == form_exit_if || form == form_guard || form == form_brx_idx;
   }
@@ -162,7 +164,7 @@ class Writer {
   void finish_uses() {
     Uses &uses = program_.uses.back();
     uses.is_simple = uses.destinations == 1 && uses.sources >= 1 && uses.sources <= 3;
-    if (is_special(program_.ops.back().form)) uses.spread = Spread::general;
+    if (is_special(program_.ops.back())) uses.spread = Spread::general;
     else if (uses.destinations == 0 || mixes_lanes(program_.ops.back().form)) uses.spread = Spread::nothing;
     else uses.spread = uses.is_simple ? Spread::simple : Spread::general;
     if (!uses.is_simple) return;

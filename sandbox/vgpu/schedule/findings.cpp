@@ -5,9 +5,28 @@
 #include "../report.h"
 
 namespace vgpu {
+namespace {
+
+uint64_t instruction_of(const Run &run, const Op *op) { return op ? uint64_t(op - run.ops) + 1 : 0; }
+
+// The source line of an operation; 0 where it has none.
+uint64_t line_of(const Run &run, const Op *op) {
+  const Origin &origin = run.program->origins[size_t(op - run.ops)];
+  return origin.line ? uint64_t(1) << 63 | uint64_t(origin.file) << 32 | origin.line : 0;
+}
+
+// Of a race the two lines, in whatever order: an unrolled loop has many copies of each, and every two of them meet.
+std::pair<uint64_t, uint64_t> places_of(const Run &run, const Finding &finding) {
+  const Op *op = finding.stop.op, *other = finding.other.op;
+  const uint64_t line = op && other ? line_of(run, op) : 0, other_line = line ? line_of(run, other) : 0;
+  if (!other_line) return {instruction_of(run, op), instruction_of(run, other)};
+  return std::minmax({line, other_line});
+}
+
+}  // namespace
 
 bool Findings::add(const Run &run, const Finding &finding) {
-  const Key key{finding.is_remark, finding.stop.kind, finding.stop.op, finding.other.op};
+  const Key key{finding.is_remark, finding.stop.kind, places_of(run, finding)};
   std::vector<Fault> &list = finding.is_remark ? remarks_ : faults_;
   const auto found = known_.find(key);
   if (found != known_.end()) {

@@ -1,5 +1,5 @@
 // What a launch has found that did not stop it: races, faults after which it went on, remarks. Each different one (its
-// kind, its instruction and that of the other party) is described once, the first time; later ones are counted.
+// kind and its instruction; of a race, its two source lines) is described once, the first time; later ones are counted.
 #pragma once
 
 #include <map>
@@ -23,7 +23,7 @@ class Findings {
   void forget();
 
  private:
-  using Key = std::tuple<bool, FaultKind, const Op *, const Op *>;
+  using Key = std::tuple<bool, FaultKind, std::pair<uint64_t, uint64_t>>;
   const LaunchContext &context_;
   const uint32_t most_;
   std::map<Key, size_t> known_;        // its place among faults_ or remarks_

@@ -116,6 +116,8 @@ void LiveBlock::start(Run &run, uint64_t number) {
     w.frame = w.frames;
     w.reconverge = w.join = w.activation = w.free_join = kNone;
     w.joins_used = w.pending_count = w.parked_count = w.partner_count = 0;
+    w.carry_unknown = 0xffffffffu;
+    w.carry_origin = w.doubtful = 0;
     w.carry = w.depth = w.local_base = w.visits = w.yields = 0;
     w.local_end = entry.local_bytes;
     w.lost = 0;
