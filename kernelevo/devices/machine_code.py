@@ -181,7 +181,8 @@ def _crowded(lines: Sequence[LineCounts]) -> set[int]:
 
 
 def _groups(lines: Sequence[LineCounts], ptx: str, crowded: set[int]) -> Iterator[list[LineCounts]]:
-    labels = [number for number, text in enumerate(ptx.splitlines(), 1) if _LABEL.match(text)]
+    # As the assembler counts lines: str.splitlines would also end one at a form feed and at U+2028.
+    labels = [number for number, text in enumerate(ptx.split("\n"), 1) if _LABEL.match(text)]
     starts = set(labels)
     group: list[LineCounts] = []
     for line in lines:
@@ -197,6 +198,8 @@ def _groups(lines: Sequence[LineCounts], ptx: str, crowded: set[int]) -> Iterato
 def _begins(last: LineCounts, line: LineCounts, labels: set[int]) -> bool:
     if line.ptx_line < last.ptx_line or _ENDS_BLOCK.match(last.instruction):
         return True
+    if line.warp_instructions != last.warp_instructions:
+        return True  # whatever the text looks like: a label may stand behind a comment in inline assembly
     return any(number in labels for number in range(last.ptx_line + 1, line.ptx_line + 1))
 
 
