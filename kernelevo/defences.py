@@ -53,6 +53,8 @@ class Defences:
     """A second run under another order of blocks and warps."""
     races: bool = True
     """The race detector, where the device has one."""
+    searched_in_part: bool = True
+    """Where a search for races takes too long, its beginning is made; off: such a size is not searched at all."""
     rereading: bool = True
     """Some outputs are read a second time, later."""
     clocks_agree: bool = True
