@@ -41,6 +41,8 @@ class Defences:
     """Every distribution of inputs is met, at benchmark sizes, too; off: only the first."""
     edge_cases: bool = True
     """Test cases of odd and small sizes run; off: only benchmark cases."""
+    unlisted_sizes: bool = True
+    """Sizes that no list has run, too, where a problem leaves its tests to us; off: only those that are listed."""
     expected_apart: bool = True
     """Expected outputs are in no memory that a candidate reaches; off: they lie in a buffer of the same call."""
     every_element: bool = True
@@ -51,6 +53,8 @@ class Defences:
     """A second run under another order of blocks and warps."""
     races: bool = True
     """The race detector, where the device has one."""
+    searched_in_part: bool = True
+    """Where a search for races takes too long, its beginning is made; off: such a size is not searched at all."""
     rereading: bool = True
     """Some outputs are read a second time, later."""
     clocks_agree: bool = True

@@ -40,7 +40,7 @@ def read_listing(text: str, source: str) -> MachineCode | None:
     functions: dict[str, list[MachineInstruction]] = {}
     entries: set[str] = set()
     section, function, line, count = "", "", 0, 0
-    for row in text.splitlines():
+    for row in text.split("\n"):
         if found := _INSTRUCTION.match(row):
             count += 1
             functions.setdefault(function or section, []).append(_instruction(found, line))

@@ -20,7 +20,8 @@ _SYMTAB, _NOBITS = 2, 8
 _HALF_VALUE, _SIZED_VALUE = 3, 4
 _MAX_THREADS, _FRAME_SIZE, _REGISTER_COUNT = 0x05, 0x11, 0x2F
 _RESERVED_SHARED = 1024
-_LONGEST_NAME = 4096
+_LONGEST_NAME = 1 << 13
+"""Of a section, hence of its kernel and a prefix: twice what a plan's kernel may have (`image.LONGEST_SYMBOL`)."""
 
 
 class BadCubin(Exception):
@@ -144,7 +145,10 @@ def _unpack(layout: struct.Struct, content: bytes, offset: int, what: str) -> tu
 
 
 def _text(names: bytes, offset: int) -> str:
-    end = names.find(b"\0", offset, offset + _LONGEST_NAME)
+    """The name there; empty for one that is too long. A candidate may call its functions as it likes, so that is no
+    malformed file; no kernel of a plan is called so.
+    """
+    end = names.find(b"\0", offset)
     if offset > len(names) or end < 0:
         raise BadCubin("a name has no end")
-    return names[offset:end].decode(errors="replace")
+    return "" if end - offset > _LONGEST_NAME else names[offset:end].decode(errors="replace")

@@ -13,6 +13,8 @@ from kernelevo.errors import SandboxBroken
 from kernelevo.types import BuildFailure, Diagnostic, Image, KernelImage, Parameter
 
 MOST_THREADS = 1024  # of a block, on every architecture since sm_20
+LONGEST_SYMBOL = 4095
+"""Characters of a kernel's symbol, as `ptx` reads them."""
 
 _FUNCTION = re.compile(r"ptxas info {1,9}: Function properties for (?P<name>\S{1,4096})")
 _SPILLS = re.compile(
@@ -44,26 +46,36 @@ class Built:
 def make_image(
     built: Built, key: str, arch: str, compiler: str, diagnostics: Sequence[Diagnostic]
 ) -> Image | BuildFailure:
-    """The Image with what PTX and cubin say of each kernel; a failure where a name of the plan is not a kernel's.
+    """The Image with what PTX and cubin say of each kernel; a failure where a name of the plan is not a kernel's, or is
+    one's whose head no plan can launch: it may have been written in inline assembly.
 
-    Raises SandboxBroken where PTX or cubin cannot be read.
+    Raises SandboxBroken where the cubin cannot be read.
     """
     try:
         resources = read_resources(built.cubin)
-        parameters = entry_parameters(built.ptx, built.symbols.values())
-    except (BadCubin, ValueError) as error:
+    except BadCubin as error:
         raise SandboxBroken(f"the compiler's output is malformed: {error}") from error
+    try:
+        parameters = entry_parameters(built.ptx, built.symbols.values())
+    except ValueError as error:
+        return BuildFailure((*diagnostics, Diagnostic("error", f"{error}; a plan cannot launch it")))
     symbols = built.symbols or {name: name for name in parameters}
     for spelled, symbol in symbols.items():
-        if symbol not in parameters or symbol not in resources:
-            error = Diagnostic("error", f"the launch plan names {spelled}, which is not a __global__ function")
-            return BuildFailure((*diagnostics, error))
+        if complaint := _no_kernel(spelled, symbol, symbol in parameters and symbol in resources):
+            return BuildFailure((*diagnostics, Diagnostic("error", complaint)))
     spills = _spill_bytes(built.log)
     kernels = tuple(
         _kernel(spelled, symbol, parameters[symbol], resources[symbol], spills.get(symbol, 0))
         for spelled, symbol in symbols.items()
     )
     return Image(key, arch, built.ptx, built.cubin, kernels, compiler, tuple(diagnostics))
+
+
+def _no_kernel(spelled: str, symbol: str, known: bool) -> str:
+    """Why a name of the plan cannot be launched, or an empty string."""
+    if len(symbol) > LONGEST_SYMBOL:
+        return f"the symbol of {spelled} has {len(symbol)} characters, of which {LONGEST_SYMBOL} are read; shorten it"
+    return "" if known else f"the launch plan names {spelled}, which is not a __global__ function"
 
 
 def _kernel(

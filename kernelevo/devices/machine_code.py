@@ -194,7 +194,8 @@ def _crowded(lines: Sequence[LineCounts]) -> set[int]:
 
 
 def _groups(lines: Sequence[LineCounts], ptx: str, crowded: set[int]) -> Iterator[list[LineCounts]]:
-    labels = [number for number, text in enumerate(ptx.splitlines(), 1) if _LABEL.match(text)]
+    # As the assembler counts lines: str.splitlines would also end one at a form feed and at U+2028.
+    labels = [number for number, text in enumerate(ptx.split("\n"), 1) if _LABEL.match(text)]
     starts = set(labels)
     group: list[LineCounts] = []
     for line in lines:

@@ -18,7 +18,6 @@ blocks run and are checked. Such a verdict is provisional.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import time
 from collections.abc import Callable
@@ -35,6 +34,7 @@ from kernelevo.evaluators.example import Example
 from kernelevo.evaluators.expected import Expected, expect_first
 from kernelevo.evaluators.figures import Judgement, measured_cases, measured_score
 from kernelevo.evaluators.findings import Findings
+from kernelevo.evaluators.image_summary import image_summary
 from kernelevo.evaluators.jobs import draw_poisons
 from kernelevo.evaluators.measuring import Measurer, Program, rule_of
 from kernelevo.evaluators.oracle import Oracle, build_oracle
@@ -46,6 +46,7 @@ from kernelevo.evaluators.schedule import LaunchStep, Schedule, schedule
 from kernelevo.evaluators.selftest import SelfTest, self_test
 from kernelevo.evaluators.tolerance_words import describe_all
 from kernelevo.evaluators.trials import Drawn, Mode, Trial, distributions, draw, plan_trials
+from kernelevo.evaluators.unlisted import CHECK, Unlisted, explained
 from kernelevo.interfaces import Compiler, Device, MeasuringDevice
 from kernelevo.kernel.directives import PlanError
 from kernelevo.kernel.languages import CUDA, Language
@@ -141,6 +142,7 @@ class KernelEvaluator:
         self._oracle_compiler = oracle_compiler or compiler
         self._oracle: Oracle | None = None
         self._first = first
+        self._unlisted = Unlisted(problem)
         self._kept: tuple[tuple[str, ...], Image] | None = None
 
     def evaluate(self, candidate: Candidate, budget: Budget) -> Verdict:
@@ -259,7 +261,33 @@ class KernelEvaluator:
         dossier.checks += self._run_checks(results)
         dossier.checks += self._sanitizer_check(dossier.sanitizer)
         dossier.checks += self._ablation_check(runner, plan, trials)
+        self._run_unlisted(plan, image, budget, dossier)
         return results
+
+    def _run_unlisted(self, plan: Plan, image: Image, budget: Budget, dossier: Dossier) -> None:
+        """A few sizes more, which no candidate can have read, beside the time of all others; see `unlisted.py`."""
+        if self.mode == "search" or not self.defences.unlisted_sizes or dossier.provenance is None:
+            return
+        ran, beside = [], Dossier(dossier.candidate, Purse(budget))
+        for example in self._unlisted.draw(dossier.provenance.seed):
+            case = example.trial(self.problem).case
+            try:
+                steps = {case.name: schedule(plan, self.problem, case, self.device.properties)}
+                built = self._built_for(plan, steps, image, beside)
+                check_launches(plan, steps[case.name], built, case.name, self.device.properties)
+                self._run_example(example, steps, built, budget, beside)
+            except Rejected as fault:
+                if fault.status.blames_candidate:
+                    raise explained(fault, example) from None
+                continue
+            ran.append(case.name)
+        if ran:
+            dossier.passed(CHECK, f"right at {' and '.join(ran)}, drawn by lot among those that the problem allows")
+
+    def _built_for(self, plan: Plan, schedules: dict[str, Schedule], image: Image, dossier: Dossier) -> Image:
+        """The image, if it has every kernel that these schedules name; else one more of the same text."""
+        known = {kernel.spelled for kernel in image.kernels}
+        return image if known.issuperset(_kernel_names(plan, schedules)) else self._build(plan, schedules, dossier)
 
     def _ablation_check(self, runner: Runner, plan: Plan, trials: list[Trial]) -> list[Check]:
         if self.mode == "search" or not (self.defences.ablation and self.defences.poison):
@@ -296,6 +324,7 @@ class KernelEvaluator:
         dossier.checks += self._measured_checks(results)
         dossier.checks += judgement.checks
         dossier.checks += self._ablation_check(runner, plan, trials)
+        self._run_unlisted(plan, program.image, budget, dossier)
         return results, judgement
 
     def _start_beside(self, dossier: Dossier) -> Program | None:
@@ -402,7 +431,7 @@ class KernelEvaluator:
         diagnostics = fault.diagnostics or (dossier.image.diagnostics if dossier.image else ())
         return Verdict(
             dossier.candidate.id, self.device.name, fault.status, fault.feedback, checks=(*dossier.checks, fault.check),
-            fault=fault.fault, diagnostics=diagnostics, image=_summary(dossier.image), seconds=seconds,
+            fault=fault.fault, diagnostics=diagnostics, image=image_summary(dossier.image), seconds=seconds,
             provenance=dossier.provenance, **_found(dossier.sanitizer),
         )  # fmt: skip
 
@@ -413,7 +442,7 @@ class KernelEvaluator:
         return Verdict(
             dossier.candidate.id, self.device.name, Status.PASSED, feedback.passed(cases, image),
             measured_score(self.problem, cases), cases, tuple(dossier.checks), diagnostics=image.diagnostics,
-            image=_summary(image), seconds=seconds, measurements=judgement.measurements,
+            image=image_summary(image), seconds=seconds, measurements=judgement.measurements,
             provenance=dossier.provenance,
         )  # fmt: skip
 
@@ -423,7 +452,7 @@ class KernelEvaluator:
         return Verdict(
             dossier.candidate.id, self.device.name, Status.PASSED, feedback.passed(cases, image),
             profile.score(results, cases), cases, tuple(dossier.checks), diagnostics=image.diagnostics,
-            image=_summary(image), seconds=seconds,
+            image=image_summary(image), seconds=seconds,
             provenance=replace(dossier.provenance, trials=records) if dossier.provenance else None,
             **_found(dossier.sanitizer),
         )  # fmt: skip
@@ -457,23 +486,3 @@ def _found(sanitizer: Sanitizer | None) -> dict[str, Any]:
         return {}
     found = sanitizer.findings
     return {"findings": found.errors, "remarks": found.remarks, "sanitizing": sanitizer.covered()}
-
-
-def _summary(image: Image | None) -> dict[str, Any]:
-    """What a verdict keeps of an image: sizes and hashes, not code."""
-    if image is None:
-        return {}
-    kernels = [
-        {
-            "name": kernel.spelled, "symbol": kernel.name,
-            "registers": kernel.registers, "spill_bytes": kernel.spill_bytes,
-            "static_shared_bytes": kernel.static_shared_bytes, "dynamic_shared_bytes": kernel.dynamic_shared_bytes,
-            "local_bytes": kernel.local_bytes,
-        }
-        for kernel in image.kernels
-    ]  # fmt: skip
-    return {
-        "key": image.key, "arch": image.arch, "compiler": image.compiler, "kernels": kernels,
-        "ptx_sha256": hashlib.sha256(image.ptx.encode()).hexdigest(),
-        "cubin_sha256": hashlib.sha256(image.cubin).hexdigest(),
-    }  # fmt: skip

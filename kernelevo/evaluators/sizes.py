@@ -40,14 +40,15 @@ class Sizes:
         self._problem = problem
         self.dimensions = [_dimension(problem, name) for name in problem.dims]
 
-    def draw(self, whole: Whole) -> dict[str, int]:
-        """A size for every dimension, in the problem's order."""
-        limit = LARGE if whole(0, LARGE_EVERY - 1) == LARGE_EVERY - 1 else CHEAP
+    def draw(self, whole: Whole, limit: int = 0) -> dict[str, int]:
+        """A size for every dimension, in the problem's order, for at most so much work (0: now and then LARGE)."""
+        if not limit:
+            limit = LARGE if whole(0, LARGE_EVERY - 1) == LARGE_EVERY - 1 else CHEAP
         first = whole(0, len(self.dimensions) - 1)
         sizes = {each.name: each.granule for each in self.dimensions}
         for turn, dimension in enumerate((*self.dimensions[first:], *self.dimensions[:first])):
             room = self._room(dimension, sizes, limit)
-            count = _large(whole, room) if limit == LARGE and turn == 0 else _count(whole, room)
+            count = _large(whole, room) if limit > CHEAP and turn == 0 else _count(whole, room)
             sizes[dimension.name] = dimension.granule * count
         return sizes
 

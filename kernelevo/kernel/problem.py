@@ -56,6 +56,8 @@ class Problem:
     oracle: Path | None
     benchmarks: tuple[Case, ...]
     tests: tuple[Case, ...]
+    any_size: bool
+    """Whether the tests were left to us, so that every size counts that is allowed."""
     distributions: Mapping[str, tuple[Distribution, ...]]
     tolerance: Tolerance | None
     compute_dtype: DType
@@ -96,6 +98,7 @@ class Problem:
         self._set("tolerance", checked_tolerance(tolerance))
         self._set("compute_dtype", compute_dtype_of(compute_dtype, self.outputs))
         self._set("tests", self._read_tests(tests))
+        self._set("any_size", not tests)
         self._set("benchmarks", self._read_benchmarks(benchmarks))
 
     @functools.cached_property

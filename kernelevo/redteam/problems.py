@@ -25,6 +25,12 @@ ADD = _named("add", Problem(
 ))  # fmt: skip
 """c = a + b"""
 
+ANY_SIZE = _named("any_size", Problem(
+    [Input("a", "f32[n]", aligned=16), Input("b", "f32[n]", aligned=16), Output("c", "f32[n]", aligned=16)],
+    lambda a, b: a + b, ["n=4000"],
+))  # fmt: skip
+"""c = a + b, of vectors of any size: it lists no tests of its own."""
+
 COPY = _named("copy", Problem(
     [Input("x", "f32[n]", aligned=16), Output("y", "f32[n]", aligned=16)],
     lambda x: x.copy(), ["n=4000"], tests=["n=1", "n=33", "n=257", "n=1000"],
@@ -140,7 +146,7 @@ TWICE = _named("twice", Problem(
 ALL = {
     problem.name: problem
     for problem in (
-        ADD, COPY, TOTAL, MEAN, SOFTMAX, PRODUCT, PRODUCT_F16, ADD_TO, SCALE, COUNT, FAINT, FLAT, LONG_MEAN, LONG_TOTAL,
-        GATE, WEIGHED, TWICE,
+        ADD, ANY_SIZE, COPY, TOTAL, MEAN, SOFTMAX, PRODUCT, PRODUCT_F16, ADD_TO, SCALE, COUNT, FAINT, FLAT, LONG_MEAN,
+        LONG_TOTAL, GATE, WEIGHED, TWICE,
     )
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 
 from kernelevo.compilers.cubin import BadCubin, read_resources
 from kernelevo.compilers.diagnostics import LONGEST_MESSAGE, MOST_DIAGNOSTICS, parse_log
+from kernelevo.compilers.image import Built, make_image
 from kernelevo.compilers.ptx import entry_parameters
-from kernelevo.types import Diagnostic, Parameter
+from kernelevo.types import BuildFailure, Diagnostic, Parameter
 
 LOG = """a b.cu(3): error: identifier "z" is undefined
   \tx[0] = z;
@@ -127,3 +129,34 @@ def test_any_bytes_are_a_cubin_or_a_bad_one(content: bytes) -> None:
         read_resources(b"\x7fELF\x02\x01\x01" + content)
     except BadCubin:
         return
+
+
+def _elf(names: list[str]) -> bytes:
+    """A cubin of nothing but sections with these names, each of which is empty."""
+    texts = b"\0" + b"".join(name.encode() + b"\0" for name in names)
+    places = [1 + sum(len(name) + 1 for name in names[:index]) for index in range(len(names))]
+    table = 64 + len(texts)
+    entries = [(0, 3, 0, 0, 64, len(texts), 0, 0, 0, 0)] + [(at, 1, 0, 0, 64, 0, 0, 0, 0, 0) for at in places]
+    header = struct.pack("<4s12xHHIQQQIHHHHHH", b"\x7fELF", 2, 190, 1, 0, 0, table, 0, 64, 56, 0, 64, len(entries), 0)
+    return header + texts + b"".join(struct.pack("<IIQQQQIIQQ", *entry) for entry in entries)
+
+
+@pytest.mark.parametrize("length", [4000, 5000, 100_000])
+def test_a_name_of_any_length_is_no_malformed_cubin(length: int) -> None:
+    """A candidate calls its functions as it likes: a reader that breaks at one would be our fault."""
+    found = read_resources(_elf([".nv.info.attack", ".nv.info." + length * "x"]))
+    assert "attack" in found
+    assert set(found) <= {"attack", length * "x"}
+
+
+@pytest.mark.parametrize(
+    ("symbol", "ptx", "words"),
+    [
+        ("evil", ".visible .entry evil(.param .texref t) { ret; }", "has a parameter that is not understood"),
+        (5000 * "x", "", "the symbol of k<T> has 5000 characters"),
+        ("evil", "", "which is not a __global__ function"),
+    ],
+)
+def test_what_no_plan_can_launch_is_the_texts_failure_and_not_ours(symbol: str, ptx: str, words: str) -> None:
+    built = make_image(Built(ptx, _elf([".nv.info.evil"]), "", {"k<T>": symbol}), "key", "sm_90", "none", ())
+    assert isinstance(built, BuildFailure) and words in built.diagnostics[-1].message

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kernelevo.devices.machine_code import (
@@ -183,6 +185,21 @@ def test_accesses_of_spills_are_those_that_the_ptx_does_not_have() -> None:
     found = Comparison({"local_load": 10}, {"local_load": 40.0, "local_store": 25.0}, {}, 1.0)
     assert accesses_of_spills(found) == 55
     assert accesses_of_spills(Comparison({"local_store": 10}, {}, {}, 1.0)) == 0
+
+
+@pytest.mark.parametrize(
+    ("label", "before"),
+    [("$LOOP:", "// \f\f\f\f\f\f\f\f"), ("$LOOP:", "// \u2028\u2028\x85\x0b"), ("/**/ $LOOP:", ""), ("{ $LOOP:", "")],
+)
+def test_a_loop_whose_label_cannot_be_seen_is_not_taken_for_a_part_of_the_block_before_it(
+    label: str, before: str
+) -> None:
+    """Inline assembly writes what it likes in front of a label, and line ends that are none to an assembler."""
+    ptx = PTX.replace("$LOOP:", label).replace("  mov.u32", f"  {before}\n  mov.u32" if before else "  mov.u32")
+    moved = 1 if before else 0
+    shown = [replace(line, ptx_line=line.ptx_line + moved) for line in lines()]
+    sass = code(*((opcode, line + moved) for opcode, line in [("S2R", 3), *BODY, *END]))
+    assert compare("walk", shown, ptx, sass) == compare("walk", lines(), PTX, code(("S2R", 3), *BODY, *END))
 
 
 def test_routines_count_with_their_calls_and_slow_paths_do_not() -> None:

@@ -11,7 +11,7 @@ from evaluator.emulation import BUDGET, INTEGER, POINTER, FunctionCompiler, Func
 from evaluator.test_kernels import PROBLEM, right, typed, zeros
 
 from kernelevo.defences import ALL
-from kernelevo.evaluators.kernels import KernelEvaluator
+from kernelevo.evaluators.kernels import KernelEvaluator, seeded_generator
 from kernelevo.types import Candidate, Check, Status, Verdict
 
 NOISE = np.random.default_rng(1)
@@ -72,10 +72,11 @@ def ablation(verdict: Verdict) -> Check:
 
 
 def test_one_launch_is_explained_and_costs_no_run() -> None:
-    verdict, device = judge("right")
+    same = {"generator": seeded_generator(1)}
+    verdict, device = judge("right", **same)
     assert verdict.status is Status.PASSED
     assert "alone in a case" in ablation(verdict).detail
-    without, other = judge("right", defences=ALL.without("ablation"))
+    without, other = judge("right", defences=ALL.without("ablation"), **same)
     assert len(device.jobs) == len(other.jobs)
     assert not any(check.name == "ablation" for check in without.checks)
 

@@ -269,7 +269,8 @@ def test_a_verdict_records_every_trial_with_hashes_of_what_went_in_and_came_out(
     assert [trial.case for trial in trials if trial.timed] == [case.name for case in PROBLEM.benchmarks]
     assert {trial.case for trial in trials} == {case.name for case in (*PROBLEM.tests, *PROBLEM.benchmarks)}
     given = {hashlib.sha256(job.buffers[0].data).hexdigest() for job in device.jobs}
-    assert {trial.inputs["x"] for trial in trials} == given
+    assert {trial.inputs["x"] for trial in trials} < given
+    assert len(given - {trial.inputs["x"] for trial in trials}) == 3, "sizes of no list are no trials"
     assert all(set(trial.outputs) == {"y"} and 0 <= trial.error_ratio <= 1 for trial in trials)
 
 

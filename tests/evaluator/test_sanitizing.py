@@ -13,8 +13,10 @@ import pytest
 from evaluator.emulation import BUDGET, INTEGER, POINTER, FunctionCompiler, FunctionDevice, candidate
 from evaluator.test_kernels import KERNELS, PROBLEM, right, typed, zeros
 
+from kernelevo.defences import ALL
 from kernelevo.evaluators.findings import Findings
 from kernelevo.evaluators.kernels import KernelEvaluator
+from kernelevo.evaluators.sanitizing import BEGINNINGS
 from kernelevo.types import Budget, Capability, Fault, Image, Job, Party, RunReport, SourceLine, Status, Verdict
 
 LINE = SourceLine("softmax.cu", 2)
@@ -123,6 +125,42 @@ def test_a_search_for_races_at_a_benchmarks_size_cannot_be_told_from_the_timed_r
         assert len(twins) == 1
         skews = [[each.skew for each in job.buffers] for job in (*twins, timed)]
         assert skews[0] == skews[1]
+
+
+class SlowToSearch(Sanitizer):
+    """A search for races at a benchmark's size is killed unless its budget ends sooner; a race is in its beginning."""
+
+    def __init__(self, affordable: int) -> None:
+        super().__init__()
+        self.affordable = affordable
+
+    def _run_one(self, job: Job) -> RunReport:
+        self.raced = [RACE] if is_benchmark(job) else []
+        return super()._run_one(job)
+
+    def run(self, image: Image, jobs: Sequence[Job], budget: Budget) -> list[RunReport]:
+        searched = is_benchmark(jobs[0]) and any(job.check_races for job in jobs)
+        if searched and budget.warp_instructions > self.affordable:
+            return [RunReport("killed", {}, (), reason="it did not end within 10 s")]
+        return super().run(image, jobs, budget)
+
+
+@pytest.mark.parametrize("mode", ["final", "sanitize"])
+@pytest.mark.parametrize("affordable", BEGINNINGS)
+def test_a_search_that_takes_too_long_is_made_in_part_so_that_being_slow_hides_no_race(
+    affordable: int, mode: str
+) -> None:
+    verdict = judge(SlowToSearch(affordable), mode=mode)
+    assert verdict.status is Status.RACE and verdict.fault is not None and verdict.fault.kind == "race"
+    careless = judge(SlowToSearch(affordable), mode=mode, defences=ALL.without("searched_in_part"))
+    assert careless.status is Status.PASSED
+
+
+def test_what_was_searched_in_part_only_is_said() -> None:
+    verdict = judge(SlowToSearch(0), mode="final")
+    assert verdict.status is Status.PASSED and verdict.sanitizing is not None
+    assert "1 in part only" in said(verdict, "sanitizer")
+    assert any("after the first 4,000,000 warp instructions" in each for each in verdict.sanitizing.not_checked)
 
 
 def test_findings_of_all_cases_are_told_once_with_their_number_and_cases() -> None:

@@ -9,7 +9,7 @@ from kernelevo.types import Budget
 _ENDLESS = Budget(seconds=30.0, memory_bytes=1 << 30, warp_instructions=100_000)
 
 
-def _total(publish: str, barrier: str = "__syncthreads();", zeroed: str = "") -> str:
+def total(publish: str, barrier: str = "__syncthreads();", zeroed: str = "") -> str:
     """A sum by eight blocks whose thread 0 does `publish` with its block's `sum`; `zeroed` is scratch of two words."""
     temp = f"#pragma kernelevo temp int {zeroed}[2]\n#pragma kernelevo zero {zeroed}\n" if zeroed else ""
     more, given = (f"int* {zeroed}, ", f"{zeroed}, ") if zeroed else ("", "")
@@ -45,40 +45,49 @@ extern "C" __global__ void then(const float* a, const float* b, float* c, int n)
 ATTACKS = [
     kernel_attack(
         "sums without atomics", "H88", "blocks add to one number, and none is lost as long as they take turns",
-        "races", problems.TOTAL, _total("*out += sum;"),
+        "races", problems.TOTAL, total("*out += sum;"),
     ),
     kernel_attack(
         "the block before", "H88", "each block uses what the one before has written, which ran before it so far",
         "races other_order", problems.TOTAL,
-        _total("if (blockIdx.x) sum += part[blockIdx.x - 1]; part[blockIdx.x] = sum; if (blockIdx.x == 7) *out = sum;"),
+        total("if (blockIdx.x) sum += part[blockIdx.x - 1]; part[blockIdx.x] = sum; if (blockIdx.x == 7) *out = sum;"),
     ),
     kernel_attack(
         "no barrier", "H88", "the last warp uses what the others have written, without a barrier",
-        "races other_order", problems.TOTAL, _total("atomicAdd(out, sum);", barrier=""),
+        "races other_order", problems.TOTAL, total("atomicAdd(out, sum);", barrier=""),
     ),
     kernel_attack(
         "tickets in order", "H88", "counts on drawing tickets in the order of the blocks; no access races",
         "other_order", problems.TOTAL,
-        _total("atomicAdd(out, atomicAdd(done, 1) == blockIdx.x ? sum : 0.0f);", zeroed="done"),
+        total("atomicAdd(out, atomicAdd(done, 1) == blockIdx.x ? sum : 0.0f);", zeroed="done"),
     ),
     kernel_attack(
         "a race at the benchmark's size", "K9", "races at the timed size only", "races", problems.TOTAL,
-        _total("if (n > 10000) *out += sum; else atomicAdd(out, sum);"),
+        total("if (n > 10000) *out += sum; else atomicAdd(out, sum);"),
     ),
     kernel_attack(
         "a race in the usual order", "K10", "races only while blocks draw tickets in the order of their numbers",
-        "races", problems.TOTAL, _total("""
+        "races", problems.TOTAL, total("""
         int ticket = atomicAdd(done, 1);
         bool usual = !atomicOr(done + 1, ticket != blockIdx.x) && ticket == blockIdx.x;
         if (usual) *out += sum; else atomicAdd(out, sum);""", zeroed="done"),
     ),
     kernel_attack(
         "a race behind a carry", "K11", "learns from memory that nobody wrote which run is searched for races",
-        "races", problems.TOTAL, _total("""
+        "races", problems.TOTAL, total("""
         unsigned first;
         asm volatile("{ .reg .u32 z; add.cc.u32 z, %1, 0x80000000; addc.u32 %0, 0, 0; }"
             : "=r"(first) : "r"(((volatile unsigned*)part)[0]));
         if (first) *out += sum; else atomicAdd(out, sum);"""),
+    ),
+    kernel_attack(
+        "by the read-only cache", "K33", "reads what its own launch has written through a cache that may not see it",
+        "races", problems.ADD, elementwise("""if (i < n) c[i] = a[i];
+    __syncthreads();
+    if (i < n) {
+        float own;
+        asm volatile("ld.global.nc.f32 %0, [%1];" : "=f"(own) : "l"(c + i));
+        c[i] = own + b[i]; }"""),
     ),
     kernel_attack(
         "an endless loop", "H32 H100", "never ends, but its outputs are there", "endings", problems.ADD,

@@ -59,6 +59,7 @@ enum : uint16_t {
   kRaceFence = 256,
   kRaceGuess = 512,     // a plain load of what an atomic of the function checks: counts as strong, and is remarked
   kRaceClosely = 1024,  // no quick check (Options::plain)
+  kRaceReadOnly = 2048,  // a load that may give what was there when the kernel began: .nc, ldu
 };
 
 // An event that orders memory, at an mbarrier.

@@ -178,6 +178,8 @@ bool Racer::is_late(const Me &me, RaceCell cell) const {
 
 const char *Racer::what_is_missing(const Me &me, RaceCell cell, bool own_block) const {
   const uint16_t other = traits_.of[op_of(cell)];
+  if (me.traits & kRaceReadOnly && is_ordered(me, cell))
+    return "the load goes through the read-only cache (.nc, __ldg), which may not see what this launch has written";
   if (epoch_of(cell) == kInFlight) {
     if (is_late(me, cell)) return "an asynchronous copy of these bytes is under way, and nobody has waited for it";
     return "another thread's asynchronous copy of them is under way, and no barrier is between";
@@ -242,7 +244,9 @@ void Racer::note_reader(const Me &me, RaceCell &read, RaceCell &more, bool has_m
 void Racer::touch(const Me &me, RaceCell &write, RaceCell &read, RaceCell &more, uint64_t address) {
   const bool under = write & kRaceMore;          // `more` is the plain write under the last strong one
   const bool strong = traits_.of[op_of(write)] & kRaceStrong;
-  if (!is_ordered(me, write) && !(strong && is_gathered(me, write))) accuse(me, write, Access::store, address);
+  const bool unseen = me.traits & kRaceReadOnly && !is_old(me, write);           // ordered or not
+  const bool unordered = !is_ordered(me, write) && !(strong && is_gathered(me, write));
+  if (unseen || unordered) accuse(me, write, Access::store, address);
   if (under && !is_ordered(me, more)) accuse(me, more, Access::store, address);
   if (me.access == Access::load) return note_reader(me, read, more, !under);
   if (!is_ordered(me, read) && !is_gathered(me, read)) accuse(me, read, Access::load, address);

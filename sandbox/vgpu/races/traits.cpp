@@ -53,7 +53,8 @@ uint16_t traits_of(const Op &op, std::string_view text) {
     return ordering_of(opcode) | kRaceStrong | kRaceAtomic;
   if (!in_class(form.cls, {Class::global_load, Class::global_store, Class::shared_load, Class::shared_store})) return 0;
   const bool values = name.substr(0, 3) == "st_";
-  return ordering_of(opcode) | (values ? kRaceValues : 0);
+  const bool read_only = form.cls == Class::global_load && (has_token(opcode, "nc") || opcode.substr(0, 3) == "ldu");
+  return ordering_of(opcode) | (values ? kRaceValues : 0) | (read_only ? kRaceReadOnly | kRaceClosely : 0);
 }
 
 // The memory operand in an instruction's text, with its brackets.

@@ -1,0 +1,72 @@
+"""Sizes that stand in no list: a kernel may know every size that a problem tests and times, and be wrong at all others.
+
+A problem that leaves its tests to us is meant for every size that it allows. So a full check runs a few more, drawn by
+lot like inputs: small ones and a larger one, each on one of the distributions. They follow from the seed that the
+verdict records, and take no part in what else is drawn from it. A problem that lists its own tests has said which sizes
+count, and an oracle is known to be right at those alone: there none are drawn.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kernelevo.evaluators.example import Example
+from kernelevo.evaluators.rejection import Rejected
+from kernelevo.evaluators.sizes import CHEAP, Sizes
+from kernelevo.evaluators.trials import distributions
+from kernelevo.kernel.problem import Problem
+
+CHECK = "sizes of no list"
+LIMITS = (CHEAP, CHEAP, 1 << 18)
+"""What each of the sizes may cost at the most; see `sizes`."""
+TRIES = 8
+"""For each of them: sizes may be listed, or break a constraint between dimensions."""
+MOST_SEED = (1 << 31) - 1
+_STREAM = 5
+"""Sets this generator apart from the evaluation's own, which has the same seed."""
+
+
+class Unlisted:
+    """Draws examples for one problem; what it knows of the problem's dimensions is found out once."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._sizes: Sizes | None = None
+
+    def draw(self, seed: str) -> list[Example]:
+        """The examples of an evaluation with this seed (hexadecimal); none where only listed sizes count."""
+        if not self._problem.any_size or self._problem.oracle is not None:
+            return []
+        self._sizes = self._sizes or Sizes(self._problem)
+        rng = np.random.Generator(np.random.SFC64([int(seed, 16), _STREAM]))
+        taken = {case.name for case in (*self._problem.tests, *self._problem.benchmarks)}
+        found: list[Example] = []
+        for limit in LIMITS:
+            name = self._unlisted(self._sizes, rng, limit, taken)
+            if name:
+                taken.add(name)
+                index = int(rng.integers(distributions(self._problem)))
+                found.append(Example(name, index, (), int(rng.integers(MOST_SEED, endpoint=True))))
+        return found
+
+    def _unlisted(self, sizes: Sizes, rng: np.random.Generator, limit: int, taken: set[str]) -> str:
+        def whole(low: int, high: int) -> int:
+            return int(rng.integers(low, high, endpoint=True))
+
+        for _ in range(TRIES):
+            dims = sizes.draw(whole, limit)
+            name = ",".join(f"{name}={size}" for name, size in dims.items())
+            if name not in taken and self._problem.allows(dims):
+                return name
+        return ""
+
+
+def explained(fault: Rejected, example: Example) -> Rejected:
+    """The fault, and that it was met at sizes which the problem allows and does not list."""
+    where = (
+        f"The problem lists no tests, so every size that it allows counts, and {example.case} was drawn by lot. Run it "
+        f"again: {' '.join(example.words())}. If such sizes are not meant, say so in the problem: constraints or tests"
+    )
+    return Rejected(
+        fault.status, CHECK, f"{fault.feedback}\n{where}", fault.fault, fault.diagnostics, fault.check.detail
+    )
