@@ -11,6 +11,7 @@ still wide, mixed with further tests, until all are narrow, or the most calls ar
     an input changed, something written beside           WRONG
     an output wrong, or not the same when read again     WRONG
     events and our clock disagree, twice                 CLOCKS_DISAGREE
+    too noisy to hold one against the other, twice       INCONCLUSIVE
     a median below the physics floor                     IMPOSSIBLE
     throttled, shared, drifting or noisy                 INCONCLUSIVE
 
@@ -84,11 +85,12 @@ class Course:
 
 
 class ClocksDisagree(Exception):
-    """Caught where the pass begins again in a fresh process."""
+    """Caught where the pass begins again in a fresh process. Not `told`: nobody can say whether they do."""
 
-    def __init__(self, words: str) -> None:
+    def __init__(self, words: str, told: bool) -> None:
         super().__init__(words)
         self.words = words
+        self.told = told
 
 
 @dataclass
@@ -116,7 +118,8 @@ class Measurer:
         try:
             return self._session()
         except ClocksDisagree as again:
-            raise Rejected(Status.CLOCKS_DISAGREE, "clocks", f"twice, in fresh processes: {again.words}") from None
+            status = Status.CLOCKS_DISAGREE if again.told else Status.INCONCLUSIVE
+            raise Rejected(status, "clocks", f"twice, in fresh processes: {again.words}") from None
 
     def _session(self) -> tuple[list[TrialResult], Judgement]:
         start = self.start.image if self.start else None
@@ -281,7 +284,7 @@ class Measurer:
             return ()
         told = session.agreement()
         if not told.agree:
-            raise ClocksDisagree(told.words)
+            raise ClocksDisagree(told.words, told.told)
         return (Check("clocks", True, told.words),)
 
 
