@@ -26,7 +26,7 @@ from kernelevo.devices.drivers.remote import Deadlines, RemoteDriver
 from kernelevo.devices.drivers.scripted import ScriptedDriver
 from kernelevo.devices.drivers.server import answer_all
 from kernelevo.devices.fingerprints import fingerprint
-from kernelevo.errors import BadInput, DriverLost, Infrastructure, NotInstalled
+from kernelevo.errors import BadInput, DriverLost, DriverRefused, Infrastructure, NotInstalled
 from kernelevo.interfaces import DriverLaunch, JailedProcess, JailOrder
 from kernelevo.measurement import CallFailure, CallTime
 from kernelevo.sandbox_session import start_session
@@ -268,6 +268,24 @@ def test_a_refusal_is_ours_and_the_process_goes_on() -> None:
         driver.allocate(4)
     assert not isinstance(raised.value, DriverLost)
     assert driver.allocate(4) == 256 and not process.killed
+    driver.close()
+
+
+@pytest.mark.parametrize("kind", ["bad input", "not installed", "infrastructure"])
+def test_a_refusal_after_the_program_has_run_is_not_believed_to_be_ours(kind: str) -> None:
+    """A process that was taken over could end a whole search with "bad input", or be infrastructure for ever."""
+    refusal = framed({"refused": "no", "kind": kind})
+    done, timed = framed({"done": True}), framed({"event_us": 1.0, "host_us": 1.0})
+    step = DriverLaunch("scale", (1, 1, 1), (1, 1, 1), 0, b"")
+    driver, process = answering(done, timed, refusal, done, refusal, refusal)
+    assert driver.call([step]) == CallTime(1.0, 1.0)
+    with pytest.raises(DriverRefused, match="refuses fill: no"):
+        driver.fill(0, 4, 0)
+    with pytest.raises(DriverRefused, match="refuses call: no"):
+        driver.call([step])
+    with pytest.raises(Infrastructure, match="no") as raised:
+        driver.allocate(4)
+    assert not isinstance(raised.value, DriverLost) and not process.killed
     driver.close()
 
 
