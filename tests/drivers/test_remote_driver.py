@@ -261,6 +261,24 @@ def test_fewer_bytes_than_asked_for_are_no_answer() -> None:
         driver.read(0, 4)
 
 
+@pytest.mark.parametrize("address", [0, 4, (1 << 64) - 256, 1 << 62])
+def test_an_address_that_no_memory_has_loses_the_process(address: int) -> None:
+    """What is added to it would no longer fit a pointer, which would be our fault."""
+    driver, process = answering(framed({"number": address}))
+    with pytest.raises(DriverLost, match="no memory begins at"):
+        driver.allocate(4)
+    assert process.killed
+
+
+def test_a_card_is_chosen_as_its_user_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "folders", lambda kind: ["/nowhere"])
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
+    given = opening.order("cupy:0", {"name": "cupy:0", "memory_bytes": 1, "warp_instructions": 1}).environment
+    assert given["CUDA_VISIBLE_DEVICES"] == "3" and "CUDA_DEVICE_ORDER" not in given
+    assert "HOME" not in given and "PATH" not in given
+
+
 def test_a_refusal_is_ours_and_the_process_goes_on() -> None:
     refusal = framed({"refused": "no\x1b[2Jroom", "kind": "infrastructure"})
     driver, process = answering(refusal, framed({"number": 256}))

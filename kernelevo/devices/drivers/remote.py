@@ -36,6 +36,9 @@ _CARD, _DONE, _NUMBER = (answers.reader(form) for form in (answers.WrittenCard, 
 _OUTCOME = answers.reader(answers.Time, answers.Failure)
 _CLOSE_SECONDS = 5.0
 _TIMEVAL = struct.Struct("@ll")
+_ALIGNMENT = 256
+_MOST_ADDRESS = 1 << 62
+"""Virtual addresses of cards have 57 bits at most; with this, what is added to one fits a pointer."""
 _PART = 4 << 20
 """Large content goes in parts: a process gets small memory again and again, while large memory is new each time, and
 the first touch of new pages took ten times as long as the copy.
@@ -91,7 +94,10 @@ class RemoteDriver:
         self._ask("load", _DONE, head, body)
 
     def allocate(self, size: int) -> int:
-        return self._ask("allocate", _NUMBER, {"size": size})
+        address: int = self._ask("allocate", _NUMBER, {"size": size})
+        if address % _ALIGNMENT or not 0 < address < _MOST_ADDRESS - size:
+            raise self._give_up(f"is not to be believed in allocate: no memory begins at {address:#x}")
+        return address
 
     def free(self, address: int) -> None:
         self._ask("free", _DONE, {"address": address})
