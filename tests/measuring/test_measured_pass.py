@@ -162,6 +162,14 @@ def test_a_sticky_error_is_the_candidates_where_the_card_is_well() -> None:
     assert verdict.fault.kind == "illegal_address" and world.opened[-1] == "probe"
 
 
+def test_a_fault_on_a_card_names_no_thread_and_a_lost_process_no_kernel() -> None:
+    """The card tells neither, and zeros would be a claim."""
+    trapped = judge(World(disturb=lambda world, order: failure("trap") if order == 3 else None))
+    assert "trap in scale: a test's trap" in trapped.feedback and "thread" not in trapped.feedback
+    gone = judge(World(disturb=lost(5, 6)))
+    assert ": lost: its process was lost twice" in gone.feedback and "thread" not in gone.feedback
+
+
 def test_the_same_error_on_a_card_that_is_not_well_is_ours() -> None:
     world = World(disturb=lambda world, order: failure("illegal_address") if order == 3 else None, probe_works=False)
     with pytest.raises(Infrastructure, match="fallen off the bus"):
