@@ -9,6 +9,7 @@ A candidate's fault is a value (a `Status` in a `Verdict`); what is raised is ne
         SandboxBroken           the wall or its worker died or answered nonsense
         WallUnavailable         no layer of the wall can be built here, and --unsafe was not given
         DriverLost              the process that drives a card died, hung or answered nonsense
+          DriverRefused         it refuses an operation, and is not to be believed that this is not its program's doing
         StoreConflict           another process holds the run, or its file is damaged
       Interrupted               exit 130: the user stopped the run; what finished is kept
 
@@ -51,6 +52,10 @@ class WallUnavailable(Infrastructure):
 
 class DriverLost(Infrastructure):
     """The process that drives a card died, hung or answered nonsense; whose fault it was, a probe of the card tells."""
+
+
+class DriverRefused(DriverLost):
+    """The process that drives a card refuses an operation after its program has run: told apart as a lost one is."""
 
 
 class StoreConflict(Infrastructure):

@@ -266,10 +266,13 @@ class CallReport:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Whether the card's events and the judge's own clock tell the same story, and the figures, in words."""
+    """Whether the card's events and the judge's own clock tell the same story, and the figures, in words. Not `told`:
+    the clocks are too noisy for that, so that they neither agree nor disagree.
+    """
 
     agree: bool
     words: str
+    told: bool = True
 
 
 class MeasuringSession(Protocol):

@@ -16,9 +16,9 @@ def measurement_lines(measured: Measurements, how: str, device: str) -> Iterator
 
 
 def estimate_words(estimate: Estimate, unit: str = "") -> str:
-    """`102.1 us [101.9, 102.4], 95 % of 25 calls`"""
+    """`102.1 us [101.9, 102.4], 95.0 % interval of 25 calls`"""
     value = f"{estimate.value:.4g} {unit}".strip()
-    held = f"{100 * estimate.confidence:.1f} % of {estimate.samples} calls"
+    held = f"{100 * estimate.confidence:.1f} % interval of {estimate.samples} calls"
     return f"{value} [{estimate.low:.4g}, {estimate.high:.4g}], {held}"
 
 
@@ -26,7 +26,7 @@ def _ratio_words(case: CaseMeasurement) -> str:
     if case.ratio is None:
         return ""
     ratio = case.ratio
-    blocks = f"{100 * ratio.confidence:.1f} % of {ratio.samples} blocks of start and candidate"
+    blocks = f"{100 * ratio.confidence:.1f} % interval of {ratio.samples} blocks of start and candidate"
     return f"; {ratio.value:.3f} times as fast as the start [{ratio.low:.3f}, {ratio.high:.3f}], {blocks}"
 
 

@@ -4,6 +4,8 @@ A time is a median, because what disturbs a call only ever makes it longer. Its 
 of n independent samples the number below the true median is binomial(n, 1/2) whatever the distribution, so that the
 true median lies between the k-th smallest and the k-th largest with probability 1 - 2 P(binomial(n, 1/2) < k)
 (David and Nagaraja, "Order Statistics", section 7.1). No shape of the noise is assumed, and nothing is thrown away.
+Whoever looks after each sample and stops when the interval is narrow is right less often: at 95 % a look, in as few as
+85 % of the runs where two modes are about as frequent. So a look takes LOOK_CONFIDENCE, which holds what is claimed.
 
 Two kernels are compared in blocks A B B A: a drift that is linear over a block cancels in
 (log A + log A - log B - log B) / 2, and the median of the blocks' values, with its interval, is the ratio's logarithm.
@@ -20,6 +22,8 @@ from itertools import combinations
 from kernelevo.measurement import Estimate
 
 CONFIDENCE = 0.95
+LOOK_CONFIDENCE = 0.99
+"""Of the interval that one look takes; with too few samples for it, the widest there is."""
 LEAST_SAMPLES = 6
 """With fewer, no interval of order statistics holds the median with 95 %: 1 - 2 / 2**5 is 93.75 %."""
 DRIFT_SCORE = 3.3
@@ -28,15 +32,17 @@ DRIFT_SCORE = 3.3
 
 def median_interval(samples: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
     """The median of positive or negative samples, and the narrowest symmetric pair of order statistics that holds the
-    true one with at least this confidence. With too few samples for that, the least and greatest, and the confidence
-    that these have. Raises ValueError without a finite sample.
+    true one with at least LOOK_CONFIDENCE, so that it does with this confidence even if the samples ended because it
+    is narrow. With too few samples for that, the least and greatest, and the confidence that these have, if it is
+    smaller. Raises ValueError without a finite sample.
     """
     ordered = sorted(samples)
     if not ordered or not all(map(math.isfinite, ordered)):
         raise ValueError(f"a median needs finite samples, but there are {len(ordered)}: {list(samples)[:5]}")
-    outer = _rank(len(ordered), confidence)
+    outer = _rank(len(ordered), max(confidence, LOOK_CONFIDENCE))
     low, high = ordered[outer - 1], ordered[-outer]
-    return Estimate(statistics.median(ordered), low, high, _coverage(len(ordered), outer), len(ordered))
+    held = min(_coverage(len(ordered), outer), confidence)
+    return Estimate(statistics.median(ordered), low, high, held, len(ordered))
 
 
 def _rank(count: int, confidence: float) -> int:

@@ -11,7 +11,7 @@ from gpu_check.bench import ROOT, Bench
 from gpu_check.outcome import Outcome
 
 PART = "cheats"
-SECONDS = 200
+SECONDS = 175
 WANTED = "every attack stopped, every honest control passed"
 REHEARSED = "H33,H61"
 

@@ -21,7 +21,7 @@ from kernelevo.evaluators.trials import Trial, draw
 from kernelevo.measurement import TimedCall
 
 PART = "noise"
-SECONDS = 140
+SECONDS = 125
 WANTED = "median CV < 0.5 %"
 MOST_CV = 0.005
 

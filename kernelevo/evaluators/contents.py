@@ -1,9 +1,11 @@
 """Contents of the inputs of timed calls: each call has one that no call had before.
 
-Half of them are drawn anew; the other half are the content of the call before with a few elements changed, somewhere,
-to a value of any of the input's distributions: so rare huge elements are met in timed calls, at places that nobody can
-guess, and whoever recognises an input by a sample of it, or by its address, takes an old one for new. Only inputs whose
-distributions go element by element are changed so; others (sorted, permuted, by a function) are drawn anew.
+What a figure rests on is drawn anew. Between such calls there are others on the content of the one before with a few
+elements changed, somewhere, to a value of any of the input's distributions: so rare huge elements are met at places
+that nobody can guess, and whoever recognises an input by a sample of it, or by its address, takes an old one for new.
+They are checked, and in no figure: who keeps the last input with its output, and works on what differs only, is right
+there and fast. Only inputs whose distributions go element by element are changed so; others (sorted, permuted, by a
+function) are not.
 
 The expected outputs of a changed content cost one evaluation of the reference. Its bounds are those of the content it
 came from, as long as the outputs are within them; where they are not, the bounds are derived anew before anyone is
@@ -48,7 +50,6 @@ class Contents:
         self._expect = expect
         self._fresh = fresh
         self._latest: dict[tuple[str, int], Content] = {}
-        self._decks: dict[tuple[str, int], list[bool]] = {}
 
     def next(self, trial: Trial) -> Content:
         """A content that was never there; with `fresh` off (a control of the red team) the same one every time."""
@@ -56,12 +57,17 @@ class Contents:
         latest = self._latest.get(key)
         if latest is not None and not self._fresh:
             return latest
-        if latest is not None and self._changeable() and self._is_changed(key):
-            content = Content(self._changed(latest.drawn, trial), latest)
-        else:
-            content = Content(draw(self._problem, trial, self._rng))
-        self._latest[key] = content
-        return content
+        self._latest[key] = Content(draw(self._problem, trial, self._rng))
+        return self._latest[key]
+
+    def changed(self, trial: Trial) -> Content | None:
+        """The latest content of the trial with a few elements changed; None where it has none that can be changed."""
+        key = (trial.case.name, trial.index)
+        latest = self._latest.get(key)
+        if latest is None or not self._fresh or not self._changeable():
+            return None
+        self._latest[key] = Content(self._changed(latest.drawn, trial), latest)
+        return self._latest[key]
 
     def expected(self, content: Content) -> Expected:
         """Values, and bounds that may still be those of its origin."""
@@ -78,13 +84,6 @@ class Contents:
         """With bounds of its own."""
         content.expected, content.derived, content.origin = self._expect(content.drawn), True, None
         return content.expected
-
-    def _is_changed(self, key: tuple[str, int]) -> bool:
-        """Of each two contents one, in random order: never many in a row of one kind."""
-        deck = self._decks.setdefault(key, [])
-        if not deck:
-            deck += [bool(each) for each in self._rng.permutation([True, False])]
-        return deck.pop()
 
     def _changeable(self) -> list[Tensor]:
         choices = self._problem.distributions

@@ -21,6 +21,10 @@ from kernelevo.types import CaseResult, Check, Figure, Status
 Block = tuple[TimedCall, TimedCall, TimedCall, TimedCall]
 NOISY = 0.2
 """An interval wider than this share of its median says too little."""
+SPLIT = 0.02
+"""The ratio of blocks lies between those that the medians of both sides allow, or beside them by this share: who is
+fast in fewer than half of the calls moves no median of times, but a call in most of the blocks.
+"""
 DRIFTED = 0.1
 """A trend over the calls of more than this share of the median: the card was not in one state."""
 
@@ -61,7 +65,7 @@ class Figures:
         floor = physics_floor(self.problem, case, self.device.ceilings)
         if times and self.defences.physics_floor:
             self._require_possible(case.name, median_interval(times), floor)
-        if len(fit) < LEAST_SAMPLES:
+        if len(fit) < LEAST_SAMPLES or 2 * len(fit) < len(calls):
             said = f"only {len(fit)} of {len(calls)} calls can be used: {_reasons(calls, first)}"
             raise _inconclusive(case.name, said)
         estimate, trend = median_interval(times), drift(times)
@@ -70,8 +74,11 @@ class Figures:
         if estimate.relative_width > NOISY:
             raise _inconclusive(case.name, f"the noise is too great: {estimate} us")
         used = _fit_blocks(blocks, first)
+        ratio = _ratio(used)
+        if ratio is not None and (split := _split(ratio, used)):
+            raise _inconclusive(case.name, split)
         return CaseMeasurement(
-            case.name, estimate, _ratio(used), floor, len(calls) - len(fit), tuple(call.order for call in fit),
+            case.name, estimate, ratio, floor, len(calls) - len(fit), tuple(call.order for call in fit),
             tuple((a.order, b.order, c.order, d.order) for a, b, c, d in used),
         )  # fmt: skip
 
@@ -107,6 +114,16 @@ def _ratio(blocks: Sequence[Block]) -> Estimate | None:
     if not blocks:
         return None
     return ratio_interval([(a.event_us, b.event_us, c.event_us, d.event_us) for a, b, c, d in blocks])
+
+
+def _split(ratio: Estimate, blocks: Sequence[Block]) -> str:
+    """How far the ratio is from those of the medians, in words, or ""."""
+    candidate = median_interval([call.event_us for a, _, _, c in blocks for call in (a, c)])
+    start = median_interval([call.event_us for _, b, d, _ in blocks for call in (b, d)])
+    low, high = start.low / candidate.high, start.high / candidate.low
+    if low * (1 - SPLIT) <= ratio.value <= high * (1 + SPLIT):
+        return ""
+    return f"blocks say {ratio.value:.3f} times as fast as the start, medians of both {low:.3f} to {high:.3f}"
 
 
 def trouble(call: TimedCall, first: TimedCall) -> str:

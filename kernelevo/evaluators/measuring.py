@@ -1,16 +1,18 @@
 """The pass for devices that time single calls: tests and timed calls are one random sequence, and all are checked.
 
 A candidate cannot tell what a call is for. Every call goes the same way (devices/measuring/calls.py): tests of odd
-sizes, benchmark sizes on other distributions, timed ones, and now and then one whose content was there before, under
-another poison. The content of a timed call is one that no call had before (`contents.py`), and its outputs are compared
-in full with a reference of their own; a result that was remembered is wrong. What is timed is a case's first
-distribution, so that times can be compared. Once the least number of calls is made, those cases go on whose interval is
-still wide, mixed with further tests, until all are narrow, or the most calls are made.
+sizes, benchmark sizes on other distributions, timed ones, some whose content is that of the one before but for a few
+elements, and now and then one whose content was there before, under another poison. The content of a timed call is
+drawn anew (`contents.py`), and its outputs are compared in full with a reference of their own; a result that was
+remembered is wrong. What is timed is a case's first distribution, so that times can be compared. Once the least number
+of calls is made, those cases go on whose interval is still wide, mixed with further tests, until all are narrow, or the
+most calls are made.
 
     a call fails                                         TRAPPED, TIMEOUT, UNSUPPORTED, RULE_BROKEN
     an input changed, something written beside           WRONG
     an output wrong, or not the same when read again     WRONG
     events and our clock disagree, twice                 CLOCKS_DISAGREE
+    too noisy to hold one against the other, twice       INCONCLUSIVE
     a median below the physics floor                     IMPOSSIBLE
     throttled, shared, drifting or noisy                 INCONCLUSIVE
 
@@ -23,6 +25,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -49,6 +52,9 @@ SEEN_SHARE = 0.15
 MOVE_SHARE = 0.5
 KEPT_SHARE = 0.25
 """Of the budget, below which no further turn begins."""
+CHANGED_SHARE = 1 / 3
+"""For so many of the timed errands there is one on a changed content, at least LEAST_CHANGED of each case."""
+LEAST_CHANGED = 2
 EXTRA_SHARE = 0.25
 """Of calls after the least number, those that are tests."""
 
@@ -63,10 +69,12 @@ class Program:
 
 @dataclass(frozen=True)
 class Errand:
-    """One entry of the sequence: a trial, on a content that was never there or on one that was."""
+    """One entry of the sequence: a trial, on a content that is drawn anew, the latest one with a few elements changed,
+    or one that was there before. Only of the first kind are figures made.
+    """
 
     trial: Trial
-    seen: bool = False
+    content: Literal["new", "changed", "seen"] = "new"
 
 
 @dataclass
@@ -84,11 +92,12 @@ class Course:
 
 
 class ClocksDisagree(Exception):
-    """Caught where the pass begins again in a fresh process."""
+    """Caught where the pass begins again in a fresh process. Not `told`: nobody can say whether they do."""
 
-    def __init__(self, words: str) -> None:
+    def __init__(self, words: str, told: bool) -> None:
         super().__init__(words)
         self.words = words
+        self.told = told
 
 
 @dataclass
@@ -116,7 +125,8 @@ class Measurer:
         try:
             return self._session()
         except ClocksDisagree as again:
-            raise Rejected(Status.CLOCKS_DISAGREE, "clocks", f"twice, in fresh processes: {again.words}") from None
+            status = Status.CLOCKS_DISAGREE if again.told else Status.INCONCLUSIVE
+            raise Rejected(status, "clocks", f"twice, in fresh processes: {again.words}") from None
 
     def _session(self) -> tuple[list[TrialResult], Judgement]:
         start = self.start.image if self.start else None
@@ -137,13 +147,16 @@ class Measurer:
         contents = Contents(self.problem, self.rng, self.runner.expect, self.defences.fresh_inputs)
         seen: list[tuple[Trial, Content]] = []
         for errand in self._sequence(course):
-            if errand.seen:
+            if errand.content == "seen":
                 trial, content = seen[int(self.rng.integers(len(seen)))]
                 self._check_call(session, course, trial, content, contents)
                 course.seen += 1
                 continue
-            content = self._errand(session, course, errand.trial, contents)
-            seen = [*seen[-7:], (errand.trial, content)]
+            changed = contents.changed(errand.trial) if errand.content == "changed" else None
+            if changed is not None:
+                self._check_call(session, course, errand.trial, changed, contents)
+            elif errand.content == "new":
+                seen = [*seen[-7:], (errand.trial, self._errand(session, course, errand.trial, contents))]
         return course
 
     def _sequence(self, course: Course) -> Iterator[Errand]:
@@ -152,12 +165,15 @@ class Measurer:
         benchmarks = [trial for trial in self.trials if trial.timed]
         turns = -(-self.rule.least // self._calls_of_errand)
         timed = [Errand(trial) for trial in benchmarks for _ in range(turns)]
+        changes = max(LEAST_CHANGED, round(CHANGED_SHARE * turns))
+        timed += [Errand(trial, "changed") for trial in benchmarks for _ in range(changes)]
         if self.defences.mixed_calls:
             yield from self._with_seen(self._shuffled([*checks, *timed]))
         else:
             yield from [*checks, *timed]
         while wanted := [trial for trial in benchmarks if not self._enough(course, trial)]:
             extra = [each for each in checks if self.rng.random() < EXTRA_SHARE * len(wanted) / len(checks)]
+            extra += [Errand(trial, "changed") for trial in wanted if self.rng.random() < CHANGED_SHARE]
             yield from self._with_seen(self._shuffled([*(Errand(trial) for trial in wanted), *extra]))
 
     @property
@@ -174,13 +190,19 @@ class Measurer:
         return self.runner.purse.remaining > KEPT_SHARE * self.budget.seconds
 
     def _shuffled(self, errands: list[Errand]) -> list[Errand]:
-        return [errands[place] for place in self.rng.permutation(len(errands))]
+        """In random order, but that the first of a trial is on a new content, for others to be changed from."""
+        errands = [errands[place] for place in self.rng.permutation(len(errands))]
+        for trial in {id(errand.trial): errand.trial for errand in errands}.values():
+            own = [place for place, errand in enumerate(errands) if errand.trial is trial]
+            first = next((place for place in own if errands[place].content == "new"), own[0])
+            errands[own[0]], errands[first] = errands[first], errands[own[0]]
+        return errands
 
     def _with_seen(self, errands: Sequence[Errand]) -> Iterator[Errand]:
         for errand in errands:
             yield errand
             if self.defences.second_poison and self.rng.random() < SEEN_SHARE:
-                yield Errand(errand.trial, seen=True)
+                yield Errand(errand.trial, "seen")
 
     def _errand(self, session: MeasuringSession, course: Course, trial: Trial, contents: Contents) -> Content:
         """One call, or of a timed trial with a start a block of four; gives the last content."""
@@ -281,7 +303,7 @@ class Measurer:
             return ()
         told = session.agreement()
         if not told.agree:
-            raise ClocksDisagree(told.words)
+            raise ClocksDisagree(told.words, told.told)
         return (Check("clocks", True, told.words),)
 
 

@@ -89,12 +89,14 @@ def describe(fault: Fault, case: str) -> str:
     """The fault in words: what, in which kernel, block and thread, at which source line, on which memory, and of a race
     the other party.
     """
-    lines = [f"case {case}: {fault.kind} in {fault.kernel}: {fault.message}"]
+    lines = [f"case {case}: {fault.kind}{f' in {fault.kernel}' if fault.kernel else ''}: {fault.message}"]
     if fault.source.line:
         lines.append(f"  at {_place(fault.source, fault.text)}")
     if fault.function and fault.function != fault.kernel:
         lines.append(f"  in function {fault.function}")
-    lines.append(f"  block {fault.block}, thread {fault.thread}")
+    # A card does not tell which thread it was.
+    if fault.instruction or fault.function or any((*fault.block, *fault.thread)):
+        lines.append(f"  block {fault.block}, thread {fault.thread}")
     if fault.bytes:
         whose = f", {fault.allocation} at offset {fault.offset}" if fault.allocation else ""
         lines.append(f"  access of {fault.bytes} bytes in {fault.space or 'generic'} memory{whose}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -35,6 +36,18 @@ def test_without_a_card_it_says_so_in_one_sentence() -> None:
     done = run()
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.count("\n") == 1 and "there is no CUDA card here" in done.stderr
+
+
+def test_without_the_packages_it_needs_it_says_so_in_one_sentence() -> None:
+    done = subprocess.run([sys.executable, "-S", SCRIPT], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and done.stdout == "", done
+    assert done.stderr.count("\n") == 1 and "the package rich is not in this Python" in done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("noise", "--rehearse", folder=tmp_path / "file")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "--out" in done.stderr
 
 
 def test_a_part_that_is_none_is_refused() -> None:
@@ -133,6 +146,41 @@ def test_a_failing_part_is_a_row_and_the_next_part_goes_on(
     assert checks.script._run(bench, ["ceilings", "noise"], tmp_path) == 1
     shown = capsys.readouterr().out
     assert "fell off the bus" in shown and "quiet" in shown
+
+
+def test_all_parts_end_within_ten_minutes(checks: Any) -> None:
+    assert checks.script.TOTAL_SECONDS <= 580 and set(checks.script.MOST_SECONDS) == set(checks.script.PARTS)
+
+
+@pytest.mark.parametrize(("what", "said"), [("hangs", "did not end within 1 s"), ("breaks", "without an answer")])
+def test_a_part_that_hangs_or_breaks_costs_its_row_only(
+    checks: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str], what: str,
+    said: str,
+) -> None:
+    """It is killed with what it started, and the next part goes on."""
+    pid = tmp_path / "pid"
+
+    def part(bench: Any) -> Any:
+        started = subprocess.Popen(["sleep", "60"])
+        pid.write_text(str(started.pid))
+        if what == "breaks":
+            raise ZeroDivisionError("nobody thought of this")
+        time.sleep(60)
+
+    monkeypatch.setattr(checks.ceilings, "run", part)
+    monkeypatch.setitem(checks.script.MOST_SECONDS, "ceilings", 1.0)
+    monkeypatch.setattr(checks.script, "TOTAL_SECONDS", 3.0 if what == "hangs" else 30.0)
+    monkeypatch.setitem(checks.script.MOST_SECONDS, "noise", 2.0)
+    monkeypatch.setattr(checks.script, "write", lambda *args: tmp_path)
+    monkeypatch.setattr(checks.noise, "run", lambda bench: checks.script.Outcome("noise", True, "quiet", "quiet"))
+    bench = SimpleNamespace(card=SimpleNamespace(name="NVIDIA H200", arch="sm_90"), device="cuda:0", compiler="nvrtc",
+                            rehearsal=False)  # fmt: skip
+    assert checks.script._run(bench, ["ceilings", "noise"], tmp_path) == 1
+    shown = capfd.readouterr()
+    assert said in shown.out and "quiet" in shown.out
+    assert ("nobody thought of this" in shown.err) == (what == "breaks")
+    state = Path(f"/proc/{pid.read_text()}/stat")
+    assert not state.exists() or state.read_text().split()[2] == "Z"
 
 
 def test_a_folder_is_named_after_the_card(checks: Any) -> None:

@@ -49,6 +49,7 @@ class FakeCard:
         self.cards = cards
         self.driver = VirtualDriver(gpu("h100"))
         self.calls: list[str] = []
+        self.launched: list[DriverLaunch] = []
         self.clock_us = 0.0
         self.allowed: dict[str, int] = {}
         self._image = image
@@ -101,6 +102,7 @@ class FakeCard:
         self.check(f"launch {name}")
         if name in self._helpers:
             return self._launch_helper(name, step)
+        self.launched.append(step)
         if step.shared_bytes > self.allowed.get(name, 48 << 10):
             raise Failed(1)
         done = self.driver.call([step])
@@ -128,8 +130,8 @@ class FakeCard:
         """In memory of its own, with what it needs copied there and back."""
         machine = self._helpers[name]
         if name != KERNEL:
-            (cycles,) = struct.unpack("<Q", step.parameters)
-            report = machine.launch(name, grid=step.grid, block=step.block, args=[min(cycles, 50)], budget=10**6)
+            (nanoseconds,) = struct.unpack("<Q", step.parameters)
+            report = machine.launch(name, grid=step.grid, block=step.block, args=[min(nanoseconds, 50)], budget=10**6)
             assert not report.faults, report.faults
             return
         address, size, key, total = struct.unpack("<4Q", step.parameters)
@@ -162,6 +164,8 @@ class FakeLibCuda:
 
     def _cuInit(self, flags: int) -> None:
         assert flags == 0
+        if not self._card.cards:
+            raise Failed(100)
 
     def _cuDeviceGet(self, device: Any, number: int) -> None:
         if number >= self._card.cards:
@@ -196,13 +200,13 @@ class FakeLibCuda:
 
     def _cuLaunchKernelEx(self, config: Any, function: Any, pointers: Any, extra: Any) -> None:
         asked = config._obj
-        attribute = asked.attributes[0]
-        assert (asked.count, attribute.id, extra, asked.stream) == (1, 4, None, None)
-        cluster = tuple(attribute.value[:3])
+        given = {attribute.id: tuple(attribute.value[:3]) for attribute in asked.attributes[: asked.count]}
+        assert (extra, asked.stream, set(given) - {2, 4}) == (None, None, set())
+        assert given.get(2, (1,))[0] == 1, "cooperative is 1 or not asked for"
         block = gather(self._card, function.value, ctypes.addressof(pointers))
         step = DriverLaunch(
             self._card.functions[function.value], tuple(asked.grid), tuple(asked.block), asked.shared_bytes, block,
-            cluster=cluster,
+            2 in given, given[4],
         )  # fmt: skip
         self._card.launch(function.value, step)
 

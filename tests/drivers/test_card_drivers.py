@@ -137,6 +137,21 @@ def test_cooperative_launches_and_clusters(driver: CardDriver, fake: FakeCard, k
     assert ("cooperatively" in failed.fault.message) == (kind == "pycuda")
 
 
+@pytest.mark.parametrize("cooperative", [False, True])
+def test_a_cluster_is_launched_cooperatively_where_that_is_asked_for(
+    image: Image, monkeypatch: pytest.MonkeyPatch, cooperative: bool
+) -> None:
+    install(monkeypatch, fake := FakeCard(image))
+    driver = open_cupy(0)
+    driver.load(image)
+    y = driver.allocate(4)
+    asked = DriverLaunch(
+        "count", (4, 1, 1), (1, 1, 1), 0, struct.pack("<Q", y), cooperative=cooperative, cluster=(2, 1, 1)
+    )
+    driver.call([asked])
+    assert fake.launched == [asked]
+
+
 def test_a_fault_has_the_kind_that_the_virtual_gpu_gives_it(driver: CardDriver) -> None:
     y = driver.allocate(4)
     failed = driver.call([launch("count", y, block=1), launch("wild", y, block=1)])
@@ -166,9 +181,22 @@ def test_a_card_that_is_not_there_is_named(fake: FakeCard, kind: str) -> None:
         OPEN[kind](3)
 
 
-def test_a_machine_without_card_is_said(image: Image, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_card_is_said(image: Image, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """libcuda is there, and finds nothing: a driver without a card, as in containers."""
     install(monkeypatch, FakeCard(image, cards=0))
     with pytest.raises(NotInstalled, match="no CUDA card here"):
+        OPEN[kind](0)
+
+
+def test_a_card_that_does_not_open_is_ours(fake: FakeCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process has it for itself alone (46, devices unavailable)."""
+
+    def busy(address: int) -> None:
+        raise runtime.CUDARuntimeError(46)
+
+    runtime = sys.modules["cupy.cuda"].runtime
+    monkeypatch.setattr(runtime, "free", busy)
+    with pytest.raises(Infrastructure, match="does not open the card of cupy:0"):
         open_cupy(0)
 
 

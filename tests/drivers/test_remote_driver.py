@@ -26,7 +26,7 @@ from kernelevo.devices.drivers.remote import Deadlines, RemoteDriver
 from kernelevo.devices.drivers.scripted import ScriptedDriver
 from kernelevo.devices.drivers.server import answer_all
 from kernelevo.devices.fingerprints import fingerprint
-from kernelevo.errors import BadInput, DriverLost, Infrastructure, NotInstalled
+from kernelevo.errors import BadInput, DriverLost, DriverRefused, Infrastructure, NotInstalled
 from kernelevo.interfaces import DriverLaunch, JailedProcess, JailOrder
 from kernelevo.measurement import CallFailure, CallTime
 from kernelevo.sandbox_session import start_session
@@ -261,6 +261,24 @@ def test_fewer_bytes_than_asked_for_are_no_answer() -> None:
         driver.read(0, 4)
 
 
+@pytest.mark.parametrize("address", [0, 4, (1 << 64) - 256, 1 << 62])
+def test_an_address_that_no_memory_has_loses_the_process(address: int) -> None:
+    """What is added to it would no longer fit a pointer, which would be our fault."""
+    driver, process = answering(framed({"number": address}))
+    with pytest.raises(DriverLost, match="no memory begins at"):
+        driver.allocate(4)
+    assert process.killed
+
+
+def test_a_card_is_chosen_as_its_user_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "folders", lambda kind: ["/nowhere"])
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
+    given = opening.order("cupy:0", {"name": "cupy:0", "memory_bytes": 1, "warp_instructions": 1}).environment
+    assert given["CUDA_VISIBLE_DEVICES"] == "3" and "CUDA_DEVICE_ORDER" not in given
+    assert "HOME" not in given and "PATH" not in given
+
+
 def test_a_refusal_is_ours_and_the_process_goes_on() -> None:
     refusal = framed({"refused": "no\x1b[2Jroom", "kind": "infrastructure"})
     driver, process = answering(refusal, framed({"number": 256}))
@@ -268,6 +286,24 @@ def test_a_refusal_is_ours_and_the_process_goes_on() -> None:
         driver.allocate(4)
     assert not isinstance(raised.value, DriverLost)
     assert driver.allocate(4) == 256 and not process.killed
+    driver.close()
+
+
+@pytest.mark.parametrize("kind", ["bad input", "not installed", "infrastructure"])
+def test_a_refusal_after_the_program_has_run_is_not_believed_to_be_ours(kind: str) -> None:
+    """A process that was taken over could end a whole search with "bad input", or be infrastructure for ever."""
+    refusal = framed({"refused": "no", "kind": kind})
+    done, timed = framed({"done": True}), framed({"event_us": 1.0, "host_us": 1.0})
+    step = DriverLaunch("scale", (1, 1, 1), (1, 1, 1), 0, b"")
+    driver, process = answering(done, timed, refusal, done, refusal, refusal)
+    assert driver.call([step]) == CallTime(1.0, 1.0)
+    with pytest.raises(DriverRefused, match="refuses fill: no"):
+        driver.fill(0, 4, 0)
+    with pytest.raises(DriverRefused, match="refuses call: no"):
+        driver.call([step])
+    with pytest.raises(Infrastructure, match="no") as raised:
+        driver.allocate(4)
+    assert not isinstance(raised.value, DriverLost) and not process.killed
     driver.close()
 
 

@@ -49,7 +49,7 @@ def test_check_tells_interval_and_samples_and_keeps_each_call(tmp_path: Path) ->
     told = kernelevo(tmp_path, *words)
     assert told.returncode == 0, told.stdout + told.stderr
     assert told.stdout.startswith(MODELLED) and "] " not in told.stdout.splitlines()[-1]
-    assert "% of 8 calls (modelled, cuda:virtual)" in told.stdout
+    assert "% interval of 8 calls (modelled, cuda:virtual)" in told.stdout
     verdict = json.loads(kernelevo(tmp_path, *words, "--json").stdout)
     samples = verdict["measurements"]["samples"]
     assert len({sample["case"] for sample in samples}) > 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from bench import BUDGET, HONEST, scale_problem
+from bench import BUDGET, HONEST, rng, scale_problem
 from world import QUIET, FakeCompiler, World, failure, lost, noisy
 
 from kernelevo.defences import ALL, Defences
@@ -106,6 +106,29 @@ def test_work_that_is_hidden_from_some_calls_only_does_not_help() -> None:
         assert verdict.score is None or verdict.score.value == pytest.approx(100.0)
 
 
+def test_being_fast_in_fewer_than_half_of_the_calls_moves_no_ratio_either() -> None:
+    """But a call in most of the blocks: half of the gain was in the ratio, and no median moved."""
+    random, said = rng(3), []
+
+    def sometimes(text: str, n: int, order: int) -> float:
+        return 10.0 if "candidate" in text and random.random() < 0.33 else 100.0 + float(random.uniform(0, 0.2))
+
+    for _ in range(8):
+        evaluator = KernelEvaluator(
+            PROBLEM, FakeCompiler(), World(true_us=sometimes).device(), mode="final", start=Candidate(HONEST + "// s")
+        )
+        verdict = evaluator.evaluate(Candidate(HONEST + "// the candidate"), BUDGET)
+        assert verdict.status in (Status.PASSED, Status.INCONCLUSIVE)
+        said += verdict.measurements.cases if verdict.measurements and verdict.status is Status.PASSED else ()
+    assert all(case.ratio is not None and case.ratio.value < 1.02 for case in said)
+
+
+def test_a_card_that_was_throttled_most_of_the_time_is_inconclusive() -> None:
+    hot = replace(QUIET, throttled=("power cap",))
+    verdict = judge(World(states=tuple(hot if call % 10 < 7 else QUIET for call in range(400))))
+    assert verdict.status is Status.INCONCLUSIVE and "power cap" in verdict.feedback
+
+
 def test_events_longer_than_our_wait_are_not_believed_either() -> None:
     assert judge(World(told_us=lambda true, session: 300.0)).status is Status.CLOCKS_DISAGREE
 
@@ -137,6 +160,14 @@ def test_a_sticky_error_is_the_candidates_where_the_card_is_well() -> None:
     verdict = judge(world)
     assert verdict.status is Status.TRAPPED and verdict.fault is not None
     assert verdict.fault.kind == "illegal_address" and world.opened[-1] == "probe"
+
+
+def test_a_fault_on_a_card_names_no_thread_and_a_lost_process_no_kernel() -> None:
+    """The card tells neither, and zeros would be a claim."""
+    trapped = judge(World(disturb=lambda world, order: failure("trap") if order == 3 else None))
+    assert "trap in scale: a test's trap" in trapped.feedback and "thread" not in trapped.feedback
+    gone = judge(World(disturb=lost(5, 6)))
+    assert ": lost: its process was lost twice" in gone.feedback and "thread" not in gone.feedback
 
 
 def test_the_same_error_on_a_card_that_is_not_well_is_ours() -> None:

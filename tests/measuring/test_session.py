@@ -54,6 +54,13 @@ def arena(moving: bool = True, memory_bytes: int = 1 << 24) -> tuple[ScriptedDri
     return driver, Arena(driver, rng(), l2_bytes=1 << 10, memory_bytes=memory_bytes, moving=moving)
 
 
+def test_a_lock_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "cards").write_text("a file where a folder should be")
+    supervisor = Supervisor(lambda budget: pytest.fail("no driver"), lambda: IMAGE, tmp_path / "cards" / "card.lock")
+    with pytest.raises(Infrastructure, match=r"card\.lock.*can be written"), supervisor.card():
+        pytest.fail("it was held")
+
+
 # Places.
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernelevo import statistics
+from kernelevo.evaluators.measuring import FINAL_RULE, PAIRED_RULE, SEARCH_RULE
 from kernelevo.measurement import Estimate
 from kernelevo.statistics import StopRule, drift, median_interval, ratio_interval, spread
 
@@ -41,6 +43,31 @@ def test_the_interval_holds_the_true_median_as_often_as_it_says(noise, count: in
         said += estimate.confidence
     assert said / trials >= 0.95
     # Three standard deviations of a share of 0.95 in 2000 trials.
+    assert held / trials >= 0.95 - 3 * math.sqrt(0.05 * 0.95 / trials)
+
+
+def nearly_even(share: float, apart: float) -> Callable[[np.random.Generator, int], np.ndarray]:
+    """Two modes, so that the median lies at the edge of one of them."""
+    return lambda rng, count: 100 * (1 + apart * (rng.random(count) < share)) + rng.normal(0, 0.1, count)
+
+
+def slight(rng: np.random.Generator, count: int) -> np.ndarray:
+    return 100 * np.exp(rng.normal(0, 0.01, count))
+
+
+@pytest.mark.parametrize("rule", [SEARCH_RULE, FINAL_RULE, PAIRED_RULE], ids=["search", "final", "paired"])
+@pytest.mark.parametrize("noise", [slight, lognormal, long_tail, nearly_even(0.48, 0.02), nearly_even(0.49, 0.1)])
+def test_it_does_so_too_where_the_calls_end_because_it_is_narrow(noise, rule: StopRule) -> None:
+    rng = np.random.default_rng(7)
+    truth = float(np.median(noise(rng, 400_000)))
+    trials, held, said = 500, 0, 0.0
+    for _ in range(trials):
+        samples = noise(rng, rule.most).tolist()
+        count = next(count for count in range(rule.least, rule.most + 1) if rule.satisfied(samples[:count]))
+        estimate = median_interval(samples[:count])
+        held += estimate.low <= truth <= estimate.high
+        said += estimate.confidence
+    assert said / trials == pytest.approx(0.95)
     assert held / trials >= 0.95 - 3 * math.sqrt(0.05 * 0.95 / trials)
 
 

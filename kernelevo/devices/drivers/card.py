@@ -25,8 +25,10 @@ from kernelevo.interfaces import DriverClear, DriverLaunch
 from kernelevo.measurement import CallFailure, CallTime, Card
 from kernelevo.types import Fault, How, Image, KernelImage, Parameter
 
-DELAY_CYCLES = 200_000
-"""About 0.1 ms: Python enqueues some ten launches in that time."""
+DELAY_NS = 600_000
+"""Python enqueues a plan of the most steps in that time (64, at some 8 us each). Nanoseconds and not cycles, because
+the judge takes the delay for the same in each call, and clocks of a card are not.
+"""
 FREE_SHARED_BYTES = 48 << 10
 """Of dynamic shared memory, more must be asked for."""
 _CHUNK = 1 << 20
@@ -34,13 +36,13 @@ _OFFSETS_OF_FINGERPRINT = (0, 8, 16, 24)
 _DELAY = """.version 7.0
 .target sm_75
 .address_size 64
-.visible .entry kernelevo_delay(.param .u64 cycles) {
+.visible .entry kernelevo_delay(.param .u64 nanoseconds) {
   .reg .u64 %rd<4>;
   .reg .pred %more;
-  ld.param.u64 %rd1, [cycles];
-  mov.u64 %rd2, %clock64;
+  ld.param.u64 %rd1, [nanoseconds];
+  mov.u64 %rd2, %globaltimer;
 again:
-  mov.u64 %rd3, %clock64;
+  mov.u64 %rd3, %globaltimer;
   sub.u64 %rd3, %rd3, %rd2;
   setp.lt.u64 %more, %rd3, %rd1;
   @%more bra again;
@@ -210,7 +212,7 @@ class CardDriver:
         self._require_usable()
         started = time.perf_counter()
         try:
-            self._launch_ours("kernelevo_delay", 1, 1, struct.pack("<Q", DELAY_CYCLES))
+            self._launch_ours("kernelevo_delay", 1, 1, struct.pack("<Q", DELAY_NS))
             self._calls.begin()
             refused = self._enqueue(steps)
             event_us = self._calls.end()
@@ -295,6 +297,18 @@ class CardDriver:
             return work()
         except CudaError as error:
             raise Infrastructure(f"CUDA failed under {self.name}: {error}") from error
+
+
+def open_card(name: str, make: Callable[[], CudaCalls]) -> CardDriver:
+    """The driver of this name on the calls that `make` opens; raises Infrastructure where CUDA does not open the card,
+    and what `make` raises.
+    """
+    try:
+        return CardDriver(name, make())
+    except CudaError as error:
+        raise Infrastructure(
+            f"CUDA does not open the card of {name} ({error}); see `nvidia-smi` for who uses it, and in which mode"
+        ) from error
 
 
 def content_for(arch: str, image: Image) -> bytes:

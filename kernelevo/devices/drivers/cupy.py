@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from kernelevo.devices.drivers.card import CardDriver
+from kernelevo.devices.drivers.card import CardDriver, open_card
 from kernelevo.devices.drivers.libcuda import CudaError, LibCuda, parameter_pointers
 from kernelevo.errors import BadInput, NotInstalled
 from kernelevo.interfaces import DriverLaunch
@@ -24,8 +24,10 @@ _Answer = TypeVar("_Answer")
 
 
 def open_cupy(number: int) -> CardDriver:
-    """The driver of card `number`. Raises NotInstalled for a missing package or driver, BadInput for a missing card."""
-    return CardDriver(f"cupy:{number}", CupyCalls(number))
+    """The driver of card `number`. Raises NotInstalled for a missing package or driver, BadInput for a missing card,
+    Infrastructure for one that does not open.
+    """
+    return open_card(f"cupy:{number}", lambda: CupyCalls(number))
 
 
 class CupyCalls:
@@ -91,9 +93,7 @@ class CupyCalls:
         pointers, memory = parameter_pointers(launch.parameters, offsets)
         sizes = (*launch.grid, *launch.block, launch.shared_bytes)
         if launch.cluster != (1, 1, 1):
-            self._library.launch_in_clusters(
-                function, launch.grid, launch.block, launch.cluster, launch.shared_bytes, pointers
-            )
+            self._library.launch_in_clusters(function, launch, pointers)
         elif launch.cooperative:
             self._do(self._driver.launchCooperativeKernel, function, *sizes, 0, ctypes.addressof(pointers))
         else:

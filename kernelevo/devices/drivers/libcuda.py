@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from kernelevo.errors import NotInstalled
+from kernelevo.interfaces import DriverLaunch
 from kernelevo.measurement import Card
-from kernelevo.types import Dim3
 
 LIBRARY = "libcuda.so.1"
 _PERSISTING_L2_SIZE = 6
-_CLUSTER_DIMENSION = 4
+_COOPERATIVE, _CLUSTER_DIMENSION = 2, 4
 _NO_SUCH_LIMIT = (215, 801)
 _FIRST_WITH_PERSISTING_L2 = 80
 _MAJOR, _MINOR = 75, 76
@@ -51,11 +51,14 @@ class _Config(ctypes.Structure):
 
 
 class LibCuda:
-    """The library, loaded and initialised. Raises NotInstalled where it is missing."""
+    """The library, loaded and initialised. Raises NotInstalled where it is missing, or finds no card."""
 
     def __init__(self) -> None:
         self._library = open_library()
-        self._check("cuInit", 0)
+        try:
+            self._check("cuInit", 0)
+        except CudaError as error:
+            raise NotInstalled(f"NVIDIA's driver finds no CUDA card here ({error}); use a virtual device") from error
 
     def card(self, number: int) -> Card:
         """The card with this number; raises CudaError where there is none."""
@@ -73,28 +76,30 @@ class LibCuda:
 
     def forbid_persisting_l2(self, arch: str) -> None:
         """Sets the space for lines that persist in L2 to zero, where a card of this architecture has any."""
+        self._check_persisting(arch, "cuCtxSetLimit", _PERSISTING_L2_SIZE, ctypes.c_size_t(0))
+
+    def reset_persisting_l2(self, arch: str) -> None:
+        """Makes lines that persist in L2 normal ones."""
+        self._check_persisting(arch, "cuCtxResetPersistingL2Cache")
+
+    def _check_persisting(self, arch: str, name: str, *arguments: Any) -> None:
         if int(arch.removeprefix("sm_")) < _FIRST_WITH_PERSISTING_L2:
             return
         try:
-            self._check("cuCtxSetLimit", _PERSISTING_L2_SIZE, ctypes.c_size_t(0))
+            self._check(name, *arguments)
         except CudaError as error:
             if error.status not in _NO_SUCH_LIMIT:  # a part of a card (MIG) has no lines that persist
                 raise
 
-    def reset_persisting_l2(self, arch: str) -> None:
-        """Makes lines that persist in L2 normal ones."""
-        if int(arch.removeprefix("sm_")) >= _FIRST_WITH_PERSISTING_L2:
-            self._check("cuCtxResetPersistingL2Cache")
-
-    def launch_in_clusters(
-        self, function: int, grid: Dim3, block: Dim3, cluster: Dim3, shared_bytes: int, pointers: Any
-    ) -> None:
+    def launch_in_clusters(self, function: int, launch: DriverLaunch, pointers: Any) -> None:
         """A launch on the default stream; `pointers` is an array of pointers to the parameters."""
-        attribute = _Attribute(id=_CLUSTER_DIMENSION)
-        attribute.value[:3] = cluster
+        attributes = (_Attribute * 2)(_Attribute(id=_CLUSTER_DIMENSION), _Attribute(id=_COOPERATIVE))
+        attributes[0].value[:3] = launch.cluster
+        attributes[1].value[0] = 1
         config = _Config(
-            (ctypes.c_uint * 3)(*grid), (ctypes.c_uint * 3)(*block), shared_bytes, None, ctypes.pointer(attribute), 1
-        )
+            (ctypes.c_uint * 3)(*launch.grid), (ctypes.c_uint * 3)(*launch.block), launch.shared_bytes, None,
+            attributes, 2 if launch.cooperative else 1,
+        )  # fmt: skip
         self._check("cuLaunchKernelEx", ctypes.byref(config), ctypes.c_void_p(function), pointers, None)
 
     def _attribute(self, number: int, device: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -33,6 +34,8 @@ CARD_READS = ("/proc/driver/nvidia", "/proc/devices", "/proc/modules", "/proc/cp
               "/etc/nvidia", "/opt/cuda")  # fmt: skip
 PACKAGES = {"virtual": ("numpy",), "cupy": ("numpy", "cupy"), "pycuda": ("numpy", "pycuda")}
 INSTALL = {"cupy": 'pip install "kernelevo[cuda]"', "pycuda": 'pip install "kernelevo[pycuda]"'}
+CHOICE = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER")
+"""By these a user, or a queue that lends cards, says which cards there are; a driver's process keeps to them."""
 _ENVIRONMENT = {"LC_ALL": "C", "OPENBLAS_NUM_THREADS": "1", "CUDA_CACHE_DISABLE": "1", "CUDA_MODULE_LOADING": "EAGER"}
 
 Start = Callable[[JailOrder], JailedProcess]
@@ -66,6 +69,7 @@ def order(name: str, options: dict[str, object]) -> JailOrder:
     if kind == "virtual":
         memory = int(str(options["memory_bytes"])) + OVERHEAD_BYTES
         return JailOrder(words, tuple(readable), environment=environment, data_bytes=memory)
+    environment |= {name: os.environ[name] for name in CHOICE if name in os.environ}
     if found := [folder for folder in _library_folders() if (folder / libcuda.LIBRARY).exists()]:
         environment["LD_LIBRARY_PATH"] = ":".join(map(str, found))
     return JailOrder(words, (*readable, *DRIVER_FOLDERS, *CARD_READS), card_devices(), environment, CARD_THREADS)

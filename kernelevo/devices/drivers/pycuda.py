@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from kernelevo.devices.drivers.card import CardDriver
+from kernelevo.devices.drivers.card import CardDriver, open_card
 from kernelevo.devices.drivers.libcuda import CudaError, LibCuda
 from kernelevo.errors import BadInput, NotInstalled
 from kernelevo.interfaces import DriverLaunch
@@ -33,8 +33,10 @@ _Answer = TypeVar("_Answer")
 
 
 def open_pycuda(number: int) -> CardDriver:
-    """The driver of card `number`. Raises NotInstalled for a missing package or driver, BadInput for a missing card."""
-    return CardDriver(f"pycuda:{number}", PycudaCalls(number))
+    """The driver of card `number`. Raises NotInstalled for a missing package or driver, BadInput for a missing card,
+    Infrastructure for one that does not open.
+    """
+    return open_card(f"pycuda:{number}", lambda: PycudaCalls(number))
 
 
 class PycudaCalls:

@@ -4,9 +4,10 @@ Whose fault it is:
 
     the program's    the driver says so (CallFailure), or a call does not end by its deadline: then the process is
                      killed, and the call is a CallFailure of kind "timeout"
-    ours             the driver refuses an operation: Infrastructure, and it goes on
+    ours             the driver refuses an operation before the program has run, or memory: Infrastructure; it goes on
     to be found out  the process dies, answers nonsense, or hangs in anything else than a call: DriverLost. It is
-                     killed. A candidate's kernels can do that, and so can this machine; a probe of the card tells.
+                     killed. It refuses anything else later: DriverRefused, and it goes on. A candidate's kernels can
+                     do that, and so can this machine; a probe of the card tells.
 
 After a lost process every call raises DriverLost again, and after a timeout it is the same CallFailure.
 """
@@ -24,7 +25,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from kernelevo.errors import DriverLost, Infrastructure
+from kernelevo.errors import DriverLost, DriverRefused, Infrastructure, KernelevoError
 from kernelevo.interfaces import DriverClear, DriverLaunch, JailedProcess
 from kernelevo.measurement import CallFailure, CallTime, Card
 from kernelevo.types import Fault, How, Image
@@ -35,6 +36,9 @@ _CARD, _DONE, _NUMBER = (answers.reader(form) for form in (answers.WrittenCard, 
 _OUTCOME = answers.reader(answers.Time, answers.Failure)
 _CLOSE_SECONDS = 5.0
 _TIMEVAL = struct.Struct("@ll")
+_ALIGNMENT = 256
+_MOST_ADDRESS = 1 << 62
+"""Virtual addresses of cards have 57 bits at most; with this, what is added to one fits a pointer."""
 _PART = 4 << 20
 """Large content goes in parts: a process gets small memory again and again, while large memory is new each time, and
 the first touch of new pages took ten times as long as the copy.
@@ -68,6 +72,7 @@ class RemoteDriver:
         self._process = process
         self._deadlines = deadlines
         self._lost: str = ""
+        self._has_run = False
         self._overrun: CallFailure | None = None
         try:
             # Nothing of a candidate has run yet, so that a refusal is to be believed.
@@ -89,7 +94,10 @@ class RemoteDriver:
         self._ask("load", _DONE, head, body)
 
     def allocate(self, size: int) -> int:
-        return self._ask("allocate", _NUMBER, {"size": size})
+        address: int = self._ask("allocate", _NUMBER, {"size": size})
+        if address % _ALIGNMENT or not 0 < address < _MOST_ADDRESS - size:
+            raise self._give_up(f"is not to be believed in allocate: no memory begins at {address:#x}")
+        return address
 
     def free(self, address: int) -> None:
         self._ask("free", _DONE, {"address": address})
@@ -134,6 +142,7 @@ class RemoteDriver:
             return self._overrun
         # How long reading the steps takes depends on their number; the judge's clock sees the call alone.
         self._ask("prepare", _DONE, {"steps": [step_words(step) for step in steps]})
+        self._has_run = self._has_run or bool(steps)
         started = time.monotonic()
         deadline = started + self._deadlines.call
         try:
@@ -193,6 +202,12 @@ class RemoteDriver:
             if self._lost:
                 raise
             raise self._give_up(f"is not to be believed in {operation}: {error}") from error
+        except KernelevoError as refusal:
+            if self._has_run and operation != "allocate":
+                raise DriverRefused(f"the process of {self.name} refuses {operation}: {refusal}") from refusal
+            if self._has_run:
+                raise Infrastructure(str(refusal)) from refusal
+            raise
 
     def _receive(self, size: int, deadline: float) -> bytearray:
         """Exactly so many bytes; ConnectionError where the process ends before."""

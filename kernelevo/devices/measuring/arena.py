@@ -91,6 +91,10 @@ class Arena:
                 self._driver.write(spot.address, buffer.data)
             elif poison is not None:
                 self._driver.fill(spot.address, spot.size, poison)
+        self.cool()
+
+    def cool(self) -> None:
+        """Leaves nothing of before in L2, and lets clocks come up."""
         for _ in range(self._turns if self._cold else 0):
             self._driver.fill(self._cold_at, self._cold, int(self._rng.integers(1, 1 << 32)))
             self._driver.fingerprint(self._cold_at, self._cold, int(self._rng.integers(KEYS)))

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -30,7 +30,11 @@ from kernelevo.types import Buffer, Fault, Image, Job
 
 EMPTY_SHARE = 0.25
 """How many calls are followed by an empty one."""
+FIRST_EMPTY = 10
+"""Empty calls before the candidate has run in its process."""
 ENOUGH_EMPTY = 10
+MANY_EMPTY = 40
+"""Where the noise asks for more."""
 REREAD_SHARE = 0.25
 
 Clock = Callable[[], float]
@@ -46,8 +50,19 @@ class _Left:
     prints: Mapping[str, int]
 
 
+@dataclass(frozen=True)
+class Samples:
+    """The calls of one side, with steps and empty ones, in however many processes: what one process told is held
+    against our clock even if it is gone. `first` are the empty ones before any call of the program in its process.
+    """
+
+    calls: list[TimedCall] = field(default_factory=list)
+    first: list[TimedCall] = field(default_factory=list)
+    empty: list[TimedCall] = field(default_factory=list)
+
+
 class Calls:
-    """The calls of one side in one process. `order` counts the calls of both sides."""
+    """The calls of one side in one process. `order` counts the calls of both sides; `samples` are added to."""
 
     def __init__(
         self,
@@ -58,13 +73,13 @@ class Calls:
         watch: CardWatch,
         rng: np.random.Generator,
         order: Callable[[], int],
+        samples: Samples,
         clock: Clock = time.perf_counter,
         ours: Callable[[], frozenset[int]] = frozenset,
         defences: Defences = ALL,
     ) -> None:
         self.side: Side = side
-        self.samples: list[TimedCall] = []
-        self.empty: list[TimedCall] = []
+        self.samples = samples
         self._driver = driver
         self._image = image
         self._arena = arena
@@ -116,27 +131,35 @@ class Calls:
     def _sampled(self, case: str, answer: CallTime, outer_us: float) -> TimedCall:
         state = self._watch.state(self._ours())
         sample = TimedCall(self.side, case, self._order(), answer.event_us, answer.host_us, outer_us, state)
-        self.samples.append(sample)
+        self.samples.calls.append(sample)
         return sample
 
-    def fill_up_empty(self) -> None:
-        """Until there are enough empty calls."""
-        while len(self.empty) < ENOUGH_EMPTY:
-            self._call_empty()
+    def begin(self) -> None:
+        """The empty calls before all others: nothing of the program has run, so that they are to be believed."""
+        if self._driver.how == "measured":
+            self._call_empty()  # the first one of a process is slower, whatever it does
+            self.samples.first.extend(self._call_empty() for _ in range(FIRST_EMPTY))
+
+    def fill_up_empty(self, enough: int) -> None:
+        """Until there are so many empty calls among the others."""
+        while len(self.samples.empty) < enough:
+            self.samples.empty.append(self._call_empty())
 
     def _now_and_then_empty(self) -> None:
         """After some calls, one without steps: what asking alone costs. A modelled time has no clock to agree with."""
         if self._driver.how == "measured" and self._rng.random() < EMPTY_SHARE:
-            self._call_empty()
+            self.samples.empty.append(self._call_empty())
 
-    def _call_empty(self) -> None:
+    def _call_empty(self) -> TimedCall:
+        """After the same cooling as any call, so that the card's clocks are the same."""
+        self._arena.cool()
         started = self._clock()
         answer = self._driver.call(())
         outer_us = (self._clock() - started) * 1e6
         if isinstance(answer, CallFailure):
             raise Infrastructure(f"a call without steps failed: {answer.fault.message}; see whether the card is well")
         outer_us = answer.outer_us or outer_us
-        self.empty.append(TimedCall(self.side, "", self._order(), answer.event_us, answer.host_us, outer_us))
+        return TimedCall(self.side, "", self._order(), answer.event_us, answer.host_us, outer_us)
 
     def _checked(
         self, sample: TimedCall, job: Job, place: Place, constant: frozenset[str], prints: dict[str, int], key: int

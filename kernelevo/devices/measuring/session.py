@@ -14,14 +14,14 @@ import numpy as np
 from kernelevo.defences import Defences
 from kernelevo.devices.measuring.agreement import agreement
 from kernelevo.devices.measuring.arena import Arena
-from kernelevo.devices.measuring.calls import Calls, Clock, lost
+from kernelevo.devices.measuring.calls import ENOUGH_EMPTY, MANY_EMPTY, Calls, Clock, Samples, lost
 from kernelevo.devices.measuring.supervisor import Supervisor
 from kernelevo.errors import DriverLost
 from kernelevo.interfaces import Agreement, CallReport, CardWatch, Driver
 from kernelevo.measurement import Card, Side
 from kernelevo.types import Budget, Image, Job
 
-LEAST_OF_CASE = 5
+LEAST_OF_CASE = 6
 """Calls of a case whose clocks must agree by themselves, too; timed ones are more than that."""
 
 
@@ -56,6 +56,7 @@ class Session:
             self._images["start"] = start
         self._drivers: dict[Side, Driver] = {}
         self._calls: dict[Side, Calls] = {}
+        self._samples: dict[Side, Samples] = {side: Samples() for side in self._images}
         self._aliases: frozenset[int] = frozenset()
         self.watch = conditions.watch.source
         self._refused = ""
@@ -78,17 +79,30 @@ class Session:
         return self._call_again(side, case, job, constant)
 
     def agreement(self) -> Agreement:
-        calls = self._calls["candidate"]
         if self._drivers["candidate"].how != "measured":
             return Agreement(True, "event times are modelled, so that there is no clock they could agree with")
-        calls.fill_up_empty()
-        whole = agreement(calls.samples, calls.empty)
+        try:
+            self._calls["candidate"].fill_up_empty(ENOUGH_EMPTY)
+            found = self._agreement()
+            if found.told:
+                return found
+            self._calls["candidate"].fill_up_empty(MANY_EMPTY)
+            return self._agreement()
+        except DriverLost as error:
+            self._drivers["candidate"].close()
+            self._conditions.supervisor.require_well(f"the process of the candidate was lost in empty calls ({error})")
+            return Agreement(False, f"its process was lost in calls without steps, and the card is well: {error}")
+
+    def _agreement(self) -> Agreement:
+        samples = self._samples["candidate"]
+        whole = agreement(samples.calls, samples.first, samples.empty)
         # Of each case, too: a lie about a benchmark's calls alone does not move a median in which tests are the most.
-        cases = Counter(sample.case for sample in calls.samples)
+        cases = Counter(sample.case for sample in samples.calls)
         for case in (case for case, count in cases.items() if count >= LEAST_OF_CASE):
-            own = agreement([sample for sample in calls.samples if sample.case == case], calls.empty)
+            calls = [sample for sample in samples.calls if sample.case == case]
+            own = agreement(calls, samples.first, samples.empty)
             if not own.agree:
-                return Agreement(False, f"case {case}: {own.words}")
+                return Agreement(False, f"case {case}: {own.words}", own.told)
         return whole
 
     def close(self) -> None:
@@ -116,9 +130,10 @@ class Session:
             conditions.turns,
         )  # fmt: skip
         self._calls[side] = Calls(
-            side, driver, image, arena, conditions.watch, self._rng, lambda: next(self._order), conditions.clock,
-            self._ours, self._defences,
+            side, driver, image, arena, conditions.watch, self._rng, lambda: next(self._order),
+            self._samples[side], conditions.clock, self._ours, self._defences,
         )  # fmt: skip
+        self._calls[side].begin()
 
     def _others(self) -> frozenset[int]:
         return frozenset(self._conditions.watch.state(frozenset()).others or ())

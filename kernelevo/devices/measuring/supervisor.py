@@ -79,8 +79,7 @@ class Supervisor:
         if self._held or self._lock is None:
             yield
             return
-        self._lock.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = _opened(self._lock)
         try:
             self._take(handle)
             self._held = True
@@ -142,3 +141,15 @@ class Supervisor:
             return f"{done.fault.kind}: {done.fault.message}"
         expected = content * np.uint32(2654435761) + np.arange(PROBE_WORDS, dtype=np.uint32)
         return "" if driver.read(address, content.nbytes) == expected.tobytes() else "its result was wrong"
+
+
+def _opened(lock: Path) -> int:
+    """A handle of the file; raises Infrastructure where it cannot be."""
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Infrastructure(
+            f"the file that keeps a card for one process cannot be opened ({lock}: {error.strerror or error}); "
+            "make its folder one that can be written"
+        ) from error
