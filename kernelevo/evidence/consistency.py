@@ -67,7 +67,11 @@ def _identity(side: Side) -> Row:
     said, name = side.judgement, bundle.kernel_name(side.name)
     if said.text_sha256 != sha256(side.text.encode()):
         return refused(name, "the judgement is of another text: its hash differs")
-    if said.candidate != Candidate(side.text, said.defines).id:
+    try:
+        own = Candidate(side.text, said.defines).id
+    except ValueError as error:
+        return refused(name, f"it can be no candidate: {error}")
+    if said.candidate != own:
         return refused(name, f"the judgement names candidate {said.candidate}, which is another text or other values")
     return holds(name, f"candidate {said.candidate} is the hash of this text and its values")
 
