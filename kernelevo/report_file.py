@@ -56,14 +56,16 @@ def unified_diff(old: str, new: str, old_name: str, new_name: str) -> str:
     return "".join(lines)
 
 
-def require_place(path: Path, option: str = "--out") -> None:
-    """Raises BadInput, naming the option, unless a file could be written there: found out before work is spent."""
+def require_place(path: Path, option: str = "--out", chosen: bool = True) -> None:
+    """Raises BadInput, naming the option, unless a file could be written there: found out before work is spent. A place
+    that a person has `chosen` is no problem file's.
+    """
     if str(path) == "-":
         raise BadInput(f"{option} - would make a file of that name, and standard output is taken; give a file's name")
     folder = next((parent for parent in path.absolute().parents if parent.exists()), path)
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise BadInput(f"{path} is no file that can be written; give another place with {option}")
-    if path.name.endswith(".problem.py"):
+    if chosen and path.name.endswith(".problem.py"):
         raise BadInput(f"{path} is a problem file's name, not a result's; give another place with {option}")
     _require_replaceable(path, option)
 

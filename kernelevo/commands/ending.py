@@ -26,7 +26,7 @@ def place_for_best(kernel: Path, out: Path | None) -> Path:
     path = out or BEST_FOLDER / kernel.name
     if path.exists() and kernel.exists() and path.samefile(kernel):
         raise BadInput(f"the best kernel would overwrite its start {kernel}; give another place with --out")
-    require_place(path)
+    require_place(path, chosen=out is not None)
     require_place(evidence_path(path))
     return path
 
