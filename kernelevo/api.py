@@ -11,6 +11,7 @@ has a `score`); what is raised is never a candidate's fault: BadInput for argume
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -70,7 +71,8 @@ class Judge:
     unsafe: run where no wall can be built; only for kernels of your own
 
     Threads: any number may call `evaluate` at the same time, and each gets walls of its own, which stay open for it; so
-    use a few long-lived threads. `close` ends what is still running. A Judge does not survive a fork.
+    use a few long-lived threads. `close` ends what is still running. A Judge is of the process that made it:
+    a fork of that is refused, and makes one of its own.
 
     Raises BadInput for what cannot be used. Walls are opened by the first call of `evaluate`.
     """
@@ -109,6 +111,7 @@ class Judge:
         self._guard = threading.Lock()
         self._rooms: dict[str, PerWorker[run.Bench]] = {}
         self._closed = False
+        self._process = os.getpid()
 
     def evaluate(
         self,
@@ -141,7 +144,11 @@ class Judge:
         return evaluator.evaluate(candidate, budget or run.EVALUATION)
 
     def close(self) -> None:
-        """Closes every wall; what another thread is judging ends at once. A closed Judge cannot be used again."""
+        """Closes every wall; what another thread is judging ends at once. A closed Judge cannot be used again. In
+        a fork it does nothing: the walls are those of the process that made it.
+        """
+        if os.getpid() != self._process:
+            return
         with self._guard:
             rooms, self._rooms, self._closed = list(self._rooms.values()), {}, True
         for room in rooms:
@@ -157,6 +164,11 @@ class Judge:
 
     def _room(self, task: run.Task) -> PerWorker[run.Bench]:
         """The walls for this language, one set for each thread that asks."""
+        if os.getpid() != self._process:
+            raise BadInput(
+                f"this Judge of {self.problem.name} was made in process {self._process}, and this is a fork of it: two "
+                "processes would take each other's answers; make a Judge in each process"
+            )
         with self._guard:
             if self._closed:
                 raise BadInput(f"this Judge of {self.problem.name} is closed; make another one")

@@ -35,6 +35,8 @@ def defines(value: object) -> dict[str, int]:
     given = {} if value is None else value
     if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
         raise BadInput(f"defines is {value!r}, and must map names of macros to integers, as in {{'BLOCK': 256}}")
+    if (wrong := next((name for name in given if not name.isidentifier()), None)) is not None:
+        raise BadInput(f"defines holds {wrong!a}, which can be no macro's name")
     return {name: whole(f"defines[{name!r}]", number, -(1 << 63), 1 << 63) for name, number in given.items()}
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kernelevo.batch_lines import Asked, NotAsked
-from kernelevo.errors import Infrastructure, WallUnavailable
+from kernelevo.errors import BadInput, Infrastructure, WallUnavailable
 from kernelevo.interfaces import Executor
 from kernelevo.reward import BAD_REQUEST, reward_of
 from kernelevo.types import Candidate, Status, Verdict
@@ -73,6 +73,12 @@ class Known:
                 self._bytes -= _size(key, name, oldest)
 
 
+def _bad_request(line: int, why: str) -> Answer:
+    words = f"line {line} of the batch cannot be judged: {why}"
+    told = {"status": BAD, "passed": False, "score_us": None, "feedback": words, "duplicate_of": None}
+    return {**told, "reward": BAD_REQUEST.json()}
+
+
 def _size(key: Key, name: str, packed: bytes) -> int:
     return len(packed) + len(name) + sum(map(len, key[2])) + 500  # of the objects themselves
 
@@ -112,10 +118,13 @@ class Batch:
     def _answer(self, request: Asked | NotAsked, shown: Shown) -> Answer:
         head = {"name": request.name, "line": request.line, "level": self.level}
         if isinstance(request, NotAsked):
-            words = f"line {request.line} of the batch cannot be judged: {request.why}"
-            told = {"status": BAD, "passed": False, "score_us": None, "feedback": words, "duplicate_of": None}
-            return {**head, **told, "reward": BAD_REQUEST.json()}
-        answer, before = self.known.get_or_make(request, lambda: self._judged(request, shown))
+            return {**head, **_bad_request(request.line, request.why)}
+        try:
+            answer, before = self.known.get_or_make(request, lambda: self._judged(request, shown))
+        except BadInput as fault:
+            if not request.cases:
+                raise  # the problem fails at its own sizes, for every candidate
+            return {**head, **_bad_request(request.line, f"the problem fails at its sizes: {fault}")}
         return {**head, "duplicate_of": before, **answer}
 
     def _judged(self, request: Asked, shown: Shown) -> tuple[Answer, bool]:

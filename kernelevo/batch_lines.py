@@ -17,6 +17,8 @@ from kernelevo.types import Candidate
 
 LONGEST_LINE = 4 << 20
 """Bytes; sixteen times the longest source that is judged."""
+MOST_CASES = 64
+"""Sizes that one line may ask for."""
 _PART = 1 << 16
 _FIELDS = ("text", "name", "defines", "seed", "cases")
 
@@ -73,7 +75,9 @@ class LineReader:
 
 
 def requests(lines: Iterable[bytes | None], check_case: Callable[[str], object]) -> Iterator[Asked | NotAsked]:
-    """What the lines ask for, numbered from 1. `check_case` raises BadInput for sizes that the problem has not."""
+    """What the lines ask for, numbered from 1. `check_case` gives the case that a text means, and
+    raises BadInput for sizes that the problem has not.
+    """
     for number, line in enumerate(lines, 1):
         if line is None:
             yield NotAsked(number, str(number), f"the line has more than {LONGEST_LINE} bytes")
@@ -129,6 +133,8 @@ def _defines(record: dict[str, Any]) -> dict[str, int]:
     defines = record.get("defines", {})
     if not isinstance(defines, dict) or not all(type(value) is int for value in defines.values()):
         raise _Unreadable('"defines" must map names to whole numbers')
+    if (wrong := next((name for name in defines if not name.isidentifier()), None)) is not None:
+        raise _Unreadable(f'"defines" holds {wrong[:100]!a}, which can be no macro\'s name')
     return defines
 
 
@@ -143,8 +149,9 @@ def _cases(record: dict[str, Any], check_case: Callable[[str], object]) -> tuple
     cases = record.get("cases", [])
     if not isinstance(cases, list) or not all(isinstance(case, str) for case in cases):
         raise _Unreadable('"cases" must be a list of strings like "rows=64,cols=64"')
-    for case in cases:
-        check_case(case)
-    if len(set(cases)) < len(cases):
+    if len(cases) > MOST_CASES:
+        raise _Unreadable(f'"cases" holds {len(cases)} sizes, and may hold {MOST_CASES}')
+    read = [check_case(case) for case in cases]  # several spellings are one case
+    if any(read.count(case) > 1 for case in read):
         raise _Unreadable('"cases" holds one twice; keep one')
     return tuple(cases)

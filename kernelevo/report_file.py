@@ -56,17 +56,30 @@ def unified_diff(old: str, new: str, old_name: str, new_name: str) -> str:
     return "".join(lines)
 
 
-def require_place(path: Path, option: str = "--out") -> None:
-    """Raises BadInput, naming the option, unless a file could be written there: found out before work is spent."""
+def require_place(path: Path, option: str = "--out", chosen: bool = True) -> None:
+    """Raises BadInput, naming the option, unless a file could be written there: found out before work is spent. A place
+    that a person has `chosen` is no problem file's.
+    """
     if str(path) == "-":
         raise BadInput(f"{option} - would make a file of that name, and standard output is taken; give a file's name")
     folder = next((parent for parent in path.absolute().parents if parent.exists()), path)
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise BadInput(f"{path} is no file that can be written; give another place with {option}")
+    if chosen and path.name.endswith(".problem.py"):
+        raise BadInput(f"{path} is a problem file's name, not a result's; give another place with {option}")
+    _require_replaceable(path, option)
+
+
+def _require_replaceable(path: Path, option: str) -> None:
+    """Raises BadInput for what a whole new file must not take the place of: /dev/null would be gone."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        kind = "a link" if path.is_symlink() else "a device, pipe or folder"
+        raise BadInput(f"{path} is {kind}, which a file would replace; give the place of a plain file with {option}")
 
 
 def write_file(path: Path, text: str | bytes, option: str = "--out") -> None:
     """Writes the whole file or nothing; raises BadInput, naming the option, or Infrastructure in words."""
+    _require_replaceable(path, option)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

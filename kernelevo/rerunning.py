@@ -83,7 +83,9 @@ def rerun(
         whose = "the bundle's own problem file" if given.problem is None else f"the problem file {given.problem}"
         announce(f"judging again on {request.device}, behind the wall; {whose} is executed outside it")
         stage = _Stage(contents, joints.open_task(request, admit=admit), request, settings, joints)
-        rows = [*_problem_row(stage, given), *_replays(stage)]
+        _require_same_arguments(stage, given)
+        own = list(_problem_row(stage, given))
+        rows = [*own, *_replays(stage, drawn_alike=all(row.state == "holds" for row in own))]
         outcome, words = _anew(stage)
     if any(row.state == "refused" for row in rows):
         outcome = Outcome.DOES_NOT_HOLD
@@ -125,7 +127,18 @@ def _problem_row(stage: _Stage, given: Given) -> Iterator[Row]:
         yield unchecked("the problem's code", f"judged by {given.problem}, which is another file than the bundle's")
 
 
-def _replays(stage: _Stage) -> Iterator[Row]:
+def _require_same_arguments(stage: _Stage, given: Given) -> None:
+    """Raises BadInput for a problem of one's own that is another problem's: no kernel could be right there."""
+    own, said = [each.name for each in stage.task.problem.arguments], stage.contents.declaration.arguments
+    if given.problem is not None and own != (theirs := [each.name for each in said]):
+        raise BadInput(
+            f"{given.problem} has the arguments {', '.join(own)}, and the bundle's problem {', '.join(theirs)}; "
+            "give a problem file for this kernel with --problem"
+        )
+
+
+def _replays(stage: _Stage, drawn_alike: bool) -> Iterator[Row]:
+    """Both sides on the recorded seed; `drawn_alike` if the problem file is the one that it drew inputs for."""
     contents = stage.contents
     for side in contents.sides:
         part, said = f"{side.name}, run again", side.judgement
@@ -133,6 +146,8 @@ def _replays(stage: _Stage) -> Iterator[Row]:
             raise ValueError("a judgement without a seed was refused before")
         if stage.request.device != contents.claim.device:
             yield unchecked(part, f"judged on {contents.claim.device}; only the same device must give the same counts")
+        elif not drawn_alike:
+            yield unchecked(part, "the recorded seed draws the same inputs for the bundle's own problem file only")
         else:
             yield _replay(stage, side, part, int(said.seed, 16))
 

@@ -15,6 +15,7 @@ import json
 import math
 import mmap
 import os
+import resource
 import select
 import signal
 import socket
@@ -38,6 +39,7 @@ from kernelevo.wire.frames import Bytes, Frame, frame_layout, read_frame
 
 START_SECONDS = 30.0  # loading and warming the compiler takes 0.3 s; a machine at its limit may need long
 KILL_SECONDS = 5.0  # from SIGKILL to the kernel's having freed a child's memory
+CHILD_BYTES = 1 << 30  # of address space besides the budget's: programs, the compiler, requests and answers
 _SAID_BYTES = 4096  # of the last words that a message quotes
 
 _ERRANDS = {"compile": 1, "run": 2, "triton": 3}
@@ -93,6 +95,7 @@ class Sandbox:
 
     def call(self, request: WallRequest, budget: Budget) -> WallAnswer:
         """Runs one errand in a fresh child under the budget's seconds and memory. Raises SandboxBroken."""
+        _require_address_space(budget)
         if request.kind == "command":
             return run_command(request, budget, self._launcher_options)
         if self._zygote is None:
@@ -246,6 +249,18 @@ class _Zygote:
         self._socket.close()
         kill_group(self._process)
         os.close(self._stderr)
+
+
+def _require_address_space(budget: Budget) -> None:
+    """Raises SandboxBroken where this process may not give a child what the budget grants it: the child would be said
+    to need more than it may.
+    """
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < budget.memory_bytes + CHILD_BYTES:
+        raise SandboxBroken(
+            f"this process may use {limit >> 20} MiB of address space (`ulimit -v`), and a jailed child needs "
+            f"{(budget.memory_bytes + CHILD_BYTES) >> 20} MiB; raise that limit, or run without it"
+        )
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from kernelevo.errors import SandboxBroken
 
 CONTROL = "{control}"
 """Stands for the number of the control descriptor in a launcher's words."""
+_LACKING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 
 
 def spawn(command: Sequence[str], control: int) -> tuple[subprocess.Popen[bytes], int]:
@@ -32,7 +34,8 @@ def spawn(command: Sequence[str], control: int) -> tuple[subprocess.Popen[bytes]
         )
     except OSError as error:
         os.close(stderr)
-        raise SandboxBroken(f"the wall's launcher cannot be started ({error}); rebuild the native part") from error
+        advice = "free some, or run fewer workers" if error.errno in _LACKING else "rebuild the native part"
+        raise SandboxBroken(f"the wall's launcher cannot be started ({error}); {advice}") from error
     finally:
         os.close(writable)
     return process, stderr

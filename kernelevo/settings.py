@@ -14,6 +14,7 @@ kernel. All are frozen. Environment variables (all optional):
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -158,12 +159,22 @@ class Request:
             raise BadInput(f"there is no C++ standard {self.standard!r}; choose one of {', '.join(STANDARDS)}")
         if self.seed is not None and self.seed < 0:
             raise BadInput(f"--seed {self.seed} is negative; give 0 or more")
+        for name, value in self.defines.items():
+            _require_macro(name, value)
 
     @property
     def compiler_options(self) -> tuple[str, ...]:
         """The user's -D and -std, as the compiler takes them."""
         defines = tuple(f"-D{name}={value}" if value else f"-D{name}" for name, value in self.defines.items())
         return (*defines, f"-std={self.standard}") if self.standard else defines
+
+
+def _require_macro(name: str, value: str) -> None:
+    """Raises BadInput for what would be an error of the candidate's, or cut off, if a compiler were given it."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise BadInput(f"{name!a} is no macro name; give one of letters, digits and _")
+    if re.search("[\0\n\ud800-\udfff]", value):
+        raise BadInput(f"the macro {name} cannot be {value!a}: no line of a program holds that")
 
 
 def usable_cores() -> int:

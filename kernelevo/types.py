@@ -111,8 +111,10 @@ class Budget:
     warp_instructions: int
 
     def __post_init__(self) -> None:
-        if min(self.seconds, self.memory_bytes, self.warp_instructions) <= 0:
+        if not (self.seconds > 0 and self.memory_bytes > 0 and self.warp_instructions > 0):
             raise ValueError(f"every budget is positive, but this is {self}")
+        if not (self.seconds <= 1e6 and self.memory_bytes < 1 << 62 and self.warp_instructions < 1 << 62):
+            raise ValueError(f"a budget is at most 1e6 seconds, 2^62 bytes and 2^62 instructions, but this is {self}")
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,9 @@ class Candidate:
     def __post_init__(self) -> None:
         if any("\ud800" <= letter <= "\udfff" for letter in self.text):
             raise ValueError("the text holds half of a surrogate pair, which no file can; remove it")
+        # Other names could make two candidates look the same: "A=1;B" set to 2, and A and B set to 1 and 2.
+        if (wrong := next((name for name in self.defines if not name.isidentifier()), None)) is not None:
+            raise ValueError(f"{wrong!a} can be no macro's name; give one of letters, digits and _")
 
     @property
     def id(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,10 @@ def test_threads_have_walls_of_their_own(folder: Path) -> None:
         (("grow.problem.py", KERNEL), {"defines": {"BLOCK": "256"}}, "BLOCK.*an integer"),
         (("grow.problem.py", KERNEL), {"defines": {"BLOCK": True}}, "BLOCK.*an integer"),
         (("grow.problem.py", KERNEL), {"defines": [1]}, "must map"),
+        (("grow.problem.py", KERNEL), {"defines": {"\ud800": 1}}, "no macro's name"),
+        (("grow.problem.py", KERNEL), {"macros": {"A B": "1"}}, "no macro name"),
+        (("grow.problem.py", KERNEL), {"macros": {"A": "\ud800"}}, "the macro A cannot be"),
+        (("grow.problem.py", KERNEL), {"macros": {"A": "1\0"}}, "the macro A cannot be"),
         (("grow.problem.py", KERNEL), {"device": 5}, "device is 5"),
         (("grow.problem.py", KERNEL), {"budget": 5}, "budget is 5"),
         (("grow.problem.py", KERNEL), {"mode": "sanitize", "most_findings": -1}, "most_findings is -1"),
@@ -182,6 +187,21 @@ def test_numpy_integers_are_integers(folder: Path) -> None:
 def test_what_is_raised_can_be_caught_by_the_packages_own_names() -> None:
     assert issubclass(kernelevo.BadInput, kernelevo.KernelevoError)
     assert issubclass(kernelevo.Infrastructure, kernelevo.KernelevoError)
+
+
+def test_a_judge_is_of_one_process_and_a_fork_of_that_neither_uses_nor_closes_its_walls(folder: Path) -> None:
+    """Two processes on one wall would take each other's answers."""
+    with kernelevo.Judge("grow.problem.py", mode="search", seed=SEED) as judge:
+        before = judge.evaluate(KERNEL)
+        if (child := os.fork()) == 0:
+            judge.close()
+            try:
+                judge.evaluate(WRONG)
+            except BadInput as fault:
+                os._exit(7 if "this is a fork of it" in str(fault) else 1)
+            os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        assert judge.evaluate(KERNEL).score == before.score
 
 
 def test_a_closed_judge_is_bad_input(folder: Path) -> None:

@@ -65,6 +65,9 @@ def test_a_figure_is_a_non_negative_number(value: float) -> None:
 def test_nothing_runs_without_a_budget() -> None:
     with pytest.raises(ValueError, match="positive"):
         Budget(0, 1, 1)
+    for seconds in (float("nan"), float("inf"), 1e300):
+        with pytest.raises(ValueError, match="budget"):
+            Budget(seconds, 1, 1)
     with pytest.raises(TypeError):
         Budget()  # type: ignore[call-arg]
 
@@ -79,6 +82,13 @@ def test_the_id_of_a_candidate_is_what_is_judged_and_not_who_wrote_it() -> None:
 def test_half_of_a_surrogate_pair_is_no_candidate() -> None:
     with pytest.raises(ValueError, match="surrogate"):
         Candidate("float \udce9;")
+
+
+def test_two_candidates_never_look_the_same() -> None:
+    """{"A=1;B": 2} would have the id of {"A": 1, "B": 2}."""
+    for name in ("A=1;B", "\ud800", "", "a b", "1a"):
+        with pytest.raises(ValueError, match="no macro's name"):
+            Candidate("code", {name: 2})
 
 
 def test_a_run_that_faulted_names_its_fault() -> None:

@@ -9,7 +9,7 @@ import typer
 
 import kernelevo
 from kernelevo import run
-from kernelevo.commands.bundling import write_run_evidence
+from kernelevo.commands.bundling import evidence_path, write_run_evidence
 from kernelevo.commands.options import State, check_command, exit_code
 from kernelevo.errors import BadInput, Infrastructure, KernelevoError
 from kernelevo.report import failed_start, summary
@@ -26,7 +26,8 @@ def place_for_best(kernel: Path, out: Path | None) -> Path:
     path = out or BEST_FOLDER / kernel.name
     if path.exists() and kernel.exists() and path.samefile(kernel):
         raise BadInput(f"the best kernel would overwrite its start {kernel}; give another place with --out")
-    require_place(path)
+    require_place(path, chosen=out is not None)
+    require_place(evidence_path(path))
     return path
 
 

@@ -110,6 +110,8 @@ Unsafe = Annotated[
 def keep_for_results(context: typer.Context, asked: bool) -> bool:
     """Standard output belongs to JSON: what else is printed (by a problem file, say) goes to standard error."""
     if asked:
+        if sys.stdout is None:
+            raise BadInput("standard output is closed, and the answer was to go there; give it a place, as in > FILE")
         context.with_resource(redirect_stdout(sys.stderr))
     return asked
 

@@ -6,6 +6,7 @@ outputs, counts, times. A new run draws others, and answers whether the claim ho
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
@@ -53,6 +54,32 @@ def _differing(said: Judgement, again: Judgement) -> Iterator[str]:
         yield f"counts differ in case {counts[0] if counts else 'list'}"
     if not counts and said.score_us != again.score_us:
         yield f"times differ: {said.score_us:.6g} us then, {again.score_us:.6g} us now"
+    yield from _words_and_errors(said, again)
+
+
+def _words_and_errors(said: Judgement, again: Judgement) -> Iterator[str]:
+    """What a reader is told of the checks; a judgement may say nothing of its compiled code, but nothing else."""
+    if [check.name for check in said.checks] != [check.name for check in again.checks]:
+        yield f"other checks are made: {len(said.checks)} then, {len(again.checks)} now"
+    if (said.remarks, said.not_checked) != (again.remarks, again.not_checked):
+        yield "its remarks or what was not checked differ"
+    if [(case.name, case.limiter) for case in said.cases] != [(case.name, case.limiter) for case in again.cases]:
+        yield "what limits its cases differs"
+    pairs = zip(said.trials, again.trials, strict=False)
+    if other := next((one for one, two in pairs if not _near(one.error_ratio, two.error_ratio)), None):
+        yield f"errors differ: {other.error_ratio:.3g} tolerances then in a trial of case {other.case}"
+    if said.compiled is not None and again.compiled is not None and said.compiled.kernels != again.compiled.kernels:
+        yield "registers or memory of its kernels differ"
+    cubin, now = (each.compiled and each.compiled.cubin_sha256 for each in (said, again))
+    if cubin and cubin != now:
+        yield "the compiler made other machine code"
+
+
+def _near(one: float, other: float) -> bool:
+    """Whether two errors in tolerances may be of the same outputs: references are worked out by NumPy, whose last bits
+    depend on the processor.
+    """
+    return math.isclose(one, other, rel_tol=0.5, abs_tol=0.05)
 
 
 def _trials(said: Judgement, again: Judgement) -> Iterator[str]:

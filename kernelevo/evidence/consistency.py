@@ -27,7 +27,10 @@ plan cannot be read or does not fit."""
 
 THOROUGH = ("final", "sanitize")
 """Modes of full checks."""
-SEED = re.compile(r"[0-9a-f]{1,32}")
+SEED = re.compile(r"0|[1-9a-f][0-9a-f]{0,31}")
+"""In one form only, so that equal seeds are equal texts."""
+COUNTED = "virtual:"
+"""How the names of devices begin whose times come from counts of whole runs, and never from single calls."""
 SAME = ("candidate", "text_sha256", "defines", "device", "how", "compiled", "macros", "launches")
 """What does not change when a kernel is judged a second time."""
 CLOSE = 1e-12
@@ -64,7 +67,11 @@ def _identity(side: Side) -> Row:
     said, name = side.judgement, bundle.kernel_name(side.name)
     if said.text_sha256 != sha256(side.text.encode()):
         return refused(name, "the judgement is of another text: its hash differs")
-    if said.candidate != Candidate(side.text, said.defines).id:
+    try:
+        own = Candidate(side.text, said.defines).id
+    except ValueError as error:
+        return refused(name, f"it can be no candidate: {error}")
+    if said.candidate != own:
         return refused(name, f"the judgement names candidate {said.candidate}, which is another text or other values")
     return holds(name, f"candidate {said.candidate} is the hash of this text and its values")
 
@@ -120,6 +127,11 @@ def _wrong_case(case: CaseFigures, said: Judgement) -> Iterator[str]:
         summed.update(step.counts)
     if case.steps and dict(summed) != case.counts:
         yield f"case {case.name}: its counts are not the sums over its launches"
+    launches = said.launches.get(case.name, ())
+    if said.measured is None and len(case.steps) != len(launches):
+        yield f"case {case.name}: it has figures of {len(case.steps)} launches, and its plan has {len(launches)}"
+    if any(step.counts.keys() != case.counts.keys() for step in case.steps):
+        yield f"case {case.name}: a launch has other counters than the case"
     timed = [trial.error_ratio for trial in said.trials if trial.timed and trial.case == case.name]
     if said.trials and timed != [case.error_ratio]:
         yield f"case {case.name}: its error is not that of its one timed trial"
@@ -156,6 +168,10 @@ def _samples(part: str, said: Judgement) -> Iterator[Row]:
     if wrong:
         yield refused(part, wrong)
         return
+    if said.device.startswith(COUNTED):
+        # They would take the place of counts and trials, which a run on the recorded seed is compared with.
+        yield refused(part, f"it has samples of single calls, and {said.device} times none")
+        return
     count, card = len(said.measured.samples), said.measured.card.name
     yield holds(part, f"times, ratios and intervals, worked out again from {count} calls on {card}")
 
@@ -181,15 +197,29 @@ def _differ(one: Mapping[str, Sequence[Launch]], other: Mapping[str, Sequence[La
 
 def _code(side: Side) -> Row:
     part, compiled = bundle.ptx_name(side.name), side.judgement.compiled
-    if compiled is None or side.ptx is None:
+    if side.ptx is None:
         return unchecked(part, "the compiled code is not in the bundle")
+    if compiled is None:
+        return refused(part, "it is there, and the judgement names no compiled code")
     if compiled.ptx_sha256 != sha256(side.ptx):
         return refused(part, "the judgement is of other PTX: its hash differs")
     text = side.ptx.decode(errors="replace")
     absent = [kernel.symbol for kernel in compiled.kernels if f".entry {kernel.symbol}(" not in text]
     if absent:
         return refused(part, f"it has no kernel {absent[0]}, which the judgement names")
+    if missing := sorted(_launched(side.judgement) - {_head(kernel.name) for kernel in compiled.kernels}):
+        return refused(part, f"{missing[0]} is launched, and is not among its kernels")
     return holds(part, f"{compiled.compiler} for {compiled.arch}: its hash and its {len(compiled.kernels)} kernels fit")
+
+
+def _launched(said: Judgement) -> set[str]:
+    """The kernels of its plan; a clear has no sizes."""
+    return {_head(step.kernel) for steps in said.launches.values() for step in steps if step.grid is not None}
+
+
+def _head(kernel: str) -> str:
+    """A Triton kernel is compiled once for each kind of its arguments, which stand in parentheses."""
+    return kernel.partition("(")[0]
 
 
 def _anew(contents: Contents) -> Row:

@@ -65,6 +65,19 @@ def test_the_same_request_is_judged_once_and_answered_for_each_line() -> None:
     assert sorted(evaluate.asked) == ["10", "5", "wrong"]
 
 
+def test_sizes_at_which_the_problem_fails_are_a_bad_request_and_the_batch_goes_on() -> None:
+    text = Candidate("7")
+    items = [Asked(1, "a", text, cases=("n=77",)), Asked(2, "b", Candidate("5"))]
+    answers = run(Evaluations({"7": [BadInput("the reference failed")]}), items)
+    assert [answer["status"] for answer in answers] == ["bad_request", "passed"]
+    assert "the reference failed" in answers[0]["feedback"] and answers[0]["reward"]["mask"] is False
+
+
+def test_a_problem_that_fails_at_its_own_sizes_ends_the_batch() -> None:
+    with pytest.raises(BadInput, match="the reference failed"):
+        run(Evaluations({"7": [BadInput("the reference failed")]}), asked("7"))
+
+
 def test_another_seed_or_other_sizes_are_another_request() -> None:
     evaluate, text = Evaluations(), Candidate("5")
     items = [

@@ -55,6 +55,13 @@ def test_output_that_cannot_be_written_is_our_fault_in_a_sentence(tmp_path: Path
     assert b"no space left" in done.stderr and b"Traceback" not in done.stderr and b"ignored" not in done.stderr
 
 
+@pytest.mark.parametrize("words", [("runs", "list", "--json"), ("check", "no.cu", "--json"), ("eval", "no.cu")])
+def test_a_closed_output_is_bad_input_before_any_work(tmp_path: Path, words: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "kernelevo", *words]
+    done = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", *command], capture_output=True, cwd=tmp_path, check=False)
+    assert done.returncode == 2 and b"standard output is closed" in done.stderr, done.stderr
+
+
 def test_a_reader_that_goes_away_is_no_failed_kernel(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,21 @@ from kernelevo.kernel.languages import CUDA
 from kernelevo.kernel.problem import Problem
 from kernelevo.provenance import Provenance, TrialRecord
 from kernelevo.run_evidence import plan_of
-from kernelevo.types import Attempt, Candidate, CaseResult, Check, Figure, Image, Status, StepReport, Verdict
+from kernelevo.types import (
+    Attempt,
+    Candidate,
+    CaseResult,
+    Check,
+    Figure,
+    Image,
+    Sanitizing,
+    Status,
+    StepReport,
+    Verdict,
+)
 
 DEVICE = "virtual:h100"
-PROPERTIES = {"sms": 132, "warp": 32, "threads_per_block": 1024, "shared_bytes_per_block": 232448}
+PROPERTIES = {"sms": 132, "warp": 32, "threads_per_block": 1024, "shared_bytes_per_block": 232448, "launch_ns": 2500}
 TEXT = """#ifndef BLOCK
 #define BLOCK 128
 #endif
@@ -74,6 +86,7 @@ def passed(text: str, times: tuple[float, float], seed: int, defines: dict[str, 
     verdict = Verdict(
         candidate.id, DEVICE, Status.PASSED, "fine", Figure(score, "us", DEVICE, "modelled"), tuple(cases),
         (Check("outputs", True, "4 trials"), Check("rules", True, "fits")), image=image, seconds=1.5,
+        sanitizing=Sanitizing(("n=1",), 2, 2, ("races",), ("other sizes",), 0, 0.5),
         provenance=Provenance(f"{seed:x}", "final", trials(made, seed)),
     )  # fmt: skip
     return Attempt(candidate, verdict)
@@ -145,4 +158,6 @@ def _other(value: Any) -> Any:
         return not value
     if isinstance(value, int | float):
         return value + 1
+    if value and re.fullmatch(r"[0-9a-f]+", value):
+        return value[:-1] + ("1" if value[-1] == "0" else "0")  # another hash or seed, not a text that is none
     return "x" if value is None else f"{value}x"

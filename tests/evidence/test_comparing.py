@@ -88,6 +88,12 @@ DIFFERENCES = {
     "outputs differ in 1 of 4": lambda said: said["trials"][1]["outputs"].update(y="0" * 64),
     "counts differ in case n=1000": lambda said: said["cases"][0]["counts"].update(l2=1),
     "times differ": lambda said: said.update(score_us=9.0),
+    "other checks are made: 2 then, 1 now": lambda said: said["checks"].pop(),
+    "what was not checked differ": lambda said: said.update(not_checked=[]),
+    "what limits its cases differs": lambda said: said["cases"][0].update(limiter="luck"),
+    "errors differ: 0.25 tolerances then in a trial": lambda said: said["trials"][0].update(error_ratio=0.0),
+    "registers or memory": lambda said: said["compiled"]["kernels"][0].update(registers=8),
+    "other machine code": lambda said: said["compiled"].update(cubin_sha256="0" * 64),
 }
 
 
@@ -103,6 +109,11 @@ def test_what_differs_in_a_replay_is_named_and_refused_if_no_version_explains_it
 def test_a_replay_that_is_the_same_holds_whatever_the_versions() -> None:
     for versions in ({}, {"python": ("3.11", "3.12")}):
         assert compare_replay("best", READ.best.judgement, READ.best.judgement, versions).state == "holds"
+
+
+def test_an_error_whose_last_digits_differ_is_the_same_error() -> None:
+    again = changed(lambda said: said["trials"][0].update(error_ratio=0.25 * (1 + 1e-6)))
+    assert compare_replay("best", READ.best.judgement, again, {}).state == "holds"
 
 
 def test_measured_times_need_not_come_again() -> None:

@@ -16,14 +16,18 @@ from kernelevo.evidence import canonical, making
 from kernelevo.run_evidence import Examined, examine
 
 GOOD = sealed()
+MEASURED = {
+    "cases": [], "samples": [], "watch": "nobody", "notes": [],
+    "card": {"name": "a card", "uuid": "", "arch": "sm_90", "properties": {}, "versions": {}},
+}  # fmt: skip
 DOCUMENTS = [name for name in GOOD.members if name.endswith(".json")]
 FREE = {
     # What nothing else in a bundle says: changed with all hashes put right, only --rerun or a signature can tell.
     "origin.json": r"run|command|started|kernelevo|versions|calibration|harness|adapter|notes|asked"
-    r"|properties/(sms|warp)|properties/(threads|shared)\w+",
+    r"|properties/\w+",
     "problem/declaration.json": r"file_name|suffix|compute_dtype|tolerance|oracle_name|arguments/\d/(aligned|value)"
     r"|arguments/\d/(dtype|shape/\d)|tests/\d/weight",
-    "judgement": r"proposer|moves/\d|feedback|checks/\d/(name|detail)|seconds|cases/\d/limiter"
+    "judgement": r"proposer|moves/\d|feedback|seed|not_checked/\d|checks/\d/(name|detail)|seconds|cases/\d/limiter"
     r"|cases/\d/steps/\d/(limiter|kernel)|trials/\d/(index|offset|repeat|inputs/x|outputs/y|error_ratio)"
     r"|compiled/(arch|compiler|key|cubin_sha256)"
     r"|compiled/kernels/\d/(name|registers|\w+_bytes)",
@@ -75,6 +79,20 @@ CHANGES = {
     "an output left out": ("best/judgement.json", lambda said: said["trials"][0].update(outputs={}), "arguments"),
     "another grid": ("best/judgement.json", lambda said: said["launches"]["n=33"][1].update(grid=[2, 1, 1]), "n=33"),
     "another macro": ("best/judgement.json", lambda said: said["macros"].update(BLOCK=64), "values"),
+    "no launches": ("best/judgement.json", lambda said: said["cases"][0].update(steps=[]), "0 launches"),
+    "a launch's counters": (
+        "best/judgement.json",
+        lambda said: [each["counts"].update(idle=0) for each in (said["cases"][0], said["cases"][0]["steps"][1])],
+        "other counters",
+    ),
+    "no compiled code": ("best/judgement.json", lambda said: said.update(compiled=None), "names no compiled code"),
+    "no kernels": ("best/judgement.json", lambda said: said["compiled"].update(kernels=[]), "twice is launched"),
+    "samples of a device that takes none": (
+        "best/judgement.json", lambda said: said.update(measured=MEASURED, trials=[], cases=[]), "times none",
+    ),
+    "the seed that it was chosen by, spelled otherwise": (
+        "best/chosen.json", lambda said: said.update(seed="01e"), "seed is none",
+    ),
     "a seed that is none": ("best/judgement.json", lambda said: said.update(seed="-1"), "seed"),
     "other counts": ("best/judgement.json", lambda said: said["cases"][0]["counts"].update(l2=1), "counts"),
     "a kernel that is not there": (

@@ -104,3 +104,24 @@ def test_a_wrong_kernel_put_in_with_care_does_not_hold(
     assert verify(resealed(members), tmp_path, capsys)[0] == 0
     code, told = verify(resealed(members), tmp_path, capsys, "--rerun")
     assert code == 1 and "build_error" in told["words"]
+
+
+def test_a_problem_file_of_ones_own_with_other_tests_does_not_make_a_claim_false(
+    made: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its tests draw other inputs from the recorded seed, which says nothing against what was recorded."""
+    own = tmp_path / "transpose.problem.py"
+    text = (KERNELS / "transpose.problem.py").read_text(encoding="utf-8")
+    own.write_text(text.replace("benchmarks=", 'tests=["rows=3,cols=5"], benchmarks='), encoding="utf-8")
+    code, told = verify(made, tmp_path, capsys, "--rerun", "--trust", "--problem", str(own))
+    assert (code, told["outcome"]) == (0, "holds"), told
+    assert states(told)["best, run again"] == "not checked"
+
+
+def test_a_problem_file_of_another_kernel_is_bad_input(
+    made: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "claim.evidence.tar"
+    file.write_bytes(made)
+    assert main(["verify", str(file), "--rerun", "--problem", str(KERNELS / "layernorm.problem.py")]) == 2
+    assert "and the bundle's problem x, y; give a problem file for this kernel" in capsys.readouterr().err

@@ -40,13 +40,16 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(folder: Path, *words: str, cache: str = "cache") -> subprocess.Popen[str]:
-    """The program in this folder, always with the same seed (a resumed run has its own)."""
+def start(folder: Path, *words: str, cache: str = "cache", limit: int | None = None) -> subprocess.Popen[str]:
+    """The program in this folder, always with the same seed (a resumed run has its own); `limit` is of its address
+    space in bytes.
+    """
     environment = {**os.environ, "KERNELEVO_CACHE": str(folder / cache), "CI": "1"}
     environment["PYTHONPATH"] = str(Path(kernelevo.__file__).parent.parent)
     environment.pop("KERNELEVO_DEVICE", None)
     seed = [] if words[0] == "resume" else ["--seed", str(SEED)]
-    command = [sys.executable, "-m", "kernelevo", *words, *seed]
+    limited = ["sh", "-c", f'ulimit -v {limit >> 10}; exec "$@"', "sh"] if limit else []
+    command = [*limited, sys.executable, "-m", "kernelevo", *words, *seed]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True, env=environment)
 

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 from cli.conftest import SCRIPTED, ScriptedBench, Shell, shell
-from faults.real import KERNEL, PROBLEM
+from faults.real import KERNEL, PROBLEM, folder, start, write_batch
 
 import kernelevo
 from kernelevo.errors import Infrastructure, SandboxBroken
 from kernelevo.run import REAL, Joints
 from kernelevo.sandbox import Sandbox
 
-__all__ = ["shell"]
+__all__ = ["folder", "shell"]
 
 PACKAGE = Path(kernelevo.__file__).parent
 TELLS_THE_DATE = {
@@ -105,6 +105,21 @@ def test_a_judge_under_a_jumping_clock_gives_the_same_verdict(
         undisturbed.checks,
     )
     assert verdict.status == "passed"
+
+
+def test_an_address_space_too_small_for_a_child_is_this_machines_limit_and_no_timeout(folder: Path) -> None:
+    """As `ulimit -v` sets it, on clusters."""
+    write_batch(folder, 2)
+    words = ["eval", "grow.cu", "--jsonl", "batch.jsonl", "--level", "search", "--trust"]
+    with start(folder, *words) as process:
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 1, err  # one of the two is wrong
+    limit = 3 << 30
+    with start(folder, *words, limit=limit) as process:
+        out, err = process.communicate(timeout=120)
+    given = [json.loads(line) for line in out.splitlines()]
+    assert process.returncode == 3 and [each["status"] for each in given] == ["infra", "infra"], err
+    assert all("address space" in each["feedback"] and each["reward"]["mask"] is False for each in given)
 
 
 def test_no_open_file_left_is_said_to_be_this_machines_lack() -> None:

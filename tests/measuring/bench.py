@@ -4,6 +4,7 @@ trusted), and devices on scripted drivers.
 
 from __future__ import annotations
 
+import atexit
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -26,8 +27,12 @@ from kernelevo.types import Budget, BuildFailure, BuildRequest, Candidate, Image
 BUDGET = Budget(seconds=120.0, memory_bytes=1 << 30, warp_instructions=10**8)
 
 
+LOCKS = tempfile.TemporaryDirectory(prefix="kernelevo-lock-")
+atexit.register(LOCKS.cleanup)
+
+
 def new_lock() -> Path:
-    return Path(tempfile.mkdtemp(prefix="kernelevo-lock-")) / "card"
+    return Path(tempfile.mkdtemp(dir=LOCKS.name)) / "card"
 
 
 def probe_image(compiler: Compiler, arch: str) -> Image:

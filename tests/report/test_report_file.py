@@ -10,7 +10,7 @@ import pytest
 from kernelevo.answer import Answer
 from kernelevo.errors import BadInput
 from kernelevo.kernel.languages import CUDA, TRITON
-from kernelevo.report_file import settled, standing_alone, unified_diff, write_file
+from kernelevo.report_file import require_place, settled, standing_alone, unified_diff, write_file
 from kernelevo.types import Attempt, Candidate, Check, Figure, RunRecord, Status, Verdict
 
 RUN = RunRecord("0abc", "optimize", "", "virtual:h100", "modelled", "softmax", {}, {}, {})
@@ -85,3 +85,25 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="--out"):
         write_file(tmp_path / "folder", "text")
     assert os.listdir(tmp_path) in (["deep", "folder"], ["folder", "deep"])
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "link to nothing"])
+def test_a_pipe_or_a_link_is_not_replaced_by_a_file(tmp_path: Path, kind: str) -> None:
+    """Nor is a device: root could put a file where /dev/null was."""
+    place, other = tmp_path / "place", tmp_path / "other"
+    if kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to(other)
+    if kind == "link":
+        other.write_text("mine")
+    before = place.lstat()
+    for write in (lambda: require_place(place, "--bundle"), lambda: write_file(place, "text", "--bundle")):
+        with pytest.raises(BadInput, match="--bundle"):
+            write()
+    assert place.lstat() == before and (not other.exists() or other.read_text() == "mine")
+
+
+def test_no_result_goes_where_a_problem_file_is(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="problem file's name"):
+        require_place(tmp_path / "softmax.problem.py", "--bundle")
