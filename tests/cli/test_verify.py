@@ -70,7 +70,7 @@ def test_nothing_faster_is_a_claim_of_one_verdict(shell: Shell) -> None:
     code, _, _ = shell.with_bench(ScriptedBench, [])("optimize", "twice.cu")
     assert code == 0
     code, out, _ = shell("verify", BEST)
-    assert code == 0 and "twice passes all 1 checks, at 100 us" in out
+    assert code == 0 and "twice passes its 1 check, at 100 us" in out
 
 
 def test_check_writes_the_evidence_of_a_verdict_that_passed(shell: Shell) -> None:
