@@ -152,7 +152,9 @@ def _rerun(examined: Examined, context: typer.Context, state: State, as_json: bo
 
 
 def _tell(bundle: Path, examined: Examined, again: Rerun | None, as_json: bool, state: State) -> None:
-    rows = [*examined.rows, *(again.rows if again else ())]
+    # A sentence on what was not run would be wrong beside the run.
+    checked = [row for row in examined.rows if again is None or row.part not in again.settled]
+    rows = [*checked, *(again.rows if again else ())]
     contents, sealed = examined.contents, examined.sealed
     claim = contents.claim if contents else None
     if as_json:
@@ -169,6 +171,6 @@ def _tell(bundle: Path, examined: Examined, again: Rerun | None, as_json: bool, 
         line = visible_line(f"made by {made}, kernelevo {origin.kernelevo}, {origin.started}")
         console.print(line, soft_wrap=True, markup=False)
     print_rows_of(console, rows)
-    console.print(summary_of(examined.rows), soft_wrap=True, markup=False)
+    console.print(summary_of(checked), soft_wrap=True, markup=False)
     if again is not None:
         console.print(visible_line(f"{again.outcome.value}: {again.words}"), soft_wrap=True, markup=False)

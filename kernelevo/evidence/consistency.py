@@ -25,6 +25,8 @@ PlanOf = Callable[[str, Mapping[str, int], Declaration, Mapping[str, int]], Plan
 """Text, defines, declaration and device properties -> launches by case and macros; raises ValueError in words where the
 plan cannot be read or does not fit."""
 
+HAPPENED, PROBLEM_CODE = "that it happened", "the problem's code"
+"""Parts that a run of one's own says more of."""
 THOROUGH = ("final", "sanitize")
 """Modes of full checks."""
 SEED = re.compile(r"[0-9a-f]{1,32}")
@@ -238,9 +240,9 @@ def _claim(contents: Contents) -> Row:
 
 def _left_open(contents: Contents) -> Iterator[Row]:
     origin = contents.origin
-    yield unchecked("that it happened", "hashes alone show consistency only: a run of one's own (--rerun) shows more")
+    yield unchecked(HAPPENED, "hashes alone show consistency only: a run of one's own (--rerun) shows more")
     words = f"{contents.declaration.file_name} is trusted Python, and was not executed: read it before you use --rerun"
-    yield unchecked("the problem's code", words)
+    yield unchecked(PROBLEM_CODE, words)
     if any(side.judgement.compiled for side in contents.sides):
         yield unchecked("machine code", "the cubin is recorded by its hash, and is not in the bundle")
     if origin.harness:

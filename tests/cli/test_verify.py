@@ -152,6 +152,27 @@ def test_a_best_that_does_not_pass_here(shell: Shell, evidence: Path, status: st
     assert code == expected and status in out
 
 
+def test_a_replay_that_differs_is_why_a_claim_does_not_hold(shell: Shell, evidence: Path) -> None:
+    """Not the figures, which may be the same."""
+    name = "best/judgement.json"
+    made = bundle.decode(evidence.read_bytes())
+    said = json.loads(made.members[name])
+    said["trials"][0]["outputs"] = {"y": "0" * 64}
+    evidence.write_bytes(bundle.seal({**made.members, name: canonical.written(said)}).encode())
+    code, out, _ = shell("verify", BEST, "--rerun", "--trust")
+    assert code == 1 and "does not hold: best, run again: " in out and "does not hold: claimed" not in out
+
+
+def test_beside_a_rerun_nothing_is_said_that_it_contradicts(shell: Shell, evidence: Path) -> None:
+    assert "was not executed" in shell("verify", BEST)[1]
+    code, out, _ = shell("verify", BEST, "--rerun", "--trust")
+    assert code == 0 and "was executed to judge by" in out
+    assert "was not executed" not in out and "--rerun" not in out
+    told = json.loads(shell("verify", BEST, "--rerun", "--trust", "--json")[1])
+    assert [row["state"] for row in told["rows"] if row["part"] == "the problem's code"] == ["not checked"]
+    assert {row["part"] for row in told["rows"]} >= {"best, compiled again", "start, compiled again"}
+
+
 def test_on_another_device_nothing_is_compared(shell: Shell, evidence: Path) -> None:
     other = shell.with_bench(lambda: ScriptedBench("virtual:a100"))
     code, out, _ = other("verify", BEST, "--rerun", "--trust", "--device", "virtual:a100")
