@@ -27,8 +27,8 @@ from kernelevo.wire.words import visible
 _FORKS = 64  # nvcc starts about ten processes for a kernel
 _FILE_BYTES = 256 << 20  # of the largest intermediate file
 _NO_DATE = ("-U__DATE__", "-U__TIME__", "-U__TIMESTAMP__", "-Xcompiler=-Wno-builtin-macro-redefined")
-"""The host compiler's preprocessor alone knows the date, and is told to forget it before it reads the text, which cannot
-get it back; then, as with NVRTC (sandbox/wall/no_date.cpp), a text is no other program every day.
+"""The host compiler's preprocessor alone knows the date, and is told to forget it before it reads the text, which
+cannot get it back; then, as with NVRTC (sandbox/wall/no_date.cpp), a text is no other program every day.
 """
 _SYSTEM = ("/bin", "/usr/bin", "/usr/include", "/usr/local/include", "/usr/libexec", "/etc/alternatives")
 _NAME_FILE = "kernelevo_names"

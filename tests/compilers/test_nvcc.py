@@ -45,7 +45,7 @@ class TestNvcc(CompilerContract):
         assert isinstance(failure, BuildFailure)
         assert failure.diagnostics[0].line == 1
 
-    @pytest.mark.parametrize("name", ["__DATE__", "__TIME__", "__TIMESTAMP__", "PASTE(__DA, TE__)", "PASTE(__TI, ME__)"])
+    @pytest.mark.parametrize("name", ["__DATE__", "__TIME__", "__TIMESTAMP__", "PASTE(__DA, TE__)"])
     @pytest.mark.parametrize("head", ["", '#pragma pop_macro("__DATE__")\n', "#undef __DATE__\n"])
     def test_the_compiler_is_told_no_date(self, compiler: NvccCompiler, name: str, head: str) -> None:
         paste = "#define PASTE(a, b) a##b\n"
