@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 from kernelevo.answer import compared_words, distinguishable
+from kernelevo.counting import counted
 from kernelevo.evidence.documents import Claim, Judgement, Trial
 from kernelevo.evidence.rows import Row, holds, refused, unchecked
 from kernelevo.types import Figure
@@ -91,7 +92,8 @@ def _drawn(trial: Trial) -> tuple[object, ...]:
 def _outputs(said: Judgement, again: Judgement) -> str:
     pairs = list(zip(said.trials, again.trials, strict=False))
     other = [one.case for one, two in pairs if one.outputs != two.outputs]
-    return f"outputs differ in {len(other)} of {len(pairs)} trials, the first of case {other[0]}" if other else ""
+    trials = counted(len(pairs), "trial")
+    return f"outputs differ in {len(other)} of {trials}, the first of case {other[0]}" if other else ""
 
 
 def judge_claim(claim: Claim, best: Figure, start: Figure | None, band: float) -> tuple[Outcome, str]:
