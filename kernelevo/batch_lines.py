@@ -8,6 +8,7 @@ Only "text" must be there. Lines are read as they come, each of a bounded length
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,7 +105,7 @@ def _request(number: int, line: bytes, check_case: Callable[[str], object]) -> A
 
 def _record(line: bytes) -> dict[str, Any]:
     try:
-        record = json.loads(line)
+        record = json.loads(line, object_pairs_hook=_each_key_once)
     except (ValueError, RecursionError) as error:
         raise _Unreadable(f"it is no JSON: {error}") from error
     if not isinstance(record, dict):
@@ -112,6 +113,15 @@ def _record(line: bytes) -> dict[str, Any]:
     unknown = sorted(set(record) - set(_FIELDS))
     if unknown:
         raise _Unreadable(f'there is no field "{unknown[0][:100]}"; there are {", ".join(_FIELDS)}')
+    return record
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON in which no name comes twice: which of the two was meant, nobody could say."""
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise _Unreadable(f'it gives "{twice[:100]}" twice; keep one')
     return record
 
 

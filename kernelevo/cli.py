@@ -6,23 +6,28 @@ stopped, 141 nobody reads the output any more.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from kernelevo.errors import KernelevoError
 
 if TYPE_CHECKING:
     from kernelevo.run import Joints
 
+_AGAIN_SECONDS = 0.01
+"""Until a signal is sent again that came where it could not be told."""
+
 
 def main(arguments: Sequence[str] | None = None, joints: Joints | None = None) -> int:
     """Runs one command line and returns its exit code; what goes wrong is one sentence on standard error."""
     words = _with_joined_standard(sys.argv[1:] if arguments is None else arguments)
-    before = signal.signal(signal.SIGTERM, _stop)
+    before = _listen()
     try:
         _run(words, joints)
     except SystemExit as end:
@@ -42,7 +47,8 @@ def main(arguments: Sequence[str] | None = None, joints: Joints | None = None) -
         )
         return 3
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return 0
 
 
@@ -67,6 +73,31 @@ def _with_joined_standard(words: Sequence[str]) -> list[str]:
     return [f"-{word}" if word.startswith("-std=") else word for word in words]
 
 
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    """SIGTERM stops a run as Ctrl-C does: children are ended, and what finished is kept."""
+def _listen() -> dict[int, Any]:
+    """SIGTERM stops a run as Ctrl-C does: children are ended, and what finished is kept. Gives the handlers before.
+    Where Ctrl-C is ignored, as by a shell for what it runs in the background, it stays so.
+    """
+    numbers = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        numbers.append(signal.SIGINT)
+    return {number: signal.signal(number, _stop) for number in numbers}
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    if _is_lost_in(frame):
+        again = threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), number))
+        again.daemon = True
+        again.start()
+        return
     raise KeyboardInterrupt
+
+
+def _is_lost_in(frame: FrameType | None) -> bool:
+    """Whether Python would print and forget what is raised here: at the end of each import it is in a callback of a
+    weak reference, through which no exception passes.
+    """
+    while frame is not None:
+        if (frame.f_code.co_name, frame.f_code.co_filename) == ("cb", "<frozen importlib._bootstrap>"):
+            return True
+        frame = frame.f_back
+    return False

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Column
 
 from kernelevo.answer import compared_words
+from kernelevo.counting import counted
 from kernelevo.types import Attempt, RunRecord
 
 PLAIN_EVERY_SECONDS = 5.0
@@ -59,7 +60,7 @@ class PlainProgress(SilentProgress):
 
     def started(self, run: RunRecord, total: int) -> None:
         self._total, self._band = total, float(run.settings.get("band", 0.0))
-        self._say(f"run {run.id}: {run.task} on {run.device} ({run.how}), at most {total} evaluations")
+        self._say(f"run {run.id}: {run.task} on {run.device} ({run.how}), at most {counted(total, 'evaluation')}")
 
     def concluded(self, attempt: Attempt, best: Attempt | None, evaluations: int) -> None:
         self._first = self._first or (None if attempt.candidate.parent else attempt)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.markup import escape
 
-from kernelevo.diagnosis.finding import counted
+from kernelevo.counting import counted
 from kernelevo.report_kinds import kind_of
 from kernelevo.types import Dim3, Fault, Party, Sanitizing, SourceLine, Verdict
 
@@ -141,7 +141,7 @@ def _facts(fault: Fault) -> Iterator[str]:
     if fault.bytes:
         memory = f"{fault.space or 'generic'} memory"
         whose = f": {fault.allocation} at byte {fault.offset}" if fault.allocation else ""
-        yield f"{fault.bytes} bytes of {memory} at {fault.address:#x}{whose}"
+        yield f"{counted(fault.bytes, 'byte')} of {memory} at {fault.address:#x}{whose}"
     if fault.instruction:
         yield _instruction(fault.ptx_line, fault.instruction)
 
@@ -167,7 +167,7 @@ def _party(fault: Fault, other: Party, source: _Source) -> str:
 def _seen(fault: Fault) -> str:
     times = "once" if fault.occurrences == 1 else f"{fault.occurrences:,} times"
     if len(fault.cases) > CASES:
-        shown = f"{len(fault.cases)} cases, such as {'; '.join(fault.cases[:CASES])}"
+        shown = f"{counted(len(fault.cases), 'case')}, such as {'; '.join(fault.cases[:CASES])}"
     else:
         shown = f"case{'s' * (len(fault.cases) > 1)} {'; '.join(fault.cases)}"
     return f"seen {times} in {shown}" if fault.cases else f"seen {times}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kernelevo.counting import counted
 from kernelevo.diagnosis.bounds import resource
-from kernelevo.diagnosis.finding import counted
 from kernelevo.diagnosis.memory_rules import size_words
 from kernelevo.diagnosis.residency import Residency, lifts, residency
 from kernelevo.diagnosis.roofline import Roofline, roofline
@@ -36,10 +36,11 @@ def headline(subject: Subject) -> str:
         parts.append(f"occupancy {step.occupancy:.0%} where blocks run{f' (limited by {held})' if held else ''}")
     if resident := step.details.get("resident_blocks"):
         blocks = step.counts["blocks"]
-        parts.append(f"{blocks:,} of the {resident:,} blocks that fit the GPU at once ({blocks / resident:.2g} waves)")
+        waves = blocks / resident
+        parts.append(f"{blocks:,} of the {counted(resident, 'block')} that fit the GPU at once ({waves:.2g} waves)")
     if took is not None:
         parts.append(f"{counted(took.registers, 'register')}, {counted(took.spill_bytes, 'byte')} spilled")
-        parts += [f"{took.shared_bytes:,} bytes of shared memory"] if took.shared_bytes else []
+        parts += [f"{counted(took.shared_bytes, 'byte')} of shared memory"] if took.shared_bytes else []
     # A step that clears a buffer is "zero NAME"; no kernel's name has a space.
     what = "" if step.kernel.startswith("zero ") else "launch of "
     return f"{what}{subject.name}{size}: {time}; {'; '.join(parts)}"
@@ -52,8 +53,8 @@ def spill_words(subject: Subject, more: str = "") -> str:
     line, took = subject.spilled, subject.resources
     if line is None:
         return ""
-    stored = f"{took.spill_bytes:,} bytes a thread, " if took else ""
-    return f"{stored}{line.sectors:,} sectors charged{more}"
+    stored = f"{counted(took.spill_bytes, 'byte')} a thread, " if took else ""
+    return f"{stored}{counted(line.sectors, 'sector')} charged{more}"
 
 
 def confidence_words(subject: Subject) -> list[str]:
@@ -88,7 +89,7 @@ def occupancy_words(subject: Subject) -> list[str]:
         return []
     limits = ", ".join(f"{name} {count}" for name, count in held.limits.items())
     words = [
-        f"{_fit(held)}; in this launch {held.active_warps} of {held.max_warps} warps on the busiest SM, "
+        f"{_fit(held)}; in this launch {held.active_warps} of {counted(held.max_warps, 'warp')} on the busiest SM, "
         f"{held.sms_used} of {held.sms} SMs used; limits in blocks: {limits}"
     ]
     return words + [f"to lift it: {' or '.join(found)}" for found in [list(map(lift_words, lifts(subject)))] if found]
@@ -143,9 +144,9 @@ def work_words(subject: Subject) -> str:
     if mix := mix_words(subject):
         parts.append(mix)
     if counts.get("divergent_branches"):
-        parts.append(f"{counts['divergent_branches']:,} of {counts['branches']:,} branches diverge")
+        parts.append(f"{counts['divergent_branches']:,} of {counted(counts['branches'], 'branch')} diverge")
     if counts.get("barriers"):
-        parts.append(f"{counted(counts['barriers'], 'barrier')}")
+        parts.append(counted(counts['barriers'], "barrier"))
     if counts.get("global_atomic_hottest"):
         parts.append(f"{counts['global_atomic_hottest']:,} atomic updates of the hottest address")
     return "; ".join(parts)

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kernelevo.answer import Answer, compared_words, distinguishable
+from kernelevo.counting import counted
 from kernelevo.diagnosis.bounds import resource
 from kernelevo.report_anew import anew_lines
 from kernelevo.report_counters import case_pairs, counters, microseconds
@@ -85,8 +86,9 @@ def assurance(answer: Answer) -> str:
     """What was checked, how many candidates ended how, and why the search ended."""
     passed = len(answer.best.verdict.checks)
     statuses = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in answer.statuses.items())
-    checks = f"All {passed} checks passed" if answer.confirmed else "Not yet judged with full checks"
-    return f"{checks}. {answer.evaluations} evaluations ({statuses}); the search ended: {answer.ended}."
+    all_passed = f"All {passed} checks passed" if passed != 1 else "The one check passed"
+    checks = all_passed if answer.confirmed else "Not yet judged with full checks"
+    return f"{checks}. {counted(answer.evaluations, 'evaluation')} ({statuses}); the search ended: {answer.ended}."
 
 
 def _print_reasons(console: Console, answer: Answer) -> None:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kernelevo import run
 from kernelevo.errors import BadInput
-from kernelevo.evidence.comparing import Outcome, compare_replay, judge_claim
+from kernelevo.evidence.comparing import Outcome, Versions, compare_code, compare_replay, judge_claim
+from kernelevo.evidence.consistency import HAPPENED, PROBLEM_CODE
 from kernelevo.evidence.contents import Contents, Side
 from kernelevo.evidence.documents import Judgement
-from kernelevo.evidence.making import Exhibit, judgement
+from kernelevo.evidence.making import Exhibit, judgement, score_of
 from kernelevo.evidence.manifest import sha256
 from kernelevo.evidence.rows import Row, holds, refused, unchecked
 from kernelevo.kernel.file_name import passed_on
@@ -41,11 +42,14 @@ class Given:
 
 @dataclass(frozen=True)
 class Rerun:
-    """The rows of what ran, and what became of the claim, with words."""
+    """The rows of what ran, and what became of the claim, with words. `settled` are the parts of which a bundle's own
+    check said what could not be told without running it.
+    """
 
     rows: tuple[Row, ...]
     outcome: Outcome
     words: str
+    settled: tuple[str, ...] = (HAPPENED, PROBLEM_CODE)
 
 
 @dataclass(frozen=True)
@@ -84,11 +88,16 @@ def rerun(
         announce(f"judging again on {request.device}, behind the wall; {whose} is executed outside it")
         stage = _Stage(contents, joints.open_task(request, admit=admit), request, settings, joints)
         _require_same_arguments(stage, given)
-        own = list(_problem_row(stage, given))
-        rows = [*own, *_replays(stage, drawn_alike=all(row.state == "holds" for row in own))]
-        outcome, words = _anew(stage)
-    if any(row.state == "refused" for row in rows):
-        outcome = Outcome.DOES_NOT_HOLD
+        own = _problem_row(stage, given)
+        alike = given.problem is None or own.state == "holds"
+        rows = [own, *_replays(stage, drawn_alike=alike)]
+        fresh = list(_fresh(stage))
+        rows += [_code_row(stage, each) for each in fresh if each.verdict.score is not None]
+        outcome, words = _outcome(contents, fresh)
+    refusal = next((row for row in rows if row.state == "refused"), None)
+    if refusal and outcome is not Outcome.DOES_NOT_HOLD:
+        # Not the figures are why, and these are not told first.
+        outcome, words = Outcome.DOES_NOT_HOLD, f"{refusal.part}: {refusal.words}. On fresh inputs: {words}"
     return Rerun(tuple(rows), outcome, words)
 
 
@@ -118,13 +127,14 @@ def _write(folder: Path, name: str, content: bytes) -> Path:
     return path
 
 
-def _problem_row(stage: _Stage, given: Given) -> Iterator[Row]:
+def _problem_row(stage: _Stage, given: Given) -> Row:
+    declared = stage.contents.declaration
     if given.problem is None:
-        return
-    if sha256(given.problem.read_bytes()) == stage.contents.declaration.sha256:
-        yield holds("the problem's code", f"{given.problem} is the very file of the bundle")
-    else:
-        yield unchecked("the problem's code", f"judged by {given.problem}, which is another file than the bundle's")
+        words = f"{declared.file_name} of the bundle was executed to judge by; read it to know what it asks for"
+        return unchecked(PROBLEM_CODE, words)
+    if sha256(given.problem.read_bytes()) == declared.sha256:
+        return holds(PROBLEM_CODE, f"{given.problem} is the very file of the bundle")
+    return unchecked(PROBLEM_CODE, f"judged by {given.problem}, which is another file than the bundle's")
 
 
 def _require_same_arguments(stage: _Stage, given: Given) -> None:
@@ -157,12 +167,14 @@ def _replay(stage: _Stage, side: Side, part: str, seed: int) -> Row:
     if verdict.status is not Status.PASSED:
         state = refused if verdict.status.blames_candidate else unchecked
         return state(part, f"on seed {seed:x} it is {verdict.status.value}: {verdict.feedback}")
+    return compare_replay(part, side.judgement, _judgement(side, verdict), _versions(stage, bench))
+
+
+def _versions(stage: _Stage, bench: run.Bench) -> Versions:
     now = make_record("", "verify", stage.request, Limits(), stage.task, bench, ()).versions
     was = stage.contents.origin.versions
     changed = {name: (was.get(name, "not there"), now.get(name, "not there")) for name in was.keys() | now.keys()}
-    changed = {name: pair for name, pair in changed.items() if pair[0] != pair[1]}
-    again = _judgement(side, verdict)
-    return compare_replay(part, side.judgement, again, changed)
+    return {name: pair for name, pair in changed.items() if pair[0] != pair[1]}
 
 
 def _judgement(side: Side, verdict: Verdict) -> Judgement:
@@ -170,22 +182,41 @@ def _judgement(side: Side, verdict: Verdict) -> Judgement:
     return judgement(Exhibit(Attempt(candidate, verdict), side.judgement.launches, side.judgement.macros))
 
 
-def _anew(stage: _Stage) -> tuple[Outcome, str]:
-    """The claim by runs on seeds that nobody has seen."""
-    contents, figures, told = stage.contents, [], ""
-    band = contents.claim.band
-    for side in contents.sides:
+@dataclass(frozen=True)
+class _Fresh:
+    """A side judged on a seed that nobody has seen."""
+
+    side: Side
+    verdict: Verdict
+    band: float
+    versions: Versions
+
+
+def _fresh(stage: _Stage) -> Iterator[_Fresh]:
+    """Both sides, or those up to the first that does not pass."""
+    for side in stage.contents.sides:
         verdict, bench = stage.judge(side, None)
-        band = bench.band
+        yield _Fresh(side, verdict, bench.band, _versions(stage, bench))
         if verdict.score is None:
-            failed = side.name == contents.best.name and verdict.status.blames_candidate
-            words = f"the {side.name} is {verdict.status.value} on fresh inputs: {verdict.feedback}"
-            return (Outcome.DOES_NOT_HOLD if failed else Outcome.CANNOT_BE_TOLD), words
-        figures.append(verdict.score)
-        told += _by_blocks(verdict)
+            return
+
+
+def _code_row(stage: _Stage, fresh: _Fresh) -> Row:
+    again = _judgement(fresh.side, fresh.verdict)
+    return compare_code(f"{fresh.side.name}, compiled again", fresh.side.judgement, again, fresh.versions)
+
+
+def _outcome(contents: Contents, fresh: Sequence[_Fresh]) -> tuple[Outcome, str]:
+    """The claim by runs on fresh seeds."""
+    last = fresh[-1]
+    if last.verdict.score is None:
+        failed = last.side.name == contents.best.name and last.verdict.status.blames_candidate
+        words = f"the {last.side.name} is {last.verdict.status.value} on fresh inputs: {last.verdict.feedback}"
+        return (Outcome.DOES_NOT_HOLD if failed else Outcome.CANNOT_BE_TOLD), words
+    figures = [score_of(each.verdict) for each in fresh]
     best, start = figures[0], figures[1] if len(figures) > 1 else None
-    outcome, words = judge_claim(contents.claim, best, start, band)
-    return outcome, words + told
+    outcome, words = judge_claim(contents.claim, best, start, last.band)
+    return outcome, words + "".join(_by_blocks(each.verdict) for each in fresh)
 
 
 def _by_blocks(verdict: Verdict) -> str:

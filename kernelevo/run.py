@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from kernelevo.answer import Answer, Floor
 from kernelevo.archive import ENDED_NOTE, FINAL, SEARCH, Archive
+from kernelevo.counting import counted
 from kernelevo.errors import BadInput, Interrupted
 from kernelevo.executors.local import LocalExecutor, PerWorker
 from kernelevo.floors import floors
@@ -243,7 +244,7 @@ def _search(
         answer = search.run()
     except KeyboardInterrupt:
         raise Interrupted(
-            f"stopped after {len(store.attempts())} evaluations, all of them kept; "
+            f"stopped after {counted(len(store.attempts()), 'evaluation')}, all of them kept; "
             f"go on with `kernelevo resume {store.folder.name}`"
         ) from None
     finally:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from kernelevo.answer import Answer
 from kernelevo.archive import ANEW, ENDED_NOTE, FINAL, PHASE_NOTE, SEARCH, Archive
+from kernelevo.counting import nouns
 from kernelevo.errors import Infrastructure, WallUnavailable
 from kernelevo.interfaces import Evaluator, Executor, Listener, Proposer, Store
 from kernelevo.settings import Limits
@@ -110,9 +111,9 @@ class Search:
     def _spent(self) -> str:
         """Why the search is over, or nothing."""
         if self._evaluations_left() < 1:
-            return f"its {self.limits.evaluations} evaluations were used"
+            return _used_up(f"{self.limits.evaluations:,}", self.limits.evaluations, "evaluation")
         if self.clock() >= self._search_deadline():
-            return f"its {self.limits.seconds:g} seconds were used"
+            return _used_up(f"{self.limits.seconds:g}", self.limits.seconds, "second")
         if self.archive.stale() >= self.limits.patience:
             return f"nothing better among the last {self.limits.patience}"
         return ""
@@ -233,3 +234,7 @@ class Search:
 
     def _search_deadline(self) -> float:
         return self._began + self.limits.seconds * (1 - FINAL_SHARE)
+
+
+def _used_up(told: str, count: float, noun: str) -> str:
+    return f"its {told} {nouns(count, noun)} {'was' if count == 1 else 'were'} used"

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from kernelevo.counting import counted
 from kernelevo.errors import BadInput, NotInstalled
 from kernelevo.wire.words import visible_line
 
@@ -127,7 +128,7 @@ def _shown(path: Path) -> str:
 
 
 def _named(path: Path, content: bytes) -> str:
-    return f"{_shown(path)} ({len(content):,} bytes, sha256 {hashlib.sha256(content).hexdigest()[:16]})"
+    return f"{_shown(path)} ({counted(len(content), 'byte')}, sha256 {hashlib.sha256(content).hexdigest()[:16]})"
 
 
 def _notice(path: Path, content: bytes, reading: str) -> str:
@@ -135,6 +136,6 @@ def _notice(path: Path, content: bytes, reading: str) -> str:
   It says what a kernel must compute, and runs outside the wall, with your rights: it can read and change your files,
   and use your network and keys. Kernels run behind the wall; a problem file does not. Read it before you run it:
     file    {_shown(path.absolute())}
-    size    {len(content):,} bytes
+    size    {counted(len(content), 'byte')}
     sha256  {hashlib.sha256(content).hexdigest()}
     read    {reading}"""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from kernelevo.counting import counted
 from kernelevo.fault import Diagnostic as Diagnostic
 from kernelevo.fault import Fault as Fault
 from kernelevo.fault import Party as Party
@@ -250,7 +251,7 @@ class Buffer:
 
     def __post_init__(self) -> None:
         if self.data is not None and len(self.data) != self.bytes:
-            raise ValueError(f"buffer {self.name} has {self.bytes} bytes but {len(self.data)} bytes of data")
+            raise ValueError(f"buffer {self.name} has {self.bytes} bytes but {counted(len(self.data), 'byte')} of data")
 
 
 @dataclass(frozen=True)

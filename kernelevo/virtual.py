@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernelevo import virtual_arguments as arguments
+from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 from kernelevo.types import Dim3, Fault, LineCounts, Parameter, Party, Sample, SourceLine
 from kernelevo.virtual_library import (
@@ -400,7 +401,8 @@ def pack_arguments(kernel: Kernel, args: Sequence[Argument]) -> bytes:
         raise BadInput(f"args is a list of the kernel's arguments, not {arguments.shown(args)}")
     if len(args) != len(kernel.parameters):
         types = ", ".join(parameter.type for parameter in kernel.parameters)
-        raise BadInput(f"kernel {kernel.name} takes {len(kernel.parameters)} arguments ({types}), not {len(args)}")
+        taken = counted(len(kernel.parameters), "argument")
+        raise BadInput(f"kernel {kernel.name} takes {taken} ({types}), not {len(args)}")
     block = bytearray(kernel.parameter_bytes)
     for index, (parameter, value) in enumerate(zip(kernel.parameters, args, strict=True)):
         if isinstance(value, Array):

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 from kernelevo.types import Parameter, Sample
 
@@ -232,7 +233,7 @@ def _is_struct(parameter: Parameter) -> bool:
 def wanted(parameter: Parameter) -> str:
     """What a parameter takes, in words."""
     if _is_struct(parameter):
-        return f"{parameter.bytes} bytes"
+        return counted(parameter.bytes, "byte")
     if parameter.type in _FRACTIONS:
         return f"an int or float within the range of {parameter.type}"
     bits = 8 * parameter.bytes

@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from kernelevo import run
 from kernelevo.commands import options as opt
+from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 from kernelevo.report import verdict_json
 from kernelevo.report_table import open_console
@@ -68,7 +69,7 @@ def _fuzzed(context: typer.Context, request: Request, task: Task, why: str, exam
     bench = state.joints.open_bench(request, task, state.settings)
     try:
         announce(f"device {bench.device} ({', '.join(filter(None, (bench.how, bench.calibration)))}): {why}")
-        announce(f"fuzzing {task.kernel} with {examples} examples, seed {seed}")
+        announce(f"fuzzing {task.kernel} with {counted(examples, 'example')}, seed {seed}")
         evaluator, candidate = cast("KernelEvaluator", bench.full), Candidate(task.text)
 
         def probe(example: Example) -> Verdict | None:
@@ -95,8 +96,9 @@ def _command(example: Example, request: Request, task: Task) -> str:
 
 def _covered(fuzzed: Fuzzed) -> str:
     sizes = ", ".join(f"{name} {low} to {fuzzed.largest[name]}" for name, low in fuzzed.smallest.items())
-    kinds = f"{len(fuzzed.drawn)} choices of distributions"
-    return f"{fuzzed.examples} examples in {fuzzed.seconds:.1f} s: {sizes}; {kinds}; pointers moved in {fuzzed.moved}"
+    kinds = f"{counted(len(fuzzed.drawn), 'choice')} of distributions"
+    tried = f"{counted(fuzzed.examples, 'example')} in {fuzzed.seconds:.1f} s"
+    return f"{tried}: {sizes}; {kinds}; pointers moved in {fuzzed.moved}"
 
 
 def _print(state: opt.State, fuzzed: Fuzzed, task: Task, request: Request, repeated: Verdict | None) -> None:
@@ -109,12 +111,12 @@ def _print(state: opt.State, fuzzed: Fuzzed, task: Task, request: Request, repea
         from kernelevo.evaluators.trials import drawn_from
 
         example, verdict = fuzzed.failing
-        moved = ", ".join(f"{name} moved by {offset} bytes" for name, offset in example.offsets)
+        moved = ", ".join(f"{name} moved by {counted(offset, 'byte')}" for name, offset in example.offsets)
         drawn = drawn_from(task.problem, example.trial(task.problem))
         where = "; ".join(filter(None, [example.case, drawn, moved]))
         console.print(f"[bold]fails[/bold] on {escape(where)}", soft_wrap=True)
-        console.print(f"the smallest found, after {_covered(fuzzed)}, and {fuzzed.shrinking} runs to shrink it",
-                      soft_wrap=True)  # fmt: skip
+        runs = counted(fuzzed.shrinking, "run")
+        console.print(f"the smallest found, after {_covered(fuzzed)}, and {runs} to shrink it", soft_wrap=True)
         print_verdict(console, verdict)
         same = repeated is not None and repeated.status is verdict.status
         said = (

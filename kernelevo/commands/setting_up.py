@@ -13,6 +13,7 @@ import typer
 from kernelevo import doctor as examination
 from kernelevo import sandbox, trust
 from kernelevo.commands import options as opt
+from kernelevo.counting import counted
 from kernelevo.errors import BadInput, NotInstalled
 from kernelevo.initialise import initialise
 from kernelevo.report_file import write_file
@@ -96,7 +97,7 @@ def init(folder: Folder = Path(".")) -> None:
     Example: kernelevo init work && cd work && kernelevo optimize kernels/softmax.cu
     """
     result = initialise(folder)
-    print(f"wrote {len(result.written)} files into {folder}; kept {len(result.kept)} that were there")
+    print(f"wrote {counted(len(result.written), 'file')} into {folder}; kept {len(result.kept)} that were there")
     change = "" if folder == Path(".") else f"cd {shlex.quote(str(folder))} && "
     print(f"next: {change}kernelevo optimize kernels/softmax.cu")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,6 +32,7 @@ PublicKey = Annotated[
 PrivateKey = Annotated[
     Path, typer.Option("--key", metavar="FILE", help="Private SSH key to sign with.", show_default=False)
 ]
+Replace = Annotated[bool, typer.Option("--replace", help="Put this signature in the place of one that is there.")]
 Again = Annotated[bool, typer.Option("--rerun", help="Judge it again here, on the recorded seeds and on fresh ones.")]
 OwnProblem = Annotated[
     Path | None, typer.Option("--problem", metavar="FILE", help="With --rerun: a problem file of your own instead.")
@@ -64,7 +65,7 @@ def verify(
     state = State.of(context)
     if not rerun:
         _require_no_use(trust=trust, problem=problem, device=device, include=include, unsafe=unsafe)
-    examined = examine(_read(bundle), key)
+    examined = examine(_read(bundle), key and _at_home(key))
     again = None
     if rerun and not examined.refused:
         again = _rerun(examined, context, state, as_json)
@@ -79,21 +80,45 @@ def _require_no_use(**given: object) -> None:
             raise BadInput(f"--{name} says how a claim is judged again; give --rerun, too")
 
 
-def sign(bundle: BundleFile, key: PrivateKey) -> None:
+def sign(bundle: BundleFile, key: PrivateKey, replace: Replace = False) -> None:
     """Sign a claim's evidence with an SSH key of yours: you vouch for it, and whoever has your public key can see that.
 
     \b
     Example: kernelevo sign best/softmax.evidence.tar --key ~/.ssh/id_ed25519
+
+    A bundle that is signed already is left as it is, unless you say --replace: it holds one signature.
     """
     from kernelevo.evidence import signature
     from kernelevo.run_evidence import examine
 
+    if bundle.is_symlink():
+        raise BadInput(f"{bundle} is a symbolic link, which a signed bundle would replace; sign {bundle.resolve()}")
     examined = examine(_read(bundle), None)
     if examined.sealed is None or any(row.state == "refused" and row.part != "signature" for row in examined.rows):
         raise BadInput(f"{bundle} is not signed, because it is refused itself: {summary_of(examined.rows)}")
-    write_file(bundle, signature.sign(examined.sealed, key.expanduser()).encode(), "BUNDLE")
+    before = _signature_of(examined)
+    if before and not replace:
+        raise BadInput(f"{bundle} is signed already ({before}); give --replace to sign it with {key} instead")
+    write_file(bundle, signature.sign(examined.sealed, _at_home(key)).encode(), "BUNDLE")
+    if before:
+        print(f"the signature that was there is gone ({before})")
     public = str(key) if key.suffix == ".pub" else f"{key}.pub"
     print(f"signed {bundle} with {key}; who has the public key checks it: kernelevo verify {bundle} --key {public}")
+
+
+def _signature_of(examined: Examined) -> str:
+    """What is to be said of a signature that is there, "" if there is none."""
+    if examined.sealed is None or examined.sealed.signature is None:
+        return ""
+    return next(visible_line(row.words) for row in examined.rows if row.part == "signature")
+
+
+def _at_home(key: Path) -> Path:
+    """The path with a user's folder in place of `~`; raises BadInput for a user that is none."""
+    try:
+        return key.expanduser()
+    except RuntimeError as error:
+        raise BadInput(f"the key {key} cannot be found ({error}); give its path without ~") from error
 
 
 def _read(path: Path) -> bytes:
@@ -120,14 +145,16 @@ def _rerun(examined: Examined, context: typer.Context, state: State, as_json: bo
     # A folder that is one's own makes no file of a bundle one's own, wherever that is written to be executed.
     # The bundle's own file lies in a folder that goes away again.
     shown = f"tar xOf {shlex.quote(visible_line(str(given['bundle'])))} {PROBLEM} | less"
-    gate = state.admit if asked.problem else replace(state.admit, reading=shown)
+    gate = state.admit if asked.problem else dataclasses.replace(state.admit, reading=shown)
     if asked.problem is None and gate.variable != EVERY_FILE:
-        gate = replace(gate, variable="")
+        gate = dataclasses.replace(gate, variable="")
     return rerun(contents, asked, state.settings, state.joints, opt.announcer(as_json), gate)
 
 
 def _tell(bundle: Path, examined: Examined, again: Rerun | None, as_json: bool, state: State) -> None:
-    rows = [*examined.rows, *(again.rows if again else ())]
+    # A sentence on what was not run would be wrong beside the run.
+    checked = [row for row in examined.rows if again is None or row.part not in again.settled]
+    rows = [*checked, *(again.rows if again else ())]
     contents, sealed = examined.contents, examined.sealed
     claim = contents.claim if contents else None
     if as_json:
@@ -144,6 +171,6 @@ def _tell(bundle: Path, examined: Examined, again: Rerun | None, as_json: bool, 
         line = visible_line(f"made by {made}, kernelevo {origin.kernelevo}, {origin.started}")
         console.print(line, soft_wrap=True, markup=False)
     print_rows_of(console, rows)
-    console.print(summary_of(examined.rows), soft_wrap=True, markup=False)
+    console.print(summary_of(checked), soft_wrap=True, markup=False)
     if again is not None:
         console.print(visible_line(f"{again.outcome.value}: {again.words}"), soft_wrap=True, markup=False)

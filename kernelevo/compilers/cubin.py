@@ -13,6 +13,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from kernelevo.counting import counted
+
 _HEADER = struct.Struct("<4s12xHHIQQQIHHHHHH")
 _SECTION = struct.Struct("<IIQQQQIIQQ")
 _SYMBOL = struct.Struct("<IBBHQQ")
@@ -136,7 +138,7 @@ def _content(cubin: bytes, section: _Section) -> bytes:
 
 def _slice(content: bytes, offset: int, size: int, what: str) -> bytes:
     if offset > len(content) or size > len(content) - offset:
-        raise BadCubin(f"{what} lies outside the {len(content)} bytes")
+        raise BadCubin(f"{what} lies outside the {counted(len(content), 'byte')}")
     return content[offset : offset + size]
 
 

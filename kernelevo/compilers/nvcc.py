@@ -26,6 +26,10 @@ from kernelevo.wire.words import visible
 
 _FORKS = 64  # nvcc starts about ten processes for a kernel
 _FILE_BYTES = 256 << 20  # of the largest intermediate file
+_NO_DATE = ("-U__DATE__", "-U__TIME__", "-U__TIMESTAMP__", "-Xcompiler=-Wno-builtin-macro-redefined")
+"""The host compiler's preprocessor alone knows the date, and is told to forget it before it reads the text, which
+cannot get it back; then, as with NVRTC (sandbox/wall/no_date.cpp), a text is no other program every day.
+"""
 _SYSTEM = ("/bin", "/usr/bin", "/usr/include", "/usr/local/include", "/usr/libexec", "/etc/alternatives")
 _NAME_FILE = "kernelevo_names"
 _NAME = re.compile(r"[^\n]{0,100}\.u64 kernelevo_name_(?P<index>\d{1,6}) = (?P<symbol>[\w$%]{1,4096});")
@@ -53,7 +57,7 @@ class NvccCompiler:
         refused = refuse(request)
         if refused:
             return refused
-        key = build_key(request, f"{self.name} {self.version} {self._program}")
+        key = build_key(request, f"{self.name} {self.version} {self._program} {_NO_DATE}")
         known = self._cache.get(key) if self._cache else None
         if known:
             return known
@@ -88,6 +92,7 @@ class NvccCompiler:
         text = f'#line 1 "{_quoted(request.file_name)}"\n{request.text}\n{_names(request.names)}'
         words = [
             *(str(self._program), "-ptx", f"-arch={request.arch}", "-lineinfo", "-o", "kernel.ptx", "kernel.cu"),
+            *_NO_DATE,
             *(f"-I{folder}" for folder in request.include_folders),
             *(f"-D{name}={value}" for name, value in request.defines.items()),
             *request.options,

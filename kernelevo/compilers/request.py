@@ -9,6 +9,7 @@ import json
 import re
 from pathlib import Path
 
+from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 from kernelevo.types import BuildFailure, BuildRequest, Diagnostic
 
@@ -23,7 +24,7 @@ def refuse(request: BuildRequest) -> BuildFailure | None:
         raise BadInput(f"{request.arch!r} is not an architecture; name one like sm_80")
     size = len(request.text.encode(errors="replace"))
     if size > LONGEST_TEXT:
-        return failure(f"the text has {size} bytes; at most {LONGEST_TEXT} are compiled", request.file_name)
+        return failure(f"the text has {counted(size, 'byte')}; at most {LONGEST_TEXT} are compiled", request.file_name)
     for line, text in enumerate(request.text.split("\n"), start=1):
         # The compiler would end the file here, and judge another text than the one that is kept.
         if "\0" in text:

@@ -26,6 +26,7 @@ from kernelevo.compilers.image import Built, make_image
 from kernelevo.compilers.request import build_key, failure, refuse
 from kernelevo.compilers.triton_install import TritonInstall
 from kernelevo.compilers.triton_ptx import join_ptx
+from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 from kernelevo.interfaces import Wall, WallRequest
 from kernelevo.kernel.triton_instance import Instance, read_instance
@@ -78,7 +79,8 @@ class TritonCompiler:
     ) -> tuple[Image | BuildFailure, bool]:
         """The build, and whether a larger budget could not change it."""
         if len(instances) > MOST_KERNELS:
-            message = f"its cases need {len(instances)} specialisations, and at most {MOST_KERNELS} are compiled"
+            needed = counted(len(instances), "specialisation")
+            message = f"its cases need {needed}, and at most {MOST_KERNELS} are compiled"
             return failure(message, request.file_name), True
         symbols = [f"{instance.kernel}__{index}" for index, instance in enumerate(instances)]
         answer = self._ask(request, instances, symbols, budget)
@@ -169,7 +171,8 @@ def _read(head: bytes, request: BuildRequest, count: int) -> _Answer | BuildFail
         words = visible_line(f"{error.errors()[0]['msg']} at {error.errors()[0]['loc']}")
         return failure(f"what came back in place of Triton's answer cannot be read: {words}", request.file_name)
     if answer.error is None and len(answer.kernels) != count:
-        return failure(f"{len(answer.kernels)} kernels came back, and {count} were asked for", request.file_name)
+        came = counted(len(answer.kernels), "kernel")
+        return failure(f"{came} came back, and {count} were asked for", request.file_name)
     return answer
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from kernelevo.counting import counted
 from kernelevo.devices.cost import SECTOR, Estimate
 from kernelevo.devices.gpus import Gpu
 from kernelevo.devices.occupancy import Occupancy
@@ -101,7 +102,8 @@ def _other_target(of: Launched) -> str:
 def _spills(of: Launched) -> str:
     if not of.spill_bytes:
         return ""
-    return f"{of.spill_bytes} bytes a thread are spilled, and how far they go through the caches is not modelled"
+    spilled = counted(of.spill_bytes, "byte")
+    return f"{spilled} a thread are spilled, and how far they go through the caches is not modelled"
 
 
 def _local_memory(of: Launched) -> str:

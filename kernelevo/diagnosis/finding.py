@@ -43,11 +43,6 @@ def _listed(numbers: list[int]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def counted(count: int, noun: str) -> str:
-    """1 block, 2 blocks, 1,024 blocks."""
-    return f"{count:,} {noun}{'s' * (count != 1)}"
-
-
 def figure(value: float) -> str:
     """4 -> 4, 31.97 -> 32, 4.5 -> 4.5: as a person would say it, to three digits."""
     return f"{value:,.0f}" if value >= 100 or abs(value - round(value)) < 0.05 else f"{value:.1f}"

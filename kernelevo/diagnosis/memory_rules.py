@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from kernelevo.counting import counted
 from kernelevo.diagnosis.access import SECTOR, WAVEFRONT, access, least_sectors, least_wavefronts, opcode
 from kernelevo.diagnosis.finding import Finding, figure, own_lines, place
 from kernelevo.diagnosis.lines import LineTotals
@@ -165,8 +166,8 @@ def spills(subject: Subject) -> Iterator[Finding]:
     sectors = subject.counts.get("local_sectors", 0)
     yield Finding(
         "spills",
-        f"spills: {took.spill_bytes:,} bytes of each thread go through local memory, at least {sectors:,} sectors, "
-        f"with {took.registers} registers a thread",
+        f"spills: {counted(took.spill_bytes, 'byte')} of each thread go through local memory, at least "
+        f"{counted(sectors, 'sector')}, with {counted(took.registers, 'register')} a thread",
         "use fewer values at a time (smaller tile a thread, less unrolling), or allow more registers "
         "(__launch_bounds__ with fewer blocks)",
         {"spill bytes": took.spill_bytes, "local sectors": sectors, "registers": took.registers},
@@ -183,8 +184,8 @@ def local_arrays(subject: Subject) -> Iterator[Finding]:
     requests = subject.counts.get("local_requests", 0)
     yield Finding(
         "local_arrays",
-        f"{place(subject, group.line)}: {requests:,} requests to local memory: an array of each thread is not in "
-        "registers",
+        f"{place(subject, group.line)}: {counted(requests, 'request')} to local memory: an array of each thread is not "
+        "in registers",
         "index it only by values known when compiling (unroll the loop over it), or put it into shared memory",
         {"local requests": requests, "local sectors": subject.counts.get("local_sectors", 0)},
         own_lines(subject, group.line),
@@ -389,4 +390,4 @@ def size_words(amount: int) -> str:
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
         if amount >= size:
             return f"{amount / size:.3g} {unit}"
-    return f"{amount} bytes"
+    return counted(amount, "byte")

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kernelevo.counting import counted
 from kernelevo.diagnosis.access import opcode
 from kernelevo.diagnosis.bounds import explained, next_after, resource, summed_us
-from kernelevo.diagnosis.finding import Finding, counted, figure, own_lines, place
+from kernelevo.diagnosis.finding import Finding, figure, own_lines, place
 from kernelevo.diagnosis.residency import Lift, Residency, lifts, residency
 from kernelevo.diagnosis.subject import Subject
 from kernelevo.diagnosis.work import lanes
@@ -80,7 +81,7 @@ def few_warps(subject: Subject) -> Iterator[Finding]:
     chain = subject.counts.get("chain_cycles_max", 0)
     yield Finding(
         "few_warps",
-        f"one warp's chain of dependent instructions takes {chain:,} cycles, with {held.active_warps} of "
+        f"one warp's chain of dependent instructions takes {counted(chain, 'cycle')}, with {held.active_warps} of "
         f"{held.max_warps} "
         "warps resident on the busiest SM",
         "more warps at a time (smaller pieces of work a thread, more blocks), or more independent work in each: "
@@ -98,8 +99,8 @@ def long_chain(subject: Subject) -> Iterator[Finding]:
     chain = subject.counts.get("chain_cycles_max", 0)
     yield Finding(
         "long_chain",
-        f"one warp's chain of dependent instructions takes {chain:,} cycles although {held.active_warps} of "
-        f"{held.max_warps} warps are resident",
+        f"one warp's chain of dependent instructions takes {counted(chain, 'cycle')} although {held.active_warps} of "
+        f"{counted(held.max_warps, 'warp')} are resident",
         "shorten the chain: start loads well before their values are used, keep several sums instead of one, unroll, "
         "fewer barriers between loads and their use",
         {"chain cycles": chain, "resident warps": held.active_warps, "warps of an SM": held.max_warps},
@@ -117,7 +118,7 @@ def limited_occupancy(subject: Subject) -> Iterator[Finding]:
         f"{held.limiter} limit occupancy: {counted(held.blocks, 'block')} of {counted(held.warps_per_block, 'warp')} "
         "on an SM, "
         f"{held.share:.0%} "
-        f"of {held.max_warps} warps".replace("shared memory limit ", "shared memory limits "),
+        f"of {counted(held.max_warps, 'warp')}".replace("shared memory limit ", "shared memory limits "),
         " or ".join(map(lift_words, lifts(subject))) or "smaller blocks leave less of an SM empty",
         {**{f"blocks by {name}": count for name, count in held.limits.items()}, "threads of a block": subject.threads},
         weight=max(subject.share_of_time("latency"), 0.3) * (1 - held.share),
@@ -151,8 +152,8 @@ def _last_wave(held: Residency, limiter: str) -> Iterator[Finding]:
     last = held.grid_blocks % fit
     yield Finding(
         "tail",
-        f"tail: {held.waves:.2f} waves; the last holds {last:,} of the {fit:,} blocks that fit, so {held.tail:.0%} of "
-        "all places stay empty",
+        f"tail: {held.waves:.2f} waves; the last holds {last:,} of the {counted(fit, 'block')} that fit, so "
+        f"{held.tail:.0%} of all places stay empty",
         "choose blocks so that their number is a little under a multiple of what fits, or let each block take several "
         "pieces in a loop (grid-stride)",
         {"blocks": held.grid_blocks, "blocks that fit": fit, "waves": held.waves},
@@ -167,7 +168,7 @@ def _uneven_sms(held: Residency) -> Iterator[Finding]:
         return
     yield Finding(
         "tail",
-        f"tail: {held.grid_blocks:,} blocks on {held.sms} SMs: the busiest has {busiest}, the mean "
+        f"tail: {counted(held.grid_blocks, 'block')} on {held.sms} SMs: the busiest has {busiest}, the mean "
         f"{held.grid_blocks / held.sms:.2f}, so SMs wait for {empty:.0%} of the time",
         "smaller blocks of work spread more evenly; a multiple of the number of SMs is best",
         {"blocks": held.grid_blocks, "SMs": held.sms, "blocks of the busiest SM": busiest},
@@ -239,7 +240,7 @@ def _cause(subject: Subject) -> str:
     if not branching:
         return "; the others are switched off by predicates"
     branch = max(branching, key=lambda line: (line.divergent, -line.line))
-    return f": divergence at {place(subject, branch)}, {branch.divergent:,} times"
+    return f": divergence at {place(subject, branch)}, {counted(branch.divergent, 'time')}"
 
 
 _FEWER_TRITON = "larger blocks along the loop, or more num_stages, so that the next tile is under way while one is used"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from kernelevo.counting import counted
 from kernelevo.diagnosis.access import opcode
 from kernelevo.diagnosis.finding import Finding, figure, own_lines, place
 from kernelevo.diagnosis.lines import LineTotals
@@ -123,7 +124,7 @@ def shared_bound(subject: Subject) -> Iterator[Finding]:
     operations = sum(flop(subject.step.lines).values())
     yield Finding(
         "shared_bound",
-        f"{place(subject, line)}: shared memory delivers {wavefronts:,} wavefronts for {operations:,} FLOP, "
+        f"{place(subject, line)}: shared memory delivers {counted(wavefronts, 'wavefront')} for {operations:,} FLOP, "
         f"{figure(operations / (32 * wavefronts))} a lane for each",
         "let each thread compute more results from what it reads (a tile of sums in registers), and read four values "
         "at once",

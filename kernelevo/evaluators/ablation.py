@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from kernelevo.counting import counted
 from kernelevo.evaluators.compare import compare
 from kernelevo.evaluators.rejection import Rejected
 from kernelevo.evaluators.running import Runner
@@ -136,7 +137,7 @@ def _is_right(runner: Runner, drawn: Drawn, report: RunReport) -> bool:
 
 
 def _decoy(line: LaunchLine, trials: int) -> Rejected:
-    same = f"with it left out, every output has the same bytes in all {trials} trials in which it happens"
+    same = f"with it left out, every output has the same bytes in all {counted(trials, 'trial')} in which it happens"
     advice = "take it out, or guard it with when(...) so that it is launched only where it is needed"
     return Rejected(
         Status.DECOY, CHECK, f"line {line.line}: the launch of {line.kernel} makes no difference: {same}; {advice}"

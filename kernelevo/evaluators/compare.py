@@ -47,10 +47,10 @@ def compare(output: str, got: Array, expected: Array, bound: Array | None, poiso
     error = _error(got, expected, bound)
     worst = float(error.max(initial=0.0))
     if worst <= 1.0:
-        return Comparison(output, got.size, 0, 0, worst, f"{output}: all {got.size} elements are right")
+        return Comparison(output, got.size, 0, 0, worst, _all_right(output, got.size))
     wrong = _wrong(got, expected, error)
     if not wrong.any():
-        return Comparison(output, got.size, 0, 0, _finite_max(error), f"{output}: all {got.size} elements are right")
+        return Comparison(output, got.size, 0, 0, _finite_max(error), _all_right(output, got.size))
     unwritten = wrong & _holds(got, poison)
     text = _sentences(output, got, expected, error, wrong, int(unwritten.sum()))
     return Comparison(output, got.size, int(wrong.sum()), int(unwritten.sum()), _ratio(error, wrong), text)
@@ -90,13 +90,20 @@ def _ratio(error: Array, wrong: Array) -> float:
     return float(worst) if np.isfinite(worst) else float("inf")
 
 
+def _all_right(output: str, size: int) -> str:
+    return f"{output}: all {size} elements are right" if size != 1 else f"{output}: its one element is right"
+
+
 def _finite_max(error: Array) -> float:
     return float(error[np.isfinite(error)].max(initial=0.0))
 
 
 def _sentences(output: str, got: Array, expected: Array, error: Array, wrong: Array, unwritten: int) -> str:
     count = int(wrong.sum())
-    lines = [f"{output}: {count} of {got.size} elements are wrong ({100 * count / got.size:.3g} %)."]
+    are = "is" if count == 1 else "are"
+    lines = [f"{output}: {count} of {got.size} elements {are} wrong ({100 * count / got.size:.3g} %)."]
+    if got.size == 1:
+        lines = [f"{output}: its one element is wrong."]
     if unwritten:
         lines.append(f"{unwritten} of them were never written.")
     lines += describe(got, expected, wrong)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kernelevo.errors import BadInput
-from kernelevo.evaluators.trials import ALLOCATION, Trial, elements
+from kernelevo.evaluators.trials import ALLOCATION, Trial, distributions, elements
 from kernelevo.kernel.problem import Problem
 
 WATCHED_ELEMENTS = 1 << 15
@@ -25,8 +25,12 @@ class Example:
     seed: int
 
     def trial(self, problem: Problem) -> Trial:
-        """The trial that it stands for; raises BadInput if the problem has no such case or tensor."""
+        """The trial that it stands for; raises BadInput if the problem has no such case, distribution or
+        tensor.
+        """
         case = problem.case(self.case)
+        if (last := distributions(problem) - 1) < self.index:
+            raise BadInput(f"--inputs {self.index}: no input has so many distributions; give a number from 0 to {last}")
         tensors = {tensor.name: tensor for tensor in problem.tensors}
         for name, offset in self.offsets:
             if name not in tensors:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from kernelevo.counting import counted
 from kernelevo.diagnosis.bounds import resource
 from kernelevo.types import CaseResult, Image, StepReport
 
@@ -36,7 +37,7 @@ def _step(step: StepReport, image: Image) -> Iterator[str]:
     for name, moved, requests, unit in _EFFICIENCIES:
         if step.counts.get(requests):
             ratio = step.counts[moved] / step.counts[requests]
-            yield f"  {name}: {step.counts[requests]} requests, {ratio:.2f} {unit}"
+            yield f"  {name}: {counted(step.counts[requests], 'request')}, {ratio:.2f} {unit}"
     yield from _work(step.counts)
     yield from _hot_lines(step)
 
@@ -47,8 +48,8 @@ def _resources(step: StepReport, image: Image) -> str:
         parts.append(f"occupancy {100 * step.occupancy:.0f} %")
     for kernel in image.kernels:
         if kernel.name == step.kernel:
-            parts.append(f"{kernel.registers} registers")
-            parts += [f"{kernel.spill_bytes} bytes of spills"] if kernel.spill_bytes else []
+            parts.append(counted(kernel.registers, "register"))
+            parts += [f"{counted(kernel.spill_bytes, 'byte')} of spills"] if kernel.spill_bytes else []
     return "".join(f", {part}" for part in parts)
 
 
@@ -58,7 +59,7 @@ def _work(counts: Mapping[str, int]) -> Iterator[str]:
         lanes = counts.get("thread_instructions", 0) / instructions
         yield f"  {instructions} warp instructions, {lanes:.1f} of 32 lanes active"
     if counts.get("divergent_branches"):
-        yield f"  {counts['divergent_branches']} of {counts['branches']} branches diverged"
+        yield f"  {counts['divergent_branches']} of {counted(counts['branches'], 'branch')} diverged"
     if counts.get("global_atomic_requests"):
         yield f"  {counts['global_atomic_requests']} atomic requests"
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from kernelevo.counting import counted
 from kernelevo.defences import Defences
 from kernelevo.evaluators.floor import physics_floor
 from kernelevo.evaluators.rejection import Rejected
@@ -94,12 +95,12 @@ class Figures:
         words = f"{len(own)} calls in random order, tests and timed ones alike, {seen} on content seen before"
         wanted = f"(wanted {self.rule.width:.0%})"
         noise = f"{least} or more calls a case, widest interval {widest:.2%} of its median {wanted}"
-        known = f"{sum(case.floor is not None for case in cases)} of {len(cases)} cases have one"
+        known = f"{sum(case.floor is not None for case in cases)} of {counted(len(cases), 'case')} have one"
         ceilings = f"no time is below its floor ({known}; {self.device.ceilings.source})"
         checks = [Check("timed calls", True, f"the outputs of all of them were checked: {words}")]
         checks += [Check("physics", True, ceilings)] if self.defences.physics_floor else []
         out = sum(case.left_out for case in cases)
-        state = f"told by {measured.watch}; {out} calls left out"
+        state = f"told by {measured.watch}; {counted(out, 'call')} left out"
         state += f": {_reasons(own, measured.samples[0])}" if out else ""
         return [*checks, Check("noise", True, noise), Check("card", True, state)]
 

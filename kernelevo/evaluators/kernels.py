@@ -26,8 +26,8 @@ from typing import Any
 
 import numpy as np
 
+from kernelevo.counting import counted
 from kernelevo.defences import ALL, Defences
-from kernelevo.diagnosis.finding import counted
 from kernelevo.evaluators import careless, feedback, profile
 from kernelevo.evaluators.ablation import check_launches_matter
 from kernelevo.evaluators.example import Example
@@ -408,10 +408,10 @@ class KernelEvaluator:
         tests = [result for result in results if not result.trial.timed]
         kinds = len({result.trial.index % distributions(self.problem) for result in tests})
         worst = max(result.ratio for result in results)
-        words = f"{len(tests)} tests of {kinds} distributions and {len(results) - len(tests)} timed calls"
+        words = f"{counted(len(tests), 'test')} of {kinds} distributions and {len(results) - len(tests)} timed calls"
         return [
             Check("outputs", True, f"{words}; {_within(worst, results)}"),
-            Check("inputs unchanged", True, f"by fingerprint, after each of {len(results)} calls"),
+            Check("inputs unchanged", True, f"by fingerprint, after each of {counted(len(results), 'call')}"),
             Check("uninitialised memory", True, "every call under another poison, guards beside each buffer untouched"),
         ]
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from kernelevo.counting import counted
 from kernelevo.evaluators.rejection import Rejected
 from kernelevo.evaluators.stopped import where_stopped
 from kernelevo.types import Fault, Party, RunReport, SourceLine, Status
@@ -99,7 +100,7 @@ def describe(fault: Fault, case: str) -> str:
         lines.append(f"  block {fault.block}, thread {fault.thread}")
     if fault.bytes:
         whose = f", {fault.allocation} at offset {fault.offset}" if fault.allocation else ""
-        lines.append(f"  access of {fault.bytes} bytes in {fault.space or 'generic'} memory{whose}")
+        lines.append(f"  access of {counted(fault.bytes, 'byte')} in {fault.space or 'generic'} memory{whose}")
     if fault.instruction:
         lines.append(f"  instruction {fault.instruction}")
     return "\n".join([*lines, *(_other(party) for party in fault.others)])

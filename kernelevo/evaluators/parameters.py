@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from kernelevo.counting import counted
 from kernelevo.evaluators.rejection import Rejected, broken_rule
 from kernelevo.evaluators.schedule import TEMP_BYTES_LIMIT, LaunchStep, Schedule
 from kernelevo.kernel.plan import LaunchLine, Plan
@@ -41,8 +42,8 @@ def _broken(step: LaunchStep, case: str, message: str) -> Rejected:
 def _check_arguments(step: LaunchStep, kernel: KernelImage, source: LaunchLine, case: str) -> None:
     declared = kernel.parameters[: len(kernel.parameters) - len(kernel.scratch_bytes)]
     if len(step.arguments) != len(declared):
-        declares = f"{step.kernel} declares {len(declared)} parameters"
-        raise _broken(step, case, f"the launch passes {len(step.arguments)} arguments but {declares}")
+        declares = f"{step.kernel} declares {counted(len(declared), 'parameter')}"
+        raise _broken(step, case, f"the launch passes {counted(len(step.arguments), 'argument')} but {declares}")
     for number, (argument, parameter) in enumerate(zip(step.arguments, declared, strict=True), start=1):
         complaint = _misfit(argument, parameter)
         if complaint:
@@ -61,7 +62,8 @@ def _misfit(argument: BufferArgument | ScalarArgument, parameter: Parameter) -> 
             else f"is a buffer, but the parameter is not a pointer (.{parameter.type})"
         )
     if parameter.type == "b8" and parameter.bytes > 1:
-        return f"is a number, but the parameter is a struct of {parameter.bytes} bytes; pass its fields one by one"
+        size = counted(parameter.bytes, "byte")
+        return f"is a number, but the parameter is a struct of {size}; pass its fields one by one"
     if kind == "f":
         return ""
     if argument.value != int(argument.value):

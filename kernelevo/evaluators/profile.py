@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+from kernelevo.counting import counted
 from kernelevo.diagnosis.bounds import limiter_of
 from kernelevo.errors import Infrastructure
 from kernelevo.evaluators.running import TrialResult
@@ -44,7 +45,8 @@ def sample_checks(results: Sequence[TrialResult]) -> list[Check]:
     if not sampled:
         return []
     seen, of = sum(each["blocks"] for each in sampled), sum(each["of"] for each in sampled)
-    words = f"provisional: L1 and latency are those of {seen:,} of {of:,} blocks in {len(sampled)} launches; all ran"
+    blocks = f"{seen:,} of {of:,} blocks in {counted(len(sampled), 'launch')}"
+    words = f"provisional: L1 and latency are those of {blocks}; all ran"
     return [Check("sampled blocks", True, words)]
 
 

@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from kernelevo.diagnosis.finding import counted
+from kernelevo.counting import counted
 from kernelevo.evaluators.findings import UNINITIALISED, Findings
 from kernelevo.evaluators.outcome import describe, quote, require_done, status_of
 from kernelevo.evaluators.rejection import Rejected
@@ -171,7 +171,7 @@ class Sanitizer:
         if "many faults" not in can:
             yield f"what follows the first fault of a run: {name} stops there"
         if self._capped:
-            yield f"what follows the first {self.findings.most} findings of a launch: it was stopped there"
+            yield f"what follows the first {counted(self.findings.most, 'finding')} of a launch: it was stopped there"
 
     def _searched(self, trials: Sequence[Trial]) -> Iterator[tuple[Drawn, list[RunReport], RunReport | None]]:
         """Each trial with its reports, after all that they found was noted, and a further one where it was made."""

@@ -11,9 +11,13 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 from kernelevo.answer import compared_words, distinguishable
+from kernelevo.counting import counted
 from kernelevo.evidence.documents import Claim, Judgement, Trial
 from kernelevo.evidence.rows import Row, holds, refused, unchecked
 from kernelevo.types import Figure
+
+Versions = Mapping[str, tuple[str, str]]
+"""Those that differ, as they were and as they are here."""
 
 
 class Outcome(StrEnum):
@@ -30,14 +34,33 @@ class Outcome(StrEnum):
         return {Outcome.HOLDS: 0, Outcome.DOES_NOT_HOLD: 1}.get(self, 4)
 
 
-def compare_replay(part: str, said: Judgement, again: Judgement, versions: Mapping[str, tuple[str, str]]) -> Row:
-    """The row of a run on the recorded seed; `versions` are those that differ, as they were and as they are here."""
+def compare_code(part: str, said: Judgement, again: Judgement, versions: Versions) -> Row:
+    """The row of what was compiled: recompiling checks the text and the compiler, and only the same PTX makes a run of
+    today one of the very code that is claimed.
+    """
+    was, now = said.compiled, again.compiled
+    if was is None or now is None:
+        return unchecked(part, "what it was compiled to was not recorded")
+    if was.arch != now.arch:
+        return unchecked(part, f"compiled for {now.arch} here, and for {was.arch} then")
+    if was.ptx_sha256 == now.ptx_sha256:
+        return holds(part, f"{now.compiler} makes the same PTX of this text, byte for byte, so that this code ran")
+    what = f"{now.compiler} makes other PTX of this text than {was.compiler} did, so that what is claimed did not run"
+    return _excused(part, what, versions)
+
+
+def compare_replay(part: str, said: Judgement, again: Judgement, versions: Versions) -> Row:
+    """The row of a run on the recorded seed."""
     if said.how == "measured" or said.measured is not None:
         return unchecked(part, f"passed again on seed {said.seed}; how many calls are drawn depends on a card's noise")
     differing = list(_differing(said, again))
     if not differing:
         return holds(part, f"run again on seed {said.seed}: code, inputs, outputs, counts and times are the same")
-    what = f"run again on seed {said.seed}: {'; '.join(differing)}"
+    return _excused(part, f"run again on seed {said.seed}: {'; '.join(differing)}", versions)
+
+
+def _excused(part: str, what: str, versions: Versions) -> Row:
+    """Refused, unless other versions may be why."""
     if versions:
         told = ", ".join(f"{name} was {was} and is {now}" for name, (was, now) in sorted(versions.items()))
         return unchecked(part, f"{what}. Versions differ, which may be why: {told}")
@@ -96,7 +119,8 @@ def _drawn(trial: Trial) -> tuple[object, ...]:
 def _outputs(said: Judgement, again: Judgement) -> str:
     pairs = list(zip(said.trials, again.trials, strict=False))
     other = [one.case for one, two in pairs if one.outputs != two.outputs]
-    return f"outputs differ in {len(other)} of {len(pairs)} trials, the first of case {other[0]}" if other else ""
+    trials = counted(len(pairs), "trial")
+    return f"outputs differ in {len(other)} of {trials}, the first of case {other[0]}" if other else ""
 
 
 def judge_claim(claim: Claim, best: Figure, start: Figure | None, band: float) -> tuple[Outcome, str]:
@@ -109,7 +133,8 @@ def judge_claim(claim: Claim, best: Figure, start: Figure | None, band: float) -
         return _passing(claim, best, band)
     then = Figure(claim.start_us, "us", claim.device, claim.how), Figure(claim.score_us, "us", claim.device, claim.how)
     ratio, claimed = start.ratio(best), then[0].ratio(then[1])
-    words = f"claimed {claimed:.2f} times, here {ratio:.2f} times ({_bounds(ratio, band)})"
+    told = _apart(claimed, ratio, "{:.2f}", "{:.4f}")
+    words = f"claimed {told[0]} times, here {told[1]} times ({_bounds(ratio, band)})"
     claims_gain = distinguishable(*then, band)
     if not distinguishable(start, best, band):
         if not claims_gain:
@@ -123,7 +148,8 @@ def judge_claim(claim: Claim, best: Figure, start: Figure | None, band: float) -
 
 def _passing(claim: Claim, best: Figure, band: float) -> tuple[Outcome, str]:
     claimed = Figure(claim.score_us, "us", claim.device, claim.how)
-    words = f"passed; claimed {claim.score_us:.4g} us, here {best.value:.4g} us"
+    told = _apart(claim.score_us, best.value, "{:.4g}", "{:.6g}")
+    words = f"passed; claimed {told[0]} us, here {told[1]} us"
     if best.ratio(claimed) > 1 + band:
         return Outcome.DOES_NOT_HOLD, f"{words}: slower by more than the band of {band:.0%}"
     return Outcome.HOLDS, f"{words}, band {band:.0%}"
@@ -139,3 +165,11 @@ def _elsewhere(claim: Claim, best: Figure, start: Figure | None, band: float) ->
 
 def _bounds(ratio: float, band: float) -> str:
     return f"{ratio / (1 + band):.2f} to {ratio * (1 + band):.2f} by the band"
+
+
+def _apart(one: float, two: float, *spellings: str) -> tuple[str, str]:
+    """Both numbers in the first spelling that shows that they differ, or in full; as short as it may be if they do
+    not.
+    """
+    told = [(spelling.format(one), spelling.format(two)) for spelling in (*spellings, "{!r}")]
+    return told[0] if one == two else next(pair for pair in told if pair[0] != pair[1])

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from kernelevo.counting import counted, nouns
 from kernelevo.evidence import bundle
 from kernelevo.evidence.contents import Contents, Side
 from kernelevo.evidence.documents import CaseFigures, Declaration, Judgement, Launch
@@ -25,6 +26,8 @@ PlanOf = Callable[[str, Mapping[str, int], Declaration, Mapping[str, int]], Plan
 """Text, defines, declaration and device properties -> launches by case and macros; raises ValueError in words where the
 plan cannot be read or does not fit."""
 
+HAPPENED, PROBLEM_CODE = "that it happened", "the problem's code"
+"""Parts that a run of one's own says more of."""
 THOROUGH = ("final", "sanitize")
 """Modes of full checks."""
 SEED = re.compile(r"0|[1-9a-f][0-9a-f]{0,31}")
@@ -79,7 +82,8 @@ def _identity(side: Side) -> Row:
 def _verdict(part: str, said: Judgement, contents: Contents) -> Row:
     failed = [check.name for check in said.checks if not check.passed]
     if said.status != Status.PASSED or failed or not said.checks:
-        why = f"check {failed[0]} failed" if failed else f"status {said.status} with {len(said.checks)} checks"
+        checks = counted(len(said.checks), "check")
+        why = f"check {failed[0]} failed" if failed else f"status {said.status} with {checks}"
         return refused(part, f"only a passed verdict has a score, and this one has {why}")
     if (said.device, said.how) != (contents.claim.device, contents.claim.how):
         return refused(part, f"it is of {said.device} ({said.how}), and the claim of another device or way of timing")
@@ -89,7 +93,7 @@ def _verdict(part: str, said: Judgement, contents: Contents) -> Row:
     worst = max((trial.error_ratio for trial in said.trials), default=0.0)
     if worst > 1:
         return refused(part, f"an error of {worst:.3g} tolerances cannot have passed")
-    return holds(part, f"passed, with all of {len(said.checks)} checks passed")
+    return holds(part, f"passed, with all of {counted(len(said.checks), 'check')} passed")
 
 
 def _figures(part: str, said: Judgement, declared: Declaration) -> Row:
@@ -106,7 +110,7 @@ def _figures(part: str, said: Judgement, declared: Declaration) -> Row:
         return refused(part, f"its cases come to no score ({error})")
     if not math.isclose(score, said.score_us, rel_tol=CLOSE):
         return refused(part, f"its score is {said.score_us:.6g} us, and its cases come to {score:.6g}")
-    return holds(part, f"{said.score_us:.4g} us is the weighted geometric mean of its {len(weights)} cases")
+    return holds(part, f"{said.score_us:.4g} us is the weighted geometric mean of its {counted(len(weights), 'case')}")
 
 
 def score_of(cases: Sequence[CaseFigures], weights: Mapping[str, float]) -> float:
@@ -155,7 +159,8 @@ def _trials(part: str, said: Judgement, declared: Declaration) -> Row:
     outputs = {each.name for each in declared.arguments if each.role in ("out", "inout")}
     if any((set(trial.inputs), set(trial.outputs)) != (inputs, outputs) for trial in said.trials):
         return refused(part, "a trial has hashes of other arguments than the problem declares")
-    return holds(part, f"{len(said.trials)} trials cover all {len(names)} cases; seed {said.seed} draws them again")
+    covered = f"{counted(len(said.trials), 'trial')} of all {counted(len(names), 'case')}"
+    return holds(part, f"{covered}; seed {said.seed} draws them again")
 
 
 def _samples(part: str, said: Judgement) -> Iterator[Row]:
@@ -173,7 +178,7 @@ def _samples(part: str, said: Judgement) -> Iterator[Row]:
         yield refused(part, f"it has samples of single calls, and {said.device} times none")
         return
     count, card = len(said.measured.samples), said.measured.card.name
-    yield holds(part, f"times, ratios and intervals, worked out again from {count} calls on {card}")
+    yield holds(part, f"times, ratios and intervals, worked out again from {counted(count, 'call')} on {card}")
 
 
 def _plan(side: Side, contents: Contents, plan_of: PlanOf) -> Row:
@@ -188,7 +193,8 @@ def _plan(side: Side, contents: Contents, plan_of: PlanOf) -> Row:
     if differing:
         return refused(part, f"case {min(differing)}: its plan gives other launches than those recorded")
     steps = sum(map(len, launches.values()))
-    return holds(part, f"its plan, read again, gives the {steps} recorded launches on {len(launches)} cases")
+    recorded = f"{steps:,} recorded {nouns(steps, 'launch')} on {counted(len(launches), 'case')}"
+    return holds(part, f"its plan, read again, gives the {recorded}")
 
 
 def _differ(one: Mapping[str, Sequence[Launch]], other: Mapping[str, Sequence[Launch]], case: str) -> bool:
@@ -209,7 +215,8 @@ def _code(side: Side) -> Row:
         return refused(part, f"it has no kernel {absent[0]}, which the judgement names")
     if missing := sorted(_launched(side.judgement) - {_head(kernel.name) for kernel in compiled.kernels}):
         return refused(part, f"{missing[0]} is launched, and is not among its kernels")
-    return holds(part, f"{compiled.compiler} for {compiled.arch}: its hash and its {len(compiled.kernels)} kernels fit")
+    kernels = counted(len(compiled.kernels), "kernel")
+    return holds(part, f"{compiled.compiler} for {compiled.arch}: its hash and its {kernels} fit")
 
 
 def _launched(said: Judgement) -> set[str]:
@@ -268,9 +275,9 @@ def _claim(contents: Contents) -> Row:
 
 def _left_open(contents: Contents) -> Iterator[Row]:
     origin = contents.origin
-    yield unchecked("that it happened", "hashes alone show consistency only: a run of one's own (--rerun) shows more")
+    yield unchecked(HAPPENED, "hashes alone show consistency only: a run of one's own (--rerun) shows more")
     words = f"{contents.declaration.file_name} is trusted Python, and was not executed: read it before you use --rerun"
-    yield unchecked("the problem's code", words)
+    yield unchecked(PROBLEM_CODE, words)
     if any(side.judgement.compiled for side in contents.sides):
         yield unchecked("machine code", "the cubin is recorded by its hash, and is not in the bundle")
     if origin.harness:

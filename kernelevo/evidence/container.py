@@ -13,6 +13,7 @@ import re
 import tarfile
 from collections.abc import Mapping
 
+from kernelevo.counting import counted
 from kernelevo.evidence.rows import Tampered
 
 MOST_BYTES = 64 << 20
@@ -34,7 +35,7 @@ def encode(members: Mapping[str, bytes]) -> bytes:
 def decode(data: bytes) -> dict[str, bytes]:
     """The members in their order; raises Tampered unless `data` is exactly what `encode` makes of them."""
     if len(data) > MOST_BYTES:
-        raise Tampered(_PART, f"it has {len(data):,} bytes, and a bundle has at most {MOST_BYTES:,}")
+        raise Tampered(_PART, f"it has {counted(len(data), 'byte')}, and a bundle has at most {MOST_BYTES:,}")
     if len(data) < 2 * _BLOCK or data[257:262] != b"ustar":
         raise Tampered(_PART, "it is no uncompressed tar file, which a bundle is")
     members = _members(data)

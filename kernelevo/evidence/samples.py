@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+from kernelevo.counting import counted
 from kernelevo.evidence.documents import Call, CardSeen, Interval, Measured, MeasuredCase, State
 from kernelevo.measurement import CardState, CaseMeasurement, Estimate, Measurements, TimedCall
 from kernelevo.statistics import median_interval, ratio_interval
@@ -82,11 +83,11 @@ def _wrong(case: MeasuredCase, calls: Mapping[int, Call], time: float) -> Iterat
     if any(_trouble(call, calls) for call in (*used, *beside)):
         yield f"case {case.case}: it rests on calls on a card that was shared, throttled or in error"
     if not _same(case.us, median_interval([call.event_us for call in used])) or case.us.value != time:
-        yield f"case {case.case}: its time or interval is not that of its {len(used)} samples"
+        yield f"case {case.case}: its time or interval is not that of its {counted(len(used), 'sample')}"
     times = [(a.event_us, b.event_us, c.event_us, d.event_us) for a, b, c, d in blocks]
     worked = ratio_interval(times) if times else None
     if (worked is None) != (case.ratio is None) or (worked and case.ratio and not _same(case.ratio, worked)):
-        yield f"case {case.case}: its ratio or interval is not that of its {len(blocks)} blocks"
+        yield f"case {case.case}: its ratio or interval is not that of its {counted(len(blocks), 'block')}"
     if case.floor_us is not None and case.us.value < case.floor_us:
         yield f"case {case.case}: its time is below its own floor"
 

@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from kernelevo.counting import counted
 from kernelevo.errors import BadInput, Infrastructure, NotInstalled
 from kernelevo.evidence.bundle import SIGNATURE, Bundle
 from kernelevo.evidence.rows import Row, holds, refused, unchecked
@@ -56,7 +57,7 @@ def check(sealed: Bundle, key: Path | None) -> Row:
             return refused(part, f"it is not signed, and a signature by a key of {key} is demanded")
         return unchecked(part, "it is not signed: hashes alone show consistency only, not who vouches for it")
     if len(sealed.signature) > MOST_BYTES:
-        return refused(part, f"it has {len(sealed.signature):,} bytes, which no signature has")
+        return refused(part, f"it has {counted(len(sealed.signature), 'byte')}, which no signature has")
     if keys is None:
         return _by_whom(sealed) if shutil.which(PROGRAM) else unchecked(part, f"there is no {PROGRAM} to check it with")
     return _by_one_of(sealed, keys, str(key))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 from kernelevo.kernel import dtypes
 from kernelevo.kernel.arguments import Argument, Scalar, Tensor
@@ -78,7 +79,8 @@ def checked_reference(reference: Reference | None, oracle: str | None, inputs: S
     if positional is not None and len(positional) < len(inputs):
         wanted = ", ".join(tensor.name for tensor in inputs)
         raise BadInput(
-            f"the reference takes {len(positional)} arguments, but the inputs are {wanted}; take them in this order"
+            f"the reference takes {counted(len(positional), 'argument')}, but the inputs are {wanted}; "
+            "take them in this order"
         )
     return reference
 

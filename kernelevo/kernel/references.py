@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 from kernelevo.kernel.arguments import Tensor
 from kernelevo.kernel.dtypes import Array
@@ -49,7 +50,8 @@ def by_name(result: Any, outputs: Sequence[Tensor], dims: Mapping[str, int], pro
     if len(results) != len(outputs):
         names = ", ".join(output.name for output in outputs)
         raise BadInput(
-            f"the reference of {problem} returns {len(results)} arrays, but the outputs are {names}; return one each"
+            f"the reference of {problem} returns {counted(len(results), 'array')}, but the outputs are {names}; "
+            "return one each"
         )
     arrays = {}
     for output, value in zip(outputs, results, strict=True):

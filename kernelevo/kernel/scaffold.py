@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 from kernelevo.kernel import dtypes
 from kernelevo.kernel.cuda_syntax import SourceFunction, SourceParameter, functions, parse_cuda
@@ -122,7 +123,7 @@ def _kernel(step: LaunchLine, kernels: dict[str, SourceFunction], file_name: str
         raise BadInput(f"{file_name}:{step.line}: there is no kernel {name}; there are {', '.join(kernels) or 'none'}")
     kernel = kernels[name]
     if len(kernel.parameters) != len(step.arguments):
-        given = f"has {len(kernel.parameters)} parameters, but the launch passes {len(step.arguments)}"
+        given = f"has {counted(len(kernel.parameters), 'parameter')}, but the launch passes {len(step.arguments)}"
         raise BadInput(f"{file_name}:{step.line}: {name} {given}; correct the launch line")
     return kernel
 

@@ -17,6 +17,7 @@ import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from kernelevo.counting import counted
 from kernelevo.kernel.directives import LogicalLine, PlanError, PragmaText
 from kernelevo.kernel.expressions import Expression, parse, read
 from kernelevo.kernel.plan import LaunchLine, Plan, TritonCall, TuneLine
@@ -248,7 +249,7 @@ def _given(launch: _Launch, head: Head, file_name: str) -> dict[str, Expression]
 
     names = [each.name for each in head.parameters]
     if len(launch.arguments) > len(names):
-        raise refuse(f"it takes {len(names)} arguments, and {len(launch.arguments)} are given")
+        raise refuse(f"it takes {counted(len(names), 'argument')}, and {len(launch.arguments)} are given")
     given = dict(zip(names, launch.arguments, strict=False))
     for name, value in launch.keywords.items():
         if name in OPTIONS:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kernelevo.counting import counted
 from kernelevo.redteam.attack import Attack, Outcome, Skipped
 from kernelevo.redteam.control import Controlled
 from kernelevo.redteam.row import ANSWERS
@@ -71,8 +72,8 @@ def summary(card: Scorecard) -> list[str]:
     doors = Counter(each.attack.door for each in card.attacks if each.state == "holds")
     states = Counter(each.state for each in card.attacks)
     lines = [
-        f"{len(card.rows)} rows: {_counted(answers)}.",
-        f"{len(card.attacks)} attacks: {_counted(states)}. By door, those that hold: {_counted(doors)}.",
+        f"{counted(len(card.rows), 'row')}: {_counted(answers)}.",
+        f"{counted(len(card.attacks), 'attack')}: {_counted(states)}. By door, those that hold: {_counted(doors)}.",
     ]
     if card.controls:
         honest = [each for each in card.controls if each.control.honest]

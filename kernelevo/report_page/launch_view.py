@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from kernelevo.counting import counted
 from kernelevo.diagnosis.bounds import resource, summed_us
 from kernelevo.diagnosis.diagnose import diagnose
 from kernelevo.diagnosis.finding import Finding
@@ -68,7 +69,7 @@ def _key_figures(subject: Subject, how: str) -> Iterator[tuple[str, str, str]]:
     if moved := traffic(subject.counts).dram_bytes:
         yield "DRAM moves", size_words(moved), ""
     if took is not None:
-        spilled = f"{took.spill_bytes} bytes spilled" if took.spill_bytes else "no spills"
+        spilled = f"{counted(took.spill_bytes, 'byte')} spilled" if took.spill_bytes else "no spills"
         yield "registers", f"{took.registers}", spilled
         if took.shared_bytes:
             yield "shared memory", f"{took.shared_bytes:,}", "bytes of a block"

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from kernelevo.counting import counted
 from kernelevo.diagnosis.access import SECTOR
 from kernelevo.diagnosis.memory_rules import size_words
 from kernelevo.diagnosis.traffic import Traffic, traffic
@@ -102,7 +103,7 @@ def _shared(moved: Traffic, thickest: int) -> Iterator[Html | None]:
     yield _arrow(x, y - _GAP, y, share)
     yield text(x + 14, y - _GAP / 2 - 1, f"{moved.shared_requests:,}", class_="flow-size")
     yield text(x + 14, y - _GAP / 2 + 11, "requests", class_="flow-verb")
-    yield text(_SHARED + 10, y + _BOX + 15, f"{moved.shared_wavefronts:,} wavefronts", class_="unit-note")
+    yield text(_SHARED + 10, y + _BOX + 15, counted(moved.shared_wavefronts, "wavefront"), class_="unit-note")
     yield text(_SHARED + 10, y + _BOX + 29, f"{each:.2f} per request", class_="unit-note")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
+from kernelevo.counting import counted
 from kernelevo.diagnosis.residency import Residency, residency
 from kernelevo.diagnosis.subject import Card, Resources, Subject
 from kernelevo.report_page.axes import box, chart, line, text
@@ -39,7 +40,7 @@ def _slots(held: Residency) -> Html:
         x, y = 4 + place % _PER_ROW * size, 2 + place // _PER_ROW * size
         return box(x + 1, y + 1, size - 2, size - 2, f"slot {state}", rx=2)
 
-    said = f"{held.active_warps} of {held.max_warps} warps on the busiest SM; {allowed} could be resident"
+    said = f"{held.active_warps} of {counted(held.max_warps, 'warp')} on the busiest SM; {allowed} could be resident"
     return chart(WIDTH, height, said, map(square, range(held.max_warps)), text(4, height - 5, said, class_="tick"))
 
 
@@ -109,4 +110,4 @@ def _curve(
     yield text(left, top - 8, f"{name}", class_="tick")
     yield text(left, low + 13, f"{first:,}", class_="tick")
     yield text(left + wide, low + 13, f"{last:,}", "end", "tick")
-    yield text(left + wide / 2, low + 27, f"now {now:,}: {warps(now)} warps", "middle", "tick")
+    yield text(left + wide / 2, low + 27, f"now {now:,}: {counted(warps(now), 'warp')}", "middle", "tick")

@@ -169,6 +169,22 @@ def test_lines_are_cut_wherever_the_parts_end(size: int) -> None:
     assert "bytes" in found[2].why and found[3].candidate.text == "c"
 
 
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        (b'{"text": "1", "text": "2"}', "text"), (b'{"text": "1", "seed": 1, "name": "a", "seed": 1}', "seed"),
+        (b'{"text": "1", "defines": {"BLOCK": 64, "BLOCK": 128}}', "BLOCK"),
+        (b'{"text": "1", "\\u0074ext": "2"}', "text"),
+    ],
+)  # fmt: skip
+def test_a_line_that_gives_a_name_twice_is_no_request(line: bytes, name: str) -> None:
+    """By the last of the two, as JSON is often read, another candidate would be judged than a reader sees."""
+    (found,) = requests([line], no_case)
+    assert isinstance(found, NotAsked) and f'it gives "{name}" twice' in found.why
+    (answer,) = run(Evaluations(), [found])
+    assert answer["status"] == "bad_request" and f'"{name}" twice' in answer["feedback"]
+
+
 @pytest.mark.parametrize("end", [b"", b"\n"])
 def test_a_line_without_end_is_dropped_as_it_comes(end: bytes) -> None:
     parts = iter([b"x" * 1000] * 1000 + [end])

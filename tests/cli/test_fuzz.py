@@ -181,6 +181,7 @@ def test_one_trial_first_of_a_usual_check(real: Shell) -> None:
         (("--offset", "x=4"), "give --inputs N, too"),
         (("--inputs", "1"), "give its sizes with one --case, and its --seed"),
         (("--inputs", "-1", "--case", "rows=1,cols=1", "--seed", "1"), "--inputs -1 is negative"),
+        (("--inputs", "999", "--case", "rows=1,cols=1", "--seed", "1"), "give a number from 0 to 1"),
         (("--inputs", "0", "--case", "rows=1,cols=1", "--seed", "1", "--offset", "z=4"), "there is no tensor z"),
         (("--inputs", "0", "--case", "rows=1,cols=1", "--seed", "1", "--offset", "x=2"), "aligned to 4 bytes"),
         (("--inputs", "0", "--case", "rows=1,cols=1", "--seed", "1", "--offset", "x"), "write the name of a tensor"),

@@ -20,7 +20,7 @@ def test_the_report_says_what_was_found_where_and_how(shell: Shell) -> None:
     assert lines[0].startswith("device virtual:h100 (modelled, not calibrated): the default")
     assert "times as fast" in out and "modelled on virtual:h100" in out and "band 5%" in out
     assert "warp instructions" in out and "DRAM bandwidth" in out
-    assert "All 1 checks passed" in out and "changed: halve" in out
+    assert "The one check passed" in out and "changed: halve" in out
     assert "-// 100 us" in out and "kernelevo check best/twice.cu --problem twice.problem.py" in out
     assert "ended: best" in err
 

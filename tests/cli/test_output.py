@@ -71,19 +71,56 @@ def test_a_reader_that_goes_away_is_no_failed_kernel(tmp_path: Path) -> None:
     assert kernelevo("runs", "list", folder=tmp_path, output=subprocess.DEVNULL).returncode == 0
 
 
-@pytest.mark.parametrize("seconds", [0.05, 0.3])
-def test_ctrl_c_while_the_program_starts_is_130_and_no_traceback(tmp_path: Path, seconds: float) -> None:
-    command = [sys.executable, "-c", "import kernelevo.cli as c; print(1, flush=True); raise SystemExit(c.main())"]
+LOADING = """
+import sys
+import kernelevo.cli
+class Told:
+    def find_spec(name, path, target=None):
+        if name == "kernelevo.commands.app":
+            print(1, flush=True)
+sys.meta_path.insert(0, Told)
+raise SystemExit(kernelevo.cli.main())
+"""
+"""Says when the program begins to load."""
+FORGOTTEN = """
+import signal, sys
+import kernelevo.cli
+def profile(frame, event, argument):
+    if (frame.f_code.co_name, event, frame.f_code.co_filename) == ("cb", "call", "<frozen importlib._bootstrap>"):
+        sys.setprofile(None)
+        signal.raise_signal(signal.Signals[sys.argv.pop()])
+words = sys.argv[1:-1]
+sys.setprofile(profile)
+raise SystemExit(kernelevo.cli.main(words))
+"""
+"""Stopped at the end of an import, in a callback whose exceptions Python prints and forgets."""
+
+
+def started(text: str, *words: str, folder: Path) -> subprocess.Popen:
     environment = {**os.environ, "PYTHONPATH": str(Path(run.__file__).parent.parent)}
-    with subprocess.Popen(
-        [*command, "eval", "twice.cu"], cwd=tmp_path, env=environment,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    ) as child:  # fmt: skip
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", text, "eval", "twice.cu", *words]
+    return subprocess.Popen(command, cwd=folder, env=environment, stdin=pipe, stdout=pipe, stderr=pipe)
+
+
+def require_stopped(child: subprocess.Popen) -> None:
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 130 and b"kernelevo: stopped" in err and b"Traceback" not in err, err
+
+
+@pytest.mark.parametrize("seconds", [0, 0.05, 0.3])
+def test_ctrl_c_while_the_program_starts_is_130_and_no_traceback(tmp_path: Path, seconds: float) -> None:
+    with started(LOADING, folder=tmp_path) as child:
         assert child.stdout is not None and child.stdout.readline() == b"1\n"
         time.sleep(seconds)
         child.send_signal(signal.SIGINT)
-        _, err = child.communicate(timeout=60)
-    assert child.returncode == 130 and b"kernelevo: stopped" in err and b"Traceback" not in err
+        require_stopped(child)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_at_the_end_of_an_import_is_not_forgotten(tmp_path: Path, name: str) -> None:
+    with started(FORGOTTEN, name, folder=tmp_path) as child:
+        require_stopped(child)
 
 
 class Oracled(ScriptedBench):

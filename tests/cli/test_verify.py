@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import shutil
 import subprocess
@@ -70,7 +71,7 @@ def test_nothing_faster_is_a_claim_of_one_verdict(shell: Shell) -> None:
     code, _, _ = shell.with_bench(ScriptedBench, [])("optimize", "twice.cu")
     assert code == 0
     code, out, _ = shell("verify", BEST)
-    assert code == 0 and "twice passes all 1 checks, at 100 us" in out
+    assert code == 0 and "twice passes its 1 check, at 100 us" in out
 
 
 def test_check_writes_the_evidence_of_a_verdict_that_passed(shell: Shell) -> None:
@@ -151,6 +152,27 @@ def test_a_best_that_does_not_pass_here(shell: Shell, evidence: Path, status: st
     assert code == expected and status in out
 
 
+def test_a_replay_that_differs_is_why_a_claim_does_not_hold(shell: Shell, evidence: Path) -> None:
+    """Not the figures, which may be the same."""
+    name = "best/judgement.json"
+    made = bundle.decode(evidence.read_bytes())
+    said = json.loads(made.members[name])
+    said["trials"][0]["outputs"] = {"y": "0" * 64}
+    evidence.write_bytes(bundle.seal({**made.members, name: canonical.written(said)}).encode())
+    code, out, _ = shell("verify", BEST, "--rerun", "--trust")
+    assert code == 1 and "does not hold: best, run again: " in out and "does not hold: claimed" not in out
+
+
+def test_beside_a_rerun_nothing_is_said_that_it_contradicts(shell: Shell, evidence: Path) -> None:
+    assert "was not executed" in shell("verify", BEST)[1]
+    code, out, _ = shell("verify", BEST, "--rerun", "--trust")
+    assert code == 0 and "was executed to judge by" in out
+    assert "was not executed" not in out and "--rerun" not in out
+    told = json.loads(shell("verify", BEST, "--rerun", "--trust", "--json")[1])
+    assert [row["state"] for row in told["rows"] if row["part"] == "the problem's code"] == ["not checked"]
+    assert {row["part"] for row in told["rows"]} >= {"best, compiled again", "start, compiled again"}
+
+
 def test_on_another_device_nothing_is_compared(shell: Shell, evidence: Path) -> None:
     other = shell.with_bench(lambda: ScriptedBench("virtual:a100"))
     code, out, _ = other("verify", BEST, "--rerun", "--trust", "--device", "virtual:a100")
@@ -165,6 +187,70 @@ def test_sign_and_verify_with_a_key(shell: Shell, evidence: Path) -> None:
     assert code == 0 and "--key mine.pub" in out
     code, out, _ = shell("verify", BEST, "--key", "mine.pub")
     assert code == 0 and "holds        signature" in out and "Hashes alone" not in out
+
+
+@pytest.fixture
+def keys(shell: Shell) -> Path:
+    """Keys `mine` and `other` in the home folder, of which these tests are told by `~`."""
+    for name in ("mine", "other"):
+        words = ["-q", "-t", "ed25519", "-N", "", "-f", str(shell.folder / name)]
+        subprocess.run(["ssh-keygen", *words], check=True)
+    return shell.folder
+
+
+needs_ssh = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="no ssh-keygen")
+
+
+@needs_ssh
+def test_an_older_signature_is_replaced_only_where_that_is_said(shell: Shell, evidence: Path, keys: Path) -> None:
+    assert shell("sign", BEST, "--key", "mine")[0] == 0
+    before = evidence.read_bytes()
+    code, _, err = shell("sign", BEST, "--key", "other")
+    assert code == 2 and "signed already" in err and "SHA256:" in err and evidence.read_bytes() == before
+    code, out, _ = shell("sign", BEST, "--key", "other", "--replace")
+    assert code == 0 and "the signature that was there is gone" in out and "SHA256:" in out
+    assert shell("verify", BEST, "--key", "other.pub")[0] == 0 and shell("verify", BEST, "--key", "mine.pub")[0] == 1
+
+
+@needs_ssh
+def test_a_symbolic_link_is_not_signed(shell: Shell, evidence: Path, keys: Path) -> None:
+    link, before = shell.folder / "link.tar", evidence.read_bytes()
+    link.symlink_to(BEST)
+    code, _, err = shell("sign", "link.tar", "--key", "mine")
+    assert code == 2 and "symbolic link" in err and str(evidence) in err
+    assert link.is_symlink() and evidence.read_bytes() == before
+
+
+@needs_ssh
+def test_a_signature_is_written_whole_or_not_at_all(
+    shell: Shell, evidence: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*paths: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = evidence.read_bytes()
+    with monkeypatch.context() as broken:
+        broken.setattr("kernelevo.report_file.os.replace", full)
+        assert shell("sign", BEST, "--key", "mine")[0] == 3
+    assert evidence.read_bytes() == before and [each.name for each in evidence.parent.glob(".*")] == []
+
+
+@needs_ssh
+def test_a_key_may_lie_at_home(
+    shell: Shell, evidence: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(keys))
+    assert shell("sign", BEST, "--key", "~/mine")[0] == 0
+    code, out, err = shell("verify", BEST, "--key", "~/mine.pub")
+    assert code == 0 and "holds        signature" in out, err
+    for words in (("verify", BEST), ("sign", BEST, "--replace")):
+        code, _, err = shell(*words, "--key", "~nobody-of-this-name/mine.pub")
+        assert code == 2 and "without ~" in err
+
+
+def test_every_output_makes_its_folders(shell: Shell) -> None:
+    assert shell("check", "twice.cu", "--bundle", "new/folder/v.tar")[0] == 0
+    assert shell("verify", "new/folder/v.tar")[0] == 0
 
 
 def test_what_is_refused_is_not_signed(shell: Shell, evidence: Path) -> None:

@@ -45,6 +45,19 @@ class TestNvcc(CompilerContract):
         assert isinstance(failure, BuildFailure)
         assert failure.diagnostics[0].line == 1
 
+    @pytest.mark.parametrize("name", ["__DATE__", "__TIME__", "__TIMESTAMP__", "PASTE(__DA, TE__)"])
+    @pytest.mark.parametrize("head", ["", '#pragma pop_macro("__DATE__")\n', "#undef __DATE__\n"])
+    def test_the_compiler_is_told_no_date(self, compiler: NvccCompiler, name: str, head: str) -> None:
+        paste = "#define PASTE(a, b) a##b\n"
+        text = f"{head}{paste}extern \"C\" __global__ void scale(float *x) {{ x[0] = ({name})[threadIdx.x]; }}\n"
+        failure = compiler.build(dataclasses.replace(GOOD, text=text, names=("scale",)), BUDGET)
+        assert isinstance(failure, BuildFailure)
+        assert any("is undefined" in one.message and "__" in one.message for one in failure.diagnostics), failure
+
+    def test_what_needs_no_date_builds_without_a_word_of_it(self, compiler: NvccCompiler) -> None:
+        image = compiler.build(GOOD, BUDGET)
+        assert isinstance(image, Image) and not [one for one in image.diagnostics if "__DATE__" in one.message]
+
     def test_a_hung_compile_is_a_value_within_its_budget(self, compiler: NvccCompiler) -> None:
         failure = compiler.build(GOOD, Budget(0.05, 4 << 30, 1))
         assert isinstance(failure, BuildFailure)

@@ -33,7 +33,7 @@ def test_one_element_beyond_its_bound_is_wrong() -> None:
     got[3, 5] += 1.1e-6
     result = compare("y", got, EXPECTED, BOUND)
     assert not result.passed and result.wrong == 1 and 1.05 < result.ratio < 1.15
-    assert "1 of 512 elements are wrong" in result.text and "y[3, 5]" in result.text
+    assert "1 of 512 elements is wrong" in result.text and "y[3, 5]" in result.text
 
 
 @pytest.mark.parametrize(

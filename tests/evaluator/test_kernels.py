@@ -158,7 +158,7 @@ def test_an_honest_kernel_passes(kernel: str, mode: str) -> None:
         ("adds_what_was_there", "uninitialised memory"),
         ("changes_its_input", "changed its input x"),
         ("zeros", "Every wrong value is 0"),
-        ("one_element_off", "elements are wrong"),
+        ("one_element_off", "elements is wrong"),
         ("not_a_number", "NaN"),
         ("identity", "elements are wrong"),
     ],

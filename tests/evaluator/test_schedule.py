@@ -141,7 +141,7 @@ def test_a_launch_that_fits_its_kernel_is_accepted() -> None:
 @pytest.mark.parametrize(
     ("line", "parameters", "said"),
     [
-        ("launch a<<<1, 32>>>(x)", (POINTER, U32), "passes 1 arguments but a declares 2"),
+        ("launch a<<<1, 32>>>(x)", (POINTER, U32), "passes 1 argument but a declares 2"),
         ("launch a<<<1, 32>>>(x, y)", (POINTER, U32), "argument 2 of a (`y`) is a buffer"),
         ("launch a<<<1, 32>>>(x)", (Parameter("f64", 0, 8),), "not a pointer"),
         ("launch a<<<1, 32>>>(alpha)", (U32,), "argument 1 of a (`alpha`) is 0.5, but the parameter is an integer"),

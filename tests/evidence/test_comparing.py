@@ -9,7 +9,7 @@ import pytest
 from evidence.made_bundle import DEVICE, sealed
 
 from kernelevo.evidence import contents
-from kernelevo.evidence.comparing import Outcome, compare_replay, judge_claim
+from kernelevo.evidence.comparing import Outcome, compare_code, compare_replay, judge_claim
 from kernelevo.evidence.documents import Claim, Judgement
 from kernelevo.types import Figure
 
@@ -51,6 +51,15 @@ def test_a_gain_is_compared_within_the_band(
 )
 def test_a_single_verdict_is_compared_by_its_time(here: float, outcome: Outcome) -> None:
     assert judge_claim(claim(None, 2.0), us(here), None, BAND)[0] is outcome
+
+
+def test_figures_that_differ_are_told_with_digits_that_do() -> None:
+    found, words = judge_claim(claim(None, 2.7771), us(2.7772), None, 0.0)
+    assert found is Outcome.DOES_NOT_HOLD and "claimed 2.7771 us, here 2.7772 us" in words
+    found, words = judge_claim(claim(10.0, 2.0), us(2.0001), us(10.0), 0.0)
+    assert found is Outcome.DOES_NOT_HOLD and "claimed 5.0000 times, here 4.9998 times" in words
+    assert "claimed 2.777 us, here 2.777 us" in judge_claim(claim(None, 2.777), us(2.777), None, 0.0)[1]
+    assert "2.0000000000000004 us" in judge_claim(claim(None, 2.0), us(2.0000000000000004), None, BAND)[1]
 
 
 @pytest.mark.parametrize(
@@ -119,3 +128,20 @@ def test_an_error_whose_last_digits_differ_is_the_same_error() -> None:
 def test_measured_times_need_not_come_again() -> None:
     said = READ.best.judgement.model_copy(update={"how": "measured"})
     assert compare_replay("best", said, said.model_copy(update={"score_us": 9.0}), {}).state == "not checked"
+
+
+def recompiled(**changes: str) -> Judgement:
+    return changed(lambda said: said["compiled"].update(changes))
+
+
+def test_it_is_said_whether_the_same_ptx_comes_out() -> None:
+    said = READ.best.judgement
+    row = compare_code("best", said, said, {})
+    assert row.state == "holds" and "same PTX" in row.words
+    other = recompiled(ptx_sha256="0" * 64, compiler="nvrtc 13.6")
+    assert compare_code("best", said, other, {}).state == "refused"
+    row = compare_code("best", said, other, {"nvrtc": ("13.5", "13.6")})
+    assert row.state == "not checked" and "nvrtc 13.6 makes other PTX of this text than nvrtc 13.5 did" in row.words
+    row = compare_code("best", said, recompiled(arch="sm_80", ptx_sha256="0" * 64), {})
+    assert row.state == "not checked" and "sm_80" in row.words
+    assert compare_code("best", said, said.model_copy(update={"compiled": None}), {}).state == "not checked"

@@ -13,6 +13,7 @@ import pytest
 from evidence.made_bundle import exhibit, leaves, matter, passed, resealed, sealed, spoiled, with_other
 
 from kernelevo.evidence import canonical, making
+from kernelevo.evidence.bundle import Bundle
 from kernelevo.run_evidence import Examined, examine
 
 GOOD = sealed()
@@ -20,6 +21,8 @@ MEASURED = {
     "cases": [], "samples": [], "watch": "nobody", "notes": [],
     "card": {"name": "a card", "uuid": "", "arch": "sm_90", "properties": {}, "versions": {}},
 }  # fmt: skip
+LONE = making.make(replace(matter(), start=None, chosen=None))
+"""A claim that it passes, and no more."""
 DOCUMENTS = [name for name in GOOD.members if name.endswith(".json")]
 FREE = {
     # What nothing else in a bundle says: changed with all hashes put right, only --rerun or a signature can tell.
@@ -43,12 +46,14 @@ def is_free(name: str, path: str) -> bool:
     return re.fullmatch(f"({pattern})(/.*)?", path) is not None
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
-def test_every_value_of_every_document_is_checked_or_known_to_be_free(name: str) -> None:
-    value = json.loads(GOOD.members[name])
+@pytest.mark.parametrize(
+    ("made", "name"), [(made, name) for made in (GOOD, LONE) for name in DOCUMENTS if name in made.members]
+)
+def test_every_value_of_every_document_is_checked_or_known_to_be_free(made: Bundle, name: str) -> None:
+    value = json.loads(made.members[name])
     unnoticed = []
     for path in leaves(value):
-        data = resealed({**GOOD.members, name: canonical.written(with_other(value, path))})
+        data = resealed({**made.members, name: canonical.written(with_other(value, path))})
         if not refusals(data) and not is_free(name, "/".join(map(str, path))):
             unnoticed.append(path)
     assert not unnoticed
@@ -116,6 +121,14 @@ CHANGES = {
 def test_a_changed_figure_with_its_hashes_put_right_is_found(what: str) -> None:
     name, change, words = CHANGES[what]
     assert any(words in refusal for refusal in refusals(spoiled(name, change))), refusals(spoiled(name, change))
+
+
+@pytest.mark.parametrize("band", [0.2501, 0.0, 9.0])
+def test_the_band_is_part_of_the_words_whatever_is_claimed(band: float) -> None:
+    for made in (GOOD, LONE):
+        claim = json.loads(made.members["claim.json"]) | {"band": band}
+        changed = resealed({**made.members, "claim.json": canonical.written(claim)})
+        assert any("words" in each for each in refusals(changed))
 
 
 @pytest.mark.parametrize("name", ["best/kernel", "start/kernel", "problem/problem.py", "best/kernel.ptx"])

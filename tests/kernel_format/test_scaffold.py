@@ -155,7 +155,7 @@ __global__ void k(const float* x, const int* index, float* y, int n)
         ),
         (
             "#pragma kernelevo launch k<<<1, 1>>>(y, n)\n__global__ void k(float* y) { }\n",
-            "has 1 parameters, but the launch",
+            "has 1 parameter, but the launch",
         ),
         (
             "#pragma kernelevo launch k<<<1, 1>>>(y, n)\n__global__ void k(Thing* y, int n) { }\n",

@@ -77,7 +77,7 @@ def changed(was: str, becomes: str) -> str:
 
 
 RUDE = {
-    "a wrong element": (changed("y[i] = 3.0f", "y[i] = (i == 700 ? 3.1f : 3.0f)"), Status.WRONG, "elements are wrong"),
+    "a wrong element": (changed("y[i] = 3.0f", "y[i] = (i == 700 ? 3.1f : 3.0f)"), Status.WRONG, "elements is wrong"),
     "an element left out": (changed("if (i < n)", "if (i < n && i != 30)"), Status.WRONG, "never written"),
     "an input changed": (
         changed("+ 1.0f;", "+ 1.0f; if (i == n - 1) ((float*)x)[i] = 0.5f;"), Status.WRONG, "changed its input x",

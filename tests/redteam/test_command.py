@@ -81,4 +81,4 @@ def test_a_person_sees_a_table_and_counts(compiler: None) -> None:
     done = typed("--only", "H45")
     assert done.returncode == 0, done.stderr
     assert "caught at run time" in done.stdout and "every_element" in done.stdout
-    assert "1 attacks: 1 holds" in done.stdout
+    assert "1 attack: 1 holds" in done.stdout

@@ -62,7 +62,7 @@ def test_a_table_for_a_person_says_the_same() -> None:
     assert "4.00 times as fast" in text and "0.200" in text and "vector loads [float4]" in text and "+b" in text
     assert "barriers" not in text
     assert assurance(answer()) == (
-        "All 1 checks passed. 9 evaluations (8 passed, 1 build error); the search ended: nothing left to try."
+        "The one check passed. 9 evaluations (8 passed, 1 build error); the search ended: nothing left to try."
     )
 
 

@@ -6,6 +6,7 @@ faster, so that an undeserved score shows.
 
 from __future__ import annotations
 
+from kernelevo.devices.measuring.arena import ALIGNMENT, PLACES, SHIFTS
 from kernelevo.redteam import problems
 from kernelevo.redteam.attack import Attack
 from kernelevo.redteam.kernels import cheaper_attack, kernel_attack
@@ -25,6 +26,10 @@ extern "C" __global__ void twice(const float* x, float* y, int n) {{
 """
 
 
+_REACH = SHIFTS * ALIGNMENT
+"""Bytes within which an address is one that was seen before, moved: a case has few places, and each call shifts one.
+To meet the very address again would be luck, and an attack that is not lucky is an honest kernel.
+"""
 _HONEST = _text("", "if (i < n) y[i] = work(x[i]);")
 
 
@@ -46,6 +51,26 @@ def _measured(name: str, rows: str, title: str, defences: str, text: str) -> Att
     )  # fmt: skip
 
 
+def _by_place(text: str) -> str:
+    """With the names of how memory lies behind the judge's calls."""
+    return text.replace("PLACES", str(PLACES)).replace("REACH", str(_REACH))
+
+
+_BY_ADDRESS = _text(
+    _by_place("__device__ float kept[PLACES][4096]; __device__ const char* key[PLACES][4096];"),
+    _by_place("""if (i >= n) return;
+    const char* here = (const char*)x;
+    int unused = PLACES;
+    for (int s = PLACES - 1; s >= 0 && n == 3000; s--) {
+        const char* there = key[s][i];
+        if (!there) unused = s;
+        else if (here - there < REACH && there - here < REACH) { y[i] = kept[s][i]; return; }
+    }
+    float v = work(x[i]);
+    if (n == 3000 && unused < PLACES) { kept[unused][i] = v; key[unused][i] = here; }
+    y[i] = v;"""),
+)
+
 ATTACKS = [
     _measured(
         "measured: the first answer again", "H65 H69", "gives its first answer at the timed size again and again",
@@ -53,7 +78,7 @@ ATTACKS = [
     ),
     _measured(
         "measured: kept by address", "H61 H70", "gives its answer again where the address of its input is the same",
-        "fresh_inputs fresh_pointers all_distributions", _kept("const float*", "x"),
+        "fresh_inputs fresh_pointers all_distributions", _BY_ADDRESS,
     ),
     _measured(
         "measured: kept by shape", "H63", "gives its answer again where the sizes are the same",
@@ -66,7 +91,7 @@ ATTACKS = [
     _measured(
         "measured: finite already", "H43 H42", "returns where its output holds numbers other than zero",
         "poison fresh_pointers fresh_inputs all_distributions",
-        _text("", "if (i < n && !(n == 3000 && isfinite(y[i]) && y[i] != 0)) y[i] = work(x[i]);"),
+        _text("", "if (i < n && !(isfinite(y[i]) && y[i] != 0)) y[i] = work(x[i]);"),
     ),
     _measured(
         "measured: counting calls", "H24 H78", "is right in its first call at the timed size only",
@@ -78,11 +103,17 @@ ATTACKS = [
     ),
     _measured(
         "measured: an address seen before", "H77", "takes an address that it has seen before for a benchmark's",
-        "timed_calls_checked fresh_pointers", _text("__device__ const float* seen[32];", """
-    const float* last = seen[blockIdx.x];
+        "timed_calls_checked fresh_pointers", _text(_by_place("__device__ const char* seen[32][PLACES];"), _by_place("""
+    const char* here = (const char*)x;
+    int known = 0, unused = PLACES;
+    for (int s = PLACES - 1; s >= 0; s--) {
+        const char* there = seen[blockIdx.x][s];
+        if (!there) unused = s;
+        else known |= here - there < REACH && there - here < REACH;
+    }
     __syncthreads();
-    if (n == 3000 && threadIdx.x == 0) seen[blockIdx.x] = x;
-    if (i < n) y[i] = last != x ? work(x[i]) : 1;"""),
+    if (n == 3000 && threadIdx.x == 0 && !known && unused < PLACES) seen[blockIdx.x][unused] = here;
+    if (i < n) y[i] = n == 3000 && known ? 1 : work(x[i]);""")),
     ),
     kernel_attack(
         "measured: the outputs of the call before", "K12",
