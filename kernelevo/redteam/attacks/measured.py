@@ -60,14 +60,14 @@ _BY_ADDRESS = _text(
     _by_place("__device__ float kept[PLACES][4096]; __device__ const char* key[PLACES][4096];"),
     _by_place("""if (i >= n) return;
     const char* here = (const char*)x;
-    int unused = PLACES;
-    for (int s = PLACES - 1; s >= 0 && n == 3000; s--) {
+    int s = 0;
+    for (; s < PLACES && n == 3000; s++) {
         const char* there = key[s][i];
-        if (!there) unused = s;
-        else if (here - there < REACH && there - here < REACH) { y[i] = kept[s][i]; return; }
+        if (!there) break;
+        if (here - there < REACH && there - here < REACH) { y[i] = kept[s][i]; return; }
     }
     float v = work(x[i]);
-    if (n == 3000 && unused < PLACES) { kept[unused][i] = v; key[unused][i] = here; }
+    if (n == 3000 && s < PLACES) { kept[s][i] = v; key[s][i] = here; }
     y[i] = v;"""),
 )
 
