@@ -9,6 +9,7 @@ A candidate's fault is a value (a `Status` in a `Verdict`); what is raised is ne
         SandboxBroken           the wall or its worker died or answered nonsense
         WallUnavailable         no layer of the wall can be built here, and --unsafe was not given
         DriverLost              the process that drives a card died, hung or answered nonsense
+        ModelFailed             the server of a language model failed or answered nonsense, again and again
         StoreConflict           another process holds the run, or its file is damaged
       Interrupted               exit 130: the user stopped the run; what finished is kept
 
@@ -51,6 +52,16 @@ class WallUnavailable(Infrastructure):
 
 class DriverLost(Infrastructure):
     """The process that drives a card died, hung or answered nonsense; whose fault it was, a probe of the card tells."""
+
+
+class ModelFailed(Infrastructure):
+    """The server of a language model failed or answered nonsense; `perhaps_paid` if it may count the call all the
+    same.
+    """
+
+    def __init__(self, message: str, perhaps_paid: bool) -> None:
+        super().__init__(message)
+        self.perhaps_paid = perhaps_paid
 
 
 class StoreConflict(Infrastructure):

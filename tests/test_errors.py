@@ -22,6 +22,7 @@ EXIT_CODES = {
     "SandboxBroken": 3,
     "WallUnavailable": 3,
     "DriverLost": 3,
+    "ModelFailed": 3,
     "StoreConflict": 3,
     "Interrupted": 130,
 }
