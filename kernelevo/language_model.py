@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -190,6 +190,31 @@ class Turn:
     prompt: str
     replies: tuple[Reply, ...]
     read: bool
+
+
+@dataclass(frozen=True)
+class ModelUse:
+    """`replies` came in `calls`; `unanswered` calls were cut off or failed. `usage` and `cost` are of the replies (the
+    cost None where no price is known), `counted` is what the budget counts: unanswered calls by their forecast, too.
+    `outcomes` says what the replies held, `candidates` how many different ones were made of them, of which `passed`
+    did. `stopped` says why no more was asked, or is empty.
+    """
+
+    model: str
+    calls: int
+    unanswered: int
+    replies: int
+    usage: Usage
+    cost: float | None
+    counted: int
+    outcomes: Mapping[str, int]
+    candidates: int
+    passed: int
+    stopped: str
+
+    @property
+    def without_program(self) -> int:
+        return sum(count for outcome, count in self.outcomes.items() if outcome != "program")
 
 
 def total_usage(replies: Iterable[Reply]) -> Usage:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
-from kernelevo.errors import ModelFailed
+from kernelevo.errors import BadInput, ModelFailed
 from kernelevo.interfaces import Dialogue, Model, Store
 from kernelevo.language_model import Prompt, Reply, Sampling, Stop, Token, Turn, Usage, total_cost, total_usage
 from kernelevo.models.budget import Forecast, Spent, TokenBudget
@@ -98,8 +98,10 @@ class RecordedModel(Dialogue):
     ) -> list[Reply]:
         try:
             return self._model.sample(prompt, forecast.n, settings, seconds)
-        except ModelFailed as fault:
-            self._store.note(FAILED, {"number": number, "why": str(fault), "perhaps_paid": fault.perhaps_paid})
+        except (ModelFailed, BadInput) as fault:
+            # What is refused is not paid for.
+            paid = isinstance(fault, ModelFailed) and fault.perhaps_paid
+            self._store.note(FAILED, {"number": number, "why": str(fault), "perhaps_paid": paid})
             raise
 
     def _to_note(self, reply: Reply) -> dict[str, Any]:

@@ -3,38 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 from kernelevo.interfaces import Store
-from kernelevo.language_model import Usage
+from kernelevo.language_model import ModelUse, Stop, Usage
 from kernelevo.models.recorded import ASKED, FAILED, READ, REPLIED, STOPPED, spent_so_far
 from kernelevo.types import Status
-
-
-@dataclass(frozen=True)
-class ModelUse:
-    """`replies` came in `calls`; `unanswered` calls were cut off or failed. `usage` and `cost` are of the replies (the
-    cost None where no price is known), `counted` is what the budget counts: unanswered calls by their forecast, too.
-    `outcomes` says what the replies held, `candidates` how many different ones were made of them, of which `passed`
-    did. `stopped` says why no more was asked, or is empty.
-    """
-
-    model: str
-    calls: int
-    unanswered: int
-    replies: int
-    usage: Usage
-    cost: float | None
-    counted: int
-    outcomes: Mapping[str, int]
-    candidates: int
-    passed: int
-    stopped: str
-
-    @property
-    def without_program(self) -> int:
-        return sum(count for outcome, count in self.outcomes.items() if outcome != "program")
 
 
 def model_use(store: Store) -> ModelUse | None:
@@ -43,6 +16,7 @@ def model_use(store: Store) -> ModelUse | None:
     if not asked:
         return None
     replies = [reply for note in store.notes(REPLIED) for reply in note["replies"]]
+    replies = [reply for reply in replies if reply["stop"] != Stop.EXHAUSTED]
     costs = [reply["cost"] for reply in replies]
     made = {name for note in store.notes(READ) for name in note["candidates"]}
     latest = {attempt.candidate.id: attempt.verdict.status for attempt in store.attempts()}
