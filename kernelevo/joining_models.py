@@ -74,7 +74,7 @@ def open_policy(request: ModelRequest, task: Task, bench: Any, settings: Setting
     price = "its cost is unknown: give --price IN OUT" if request.price is None else _price_words(request)
     # Notes go into evidence, which strangers read: the server's address is not in them.
     note = (
-        f"model {request.name} proposes, at most {request.max_tokens:,} tokens, {price}; "
+        f"model {request.shown} proposes, at most {request.max_tokens:,} tokens, {price}; "
         f"harness {folder / HARNESS}: {why}"
     )
     script, model = _open(request)
@@ -122,7 +122,7 @@ def _adapter(path: str) -> Adapter:
 def _scripted(request: ModelRequest, script: Sequence[Reply], given: int) -> Model:
     from kernelevo.models.scripted import ScriptedModel
 
-    return ScriptedModel(script, name=request.name, given=given, price=_price(request))
+    return ScriptedModel(script, name=request.shown, given=given, price=_price(request))
 
 
 def _price(request: ModelRequest) -> Price | None:

@@ -25,7 +25,7 @@ from kernelevo.initialise import samples_folder
 from kernelevo.interfaces import Evaluator, Listener, Proposer
 from kernelevo.joining_models import Policy, open_policy
 from kernelevo.language_model import ModelUse
-from kernelevo.models.use import model_use
+from kernelevo.models.use import model_use, questions
 from kernelevo.report_file import settled
 from kernelevo.run_record import make_record, require_same
 from kernelevo.search import FINAL_SHARE, Judges, Search
@@ -246,6 +246,12 @@ def read_outcome(folder: Path) -> Outcome:
     return replace(outcome, model=model)
 
 
+def asked_of_model(settings: Settings, name: str) -> list[dict[str, Any]]:
+    """Every question to a model that a run's record holds, with its answers."""
+    with SqliteStore.read(find_run(settings.runs, name)) as store:
+        return questions(store)
+
+
 def all_runs(settings: Settings) -> list[Path]:
     return run_folders(settings.runs)
 
@@ -257,7 +263,10 @@ def asked(record: RunRecord, changes: Mapping[str, Any]) -> tuple[Request, Limit
     given = {name: value for name, value in changes.items() if value is not None}
     stored |= {name: given[name] for name in given if name in stored}
     limits |= {name: given[name] for name in given if name in limits}
-    if model := stored.get("model"):
+    model = stored.get("model")
+    if model is None and {"max_tokens", "max_cost"} & given.keys():
+        raise BadInput(f"run {record.id} asks no model, so --max-tokens and --max-cost bound nothing; leave them out")
+    if model is not None:
         model = {**model, **{name: given[name] for name in given if name in model}}
         price = model["price"] and tuple(model["price"])
         stored["model"] = ModelRequest(**{**model, "price": price})

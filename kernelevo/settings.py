@@ -166,6 +166,11 @@ class ModelRequest:
         """What the server calls it, or the script's file."""
         return self.name.partition(":")[2]
 
+    @property
+    def shown(self) -> str:
+        """How it is called in what is told and recorded of a candidate: a script without the folders of its file."""
+        return f"scripted:{Path(self.model).name}" if self.kind == "scripted" else self.name
+
     def key(self, environment: Mapping[str, str] | None = None) -> str:
         """The key, from its variable; it is kept in no record. Servers other than OpenAI's own may need none. Raises
         BadInput where one is missing.

@@ -60,7 +60,7 @@ class Gathered:
         """One chunk; raises ModelFailed if it is none."""
         if isinstance(used := chunk.get("usage"), dict):
             self._usage = read_usage(used) or self._usage
-        for choice in chunk.get("choices") or ():
+        for choice in _listed(chunk.get("choices")):
             index = choice.get("index") if isinstance(choice, dict) else None
             if not isinstance(index, int) or not 0 <= index < self._n:
                 raise ModelFailed("the model's server answered nonsense: a choice that was not asked for", True)
@@ -86,14 +86,18 @@ class Gathered:
             into.add(delta)
         if isinstance(ended := choice.get("finish_reason"), str):
             into.ended = ended
-        listed = choice.get("logprobs")
-        for token in (listed.get("content") if isinstance(listed, dict) else None) or ():
+        logprobs = choice.get("logprobs")
+        for token in _listed(logprobs.get("content") if isinstance(logprobs, dict) else None):
             if isinstance(token, dict) and isinstance(token.get("logprob"), (int, float)):
                 into.tokens.append(Token(sound(str(token.get("token", ""))), float(token["logprob"])))
 
     def _estimate(self, prompt: Prompt, choices: list[_Choice]) -> Usage:
         size = sum(len(sound("".join(part)).encode()) for one in choices for part in (one.text, one.thinking))
         return Usage(prompt.estimated_tokens, -(-size // BYTES_PER_TOKEN), estimated=True)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def read_usage(used: Mapping[str, Any]) -> Usage | None:

@@ -55,10 +55,12 @@ class RecordedModel(Dialogue):
     def ask(self, about: str, prompt: Prompt, n: int, settings: Sampling) -> Turn | None:
         seconds = min(self._time.one, self._time.left())
         if seconds < LEAST_SECONDS:
-            return self._stopped("the time of the search was over")
+            self._stopped("the time of the search was over")
+            return None
         forecast = self._budget.forecast(self.spent, self._prompt_tokens(prompt), n, settings.max_tokens)
         if isinstance(forecast, str):
-            return self._stopped(forecast)
+            self._stopped(forecast)
+            return None
         allowed = Sampling(forecast.max_tokens, settings.temperature, settings.log_probabilities)
         number = self._note_asked(about, prompt, forecast, allowed)
         replies = self._sample(number, prompt, forecast, allowed, seconds)

@@ -99,8 +99,10 @@ def _reply(line: str, where: str) -> Reply:
     if not isinstance(value, dict) or not isinstance(value.get("text"), str) or value.keys() - _KEYS:
         raise BadInput(f'{where}: a reply is an object with "text", and perhaps {", ".join(sorted(_KEYS - {"text"}))}')
     try:
-        counts = (value.get(f"{what}_tokens", 0) for what in ("prompt", "completion", "cached"))
-        usage = Usage(*(int(count) for count in counts))
+        prompt, completion, cached = (
+            int(value.get(f"{what}_tokens", 0)) for what in ("prompt", "completion", "cached")
+        )
+        usage = Usage(prompt, completion, cached)
         stop = Stop(value.get("stop", Stop.COMPLETE if value["text"].strip() else Stop.EMPTY))
         tokens = None
         if "tokens" in value:

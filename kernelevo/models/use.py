@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from kernelevo.interfaces import Store
-from kernelevo.language_model import ModelUse, Stop, Usage
-from kernelevo.models.recorded import ASKED, FAILED, READ, REPLIED, STOPPED, spent_so_far
+from kernelevo.language_model import ModelUse, Reply, Stop, Usage
+from kernelevo.models.recorded import ASKED, FAILED, READ, REPLIED, STOPPED, recorded_turns, spent_so_far
 from kernelevo.types import Status
 
 
@@ -34,6 +35,30 @@ def model_use(store: Store) -> ModelUse | None:
         passed=sum(latest.get(name) is Status.PASSED for name in made),
         stopped=str(stopped[-1]["why"]) if stopped else str(_failure(store)),
     )
+
+
+def questions(store: Store) -> list[dict[str, Any]]:
+    """Every question in order, as plain values: its messages, its replies, and what these were found to hold."""
+    turns = recorded_turns(store)
+    outcomes = {note["number"]: note["outcomes"] for note in store.notes(READ)}
+    return [
+        {
+            "number": note["number"], "about": note["about"], "model": note["model"], "n": note["n"],
+            "messages": [{"role": role, "text": store.kept(key)} for role, key in note["messages"]],
+            "answered": note["number"] in turns, "outcomes": outcomes.get(note["number"], []),
+            "replies": [_plain(one) for one in turns[note["number"]].replies] if note["number"] in turns else [],
+        }
+        for note in store.notes(ASKED)
+    ]  # fmt: skip
+
+
+def _plain(reply: Reply) -> dict[str, Any]:
+    tokens = None if reply.tokens is None else [[token.text, token.log_probability] for token in reply.tokens]
+    return {
+        "text": reply.text, "stop": reply.stop.value, "thinking": reply.thinking, "cost": reply.cost, "tokens": tokens,
+        "prompt_tokens": reply.usage.prompt, "completion_tokens": reply.usage.completion,
+        "cached_tokens": reply.usage.cached, "estimated": reply.usage.estimated,
+    }  # fmt: skip
 
 
 def _failure(store: Store) -> str:

@@ -130,6 +130,42 @@ def test_hostile_replies_are_shown_as_visible_text(shell: Shell) -> None:
     assert "\x1b" not in Path("best/twice.cu").read_text()
 
 
+def test_a_hostile_kernel_is_shown_as_visible_text(shell: Shell) -> None:
+    text = kernel(30).replace("// 30 us\n", "// 30 us\n// \x1b[2J\x1b]0;mine\x07 \u202e\n")
+    code, out, err = shell("optimize", "twice.cu", "--model", write_script(shell, answer(text)), "--only-model")
+    assert code == 0 and "+// \\x1b[2J" in out
+    for words in (("runs", "show", "last"), ("runs", "diff", "last"), ("runs", "replies", "last", "--prompts")):
+        _, more, _ = shell(*words)
+        assert "\\x1b[2J" in more
+        out += more
+    assert not [letter for letter in out + err if letter in "\x1b\x07\u202e"]
+
+
+def test_replies_are_shown_and_replayed_from_the_record(shell: Shell) -> None:
+    model = write_script(shell, answer(kernel(60)), "I cannot.", answer(kernel(30)))
+    first = json.loads(shell("optimize", "twice.cu", "--model", model, "--price", "1", "2", *ALONE)[1])
+    code, out, _ = shell("runs", "replies", "last")
+    assert code == 0 and "question 0 to scripted:replies.jsonl" in out and ": no_code, complete, " in out
+    assert "You make GPU kernels faster" not in out
+    assert "You make GPU kernels faster" in shell("runs", "replies", "last", "--prompts")[1]
+    told = json.loads(shell("runs", "replies", "last", "--json")[1])
+    assert [reply["text"] for reply in told[0]["replies"]][1] == "I cannot."
+    shell.write("again.jsonl", shell("runs", "replies", "last", "--script")[1])
+    words = ("--model", "scripted:again.jsonl", "--runs", "again", *ALONE)
+    again = json.loads(shell("optimize", "twice.cu", *words)[1])
+    for name in ("best_us", "evaluations", "statuses"):
+        assert again[name] == first[name]
+    assert again["model"]["prompt_tokens"] == first["model"]["prompt_tokens"]
+
+
+def test_a_run_without_a_model_has_no_replies_and_no_budget_of_tokens(shell: Shell) -> None:
+    shell("optimize", "twice.cu")
+    code, _, err = shell("runs", "replies", "last")
+    assert code == 2 and "asked no model" in err
+    code, _, err = shell("resume", "last", "--max-tokens", "5")
+    assert code == 2 and "asks no model" in err
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

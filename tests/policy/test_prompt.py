@@ -94,6 +94,11 @@ def unused(x):
 def reference(x):
     """GOLD-REFERENCE"""
     # GOLD-INSIDE
+    def inner(x):
+        "GOLD-INNER"
+        "GOLD-AGAIN"
+    if x.ndim == 1:
+        "GOLD-BRANCH"
     return helper(x)
 
 problem = Problem(

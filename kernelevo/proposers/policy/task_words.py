@@ -92,7 +92,7 @@ def reference_source(content: bytes, reference: Callable[..., Any] | None) -> st
     if isinstance(wanted, ast.Lambda):
         return f"reference = {ast.unparse(wanted)}"
     used = [node for node in tree.body if node in _used_by(wanted, tree)]
-    return "\n\n".join(ast.unparse(_undocumented(node)) for node in used)
+    return "\n\n".join(ast.unparse(_Undocumented().visit(node)) for node in used)
 
 
 def _node_at(tree: ast.Module, line: int, name: str) -> ast.FunctionDef | ast.Lambda | None:
@@ -127,13 +127,16 @@ def _defines(node: ast.stmt) -> Iterator[str]:
         yield from (target.id for target in node.targets if isinstance(target, ast.Name))
 
 
-def _undocumented(node: ast.stmt) -> ast.stmt:
-    """Without texts that stand alone: docstrings, and what people comment out with quotes."""
-    if not isinstance(node, ast.FunctionDef):
+class _Undocumented(ast.NodeTransformer):
+    """Takes out texts that stand alone: docstrings, and what people comment out with quotes, at any depth."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt:
+        return ast.Pass() if _is_text(node) else node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.stmt:
+        self.generic_visit(node)
+        node.body = [each for each in node.body if not isinstance(each, ast.Pass)] or [ast.Pass()]
         return node
-    body = [each for each in node.body if not _is_text(each)] or [ast.Pass()]
-    bare = ast.FunctionDef(**{**{name: getattr(node, name, None) for name in node._fields}, "body": body})
-    return ast.copy_location(bare, node)
 
 
 def _is_text(node: ast.stmt) -> bool:
