@@ -256,6 +256,12 @@ def all_runs(settings: Settings) -> list[Path]:
     return run_folders(settings.runs)
 
 
+MODEL_CHANGES = {
+    "max_tokens": "--max-tokens", "max_cost": "--max-cost", "base_url": "--base-url", "key_variable": "--key-variable",
+}  # fmt: skip
+"""What may be given anew of how a run's model is asked."""
+
+
 def asked(record: RunRecord, changes: Mapping[str, Any]) -> tuple[Request, Limits]:
     """The request and limits a run was begun with, with some replaced."""
     stored = dict(record.settings["request"])
@@ -264,8 +270,8 @@ def asked(record: RunRecord, changes: Mapping[str, Any]) -> tuple[Request, Limit
     stored |= {name: given[name] for name in given if name in stored}
     limits |= {name: given[name] for name in given if name in limits}
     model = stored.get("model")
-    if model is None and {"max_tokens", "max_cost"} & given.keys():
-        raise BadInput(f"run {record.id} asks no model, so --max-tokens and --max-cost bound nothing; leave them out")
+    if model is None and any(name in given for name in MODEL_CHANGES):
+        raise BadInput(f"run {record.id} asks no model; leave out {', '.join(MODEL_CHANGES.values())}")
     if model is not None:
         model = {**model, **{name: given[name] for name in given if name in model}}
         price = model["price"] and tuple(model["price"])

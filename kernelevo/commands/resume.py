@@ -30,6 +30,8 @@ def resume(
     runs: opt.Runs = None,
     max_tokens: mod.MaxTokens = None,
     max_cost: mod.MaxCost = None,
+    base_url: mod.BaseUrl = None,
+    key_variable: mod.KeyVariable = None,
 ) -> None:
     """Go on with a recorded run; nothing that was judged is judged again.
 
@@ -38,7 +40,7 @@ def resume(
     """
     state = opt.State.of(context)
     changes = {"evaluations": evaluations, "seconds": seconds, "workers": workers}
-    changes |= {"max_tokens": max_tokens, "max_cost": max_cost}
+    changes |= {"max_tokens": max_tokens, "max_cost": max_cost, "base_url": base_url, "key_variable": key_variable}
     with open_progress(quiet, state.settings.plain) as listener:
         outcome = run.resume(name, changes, state.settings, state.joints, listener, opt.announcer(as_json))
     finish(outcome, out, as_json, state)

@@ -389,6 +389,17 @@ def test_replies_that_were_not_judged_are_used_by_the_next_session(shell: Shell,
     assert (resumed["best_us"], resumed["statuses"]) == (whole["best_us"], whole["statuses"])
 
 
+def test_a_run_goes_on_at_another_address(shell: Shell, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    served.troubles[:] = [Trouble("status", 401)]
+    assert shell(*words_for(served))[0] == 2
+    monkeypatch.setenv("OTHER_KEY", "another-key")
+    with serving(Downhill(), key="another-key") as other:
+        words = ("--base-url", other.address, "--key-variable", "OTHER_KEY", "--json")
+        code, out, err = shell("resume", "last", *words)
+        assert code == 0 and json.loads(out)["model"]["passed"] > 0 and other.requests, err
+    assert len(served.requests) == 1
+
+
 def test_a_finished_run_that_is_resumed_asks_for_nothing(shell: Shell, served: Served) -> None:
     shell(*words_for(served))
     asked = len(served.requests)
