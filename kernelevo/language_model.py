@@ -195,9 +195,9 @@ class Turn:
 @dataclass(frozen=True)
 class ModelUse:
     """`replies` came in `calls`; `unanswered` calls were cut off or failed. `usage` and `cost` are of the replies (the
-    cost None where no price is known), `counted` is what the budget counts: unanswered calls by their forecast, too.
-    `outcomes` says what the replies held, `candidates` how many different ones were made of them, of which `passed`
-    did. `stopped` says why no more was asked, or is empty.
+    cost None where no price is known, or nothing was answered), `counted` is what the budget counts: unanswered calls
+    by their forecast, too. `outcomes` says what the replies held, `candidates` how many different ones were made of
+    them, of which `passed` did. `stopped` says why no more was asked, or is empty.
     """
 
     model: str

@@ -46,7 +46,9 @@ def _tokens(usage: Usage) -> str:
 
 
 def _cost(use: ModelUse) -> str:
-    return "unknown (--price IN OUT gives one)" if use.cost is None else f"{use.cost:.4g}"
+    if use.cost is None:
+        return "unknown (--price IN OUT gives one)" if use.replies else "unknown"
+    return f"{use.cost:.4g}{', the unanswered left aside' if use.unanswered else ''}"
 
 
 def _counted(count: int, one: str, many: str = "") -> str:

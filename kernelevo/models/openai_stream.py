@@ -63,7 +63,7 @@ class Gathered:
         for choice in _listed(chunk.get("choices")):
             index = choice.get("index") if isinstance(choice, dict) else None
             if not isinstance(index, int) or not 0 <= index < self._n:
-                raise ModelFailed("the model's server answered nonsense: a choice that was not asked for", True)
+                raise ModelFailed("the model's server answered nonsense: a choice that nobody asked for", True)
             self._add_choice(self._choices.setdefault(index, _Choice()), choice)
 
     @property

@@ -17,8 +17,8 @@ def model_use(store: Store) -> ModelUse | None:
     if not asked:
         return None
     replies = [reply for note in store.notes(REPLIED) for reply in note["replies"]]
-    replies = [reply for reply in replies if reply["stop"] != Stop.EXHAUSTED]
     costs = [reply["cost"] for reply in replies]
+    replies = [reply for reply in replies if reply["stop"] != Stop.EXHAUSTED]
     made = {name for note in store.notes(READ) for name in note["candidates"]}
     latest = {attempt.candidate.id: attempt.verdict.status for attempt in store.attempts()}
     stopped = store.notes(STOPPED)
@@ -28,7 +28,7 @@ def model_use(store: Store) -> ModelUse | None:
         unanswered=len(asked) - len(store.notes(REPLIED)),
         replies=len(replies),
         usage=sum((Usage(*reply["usage"]) for reply in replies), Usage()),
-        cost=None if None in costs else sum(costs),
+        cost=None if None in costs or not costs else sum(costs),
         counted=spent_so_far(store).tokens,
         outcomes=Counter(outcome for note in store.notes(READ) for outcome in note["outcomes"]),
         candidates=len(made),

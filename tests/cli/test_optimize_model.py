@@ -216,6 +216,7 @@ def test_a_budget_of_tokens_ends_the_asking_and_not_the_run(shell: Shell) -> Non
     code, out, _ = shell("resume", "last", "--max-tokens", "80000", "--json")
     more = json.loads(out)["model"]
     assert code == 0 and more["replies"] > told["replies"] and more["counted_tokens"] <= 80_000
+    assert more["candidates"] == more["replies"], "the script went on where it had ended"
 
 
 def test_a_budget_of_money_is_kept(shell: Shell) -> None:

@@ -127,7 +127,7 @@ def test_what_is_refused_is_not_paid_for(store: Store) -> None:
     with pytest.raises(BadInput):
         dialogue(Failing(BadInput("no such key")), store).ask("a", PROMPT, 1, SAMPLING)
     use = model_use(store)
-    assert (use.unanswered, use.counted, use.stopped) == (1, 0, "no such key")
+    assert (use.unanswered, use.counted, use.stopped, use.cost) == (1, 0, "no such key", None)
 
 
 def test_use_adds_up_and_an_unknown_cost_stays_unknown(store: Store) -> None:
