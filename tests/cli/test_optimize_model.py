@@ -390,6 +390,17 @@ def test_replies_that_were_not_judged_are_used_by_the_next_session(shell: Shell,
     assert (resumed["best_us"], resumed["statuses"]) == (whole["best_us"], whole["statuses"])
 
 
+def test_a_run_that_is_stopped_while_the_model_writes_ends_at_once(shell: Shell, served: Served, start: Start) -> None:
+    served.troubles[:] = [Trouble("silence", 15.0)]
+    child = start(*words_for(served))
+    wait_for(lambda: len(served.requests) == 1)
+    began = time.monotonic()
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=20)
+    assert (child.returncode, out) == (130, "") and "go on with `kernelevo resume" in err
+    assert time.monotonic() - began < 10
+
+
 def test_a_run_goes_on_at_another_address(shell: Shell, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     served.troubles[:] = [Trouble("status", 401)]
     assert shell(*words_for(served))[0] == 2
