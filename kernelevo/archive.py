@@ -69,6 +69,10 @@ class Archive:
         known = self._verdicts[SEARCH].keys() | self._verdicts[FINAL].keys()
         return [candidate for candidate in self.candidates.values() if candidate.id not in known]
 
+    def children(self, parent: str) -> list[Attempt]:
+        """What the search judged of what was made of this candidate, in the order of proposal."""
+        return [attempt for attempt in self._in_order(SEARCH) if attempt.candidate.parent == parent]
+
     def ranked(self) -> list[Attempt]:
         """Attempts that passed the search's checks, fastest first; of equals the earlier one."""
         return sorted(self._passed(SEARCH), key=_microseconds)

@@ -60,6 +60,7 @@ def examine(layers: Mapping[str, Any] | None) -> list[Finding]:
         _virtual_devices(),
         *_drivers(),
         _cuda_device(),
+        _model_client(),
     ]
 
 
@@ -134,6 +135,15 @@ def _nvcc() -> Finding:
     return Finding(
         "compiler: nvcc", "ok", f"{lines[0] if lines else 'unknown version'} ({found}); used with --compiler nvcc"
     )
+
+
+def _model_client() -> Finding:
+    try:
+        version = importlib.metadata.version("openai")
+    except importlib.metadata.PackageNotFoundError:
+        advice = 'not needed without --model openai:NAME or vllm:NAME; for these: pip install "kernelevo[llm]"'
+        return Finding("language models", "optional", "no client for servers is installed", advice)
+    return Finding("language models", "ok", f"openai {version}; --model openai:NAME asks any compatible server")
 
 
 def _triton() -> Finding:

@@ -10,6 +10,7 @@ A candidate's fault is a value (a `Status` in a `Verdict`); what is raised is ne
         WallUnavailable         no layer of the wall can be built here, and --unsafe was not given
         DriverLost              the process that drives a card died, hung or answered nonsense
           DriverRefused         it refuses an operation, and is not to be believed that this is not its program's doing
+        ModelFailed             the server of a language model failed or answered nonsense, again and again
         StoreConflict           another process holds the run, or its file is damaged
       Interrupted               exit 130: the user stopped the run; what finished is kept
 
@@ -56,6 +57,16 @@ class DriverLost(Infrastructure):
 
 class DriverRefused(DriverLost):
     """The process that drives a card refuses an operation after its program has run: told apart as a lost one is."""
+
+
+class ModelFailed(Infrastructure):
+    """The server of a language model failed or answered nonsense; `perhaps_paid` if it may count the call all the
+    same.
+    """
+
+    def __init__(self, message: str, perhaps_paid: bool) -> None:
+        super().__init__(message)
+        self.perhaps_paid = perhaps_paid
 
 
 class StoreConflict(Infrastructure):

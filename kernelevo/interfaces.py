@@ -13,6 +13,7 @@ from socket import socket as Socket
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from kernelevo.defences import Defences
+from kernelevo.language_model import Adapter, Capabilities, Prompt, Reply, Sampling, Turn
 from kernelevo.measurement import CallFailure, CallTime, Card, CardState, Ceilings, Side, TimedCall
 from kernelevo.types import (
     Attempt,
@@ -320,12 +321,62 @@ class Proposer(Protocol):
     """Writes the next candidates from what was tried; never evaluates. Suite: tests/conformance/proposer.py.
 
     `propose` returns at most `limit` candidates, none of which is in `tried` (ids); an empty list means nothing is
-    left. It must be a pure function of its arguments.
+    left. It must be a pure function of its arguments; one that asks a model, of these and of what the run's record
+    holds: what was paid for is never asked for again.
     """
 
     name: str
 
     def propose(self, parent: Attempt, tried: frozenset[str], limit: int) -> list[Candidate]: ...
+
+
+class Model(Protocol):
+    """Samples text. Suite: tests/conformance/model.py.
+
+    `sample` gives at least one reply and at most `n`, whose usages and costs add up to those of the call. What may go
+    wrong with a reply (cut off, withheld, no text, a prompt beyond the context) is a value, its `stop`; only COMPLETE,
+    LENGTH and CUT_OFF ones have text. Text never holds half of a surrogate pair. A key or name that is refused raises
+    BadInput; a server that fails, or answers nonsense, Infrastructure, after some patience. `seconds` bounds the whole
+    call, waiting between attempts included.
+
+    `capabilities` says what else it can do. What it cannot raises BadInput when it is asked for; log-probabilities that
+    it cannot give are left out (`Reply.tokens` is None).
+    """
+
+    name: str
+    capabilities: Capabilities
+
+    def sample(self, prompt: Prompt, n: int, settings: Sampling, seconds: float) -> list[Reply]: ...
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        """Tokens of the prompt, counted by the model itself."""
+        ...
+
+    def load_adapter(self, adapter: Adapter | None) -> None:
+        """Samples with this adapter from now on, or (None) without; the one before is unloaded."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Dialogue(Protocol):
+    """A model, asked within a budget and on the record (kernelevo/models/recorded.py). Suite: tests/models/."""
+
+    model: str
+
+    def turns(self, about: str) -> list[Turn]:
+        """What was asked of this attempt before, oldest first, from the record."""
+        ...
+
+    def ask(self, about: str, prompt: Prompt, n: int, settings: Sampling) -> Turn | None:
+        """Asks for `n` replies, or fewer where the budget allows no more; None where it allows none. What comes back is
+        in the record before this returns.
+        """
+        ...
+
+    def note_reading(self, turn: int, outcomes: Sequence[str], candidates: Sequence[str]) -> None:
+        """Records what each reply of a turn was found to hold, and the ids of the candidates that were made of them."""
+        ...
 
 
 class Store(Protocol):
@@ -342,6 +393,14 @@ class Store(Protocol):
     def conclude(self, verdict: Verdict) -> None: ...
 
     def note(self, kind: str, payload: Mapping[str, Any]) -> None: ...
+
+    def keep(self, text: str) -> str:
+        """Keeps a text, once, under the hash that is returned; notes refer to large texts by it."""
+        ...
+
+    def kept(self, key: str) -> str:
+        """The text that was kept under this hash; raises StoreConflict if there is none."""
+        ...
 
     def run(self) -> RunRecord: ...
 

@@ -20,6 +20,7 @@ from kernelevo.report_counters import case_pairs, counters, microseconds
 from kernelevo.report_measurements import measurement_lines
 from kernelevo.report_reasons import answer_reasons, oracle_labels
 from kernelevo.types import CaseResult
+from kernelevo.wire.words import visible
 
 PLAIN_WIDTH = 160
 _LAST_COLUMN = 20
@@ -66,9 +67,11 @@ def print_answer(console: Console, answer: Answer, best_path: Path | None, diff:
 
 
 def _coloured(diff: str) -> Text:
-    """The diff as it is: lines are never cut, so that it can be copied from the screen."""
+    """The diff as it is: lines are never cut, so that it can be copied from the screen. What would move the cursor, or
+    hide text, is shown as an escape: whoever wrote the kernel chose it.
+    """
     text = Text()
-    for line in diff.splitlines(keepends=True):
+    for line in visible(diff).splitlines(keepends=True):
         text.append(line, {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], ""))
     return text
 

@@ -6,11 +6,12 @@ evaluator is one line in the functions at the end, a device or a compiler one in
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import functools
 import hashlib
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,10 +24,13 @@ from kernelevo.executors.local import LocalExecutor, PerWorker
 from kernelevo.floors import floors
 from kernelevo.initialise import samples_folder
 from kernelevo.interfaces import Evaluator, Listener, Proposer
+from kernelevo.joining_models import Policy, open_policy
+from kernelevo.language_model import ModelUse
+from kernelevo.models.use import model_use, questions
 from kernelevo.report_file import settled
 from kernelevo.run_record import make_record, require_same
-from kernelevo.search import Judges, Search
-from kernelevo.settings import DEFAULT_FINDINGS, Level, Limits, Request, Settings
+from kernelevo.search import FINAL_SHARE, Judges, Search
+from kernelevo.settings import DEFAULT_FINDINGS, Level, Limits, ModelRequest, Request, Settings
 from kernelevo.snapshots import snapshot
 from kernelevo.stores.folders import find_run, new_run_folder, run_folders
 from kernelevo.stores.sqlite import SqliteStore
@@ -72,6 +76,18 @@ class Proposers:
     note: str
     harness: str = ""
     """Hash of the harness's texts, kept in the run's record."""
+    policy: Policy | None = None
+    """The model that is asked before the others, where there is one."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What is said of them before anything is judged."""
+        return [note for note in (self.policy and self.policy.note, self.note) if note]
+
+    def opened(self, store: SqliteStore, archive: Archive, left: Callable[[], float]) -> Sequence[Proposer]:
+        """All of them on this record; `left` tells how many seconds the search may still take."""
+        asked = [] if self.policy is None else [self.policy.proposer(store, archive.children, left)]
+        return [*asked, *self.members]
 
 
 @dataclass(frozen=True)
@@ -82,12 +98,13 @@ class Joints:
     """Of a Request; as tasks.open_task, it may be told what a problem file must pass before it is executed."""
     open_bench: Callable[[Request, Task, Settings], Bench]
     proposers: Callable[[Task, Bench, Settings], Proposers]
+    policy: Callable[[ModelRequest, Task, Bench, Settings], Policy] = open_policy
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What `optimize` and `resume` came to: the answer, or the start's verdict if it did not pass. `task` is what was
-    judged, and None where only the record was read.
+    judged, and None where only the record was read; `model` what was asked of a model, if one was.
     """
 
     folder: Path
@@ -95,6 +112,7 @@ class Outcome:
     answer: Answer | None
     start: Attempt
     task: Task | None = None
+    model: ModelUse | None = None
 
 
 Announce = Callable[[str], None]
@@ -111,20 +129,17 @@ def optimize(
 ) -> Outcome:
     """Searches for a faster kernel and records everything under a new folder of `settings.runs`."""
     task = joints.open_task(request)
-    benches = PerWorker(lambda: joints.open_bench(request, task, settings))
-    try:
+    with contextlib.ExitStack() as closing:
+        benches = _benches(request, task, settings, joints, closing)
         bench = benches.first()
         notes = introduce(bench, task, announce, why)
-        proposers = joints.proposers(task, bench, settings)
-        announce(proposers.note)
+        proposers = _proposers(request, task, bench, settings, joints, announce, closing)
         folder = new_run_folder(settings.runs)
-        with SqliteStore.create(folder) as store:
-            said, command = [*notes, proposers.note], f"optimize {request.kernel}"
-            store.begin(make_record(folder.name, command, request, limits, task, bench, said, proposers.harness))
-            store.propose(Candidate(task.text))
-            return _search(store, limits, proposers, task, benches, request.workers, listener)
-    finally:
-        benches.close()
+        store = closing.enter_context(SqliteStore.create(folder))
+        said, command = [*notes, *proposers.notes], f"optimize {request.kernel}"
+        store.begin(make_record(folder.name, command, request, limits, task, bench, said, proposers.harness))
+        store.propose(Candidate(task.text))
+        return _search(store, limits, proposers, task, benches, request.workers, listener)
 
 
 def resume(
@@ -132,22 +147,44 @@ def resume(
 ) -> Outcome:
     """Goes on with a recorded run, on the same task and device; `changes` are limits or workers given anew."""
     folder = find_run(settings.runs, name)
-    with SqliteStore.resume(folder) as store:
+    with contextlib.ExitStack() as closing:
+        store = closing.enter_context(SqliteStore.resume(folder))
         record = store.run()
         request, limits = asked(record, changes)
         task = joints.open_task(request)
         require_same(record, task)
-        benches = PerWorker(lambda: joints.open_bench(request, task, settings))
-        try:
-            bench = benches.first()
-            introduce(bench, task, announce, f"as run {record.id} began on")
-            proposers = joints.proposers(task, bench, settings)
-            announce(proposers.note)
-            if not store.candidates():
-                store.propose(Candidate(task.text))
-            return _search(store, limits, proposers, task, benches, request.workers, listener)
-        finally:
-            benches.close()
+        benches = _benches(request, task, settings, joints, closing)
+        bench = benches.first()
+        introduce(bench, task, announce, f"as run {record.id} began on")
+        proposers = _proposers(request, task, bench, settings, joints, announce, closing)
+        if not store.candidates():
+            store.propose(Candidate(task.text))
+        return _search(store, limits, proposers, task, benches, request.workers, listener)
+
+
+def _benches(
+    request: Request, task: Task, settings: Settings, joints: Joints, closing: contextlib.ExitStack
+) -> PerWorker[Bench]:
+    benches = PerWorker(lambda: joints.open_bench(request, task, settings))
+    closing.callback(benches.close)
+    return benches
+
+
+def _proposers(
+    request: Request, task: Task, bench: Bench, settings: Settings, joints: Joints, announce: Announce,
+    closing: contextlib.ExitStack,
+) -> Proposers:
+    """Those of the task, and before them the model that the request names; said before anything is judged."""
+    proposers = joints.proposers(task, bench, settings)
+    if request.model is not None:
+        policy = joints.policy(request.model, task, bench, settings)
+        closing.callback(policy.close)
+        if request.model.alone:
+            proposers = Proposers([], "")
+        proposers = replace(proposers, policy=policy, harness=policy.joined_key(proposers.harness))
+    for note in proposers.notes:
+        announce(note)
+    return proposers
 
 
 @dataclass(frozen=True)
@@ -205,12 +242,25 @@ def read_outcome(folder: Path) -> Outcome:
     with SqliteStore.read(folder) as store:
         record = store.run()
         archive = Archive.load(store, float(record.settings["band"]))
-        ended = store.notes(ENDED_NOTE)
-    return _outcome(folder, record, archive, str(ended[-1]["reason"]) if ended else "it was stopped")
+        ended, model = store.notes(ENDED_NOTE), model_use(store)
+    outcome = _outcome(folder, record, archive, str(ended[-1]["reason"]) if ended else "it was stopped")
+    return replace(outcome, model=model)
+
+
+def asked_of_model(settings: Settings, name: str) -> list[dict[str, Any]]:
+    """Every question to a model that a run's record holds, with its answers."""
+    with SqliteStore.read(find_run(settings.runs, name)) as store:
+        return questions(store)
 
 
 def all_runs(settings: Settings) -> list[Path]:
     return run_folders(settings.runs)
+
+
+MODEL_CHANGES = {
+    "max_tokens": "--max-tokens", "max_cost": "--max-cost", "base_url": "--base-url", "key_variable": "--key-variable",
+}  # fmt: skip
+"""What may be given anew of how a run's model is asked."""
 
 
 def asked(record: RunRecord, changes: Mapping[str, Any]) -> tuple[Request, Limits]:
@@ -220,6 +270,13 @@ def asked(record: RunRecord, changes: Mapping[str, Any]) -> tuple[Request, Limit
     given = {name: value for name, value in changes.items() if value is not None}
     stored |= {name: given[name] for name in given if name in stored}
     limits |= {name: given[name] for name in given if name in limits}
+    model = stored.get("model")
+    if model is None and any(name in given for name in MODEL_CHANGES):
+        raise BadInput(f"run {record.id} asks no model; leave out {', '.join(MODEL_CHANGES.values())}")
+    if model is not None:
+        model = {**model, **{name: given[name] for name in given if name in model}}
+        price = model["price"] and tuple(model["price"])
+        stored["model"] = ModelRequest(**{**model, "price": price})
     paths = {"kernel": Path(stored["kernel"]), "problem": Path(stored["problem"])}
     sequences = {name: tuple(stored[name]) for name in ("cases", "include_folders")}
     return Request(**{**stored, **paths, **sequences}), Limits(**limits)
@@ -239,9 +296,10 @@ def _search(
     judges = Judges(light, full, EVALUATION)
     executor = LocalExecutor(workers)
     settle = functools.partial(settled, language=task.language)
-    search = Search(store, archive, judges, proposers.members, executor, limits, listener, settle)
+    over = time.monotonic() + limits.seconds * (1 - FINAL_SHARE)
     try:
-        answer = search.run()
+        members = proposers.opened(store, archive, lambda: over - time.monotonic())
+        answer = Search(store, archive, judges, members, executor, limits, listener, settle).run()
     except KeyboardInterrupt:
         raise Interrupted(
             f"stopped after {counted(len(store.attempts()), 'evaluation')}, all of them kept; "
@@ -250,7 +308,7 @@ def _search(
     finally:
         executor.close()
     ended = answer.ended if answer else "the start did not pass"
-    return dataclasses.replace(_outcome(store.folder, store.run(), archive, ended), task=task)
+    return replace(_outcome(store.folder, store.run(), archive, ended), task=task, model=model_use(store))
 
 
 def _outcome(folder: Path, record: RunRecord, archive: Archive, ended: str) -> Outcome:

@@ -32,6 +32,8 @@ def make_record(
 ) -> RunRecord:
     """The record of what is about to be judged; `harness` is the hash of the texts that proposers go by."""
     stored = dataclasses.asdict(request) | {"kernel": str(request.kernel), "problem": str(task.problem_path)}
+    if request.model is None:
+        del stored["model"]
     return RunRecord(
         id=run_id,
         command=command,

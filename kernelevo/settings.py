@@ -8,6 +8,7 @@ kernel. All are frozen. Environment variables (all optional):
     KERNELEVO_DEVICE   device used when --device is not given (default: virtual:h100)
     KERNELEVO_HARNESS  folder of the harness (default: harness, if it is there, else the one that is installed)
     KERNELEVO_TRUST    1: problem files that are new to this machine are run unasked; or folders (a:b) whose own are
+    OPENAI_API_KEY     the key for --model openai:NAME (or the variable that --key-variable names)
     CI                 when set, progress is printed as plain lines even on a terminal
 """
 
@@ -112,6 +113,76 @@ class Limits:
                 raise BadInput(f"--{name} {getattr(self, name)} leaves nothing to try; give at least 1")
 
 
+MODEL_KINDS = ("openai", "vllm", "scripted")
+DEFAULT_KEY_VARIABLE = "OPENAI_API_KEY"
+MODEL_SECONDS = 600.0
+"""Of a search in which a model proposes, unless other limits are given: a reply takes longer than an evaluation."""
+
+
+@dataclass(frozen=True)
+class ModelRequest:
+    """Which language model proposes: `name` is `openai:NAME`, `vllm:NAME` or `scripted:FILE`. `price` is money per
+    million tokens of prompt and completion; `max_tokens` and `max_cost` bound the whole run, `call_seconds` one call.
+    `adapter` is the folder of a LoRA adapter, as the server sees it. With `alone` nothing else proposes.
+    """
+
+    name: str
+    base_url: str | None = None
+    key_variable: str | None = None
+    price: tuple[float, float] | None = None
+    max_tokens: int = 200_000
+    max_cost: float | None = None
+    call_seconds: float = 120.0
+    adapter: str | None = None
+    alone: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in MODEL_KINDS or not self.model or not self.name.isprintable():
+            raise BadInput(f"--model {self.name!r} names no model; write openai:NAME, vllm:NAME or scripted:FILE")
+        if self.kind == "vllm" and self.base_url is None:
+            raise BadInput(f"--model {self.name} needs the server's --base-url, such as http://localhost:8000/v1")
+        if self.base_url is not None and "@" in self.base_url:
+            raise BadInput("--base-url would be recorded with the password in it; put the key in a variable instead")
+        if self.kind == "scripted" and (self.base_url or self.key_variable):
+            raise BadInput("a script is a file; --base-url and --key-variable belong to a model behind a server")
+        if self.adapter is not None and self.kind != "vllm":
+            raise BadInput("only a server of vLLM loads adapters; give --adapter with --model vllm:NAME")
+        if self.max_tokens < 1:
+            raise BadInput(f"--max-tokens {self.max_tokens} leaves nothing to ask for; give a positive number")
+        if not self.call_seconds > 0:
+            raise BadInput(f"--call-seconds {self.call_seconds:g} leaves no time; give a positive number")
+        if self.price is not None and not all(0 <= each < float("inf") for each in self.price):
+            raise BadInput("--price takes two numbers, of the prompt and of the completion; neither may be negative")
+        if self.max_cost is not None and not self.max_cost >= 0:
+            raise BadInput(f"--max-cost {self.max_cost:g} is negative; give what may be spent")
+        if self.max_cost is not None and self.price is None:
+            raise BadInput("--max-cost needs --price IN OUT: without it nobody knows what a reply costs")
+
+    @property
+    def kind(self) -> str:
+        return self.name.partition(":")[0]
+
+    @property
+    def model(self) -> str:
+        """What the server calls it, or the script's file."""
+        return self.name.partition(":")[2]
+
+    @property
+    def shown(self) -> str:
+        """How it is called in what is told and recorded of a candidate: a script without the folders of its file."""
+        return f"scripted:{Path(self.model).name}" if self.kind == "scripted" else self.name
+
+    def key(self, environment: Mapping[str, str] | None = None) -> str:
+        """The key, from its variable; it is kept in no record. Servers other than OpenAI's own may need none. Raises
+        BadInput where one is missing.
+        """
+        variable = self.key_variable or DEFAULT_KEY_VARIABLE
+        found = (os.environ if environment is None else environment).get(variable, "").strip()
+        if not found and (self.key_variable is not None or self.base_url is None):
+            raise BadInput(f"{variable} is not set; put the key there, or name another variable with --key-variable")
+        return found or "none"
+
+
 @dataclass(frozen=True)
 class Request:
     """What the user asked of one kernel file: the file, its problem, the device and what is passed on to the
@@ -135,6 +206,7 @@ class Request:
     inputs: int | None = None
     offsets: Mapping[str, int] = field(default_factory=dict)
     times_from: str = "machine-code"
+    model: ModelRequest | None = None
 
     def __post_init__(self) -> None:
         if self.times_from not in TIMES_FROM:

@@ -23,6 +23,7 @@ EXIT_CODES = {
     "WallUnavailable": 3,
     "DriverLost": 3,
     "DriverRefused": 3,
+    "ModelFailed": 3,
     "StoreConflict": 3,
     "Interrupted": 130,
 }

@@ -10,12 +10,12 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "kernelevo"
 FOUNDATION = {
     "types", "fault", "measurement", "provenance", "defences", "interfaces", "errors", "settings", "native", "answer",
-    "statistics", "counting",
+    "statistics", "counting", "language_model",
 }  # fmt: skip
 PARTS = {
     "compilers", "devices", "evaluators", "executors", "proposers", "stores", "sandbox", "virtual", "search",
     "disassembler", "archive", "report", "evidence",
-    "progress", "doctor", "initialise", "batch", "reward",
+    "progress", "doctor", "initialise", "batch", "reward", "models",
 }  # fmt: skip
 MAY_USE = {
     # A noun file may use only what stands before it.
@@ -25,9 +25,10 @@ MAY_USE = {
     "measurement": {"fault"},
     "defences": set(),
     "provenance": set(),
+    "language_model": set(),
     "types": {"fault", "measurement", "provenance", "counting"},
     "statistics": {"measurement"},
-    "interfaces": {"types", "errors", "measurement", "defences"},
+    "interfaces": {"types", "errors", "measurement", "defences", "language_model"},
     "settings": {"types", "errors"},
     "native": {"errors"},
     "answer": {"types"},
@@ -49,8 +50,8 @@ MAY_USE = {
     "jailed": set(),
 }
 JOINERS = {
-    "run", "api", "api_arguments", "run_record", "run_evidence", "rerunning", "joining", "joining_cards", "cli",
-    "commands", "redteam", "__init__", "__main__",
+    "run", "api", "api_arguments", "run_record", "run_evidence", "rerunning", "joining", "joining_cards",
+    "joining_models", "cli", "commands", "redteam", "__init__", "__main__",
 }  # fmt: skip
 """Those that may import every part; the red team attacks the parts as they are joined."""
 

@@ -11,7 +11,18 @@ import typer
 from typer.core import TyperGroup
 
 import kernelevo
-from kernelevo.commands import evaluate, judging, optimize, profiling, redteam, resume, runs, setting_up, verify
+from kernelevo.commands import (
+    evaluate,
+    judging,
+    optimize,
+    profiling,
+    redteam,
+    resume,
+    run_replies,
+    runs,
+    setting_up,
+    verify,
+)
 from kernelevo.errors import Infrastructure, Interrupted
 
 OUTPUT_CLOSED = 141
@@ -58,6 +69,7 @@ app.command("verify", short_help="Check a claim's evidence.")(verify.verify)
 app.command("sign", short_help="Sign a claim's evidence with an SSH key.")(verify.sign)
 app.command("eval", short_help="Judge many candidates, as JSON lines.")(evaluate.evaluate)
 app.command("redteam", short_help="Try known ways of cheating on this installation.")(redteam.redteam)
+runs.app.command("replies")(run_replies.replies)
 app.add_typer(runs.app, name="runs", short_help="List, show and compare recorded runs.")
 app.command("new", short_help="Write a kernel and a problem to start from.")(setting_up.new)
 app.command("import", short_help="Derive a launch plan from host code.")(setting_up.import_kernel)

@@ -14,6 +14,7 @@ from kernelevo.commands.options import State, check_command, exit_code
 from kernelevo.errors import BadInput, Infrastructure, KernelevoError
 from kernelevo.report import failed_start, summary
 from kernelevo.report_file import require_place, standing_alone, unified_diff, write_file
+from kernelevo.report_model import model_json, model_lines
 from kernelevo.report_table import open_console, print_answer
 from kernelevo.report_verdict import print_verdict
 from kernelevo.types import Status
@@ -66,7 +67,8 @@ def show_outcome(
             )
         raise typer.Exit(exit_code(verdict))
     if as_json:
-        state.print_json({**summary(answer, path), "evidence_path": evidence and str(evidence)})
+        told = {} if outcome.model is None else {"model": model_json(outcome.model)}
+        state.print_json({**summary(answer, path), "evidence_path": evidence and str(evidence), **told})
         return
     request, _ = run.asked(outcome.record, {})
     best_name = str(path or f"run {answer.run.id}")
@@ -74,6 +76,8 @@ def show_outcome(
     command = check_command(request, path, request.problem or path) if path else ""
     console = open_console(state.settings.plain)
     print_answer(console, answer, path, diff, command)
+    for line in model_lines(outcome.model) if outcome.model else ():
+        console.print(line, soft_wrap=True, markup=False)
     if evidence is not None:
         words = f"evidence: {evidence}; anybody can check it: kernelevo verify {shlex.quote(str(evidence))}"
         console.print(words, soft_wrap=True, markup=False)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from kernelevo import run
+from kernelevo.commands import model_options as mod
 from kernelevo.commands import options as opt
 from kernelevo.commands.ending import finish
 from kernelevo.progress import open_progress
@@ -27,6 +28,10 @@ def resume(
     quiet: opt.Quiet = False,
     trust: opt.Trust = False,
     runs: opt.Runs = None,
+    max_tokens: mod.MaxTokens = None,
+    max_cost: mod.MaxCost = None,
+    base_url: mod.BaseUrl = None,
+    key_variable: mod.KeyVariable = None,
 ) -> None:
     """Go on with a recorded run; nothing that was judged is judged again.
 
@@ -35,6 +40,7 @@ def resume(
     """
     state = opt.State.of(context)
     changes = {"evaluations": evaluations, "seconds": seconds, "workers": workers}
+    changes |= {"max_tokens": max_tokens, "max_cost": max_cost, "base_url": base_url, "key_variable": key_variable}
     with open_progress(quiet, state.settings.plain) as listener:
         outcome = run.resume(name, changes, state.settings, state.joints, listener, opt.announcer(as_json))
     finish(outcome, out, as_json, state)

@@ -15,6 +15,7 @@ from kernelevo.report import answer_of, compared, moved_between
 from kernelevo.report_counters import microseconds
 from kernelevo.report_file import unified_diff
 from kernelevo.report_table import Justify, open_console, print_rows
+from kernelevo.wire.words import visible
 
 app = typer.Typer(help="Look at recorded runs.", no_args_is_help=True)
 
@@ -90,7 +91,7 @@ def diff(
     for case, counters in moved_between(*pair).items():
         for counter, (before, after) in counters.items():
             print(f"  {case}: {counter} {before:,} -> {after:,}")
-    print(text or "the two kernels have the same text", end="" if text else "\n")
+    print(visible(text) or "the two kernels have the same text", end="" if text else "\n")
 
 
 def _row(folder: Any) -> dict[str, Any]:

@@ -133,7 +133,8 @@ def _wrong_case(case: CaseFigures, said: Judgement) -> Iterator[str]:
         yield f"case {case.name}: its counts are not the sums over its launches"
     launches = said.launches.get(case.name, ())
     if said.measured is None and len(case.steps) != len(launches):
-        yield f"case {case.name}: it has figures of {len(case.steps)} launches, and its plan has {len(launches)}"
+        told = counted(len(case.steps), "launch")
+        yield f"case {case.name}: it has figures of {told}, and its plan has {len(launches)}"
     if any(step.counts.keys() != case.counts.keys() for step in case.steps):
         yield f"case {case.name}: a launch has other counters than the case"
     timed = [trial.error_ratio for trial in said.trials if trial.timed and trial.case == case.name]

@@ -60,7 +60,8 @@ OUR_OWN = (
     caught(
         "K11",
         "memory that nobody wrote tells which run is searched for races",
-        "races are looked for under the poison of the timed run, too",
+        "such memory is followed, through the carry flag as well, and races are looked for under the poison of the "
+        "timed run, too",
     ),
     caught(
         "K12",

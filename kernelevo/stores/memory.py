@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from kernelevo.errors import Infrastructure
+from kernelevo.errors import Infrastructure, StoreConflict
 from kernelevo.types import Attempt, Candidate, RunRecord, Verdict
 
 
@@ -17,6 +18,7 @@ class MemoryStore:
         self._candidates: dict[str, Candidate] = {}
         self._verdicts: list[Verdict] = []
         self._notes: list[tuple[str, dict[str, Any]]] = []
+        self._texts: dict[str, str] = {}
 
     def begin(self, run: RunRecord) -> None:
         if self._run is not None:
@@ -35,6 +37,16 @@ class MemoryStore:
 
     def note(self, kind: str, payload: Mapping[str, Any]) -> None:
         self._notes.append((kind, dict(payload)))
+
+    def keep(self, text: str) -> str:
+        key = hashlib.sha256(text.encode()).hexdigest()
+        self._texts[key] = text
+        return key
+
+    def kept(self, key: str) -> str:
+        if key not in self._texts:
+            raise StoreConflict(f"a text that a note refers to ({key[:12]}) is not there")
+        return self._texts[key]
 
     def run(self) -> RunRecord:
         if self._run is None:

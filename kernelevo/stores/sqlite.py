@@ -100,6 +100,16 @@ class SqliteStore:
                 "INSERT INTO note (kind, payload, at) VALUES (?, ?, ?)", (kind, payload_to_json(payload), _now())
             )
 
+    def keep(self, text: str) -> str:
+        with self._transaction() as connection:
+            return _keep(connection, text.encode())
+
+    def kept(self, key: str) -> str:
+        rows = self._rows("SELECT content FROM blob WHERE hash = ?", key)
+        if not rows:
+            raise StoreConflict(f"a text that a note refers to ({key[:12]}) is not there; the run's file is damaged")
+        return _unpack(rows[0][0]).decode()
+
     def run(self) -> RunRecord:
         rows = self._rows("SELECT record FROM run")
         if not rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kernelevo.errors import Infrastructure
+from kernelevo.errors import Infrastructure, StoreConflict
 from kernelevo.interfaces import Store
 from kernelevo.types import Candidate, Check, Figure, RunRecord, Status, Verdict
 
@@ -52,6 +52,17 @@ class StoreContract:
         store.note("phase", {"name": "final"})
         assert [note["name"] for note in store.notes("phase")] == ["search", "final"]
         assert store.notes("never written") == []
+
+    def test_texts_are_kept_once_under_their_hash(self, store: Store) -> None:
+        store.begin(RECORD)
+        key = store.keep("a long text \u2603\n")
+        assert store.keep("a long text \u2603\n") == key != store.keep("another")
+        assert store.kept(key) == "a long text \u2603\n"
+
+    def test_a_text_that_was_never_kept_is_missed(self, store: Store) -> None:
+        store.begin(RECORD)
+        with pytest.raises(StoreConflict):
+            store.kept("0" * 64)
 
     def test_the_head_is_written_once(self, store: Store) -> None:
         store.begin(RECORD)

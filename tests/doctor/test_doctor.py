@@ -96,3 +96,16 @@ def test_cards_are_read_where_nvidias_driver_tells_of_them(tmp_path) -> None:
         (tmp_path / bus / "information").write_text(text)
     assert doctor.cards(tmp_path) == ["unknown", "NVIDIA H200"]
     assert doctor.cards(tmp_path / "absent") == []
+
+
+@pytest.mark.parametrize("version", [None, "3.1"])
+def test_the_client_of_language_models_is_ok_or_optional(monkeypatch: pytest.MonkeyPatch, version: str | None) -> None:
+    def found(name: str) -> str:
+        if name == "openai" and version is None:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return version if name == "openai" and version else "1.0"
+
+    monkeypatch.setattr(importlib.metadata, "version", found)
+    client = next(each for each in doctor.examine(None) if each.name == "language models")
+    assert client.state == ("ok" if version else "optional")
+    assert ("kernelevo[llm]" in client.advice) == (version is None)

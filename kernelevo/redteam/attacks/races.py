@@ -74,7 +74,7 @@ ATTACKS = [
     ),
     kernel_attack(
         "a race behind a carry", "K11", "learns from memory that nobody wrote which run is searched for races",
-        "races", problems.TOTAL, total("""
+        "tracking races", problems.TOTAL, total("""
         unsigned first;
         asm volatile("{ .reg .u32 z; add.cc.u32 z, %1, 0x80000000; addc.u32 %0, 0, 0; }"
             : "=r"(first) : "r"(((volatile unsigned*)part)[0]));
