@@ -1,12 +1,11 @@
 """Run ids and where runs lie: `RUNS/ID`.
 
-An id is eight characters of Crockford's base 32 (no i, l, o, u): six count seconds since 2024, so that ids sort by
-time, and two are random. A prefix that only one run has, or `last`, names a run too.
+An id is eight characters of Crockford's base 32 (no i, l, o, u), which count 1/1024 seconds since 2024, so that ids sort
+by time. A prefix that only one run has, or `last`, names a run too.
 """
 
 from __future__ import annotations
 
-import secrets
 import time
 from pathlib import Path
 
@@ -16,13 +15,12 @@ from kernelevo.stores.sqlite import DATABASE
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 EPOCH = 1_704_067_200
-"""2024-01-01T00:00:00Z; six digits reach to the year 2058."""
+"""2024-01-01T00:00:00Z; eight digits reach to the year 2058."""
 
 
 def new_run_id(now: float | None = None) -> str:
-    seconds = int(time.time() if now is None else now) - EPOCH
-    digits = [ALPHABET[seconds >> shift & 31] for shift in range(25, -1, -5)]
-    return "".join(digits) + "".join(secrets.choice(ALPHABET) for _ in range(2))
+    ticks = int(((time.time() if now is None else now) - EPOCH) * 1024)
+    return "".join(ALPHABET[ticks >> shift & 31] for shift in range(35, -1, -5))
 
 
 def new_run_folder(runs: Path) -> Path:
@@ -35,11 +33,15 @@ def new_run_folder(runs: Path) -> Path:
         ) from error
     except OSError as error:
         raise from_system(error, runs) from error
-    while (folder := runs / new_run_id()).exists():
-        continue
     with translated(runs):
-        folder.mkdir()
-    return folder
+        while True:
+            folder = runs / new_run_id()
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                time.sleep(1 / 1024)  # another run took this id
+                continue
+            return folder
 
 
 def run_folders(runs: Path) -> list[Path]:

@@ -22,6 +22,12 @@ def test_two_runs_of_one_second_have_different_folders(tmp_path: Path) -> None:
     assert len({new_run_folder(tmp_path / "runs") for _ in range(5)}) == 5
 
 
+def test_runs_of_one_second_lie_in_the_order_in_which_they_began(tmp_path: Path) -> None:
+    folders = [new_run_folder(tmp_path / "runs") for _ in range(20)]
+    assert folders == sorted(folders)
+    assert new_run_id(NOW) < new_run_id(NOW + 0.002)
+
+
 def make(runs: Path, *names: str) -> None:
     for name in names:
         (runs / name).mkdir()
