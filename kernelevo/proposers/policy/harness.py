@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 from kernelevo.language_model import Sampling
 
@@ -160,5 +161,5 @@ def _read(file: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{file} cannot be read ({error}); `kernelevo init` writes the default") from error
     if len(content) > MOST_BYTES:
-        raise BadInput(f"{file} has {len(content):,} bytes; what a model is told has at most {MOST_BYTES:,}")
+        raise BadInput(f"{file} has {counted(len(content), 'byte')}; what a model is told has at most {MOST_BYTES:,}")
     return text.replace("\r\n", "\n")
