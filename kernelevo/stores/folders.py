@@ -1,7 +1,7 @@
 """Run ids and where runs lie: `RUNS/ID`.
 
-An id is eight characters of Crockford's base 32 (no i, l, o, u), which count 1/1024 seconds since 2024, so that ids sort
-by time. A prefix that only one run has, or `last`, names a run too.
+An id is eight characters of Crockford's base 32 (no i, l, o, u), which count 1/1024 seconds since 2024, so that ids
+sort by time. A prefix that only one run has, or `last`, names a run too.
 """
 
 from __future__ import annotations
