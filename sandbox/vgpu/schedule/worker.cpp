@@ -96,16 +96,20 @@ void Worker::finish(Block block) {
 }
 
 // Usually a stuck block makes room for the next at once. In another order a window's blocks wait for each other, so the
-// next window begins only when they have all had a turn in vain.
+// next window begins only when they have all had a turn in vain; then it begins whole, for they may all wait for it
+// (one block a round would cost a grid barrier the square of its blocks).
 bool Worker::may_begin_another() const {
   if (waiting_.size() >= plan_.resident) return false;
-  return plan_.options.order == 0 || waiting_.size() < BlockOrder::kWindow || in_vain_ >= waiting_.size();
+  if (plan_.options.order == 0 || waiting_.size() < BlockOrder::kWindow) return true;
+  return begin_freely_ > 0 || in_vain_ >= waiting_.size();
 }
 
 void Worker::run_blocks(uint64_t first, uint64_t last) {
   while (!run_.stop.stopped && (first < last || !waiting_.empty())) {
     Block block;
     if (first < last && may_begin_another()) {
+      if (begin_freely_ > 0) --begin_freely_;
+      else if (waiting_.size() >= BlockOrder::kWindow) begin_freely_ = BlockOrder::kWindow - 1;
       in_vain_ = 0;
       block = next_block(order_.at(first++));
     } else {
@@ -113,8 +117,10 @@ void Worker::run_blocks(uint64_t first, uint64_t last) {
       waiting_.pop_front();
     }
     const LiveBlock::Outcome outcome = block->run(run_);
-    in_vain_ = outcome == LiveBlock::Outcome::stuck ? in_vain_ + 1 : 0;
-    if (outcome == LiveBlock::Outcome::stuck) waiting_.push_back(std::move(block));
+    const bool stuck = outcome == LiveBlock::Outcome::stuck;
+    in_vain_ = stuck ? in_vain_ + 1 : 0;
+    begin_freely_ = stuck ? begin_freely_ : 0;
+    if (stuck) waiting_.push_back(std::move(block));
     else finish(std::move(block));
   }
 }

@@ -63,6 +63,7 @@ class Worker {
   BlockOrder order_;
   std::deque<Block> waiting_;          // live, stuck, in the order in which they get their next turn
   uint64_t in_vain_ = 0;               // turns in a row that left a block stuck
+  uint64_t begin_freely_ = 0;          // blocks of the window that began because all were stuck
   std::vector<Block> unused_;
   uint64_t blocks_ = 0, copies_dropped_ = 0, chain_sum_ = 0, chain_max_ = 0;
   uint64_t instructions_max_ = 0, bank_cycles_max_ = 0;                 // of one block
