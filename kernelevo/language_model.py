@@ -16,6 +16,8 @@ from typing import Literal
 Role = Literal["system", "user", "assistant"]
 BYTES_PER_TOKEN = 2
 """Fewer bytes than a token of English or of code has on average, so that an estimate is rather too high."""
+MOST_TOKENS = 10**12
+"""A figure above it is no number of tokens of a call."""
 TOKENS_PER_MESSAGE = 8
 """What a chat template puts around a message, generously."""
 

@@ -141,6 +141,8 @@ class ModelRequest:
             raise BadInput(f"--model {self.name!r} names no model; write openai:NAME, vllm:NAME or scripted:FILE")
         if self.kind == "vllm" and self.base_url is None:
             raise BadInput(f"--model {self.name} needs the server's --base-url, such as http://localhost:8000/v1")
+        if self.base_url is not None and not self.base_url.strip():
+            raise BadInput("--base-url is empty; give the server's address, or leave it out for OpenAI's own")
         if self.base_url is not None and "@" in self.base_url:
             raise BadInput("--base-url would be recorded with the password in it; put the key in a variable instead")
         if self.kind == "scripted" and (self.base_url or self.key_variable):
@@ -180,6 +182,8 @@ class ModelRequest:
         found = (os.environ if environment is None else environment).get(variable, "").strip()
         if not found and (self.key_variable is not None or self.base_url is None):
             raise BadInput(f"{variable} is not set; put the key there, or name another variable with --key-variable")
+        if not (found.isascii() and found.isprintable()):
+            raise BadInput(f"{variable} holds what no key has: a line's end or a character beyond ASCII; set it anew")
         return found or "none"
 
 

@@ -17,9 +17,11 @@ from kernelevo.language_model import Adapter, Capabilities, Price, Prompt, Reply
 from kernelevo.models.openai_stream import Gathered
 
 try:
+    import httpx2
     import openai
 
     from kernelevo.models.openai_errors import Server, is_too_long, translated, waits
+    from kernelevo.models.openai_wire import bounded_client, checked_address
 except ModuleNotFoundError as missing:
     raise NotInstalled(
         f'a model behind a server needs the extra `llm` ({missing}); run `pip install "kernelevo[llm]"`'
@@ -32,6 +34,9 @@ OPENAI = "https://api.openai.com/v1"
 MOST_ATTEMPTS = 6
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds between attempts where the server does not say how many: doubled each time."""
+EVENTS = "text/event-stream"
+LONGEST_CALL = 86_400.0
+"""Seconds; sockets know no time without an end."""
 Answer = TypeVar("Answer")
 
 
@@ -54,14 +59,14 @@ class OpenAIModel(Model):
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.name = self.sampled = model
-        self._address = (base_url or OPENAI).rstrip("/")
-        if not self._address.startswith(("http://", "https://")):
-            raise BadInput(f"{self._address} is no address of a server; give --base-url as in http://localhost:8000/v1")
-        self._server = Server(self._address, model, key_variable)
+        self._address = checked_address(base_url or OPENAI)
+        self._server = Server(self._address, model, key_variable, key)
         self._price = price
         self._clock = clock
         self._sleep = sleep
-        self._client = openai.OpenAI(api_key=key, base_url=self._address, max_retries=0)
+        self._client = openai.OpenAI(
+            api_key=key, base_url=self._address, max_retries=0, http_client=bounded_client(clock)
+        )
 
     def sample(self, prompt: Prompt, n: int, settings: Sampling, seconds: float) -> list[Reply]:
         return self.patiently(lambda left: self._sample_once(prompt, n, settings, left), seconds)
@@ -80,11 +85,11 @@ class OpenAIModel(Model):
         """Does `work`, which is told how many seconds are left, again while the server is busy or broken; raises what
         the last attempt came to.
         """
-        deadline = self._clock() + seconds
+        deadline = self._clock() + min(seconds, LONGEST_CALL)
         wait = FIRST_WAIT
         for attempt in range(MOST_ATTEMPTS):
             try:
-                answer = work(max(0.001, deadline - self._clock()))
+                answer = self._try(work, max(0.001, deadline - self._clock()))
             except openai.OpenAIError as error:
                 self._heard(error)
                 asked = waits(error, self._server)
@@ -99,6 +104,22 @@ class OpenAIModel(Model):
                 return answer
         raise AssertionError("the last attempt returns or raises")
 
+    def _try(self, work: Callable[[float], Answer], seconds: float) -> Answer:
+        try:
+            return work(seconds)
+        except httpx2.RequestError as error:
+            # The library lets these through while it reads what a refusal says.
+            self._server = replace(self._server, answered=True)
+            raise openai.APIConnectionError(message=str(error), request=error.request) from error
+        except (httpx2.InvalidURL, UnicodeError) as error:
+            raise ModelFailed(f"{self._address} leads to an address that is none; check --base-url", False) from error
+        except (ValueError, RecursionError) as error:
+            raise self._nonsense() from error
+
+    def _nonsense(self) -> ModelFailed:
+        words = f"{self.name} at {self._address} answered nonsense; check what serves at this address"
+        return ModelFailed(words, perhaps_paid=True)
+
     def _heard(self, error: openai.OpenAIError) -> None:
         """Any answer, even a refusal, shows that there is a server."""
         if isinstance(error, openai.APIStatusError):
@@ -108,14 +129,16 @@ class OpenAIModel(Model):
         deadline = self._clock() + seconds
         gathered = Gathered(n)
         try:
-            self._gather(gathered, self._open(prompt, n, settings, seconds), deadline)
+            stream = self._open(prompt, n, settings, seconds)
+            self._server = replace(self._server, answered=True)
+            self._gather(gathered, stream, deadline)
         except openai.APIError as error:
             if is_too_long(error):
                 return [Reply("", Stop.TOO_LONG, Usage(), None if self._price is None else 0.0)]
             # What has come is kept: it was paid for.
             if isinstance(error, openai.APIStatusError) or not gathered.any_text:
                 raise
-        return gathered.replies(prompt, self._price)
+        return [self._server.without_key(reply) for reply in gathered.replies(prompt, self._price)]
 
     def _open(self, prompt: Prompt, n: int, settings: Sampling, seconds: float) -> Stream[Any]:
         # OpenAI's newer models refuse the older name, which is the only one that most other servers know.
@@ -138,10 +161,12 @@ class OpenAIModel(Model):
                 try:
                     chunk = next(chunks, None)
                     plain = None if chunk is None else chunk.to_dict(warnings=False)
-                except (ValueError, AttributeError) as error:
-                    words = f"{self.name} at {self._address} answered nonsense; check what serves at this address"
-                    raise ModelFailed(words, perhaps_paid=True) from error
+                except (ValueError, AttributeError, RecursionError) as error:
+                    raise self._nonsense() from error
                 if plain is None:
+                    # A page for people, or one whole answer: no stream of events was ever there.
+                    if gathered.empty and not stream.response.headers.get("content-type", "").startswith(EVENTS):
+                        raise self._nonsense()
                     return
                 gathered.add(plain)
                 if gathered.full or self._clock() >= deadline:

@@ -6,14 +6,17 @@ busy, broken, not to be reached any more, out of time          ModelFailed, afte
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import openai
 
 from kernelevo.errors import BadInput, KernelevoError, ModelFailed
+from kernelevo.language_model import Reply
 from kernelevo.wire.words import visible_line
 
 LONGEST_WORDS = 300
+SHORTEST_KEY = 16
+"""Characters below which a key is none to be hidden: servers of one's own take any word."""
 _TOO_LONG_CODE = "context_length_exceeded"
 _TOO_LONG = ("maximum context length", "context size", "longer than the maximum model length")
 _RESUME = "what had finished is kept, so go on later with `kernelevo resume last`"
@@ -21,12 +24,25 @@ _RESUME = "what had finished is kept, so go on later with `kernelevo resume last
 
 @dataclass(frozen=True)
 class Server:
-    """Who is asked, as messages name it. `answered` once it has answered anything."""
+    """Who is asked, as messages name it. `answered` once it has answered anything. A server may repeat the `key` that
+    it was sent: what it says is shown and kept without it.
+    """
 
     address: str
     model: str
     key_variable: str
+    key: str = field(default="", repr=False)
     answered: bool = False
+
+    def hidden(self, words: str) -> str:
+        return words if len(self.key) < SHORTEST_KEY else words.replace(self.key, f"({self.key_variable})")
+
+    def without_key(self, reply: Reply) -> Reply:
+        if len(self.key) < SHORTEST_KEY:
+            return reply
+        said = "".join(token.text for token in reply.tokens or ())
+        tokens = None if self.key in said else reply.tokens
+        return replace(reply, text=self.hidden(reply.text), thinking=self.hidden(reply.thinking), tokens=tokens)
 
 
 def is_too_long(error: openai.OpenAIError) -> bool:
@@ -50,7 +66,7 @@ def waits(error: openai.OpenAIError, server: Server) -> float | None:
 
 def translated(error: openai.OpenAIError, server: Server) -> KernelevoError:
     """The error of ours that says the same."""
-    words, where = said(error), visible_line(f"{server.model} at {server.address}")
+    words, where = said(error, server), visible_line(f"{server.model} at {server.address}")
     if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
         return BadInput(f"{where} refuses the key in {server.key_variable} ({words}); set that variable to a valid one")
     if isinstance(error, openai.NotFoundError):
@@ -64,15 +80,15 @@ def translated(error: openai.OpenAIError, server: Server) -> KernelevoError:
     return ModelFailed(f"{where} broke off ({words}); {_RESUME}", perhaps_paid=True)
 
 
-def said(error: BaseException) -> str:
+def said(error: BaseException, server: Server) -> str:
     """What the server said, as one short line fit to be shown."""
     body = getattr(error, "body", None)
     message = body.get("message") if isinstance(body, dict) else None
-    return visible_line(str(message or error))[:LONGEST_WORDS]
+    return visible_line(server.hidden(str(message or error)))[:LONGEST_WORDS]
 
 
 def _unreachable(error: openai.APIConnectionError, server: Server, where: str) -> KernelevoError:
-    cause = visible_line(str(error.__cause__ or error))[:LONGEST_WORDS]
+    cause = visible_line(server.hidden(str(error.__cause__ or error)))[:LONGEST_WORDS]
     if server.answered:
         return ModelFailed(f"{where} cannot be reached any more ({cause}); {_RESUME}", perhaps_paid=True)
     return BadInput(f"no server answers at {visible_line(server.address)} ({cause}); start it, or correct --base-url")

@@ -18,6 +18,7 @@ from kernelevo.errors import BadInput
 from kernelevo.interfaces import Model
 from kernelevo.language_model import (
     BYTES_PER_TOKEN,
+    MOST_TOKENS,
     Adapter,
     Capabilities,
     Price,
@@ -94,7 +95,7 @@ def read_script(path: Path) -> list[Reply]:
 def _reply(line: str, where: str) -> Reply:
     try:
         value: Any = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f'{where}: this is no JSON ({error}); write {{"text": "..."}}') from error
     if not isinstance(value, dict) or not isinstance(value.get("text"), str) or value.keys() - _KEYS:
         raise BadInput(f'{where}: a reply is an object with "text", and perhaps {", ".join(sorted(_KEYS - {"text"}))}')
@@ -102,11 +103,13 @@ def _reply(line: str, where: str) -> Reply:
         prompt, completion, cached = (
             int(value.get(f"{what}_tokens", 0)) for what in ("prompt", "completion", "cached")
         )
+        if max(prompt, completion, cached) > MOST_TOKENS:
+            raise ValueError(f"numbers of tokens are at most {MOST_TOKENS:,}")
         usage = Usage(prompt, completion, cached)
         stop = Stop(value.get("stop", Stop.COMPLETE if value["text"].strip() else Stop.EMPTY))
         tokens = None
         if "tokens" in value:
             tokens = tuple(Token(str(text), float(number)) for text, number in value["tokens"])
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise BadInput(f"{where}: {error}; correct the line") from error
     return Reply(value["text"], stop, usage, tokens=tokens, thinking=str(value.get("thinking", "")))

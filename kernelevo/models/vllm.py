@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from kernelevo.errors import ModelFailed
-from kernelevo.language_model import Adapter, Capabilities, Prompt
+from kernelevo.language_model import MOST_TOKENS, Adapter, Capabilities, Prompt
 from kernelevo.models.openai import OpenAIModel
 
 ADMINISTRATION_SECONDS = 120.0
@@ -30,7 +30,7 @@ class VllmModel(OpenAIModel):
         place = f"{self._address.removesuffix('/v1')}/tokenize"
         answer = self._post(place, {"model": self.sampled, "messages": messages})
         count = answer.get("count") if isinstance(answer, dict) else None
-        if type(count) is not int or count < 0:
+        if type(count) is not int or not 0 <= count <= MOST_TOKENS:
             raise ModelFailed(f"{self.name} at {self._address} answered nonsense when it was to count tokens", False)
         return count
 

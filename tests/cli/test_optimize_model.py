@@ -294,6 +294,20 @@ def test_the_key_is_in_no_record_and_no_output(shell: Shell, served: Served) -> 
         assert "the-secret-key" not in str(store.run())
 
 
+def test_an_empty_address_is_not_openai_s(shell: Shell) -> None:
+    code, _, err = shell("optimize", "twice.cu", "--model", "openai:m", "--base-url", "")
+    assert code == 2 and "--base-url is empty" in err
+
+
+@pytest.mark.parametrize("key", ["gold-key\nX: y", "\u201cgold-key\u201d"])
+def test_a_key_that_cannot_be_sent_is_not_shown(
+    shell: Shell, served: Served, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("TEST_KEY", key)
+    code, out, err = shell(*words_for(served))
+    assert code == 2 and "TEST_KEY holds what no key has" in err and "gold-key" not in out + err
+
+
 @pytest.mark.parametrize(
     ("trouble", "code", "sentence"),
     [

@@ -64,6 +64,15 @@ def test_figures_that_are_none_are_not_taken(used: dict) -> None:
     assert read_usage(used) is None
 
 
+@pytest.mark.parametrize("used", [(0, 0), (0, 5), (5, 0)])
+def test_figures_of_nothing_are_not_taken_for_a_text(used: tuple[int, int]) -> None:
+    gathered = Gathered(1)
+    gathered.add({"choices": [{"index": 0, "delta": {"content": "some text"}}]})
+    gathered.add({"choices": [], "usage": {"prompt_tokens": used[0], "completion_tokens": used[1]}})
+    (reply,) = gathered.replies(PROMPT, None)
+    assert reply.usage == Usage(PROMPT.estimated_tokens, 5, estimated=True)
+
+
 def test_a_refusal_is_a_withheld_reply() -> None:
     gathered = Gathered(1)
     gathered.add({"choices": [{"index": 0, "delta": {"refusal": "I will not"}, "finish_reason": "stop"}]})

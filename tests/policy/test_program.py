@@ -86,6 +86,7 @@ def test_a_triton_file_is_taken() -> None:
         (f"```cuda\n{FILE.replace('    y[', '    // ... as it was' + chr(10) + '    y[')}```", Outcome.ELIDED),
         (f"```cuda\n{FILE}// the rest of the kernel stays\n```", Outcome.ELIDED),
         (f"```cuda\n{FILE}//{'x' * MOST_BYTES}\n```", Outcome.TOO_LARGE),
+        (f"{'words ' * 180_000}\n```cuda\n{FILE}```", Outcome.TOO_LARGE),
         (f"```cuda\n{FILE[:-3]}", Outcome.TRUNCATED),
         (FILE[:-3], Outcome.TRUNCATED),
     ],

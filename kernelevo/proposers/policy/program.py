@@ -15,6 +15,8 @@ from kernelevo.language_model import Reply, Stop
 from kernelevo.wire.words import visible_line
 
 MOST_BYTES = 1 << 17
+LONGEST_REPLY = 8 * MOST_BYTES
+"""Characters of a reply, without what the model thought: a longer one is not searched for a file."""
 LONGEST_SUMMARY = 100
 NO_SUMMARY = "rewrote the kernel"
 
@@ -78,6 +80,8 @@ def read_program(reply: Reply, language: Language) -> Reading:
     text = _without_thinking(reply.text.replace("\r\n", "\n"))
     if not text.strip():
         return Reading(Outcome.TRUNCATED if reply.stop in (Stop.LENGTH, Stop.CUT_OFF) else Outcome.NOTHING)
+    if len(text) > LONGEST_REPLY:
+        return Reading(Outcome.TOO_LARGE)
     whole = reply.stop is Stop.COMPLETE
     blocks = list(_blocks(text))
     found = [_read_block(block, language, whole) for block in blocks] or [_read_unfenced(text, language, whole)]
