@@ -36,9 +36,10 @@ class Dimension:
 class Sizes:
     """Draws sizes that a problem allows, for all but constraints between dimensions."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, most: Mapping[str, int] | None = None) -> None:
+        """`most` bounds sizes by the names of dimensions."""
         self._problem = problem
-        self.dimensions = [_dimension(problem, name) for name in problem.dims]
+        self.dimensions = [_dimension(problem, name, (most or {}).get(name)) for name in problem.dims]
 
     def draw(self, whole: Whole, limit: int = 0) -> dict[str, int]:
         """A size for every dimension, in the problem's order, for at most so much work (0: now and then LARGE)."""
@@ -90,11 +91,12 @@ def _near(whole: Whole, power: int, most: int) -> int:
     return whole(min(1 << power, most), min((2 << power) - 1, most))
 
 
-def _dimension(problem: Problem, name: str) -> Dimension:
+def _dimension(problem: Problem, name: str, most: int | None) -> Dimension:
     known = [case.dims for case in (*problem.tests, *problem.benchmarks)]
     allowed = {
         size for dims in known for size in range(1, LOOKED_AT + 1) if problem.allows({**dims, name: size})
     } or {dims[name] for dims in known}  # fmt: skip
     granule = math.gcd(*allowed)
     limited = max(allowed) <= LOOKED_AT - granule
-    return Dimension(name, granule, max(allowed) if limited else None)
+    bounds = [bound for bound in (max(allowed) if limited else None, most) if bound is not None]
+    return Dimension(name, granule, min(bounds, default=None))

@@ -1,9 +1,10 @@
 """Sizes that stand in no list: a kernel may know every size that a problem tests and times, and be wrong at all others.
 
 A problem that leaves its tests to us is meant for every size that it allows. So a full check runs a few more, drawn by
-lot like inputs: small ones and a larger one, each on one of the distributions. They follow from the seed that the
-verdict records, and take no part in what else is drawn from it. A problem that lists its own tests has said which sizes
-count, and an oracle is known to be right at those alone: there none are drawn.
+lot like inputs: small ones and a larger one, each on one of the distributions, no dimension larger than in any of the
+tests: beyond these even an honest kernel may meet a limit of the device, and would pass or fail by lot. They follow
+from the seed that the verdict records, and take no part in what else is drawn from it. A problem that lists its own
+tests has said which sizes count, and an oracle is known to be right at those alone: there none are drawn.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Unlisted:
         """The examples of an evaluation with this seed (hexadecimal); none where only listed sizes count."""
         if not self._problem.any_size or self._problem.oracle is not None:
             return []
-        self._sizes = self._sizes or Sizes(self._problem)
+        self._sizes = self._sizes or Sizes(self._problem, self._largest())
         rng = np.random.Generator(np.random.SFC64([int(seed, 16), _STREAM]))
         taken = {case.name for case in (*self._problem.tests, *self._problem.benchmarks)}
         found: list[Example] = []
@@ -48,6 +49,9 @@ class Unlisted:
                 index = int(rng.integers(distributions(self._problem)))
                 found.append(Example(name, index, (), int(rng.integers(MOST_SEED, endpoint=True))))
         return found
+
+    def _largest(self) -> dict[str, int]:
+        return {name: max(case.dims[name] for case in self._problem.tests) for name in self._problem.dims}
 
     def _unlisted(self, sizes: Sizes, rng: np.random.Generator, limit: int, taken: set[str]) -> str:
         def whole(low: int, high: int) -> int:

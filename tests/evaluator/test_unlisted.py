@@ -67,9 +67,8 @@ def test_an_honest_kernel_is_told_where_else_it_was_right() -> None:
     assert check(judge("right", mode="search")) == ""
 
 
-def test_what_the_device_cannot_execute_there_is_not_held_against_it_and_an_endless_loop_is() -> None:
-    assert judge("unsupported_elsewhere").status is Status.PASSED
-    assert check(judge("unsupported_elsewhere")) == ""
+def test_what_the_device_cannot_execute_there_is_no_way_past_them_and_an_endless_loop_is_its_own_fault() -> None:
+    assert judge("unsupported_elsewhere").status is Status.UNSUPPORTED
     assert judge("endless_elsewhere").status is Status.TIMEOUT
 
 
