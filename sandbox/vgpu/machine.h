@@ -107,7 +107,7 @@ struct Counts {
   // The same, if neighbouring loads and stores are merged as the assembler does it (lower/merged_accesses.cpp).
   uint64_t shared_load_requests_merged = 0, shared_load_wavefronts_merged = 0;
   uint64_t shared_store_requests_merged = 0, shared_store_wavefronts_merged = 0;
-  uint64_t constant_addresses = 0;                                // different ones, of each request to constant memory
+  uint64_t constant_replays = 0;      // addresses of each request to constant memory, but for its first
   uint64_t branches = 0, divergent_branches = 0, barriers = 0;
   uint64_t block_waits = 0;           // rounds of loops that may wait for what other blocks write, by warps
   uint64_t async_copies_dropped = 0;  // asynchronous copies of one thread that nobody waited for before its block ended

@@ -222,7 +222,7 @@ void add_memory(const Op &op, Class cls, const OpCounts &own, uint64_t threads, 
       counts.shared_atomic_requests += elsewhere.requests, counts.shared_atomic_wavefronts += elsewhere.wavefronts;
       counts.local_sectors += own.divergent;
       break;
-    case Class::constant_load: counts.constant_addresses += own.wavefronts; break;
+    case Class::constant_load: counts.constant_replays += own.wavefronts; break;
     case Class::async_copy:
       counts.global_load_requests += own.requests, counts.global_load_sectors += own.pieces,
           counts.global_load_bytes += threads * op.bytes;

@@ -99,7 +99,7 @@ constexpr NamedCount kCounts[] = {
     {"shared_load_wavefronts_merged", &Counts::shared_load_wavefronts_merged},
     {"shared_store_requests_merged", &Counts::shared_store_requests_merged},
     {"shared_store_wavefronts_merged", &Counts::shared_store_wavefronts_merged},
-    {"constant_addresses", &Counts::constant_addresses},
+    {"constant_replays", &Counts::constant_replays},
     {"branches", &Counts::branches},
     {"divergent_branches", &Counts::divergent_branches},
     {"barriers", &Counts::barriers},

@@ -232,5 +232,5 @@ def test_blocks_that_do_nothing_do_not_share_the_work_of_one_that_does(idle: int
 
 
 def test_different_words_of_constant_memory_take_a_cycle_each() -> None:
-    found = estimate(H100, counts(blocks=132, constant_addresses=132 * 18_300), FULL)
+    found = estimate(H100, counts(blocks=132, constant_replays=132 * 18_300), FULL)
     assert (found.bound, found.bounds_us["constant cache"]) == ("constant cache", pytest.approx(10.0))

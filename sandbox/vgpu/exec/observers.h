@@ -99,8 +99,9 @@ struct WatchCounters : WatchNothing {
     OpCounts &counts = counts_of(w, op);
     (w.splits ? counts.wavefronts : counts.pieces) += waits_of(r, update);
   }
+  // An address that all lanes want is an operand like a register; each other one is served after it.
   static void constant(Warp &w, const Op *op, const Request &r) {
-    counts_of(w, op).wavefronts += r.pattern == Pattern::uniform ? 1 : count_addresses(r.address, r.mask);
+    counts_of(w, op).wavefronts += r.pattern == Pattern::uniform ? 0 : count_addresses(r.address, r.mask) - 1;
   }
   // The request as the assembler widens it, counted once for its group.
   static void merged(Warp &w, const Op *op, Access access, const Request &r) {
@@ -154,7 +155,7 @@ struct WatchTiming : WatchCounters {
   static void constant(Warp &w, const Op *op, const Request &r) {
     const u64 before = counts_of(w, op).wavefronts;
     WatchCounters::constant(w, op, r);
-    w.run->latency += u32(counts_of(w, op).wavefronts - before) - 1;
+    w.run->latency += u32(counts_of(w, op).wavefronts - before);
   }
   static void copied(Warp &w, const Op *op, const Request &r) {
     WatchCounters::copied(w, op, r);
