@@ -38,7 +38,7 @@ MEASURES: Mapping[str, Callable[[Counts], float]] = {
     "L2 sectors": _sum("l2_read_sectors", "l2_write_sectors"),
     "DRAM sectors": _sum("dram_read_sectors", "dram_write_sectors"),
     "shared wavefronts": _sum("shared_load_wavefronts", "shared_store_wavefronts", "shared_atomic_wavefronts"),
-    "addresses of constant memory": _sum("constant_addresses"),
+    "replays of constant loads": _sum("constant_replays"),
     "warp instructions": _sum("warp_instructions"),
     "updates of the hottest address": _sum("global_atomic_hottest"),
 }
@@ -49,7 +49,7 @@ _FEEDS: Mapping[str, tuple[str, ...]] = {
     "L2 bandwidth": ("L2 sectors", "sectors per global request"),
     "DRAM bandwidth": ("DRAM sectors",),
     "shared memory": ("shared wavefronts",),
-    "constant cache": ("addresses of constant memory",),
+    "constant cache": ("replays of constant loads",),
     "atomics": ("updates of the hottest address",),
 }
 """What makes a bound as long as it is; of an arithmetic unit, its instructions."""

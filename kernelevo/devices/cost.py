@@ -61,7 +61,9 @@ def estimate(gpu: Gpu, counts: Mapping[str, int], held: Occupancy) -> Estimate:
     """The time of one launch with these counts (names as in vgpu::Counts) at this occupancy."""
     blocks = max(counts["blocks"], 1)
     need = _Need.of_one_block(gpu, counts, blocks)
-    longest = counts["chain_cycles_max"] * gpu.latency_factor / gpu.cycles_per_us
+    # A block that takes its work from a counter takes nearly all here, where blocks run one after the other: on a card
+    # each takes the next piece when it has done one, and this is the chain of one that took as many as the mean.
+    longest = counts.get("block_cycles_max", counts["chain_cycles_max"]) * gpu.latency_factor / gpu.cycles_per_us
     heaviest = _heaviest_block(gpu, counts)
     dealt = min((_deal(gpu, need, blocks, places) for places in range(held.blocks_per_sm, 0, -1)), key=sum)
     bounds = _bounds(gpu, need, blocks, held, longest)
@@ -147,8 +149,9 @@ def _sm_cycles(gpu: Gpu, counts: Mapping[str, int]) -> dict[str, float]:
     cycles["L1 sectors"] = _l1_cycles(gpu, counts)
     cycles["shared memory"] = _wavefronts(counts) / gpu.rates["wavefronts"]
     cycles["L1 data pipe"] = cycles["L1 sectors"] + cycles["shared memory"]
-    # Lanes that want different words of constant memory are served one after the other, as at a bank.
-    cycles["constant cache"] = counts.get("constant_addresses", 0) / gpu.rates["wavefronts"]
+    # Lanes that want different words of constant memory are served one after the other. A word that all want costs no
+    # more than a register: it is an operand of the arithmetic, at the full rate of issue.
+    cycles["constant cache"] = counts.get("constant_replays", 0) / gpu.rates["wavefronts"]
     cycles["L2 port of an SM"] = _l2_sectors(counts) / gpu.rates["l2_sectors"]
     return cycles
 

@@ -107,7 +107,7 @@ struct Counts {
   // The same, if neighbouring loads and stores are merged as the assembler does it (lower/merged_accesses.cpp).
   uint64_t shared_load_requests_merged = 0, shared_load_wavefronts_merged = 0;
   uint64_t shared_store_requests_merged = 0, shared_store_wavefronts_merged = 0;
-  uint64_t constant_addresses = 0;                                // different ones, of each request to constant memory
+  uint64_t constant_replays = 0;      // addresses of each request to constant memory, but for its first
   uint64_t branches = 0, divergent_branches = 0, barriers = 0;
   uint64_t block_waits = 0;           // rounds of loops that may wait for what other blocks write, by warps
   uint64_t async_copies_dropped = 0;  // asynchronous copies of one thread that nobody waited for before its block ended
@@ -119,9 +119,9 @@ struct Counts {
   // Scoreboard (Options::scoreboard): latency chains in cycles, contention-free, one block at a time.
   uint64_t chain_cycles_sum = 0;  // sum over blocks of the block's longest warp
   uint64_t chain_cycles_max = 0;  // longest block
-  // Of the block that has most of it: warp instructions, and (Options::scoreboard and caches) cycles of the banks that
-  // L1 and shared memory have in common.
-  uint64_t block_instructions_max = 0, block_pipe_cycles_max = 0;
+  // Of the block that has most of it, as blocks would share it on a card (schedule/heaviest.h): cycles of its chain, warp
+  // instructions, and (Options::scoreboard and caches) cycles of the banks that L1 and shared memory have in common.
+  uint64_t block_cycles_max = 0, block_instructions_max = 0, block_pipe_cycles_max = 0;
 
   void add(const Counts &);       // sums; the longest and the hottest stay the largest
 };

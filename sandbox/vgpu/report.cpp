@@ -222,7 +222,7 @@ void add_memory(const Op &op, Class cls, const OpCounts &own, uint64_t threads, 
       counts.shared_atomic_requests += elsewhere.requests, counts.shared_atomic_wavefronts += elsewhere.wavefronts;
       counts.local_sectors += own.divergent;
       break;
-    case Class::constant_load: counts.constant_addresses += own.wavefronts; break;
+    case Class::constant_load: counts.constant_replays += own.wavefronts; break;
     case Class::async_copy:
       counts.global_load_requests += own.requests, counts.global_load_sectors += own.pieces,
           counts.global_load_bytes += threads * op.bytes;
@@ -358,8 +358,8 @@ Party describe_party(const LaunchContext &context, const Run &run, const OtherPa
 
 void Counts::add(const Counts &other) {
   static_assert(std::is_trivially_copyable_v<Counts> && sizeof(Counts) % sizeof(uint64_t) == 0);
-  constexpr uint64_t Counts::*kLargest[] = {&Counts::chain_cycles_max, &Counts::block_instructions_max,
-                                            &Counts::block_pipe_cycles_max, &Counts::global_atomic_hottest};
+  constexpr uint64_t Counts::*kLargest[] = {&Counts::chain_cycles_max, &Counts::block_cycles_max,
+                                            &Counts::block_instructions_max, &Counts::block_pipe_cycles_max, &Counts::global_atomic_hottest};
   const Counts before = *this;
   constexpr size_t kFields = sizeof(Counts) / sizeof(uint64_t);
   uint64_t sums[kFields], more[kFields];

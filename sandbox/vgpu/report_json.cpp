@@ -99,7 +99,7 @@ constexpr NamedCount kCounts[] = {
     {"shared_load_wavefronts_merged", &Counts::shared_load_wavefronts_merged},
     {"shared_store_requests_merged", &Counts::shared_store_requests_merged},
     {"shared_store_wavefronts_merged", &Counts::shared_store_wavefronts_merged},
-    {"constant_addresses", &Counts::constant_addresses},
+    {"constant_replays", &Counts::constant_replays},
     {"branches", &Counts::branches},
     {"divergent_branches", &Counts::divergent_branches},
     {"barriers", &Counts::barriers},
@@ -113,6 +113,7 @@ constexpr NamedCount kCounts[] = {
     {"dram_write_sectors", &Counts::dram_write_sectors},
     {"chain_cycles_sum", &Counts::chain_cycles_sum},
     {"chain_cycles_max", &Counts::chain_cycles_max},
+    {"block_cycles_max", &Counts::block_cycles_max},
     {"block_instructions_max", &Counts::block_instructions_max},
     {"block_pipe_cycles_max", &Counts::block_pipe_cycles_max},
 };

@@ -105,19 +105,20 @@ def test_waiting_for_each_other_lengthens_the_chain() -> None:
 
 @pytest.mark.parametrize("plain", [False, True])
 @pytest.mark.parametrize(
-    ("load", "addresses"),
+    ("load", "replays"),
     [
-        ("ld.const.u32 %r5, [table+4];", 1),
-        ("ld.const.u32 %r5, [%rd9];", 32),
-        ("and.b64 %rd10, %rd9, -64;\n  ld.const.u32 %r5, [%rd10];", 2),
-        ("@%p1 ld.const.u32 %r5, [%rd9];", 8),
+        ("ld.const.u32 %r5, [table+4];", 0),
+        ("ld.const.u32 %r5, [%rd9];", 31),
+        ("and.b64 %rd10, %rd9, -64;\n  ld.const.u32 %r5, [%rd10];", 1),
+        ("@%p1 ld.const.u32 %r5, [%rd9];", 7),
+        ("setp.gt.u32 %p1, %r0, 32;\n  @%p1 ld.const.u32 %r5, [%rd9];", 0),
     ],
 )
 def test_lanes_that_want_different_constants_are_served_one_after_the_other(
-    load: str, addresses: int, plain: bool
+    load: str, replays: int, plain: bool
 ) -> None:
     report = launch(f"setp.lt.u32 %p1, %r0, 8;\n  {load}", plain=plain)
-    assert report.counts["constant_addresses"] == addresses
+    assert report.counts["constant_replays"] == replays
     assert report.counts["global_load_sectors"] == 0
 
 
@@ -153,3 +154,38 @@ WAIT = "AGAIN:\n  ld.{space}.u32 %r6, [{address}];\n  setp.eq.u32 %p1, %r6, 77;\
 )
 def test_a_loop_that_may_wait_for_other_blocks_is_told(space: str, address: str, waits: int) -> None:
     assert launch(WAIT.format(space=space, address=address)).counts["block_waits"] == waits
+
+
+TAKING = """
+  mov.u32 %r5, 0;
+AGAIN:
+  {take}
+  bar.sync 0;
+  setp.lt.u32 %p1, %r5, 100;
+  @%p1 bra AGAIN;"""
+ONE = "setp.eq.u32 %p2, %r0, 0;\n  @%p2 atom.global.{update};\n  shfl.sync.idx.b32 %r5, %r5, 0, 31, -1;"
+ALL = "atom.global.add.u32 %r5, [%rd0], 1;\n  shfl.sync.idx.b32 %r5, %r5, 0, 31, -1;"
+OWN = "cvt.u64.u32 %rd10, %r4;\n  add.u64 %rd10, %rd10, %rd0;\n  atom.global.add.u32 %r5, [%rd10], 1;"
+TICKET = "atom.global.add.u32 %r6, [%rd0], 1;\n  add.u32 %r5, %r5, 1;"
+
+
+@pytest.mark.parametrize(
+    ("take", "taken"),
+    [
+        (ONE.format(update="add.u32 %r5, [%rd0], 1"), (101, 1, 1, 1)),
+        (ONE.format(update="inc.u32 %r5, [%rd0], 1000"), (101, 1, 1, 1)),
+        (ALL, (5, 1, 1, 1)),
+        (OWN, (1, 1, 1, 1)),         # a word of each lane is no counter
+        (TICKET, (100,) * 4),        # as at a barrier of the grid: each does its own part
+        (ONE.format(update="exch.b32 %r6, [%rd0], 1") + "\n  mov.u32 %r5, 100;", (1, 1, 1, 1)),
+    ],
+)  # fmt: skip
+def test_blocks_that_take_their_work_from_a_counter_are_told_to_share_it(take: str, taken: tuple[int, ...]) -> None:
+    """The first block takes all here, but on a card each takes the next piece when it has done one."""
+    counts = launch(TAKING.format(take=take), grid=len(taken)).counts
+    share = sum(taken) / len(taken) / max(taken)
+    assert counts["block_cycles_max"] == round(counts["chain_cycles_max"] * share)
+    if share == 1:
+        assert len(taken) * counts["block_instructions_max"] >= counts["warp_instructions"]
+    else:
+        assert counts["block_instructions_max"] < counts["warp_instructions"] / 2

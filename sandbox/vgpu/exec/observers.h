@@ -32,6 +32,7 @@ struct WatchNothing {
   // An update of shared memory, already told as an access: the lanes that wait for each other.
   static void contended(Warp &, const Op *, const Request &, Update) {}
   static void constant(Warp &, const Op *, const Request &) {}                    // a load of constant memory
+  static void took(Warp &, const Request &) {}    // the old value of a whole number in global memory, while adding to it
   static bool known_address(Warp &, const Op *, Space, u32, s64) { return true; }
   static void loaded(Warp &, const Op *, Space, const Request &) {}
   static void stored(Warp &, const Op *, Space, const Request &) {}
@@ -99,8 +100,9 @@ struct WatchCounters : WatchNothing {
     OpCounts &counts = counts_of(w, op);
     (w.splits ? counts.wavefronts : counts.pieces) += waits_of(r, update);
   }
+  // An address that all lanes want is an operand like a register; each other one is served after it.
   static void constant(Warp &w, const Op *op, const Request &r) {
-    counts_of(w, op).wavefronts += r.pattern == Pattern::uniform ? 1 : count_addresses(r.address, r.mask);
+    counts_of(w, op).wavefronts += r.pattern == Pattern::uniform ? 0 : count_addresses(r.address, r.mask) - 1;
   }
   // The request as the assembler widens it, counted once for its group.
   static void merged(Warp &w, const Op *op, Access access, const Request &r) {
@@ -154,7 +156,7 @@ struct WatchTiming : WatchCounters {
   static void constant(Warp &w, const Op *op, const Request &r) {
     const u64 before = counts_of(w, op).wavefronts;
     WatchCounters::constant(w, op, r);
-    w.run->latency += u32(counts_of(w, op).wavefronts - before) - 1;
+    w.run->latency += u32(counts_of(w, op).wavefronts - before);
   }
   static void copied(Warp &w, const Op *op, const Request &r) {
     WatchCounters::copied(w, op, r);
@@ -165,6 +167,9 @@ struct WatchTiming : WatchCounters {
     const u64 before = counts.pieces + counts.divergent;
     WatchCounters::local(w, op, access, r);
     w.run->scoreboard->use_banks(counts.pieces + counts.divergent - before);
+  }
+  static void took(Warp &w, const Request &r) {
+    if (r.pattern == Pattern::uniform || !(r.mask & (r.mask - 1))) w.run->scoreboard->take(w.id);
   }
   static void use_banks(Warp &w, u64 wavefronts) { w.run->scoreboard->use_banks(4 * wavefronts); }
 };

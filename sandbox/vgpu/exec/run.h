@@ -33,7 +33,7 @@ struct alignas(64) OpCounts {
   uint64_t threads, requests, pieces;
   uint64_t divergent;              // of a branch; of a bulk copy, its bytes; of a generic access, local sectors
   uint64_t wavefronts;             // of the shared-memory side of an asynchronous copy or generic access; of a merged
-                                   // access; addresses of constant memory
+                                   // access; replays of constant memory
   uint64_t low, size;              // of the allocation that a memory operation met last
 };
 

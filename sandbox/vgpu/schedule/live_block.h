@@ -31,6 +31,7 @@ class LiveBlock {
     return scoreboard_ && !plan_.outside_sample ? scoreboard_->block_cycles() : 0;
   }
   uint64_t bank_cycles() const { return scoreboard_ && !plan_.outside_sample ? scoreboard_->bank_cycles() : 0; }
+  uint64_t taken() const { return scoreboard_ && !plan_.outside_sample ? scoreboard_->taken() : 0; }
   uint64_t executed() const { return executed_; }      // warp instructions so far
 
  private:

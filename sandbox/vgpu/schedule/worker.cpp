@@ -90,8 +90,7 @@ void Worker::finish(Block block) {
   copies_dropped_ += run_.stop.stopped ? 0 : block->copies_left();
   chain_sum_ += block->chain_cycles();
   chain_max_ = std::max(chain_max_, block->chain_cycles());
-  instructions_max_ = std::max(instructions_max_, block->executed());
-  bank_cycles_max_ = std::max(bank_cycles_max_, block->bank_cycles());
+  heaviest_.add({block->chain_cycles(), block->executed(), block->bank_cycles()}, block->taken());
   unused_.push_back(std::move(block));
 }
 
@@ -151,6 +150,7 @@ void Worker::Harvest::append(const Harvest &next, uint32_t most_remarks) {
   counts.async_copies_dropped += next.counts.async_copies_dropped;
   counts.chain_cycles_sum += next.counts.chain_cycles_sum;
   counts.chain_cycles_max = std::max(counts.chain_cycles_max, next.counts.chain_cycles_max);
+  counts.block_cycles_max = std::max(counts.block_cycles_max, next.counts.block_cycles_max);
   counts.block_instructions_max = std::max(counts.block_instructions_max, next.counts.block_instructions_max);
   counts.block_pipe_cycles_max = std::max(counts.block_pipe_cycles_max, next.counts.block_pipe_cycles_max);
   printed += next.printed;
@@ -170,7 +170,8 @@ Worker::Harvest Worker::harvest() {
   run_.counts = counts_.data();
   run_.reserve = run_.granted;
   host_.printed.clear();
-  blocks_ = copies_dropped_ = chain_sum_ = chain_max_ = instructions_max_ = bank_cycles_max_ = 0;
+  blocks_ = copies_dropped_ = chain_sum_ = chain_max_ = 0;
+  heaviest_ = {};
   return harvest;
 }
 
@@ -182,8 +183,10 @@ Counts Worker::base_counts() const {
   counts.async_copies_dropped = copies_dropped_;
   counts.chain_cycles_sum = plan_.options.scoreboard ? chain_sum_ : 0;
   counts.chain_cycles_max = plan_.options.scoreboard ? chain_max_ : 0;
-  counts.block_instructions_max = instructions_max_;
-  counts.block_pipe_cycles_max = bank_cycles_max_;
+  const Heaviest::Work most = heaviest_.most();
+  counts.block_cycles_max = plan_.options.scoreboard ? most.chain : 0;
+  counts.block_instructions_max = most.instructions;
+  counts.block_pipe_cycles_max = most.bank_cycles;
   return counts;
 }
 

@@ -9,6 +9,7 @@
 #include "../host_calls.h"
 #include "../memory/claims.h"
 #include "findings.h"
+#include "heaviest.h"
 #include "live_block.h"
 
 namespace vgpu {
@@ -66,7 +67,7 @@ class Worker {
   uint64_t begin_freely_ = 0;          // blocks of the window that began because all were stuck
   std::vector<Block> unused_;
   uint64_t blocks_ = 0, copies_dropped_ = 0, chain_sum_ = 0, chain_max_ = 0;
-  uint64_t instructions_max_ = 0, bank_cycles_max_ = 0;                 // of one block
+  Heaviest heaviest_;
 };
 
 }  // namespace vgpu
