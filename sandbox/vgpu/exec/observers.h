@@ -32,7 +32,8 @@ struct WatchNothing {
   // An update of shared memory, already told as an access: the lanes that wait for each other.
   static void contended(Warp &, const Op *, const Request &, Update) {}
   static void constant(Warp &, const Op *, const Request &) {}                    // a load of constant memory
-  static void took(Warp &, const Request &) {}    // the old value of a whole number in global memory, while adding to it
+  // The old value of a whole number in global memory, while adding to it.
+  static void took(Warp &, const Request &) {}
   static bool known_address(Warp &, const Op *, Space, u32, s64) { return true; }
   static void loaded(Warp &, const Op *, Space, const Request &) {}
   static void stored(Warp &, const Op *, Space, const Request &) {}

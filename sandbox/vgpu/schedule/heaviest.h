@@ -1,6 +1,6 @@
-// The most work of one block, as it would be on a card. Blocks run one after the other here, so that of blocks that take
-// their work from a counter the first takes nearly all; on a card each takes the next piece when it has done one. A
-// block that has taken more often than the mean block is counted with as many of its pieces as the mean block has taken.
+// The most work of one block, as it would be on a card. Blocks run one after the other here, so that of blocks that
+// take their work from a counter the first takes nearly all; on a card each takes the next piece when it has done one.
+// A block that has taken more often than the mean block is counted with as many of its pieces as the mean block took.
 // Where all take equally often (tickets, barriers of the grid), or nobody does, that is what each has done.
 #pragma once
 
