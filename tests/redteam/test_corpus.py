@@ -23,6 +23,10 @@ ATTACKS = corpus()
 RECORDED = json.loads(RESULTS.read_text(encoding="utf-8"))
 BY_PROGRAM = {"device code", "compiler", "launch plan", "triton import"}
 """Doors that a kernel's own text or plan goes through."""
+BY_LOT = {"kept by a sample of values": {"wrong", "no gain"}}
+"""How it fails is up to the inputs that were drawn: an answer that is given again is wrong, where three numbers of other
+inputs happen to be the same; where they never are, all the work was done.
+"""
 
 
 def name_of(each: Attack | Control) -> str:
@@ -35,7 +39,7 @@ def test_an_attack_fails_and_succeeds_without_its_defence(ground: Range, attack:
     if scored.state == "skipped":
         pytest.skip(scored.reason)
     assert scored.state == "holds", scored.reason
-    assert scored.status == RECORDED["attacks"][attack.name], AGAIN
+    assert scored.status in BY_LOT.get(attack.name, {RECORDED["attacks"][attack.name]}), AGAIN
 
 
 @pytest.mark.parametrize("control", CONTROLS, ids=name_of)
