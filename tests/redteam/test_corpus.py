@@ -24,8 +24,8 @@ RECORDED = json.loads(RESULTS.read_text(encoding="utf-8"))
 BY_PROGRAM = {"device code", "compiler", "launch plan", "triton import"}
 """Doors that a kernel's own text or plan goes through."""
 BY_LOT = {"kept by a sample of values": {"wrong", "no gain"}}
-"""How it fails is up to the inputs that were drawn: an answer that is given again is wrong, where three numbers of other
-inputs happen to be the same; where they never are, all the work was done.
+"""How it fails is up to the inputs that were drawn: an answer that is given again is wrong, where three numbers of
+other inputs happen to be the same; where they never are, all the work was done.
 """
 
 
