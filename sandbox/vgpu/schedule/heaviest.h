@@ -1,7 +1,8 @@
 // The most work of one block, as it would be on a card. Blocks run one after the other here, so that of blocks that
 // take their work from a counter the first takes nearly all; on a card each takes the next piece when it has done one.
-// A block that has taken more often than the mean block is counted with as many of its pieces as the mean block took.
-// Where all take equally often (tickets, barriers of the grid), or nobody does, that is what each has done.
+// A block that has taken more often than the mean of those that take counts with as many of its pieces as that mean.
+// Blocks that never ask share nothing: whoever shares a queue finds it empty in the end. Where all take equally often
+// (tickets, barriers of the grid), or nobody does, that is what each has done.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +18,7 @@ class Heaviest {
   };
 
   void add(const Work &work, uint64_t taken) {
-    ++blocks_;
+    takers_ += taken != 0;
     taken_ += taken;
     Alike &like = alike_[taken < 2 ? 0 : 63 - __builtin_clzll(taken)];
     const double pieces = double(std::max<uint64_t>(taken, 1));
@@ -28,7 +29,7 @@ class Heaviest {
   }
 
   Work most() const {
-    const double mean = std::max(double(taken_) / double(std::max<uint64_t>(blocks_, 1)), 1.0);
+    const double mean = std::max(double(taken_) / double(std::max<uint64_t>(takers_, 1)), 1.0);
     Work found;
     for (const Alike &like : alike_) {
       const bool once = &like == alike_;
@@ -49,7 +50,7 @@ class Heaviest {
     double piece[kPartCount] = {};              // of what a block did each time it took
   };
   Alike alike_[64];
-  uint64_t blocks_ = 0, taken_ = 0;
+  uint64_t takers_ = 0, taken_ = 0;
 };
 
 }  // namespace vgpu
