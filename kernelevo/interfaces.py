@@ -1,8 +1,7 @@
 """The joints. Each is a small Protocol with a twin for tests (null or scripted) and one conformance suite.
 
 A part imports this file, `types`, `errors` and `settings` (and `kernelevo.kernel`, what a kernel file says), never
-another part.
-`run.py` joins them.
+another part. `run.py` joins them. Those of the self-improving loop are in learning_interfaces.py.
 """
 
 from __future__ import annotations

@@ -10,12 +10,13 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "kernelevo"
 FOUNDATION = {
     "types", "fault", "measurement", "provenance", "defences", "interfaces", "errors", "settings", "native", "answer",
-    "statistics", "counting", "language_model",
+    "statistics", "counting", "language_model", "decisions", "learning",
+    "learning_interfaces",
 }  # fmt: skip
 PARTS = {
     "compilers", "devices", "evaluators", "executors", "proposers", "stores", "sandbox", "virtual", "search",
     "disassembler", "archive", "report", "evidence",
-    "progress", "doctor", "initialise", "batch", "reward", "models",
+    "progress", "doctor", "initialise", "batch", "reward", "models", "backends", "levers", "loop", "studies",
 }  # fmt: skip
 MAY_USE = {
     # A noun file may use only what stands before it.
@@ -26,9 +27,12 @@ MAY_USE = {
     "defences": set(),
     "provenance": set(),
     "language_model": set(),
+    "decisions": set(),
+    "learning": {"types", "language_model"},
     "types": {"fault", "measurement", "provenance", "counting"},
     "statistics": {"measurement"},
     "interfaces": {"types", "errors", "measurement", "defences", "language_model"},
+    "learning_interfaces": {"types", "interfaces", "decisions", "language_model", "learning"},
     "settings": {"types", "errors"},
     "native": {"errors"},
     "answer": {"types"},
@@ -39,6 +43,8 @@ MAY_USE = {
     # What a kernel file says, and what passes through the wall, is knowledge and no part: every part may read it.
     "kernel": FOUNDATION,
     "wire": {"types", "interfaces", "errors", "measurement"},
+    # A study runs loops.
+    "studies": FOUNDATION | {"loop"},
     # A search orders attempts: it is the one part that needs a data structure of its own.
     "search": FOUNDATION | {"archive"},
     "doctor": FOUNDATION | {"sandbox", "disassembler"},
@@ -51,7 +57,7 @@ MAY_USE = {
 }
 JOINERS = {
     "run", "api", "api_arguments", "run_record", "run_evidence", "rerunning", "joining", "joining_cards",
-    "joining_models", "cli", "commands", "redteam", "__init__", "__main__",
+    "joining_models", "joining_backends", "joining_loop", "cli", "commands", "redteam", "__init__", "__main__",
 }  # fmt: skip
 """Those that may import every part; the red team attacks the parts as they are joined."""
 

@@ -1,0 +1,142 @@
+"""The joints of the self-improving loop: what it asks of a domain, of a model that can be trained, and of a lever.
+
+As in interfaces.py, each has a twin for tests and one conformance suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from kernelevo.decisions import Decision, DecisionSettings, Grammar, Observation
+from kernelevo.interfaces import Model
+from kernelevo.language_model import Adapter, Prompt, Reply
+from kernelevo.learning import Change, PolicyVersion, Split, Step, TaskResult
+from kernelevo.types import Attempt, Candidate, Verdict
+
+
+class TaskSession(Protocol):
+    """One task of a backend, opened in one worker. Suite: tests/conformance/backend.py.
+
+    Everything that it shows (observations, words) may be read by levers and models: it holds no expected value, no seed
+    and no size of a hidden test. Only `audit` judges by what no lever ever sees.
+    """
+
+    task: str
+    family: str
+    start: Candidate
+
+    def judge(self, candidate: Candidate, seed: int | None = None) -> Verdict:
+        """By the reward verifier; with a seed, on that draw of inputs. Faults of ours raise Infrastructure."""
+        ...
+
+    def audit(self, candidate: Candidate, seed: int | None = None) -> Verdict:
+        """By the audit verifier; its result reaches reports and the pause rule, never a lever, a prompt or the gate."""
+        ...
+
+    def reward(self, verdict: Verdict) -> float | None:
+        """Higher is better and 1.0 is as good as the start; 0.0: failed by its own fault; None: missing data."""
+        ...
+
+    def observe(self, attempt: Attempt, settings: DecisionSettings) -> Observation:
+        """The state after a judged attempt that passed, with the decisions that the settings leave legal."""
+        ...
+
+    def apply(self, attempt: Attempt, decision: Decision) -> Candidate | None:
+        """The program that a legal decision makes of the attempt's, with the decision as its last move; None of STOP,
+        or where the decision is not legal.
+        """
+        ...
+
+    def words(self) -> str:
+        """The task as it is told to a model that writes programs."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Backend(Protocol):
+    """One domain, as the loop sees it. Suite: tests/conformance/backend.py.
+
+    `version` changes whenever a verdict on the same candidate and seed may. Raises BadInput for a task it has not.
+    """
+
+    name: str
+    version: str
+    grammar: Grammar
+
+    def tasks(self, split: Split) -> Sequence[str]:
+        """The names of the tasks behind this wall; splits share none."""
+        ...
+
+    def open(self, task: str) -> TaskSession: ...
+
+    def close(self) -> None: ...
+
+
+class AdapterTrainer(Protocol):
+    """A LoRA adapter on a frozen base, being trained. Suite: tests/conformance/trainer.py.
+
+    Tensors are torch's, on the trainer's own device; n replies have at most t tokens.
+    """
+
+    def parameters(self) -> list[Any]:
+        """What is trained: the adapter's own parameters (and a value head's), never the base's."""
+        ...
+
+    def score(self, prompts: Sequence[Prompt], replies: Sequence[Reply]) -> ScoredReplies: ...
+
+    def save(self, folder: Path) -> Adapter:
+        """Writes the adapter in peft's format (safetensors and adapter_config.json) and says what it is."""
+        ...
+
+
+@dataclass(frozen=True)
+class ScoredReplies:
+    """`log_probabilities` float[n, t] under the adapter, with gradients; `base` float[n, t] under the base, without;
+    `mask` bool[n, t], true where a reply has a token; `values` float[n], the value head's estimate of each prompt.
+    """
+
+    log_probabilities: Any
+    base: Any
+    mask: Any
+    values: Any
+
+
+class TrainableModel(Model, Protocol):
+    """A model whose adapter can be trained here."""
+
+    def trainer(self, adapter: Adapter | None, rank: int, seed: int) -> AdapterTrainer:
+        """A trainer that goes on from this adapter, or from a fresh one (which changes no probability)."""
+        ...
+
+
+class LoopRecord(Protocol):
+    """What a lever may know: the reward split's steps and results, and what the gate said; nothing of the audit."""
+
+    def generations(self) -> int: ...
+
+    def steps(self, generation: int) -> Sequence[Step]: ...
+
+    def results(self, generation: int) -> Sequence[TaskResult]: ...
+
+    def changes(self) -> Sequence[tuple[Change, str]]:
+        """Every change so far with what the gate said: "accept", "reject" or "undecided"."""
+        ...
+
+
+class Lever(Protocol):
+    """Drafts one change from the record alone. Suite: tests/conformance/lever.py.
+
+    `draft` writes what it makes into the empty folder `into`; the same record, policy and seed give the same change.
+    None: there is nothing (more) to be changed, with the reason in `said`.
+    """
+
+    name: str
+    said: str
+
+    def draft(
+        self, record: LoopRecord, policy: PolicyVersion, harness: Path, adapter: Path | None, into: Path, seed: int
+    ) -> Change | None: ...
