@@ -102,8 +102,8 @@ class Change:
     """What a lever wants: another harness folder or another adapter, drafted from the record alone.
 
     `folder` holds the whole new harness or the adapter in peft's format; `before` and `after` are their hashes.
-    `reason` is one sentence; `patch` is the unified diff of a harness ("" of weights); `details` is what the lever rested on
-    (objective and its choice, shape of the rewards, edits), for the record and for people.
+    `reason` is one sentence; `patch` is the unified diff of a harness ("" of weights); `details` is what the lever
+    rested on (objective and its choice, shape of the rewards, edits), for the record and for people.
     """
 
     lever: LeverName
