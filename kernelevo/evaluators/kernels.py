@@ -30,6 +30,7 @@ from kernelevo.counting import counted
 from kernelevo.defences import ALL, Defences
 from kernelevo.evaluators import careless, chosen_sizes, feedback, profile
 from kernelevo.evaluators.ablation import check_launches_matter
+from kernelevo.evaluators.discarding import require_kept
 from kernelevo.evaluators.example import Example
 from kernelevo.evaluators.expected import Expected, expect_first
 from kernelevo.evaluators.figures import Judgement, measured_cases, measured_score
@@ -246,6 +247,7 @@ class KernelEvaluator:
         self._runner(rng, schedules, image, budget, dossier).run([example.trial(self.problem)])
 
     def _check_launches(self, plan: Plan, schedules: dict[str, Schedule], image: Image, dossier: Dossier) -> None:
+        require_kept(image)
         for name, steps in schedules.items():
             check_launches(plan, steps, image, name, self.device.properties)
         dossier.passed("build", f"{image.compiler} for {image.arch}; every launch fits its kernel's parameters")
