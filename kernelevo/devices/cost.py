@@ -61,9 +61,7 @@ def estimate(gpu: Gpu, counts: Mapping[str, int], held: Occupancy) -> Estimate:
     """The time of one launch with these counts (names as in vgpu::Counts) at this occupancy."""
     blocks = max(counts["blocks"], 1)
     need = _Need.of_one_block(gpu, counts, blocks)
-    # A block that takes its work from a counter takes nearly all here, where blocks run one after the other: on a card
-    # each takes the next piece when it has done one, and this is the chain of one that took as many as the mean.
-    longest = counts.get("block_cycles_max", counts["chain_cycles_max"]) * gpu.latency_factor / gpu.cycles_per_us
+    longest = counts["chain_cycles_max"] * gpu.latency_factor / gpu.cycles_per_us
     heaviest = _heaviest_block(gpu, counts)
     dealt = min((_deal(gpu, need, blocks, places) for places in range(held.blocks_per_sm, 0, -1)), key=sum)
     bounds = _bounds(gpu, need, blocks, held, longest)

@@ -32,8 +32,8 @@ WORK_SPREAD = 1.25
 CHAIN_SPREAD = 2.0
 DRIFT = 0.02
 _CHAINS = ("chain_cycles_sum", "chain_cycles_max")
-_LARGEST = ("block_cycles_max", "block_instructions_max", "block_pipe_cycles_max")
-"""Of the block that has the most; of the second all blocks tell, of the others only the sampled ones."""
+_LARGEST = ("block_instructions_max", "block_pipe_cycles_max")
+"""Of the block that has the most; of the first all blocks tell, of the other only the sampled ones."""
 _CACHED = ("l1_load_wavefronts", "l1_miss_sectors", "l2_read_sectors")
 _GEOMETRY = ("blocks", "warps", "threads")
 

@@ -358,8 +358,8 @@ Party describe_party(const LaunchContext &context, const Run &run, const OtherPa
 
 void Counts::add(const Counts &other) {
   static_assert(std::is_trivially_copyable_v<Counts> && sizeof(Counts) % sizeof(uint64_t) == 0);
-  constexpr uint64_t Counts::*kLargest[] = {&Counts::chain_cycles_max, &Counts::block_cycles_max,
-                                            &Counts::block_instructions_max, &Counts::block_pipe_cycles_max,
+  constexpr uint64_t Counts::*kLargest[] = {&Counts::chain_cycles_max, &Counts::block_instructions_max,
+                                            &Counts::block_pipe_cycles_max,
                                             &Counts::global_atomic_hottest};
   const Counts before = *this;
   constexpr size_t kFields = sizeof(Counts) / sizeof(uint64_t);

@@ -113,7 +113,6 @@ constexpr NamedCount kCounts[] = {
     {"dram_write_sectors", &Counts::dram_write_sectors},
     {"chain_cycles_sum", &Counts::chain_cycles_sum},
     {"chain_cycles_max", &Counts::chain_cycles_max},
-    {"block_cycles_max", &Counts::block_cycles_max},
     {"block_instructions_max", &Counts::block_instructions_max},
     {"block_pipe_cycles_max", &Counts::block_pipe_cycles_max},
 };

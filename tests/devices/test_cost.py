@@ -234,12 +234,3 @@ def test_blocks_that_do_nothing_do_not_share_the_work_of_one_that_does(idle: int
 def test_different_words_of_constant_memory_take_a_cycle_each() -> None:
     found = estimate(H100, counts(blocks=132, constant_replays=132 * 18_300), FULL)
     assert (found.bound, found.bounds_us["constant cache"]) == ("constant cache", pytest.approx(10.0))
-
-
-def test_blocks_that_take_their_work_from_a_counter_share_it() -> None:
-    """One of 132 blocks took it all, and counts as one that took its part."""
-    dealt = counts(blocks=132, chain_cycles_sum=132 * 18_300, chain_cycles_max=18_300)
-    taken = {**dealt, "chain_cycles_max": 132 * 18_300, "block_cycles_max": 18_300}
-    assert estimate(H100, taken, FULL).us == estimate(H100, dealt, FULL).us
-    alone = {**taken, "block_cycles_max": 132 * 18_300}
-    assert estimate(H100, alone, FULL).us - H100.launch_us == pytest.approx(1320.0)

@@ -154,39 +154,3 @@ WAIT = "AGAIN:\n  ld.{space}.u32 %r6, [{address}];\n  setp.eq.u32 %p1, %r6, 77;\
 )
 def test_a_loop_that_may_wait_for_other_blocks_is_told(space: str, address: str, waits: int) -> None:
     assert launch(WAIT.format(space=space, address=address)).counts["block_waits"] == waits
-
-
-TAKING = """
-  mov.u32 %r5, 0;
-AGAIN:
-  {take}
-  bar.sync 0;
-  setp.lt.u32 %p1, %r5, 100;
-  @%p1 bra AGAIN;"""
-ONE = "setp.eq.u32 %p2, %r0, 0;\n  @%p2 atom.global.{update};\n  shfl.sync.idx.b32 %r5, %r5, 0, 31, -1;"
-ALL = "atom.global.add.u32 %r5, [%rd0], 1;\n  shfl.sync.idx.b32 %r5, %r5, 0, 31, -1;"
-OWN = "cvt.u64.u32 %rd10, %r4;\n  add.u64 %rd10, %rd10, %rd0;\n  atom.global.add.u32 %r5, [%rd10], 1;"
-TICKET = "atom.global.add.u32 %r6, [%rd0], 1;\n  add.u32 %r5, %r5, 1;"
-
-
-@pytest.mark.parametrize(
-    ("take", "taken"),
-    [
-        (ONE.format(update="add.u32 %r5, [%rd0], 1"), (101, 1, 1, 1)),
-        (ONE.format(update="inc.u32 %r5, [%rd0], 1000"), (101, 1, 1, 1)),
-        (ALL, (5, 1, 1, 1)),
-        (OWN, (1, 1, 1, 1)),         # a word of each lane is no counter
-        ("mov.u32 %r6, %ctaid.x;\n  setp.ne.u32 %p3, %r6, 0;\n  @%p3 ret;\n" + ALL, (5, 0, 0, 0)),  # nobody else asks
-        (TICKET, (100,) * 4),        # as at a barrier of the grid: each does its own part
-        (ONE.format(update="exch.b32 %r6, [%rd0], 1") + "\n  mov.u32 %r5, 100;", (1, 1, 1, 1)),
-    ],
-)  # fmt: skip
-def test_blocks_that_take_their_work_from_a_counter_are_told_to_share_it(take: str, taken: tuple[int, ...]) -> None:
-    """The first block takes all here, but on a card each takes the next piece when it has done one."""
-    counts = launch(TAKING.format(take=take), grid=len(taken)).counts
-    share = sum(taken) / sum(map(bool, taken)) / max(taken)
-    assert counts["block_cycles_max"] == round(counts["chain_cycles_max"] * share)
-    if share == 1:
-        assert len(taken) * counts["block_instructions_max"] >= counts["warp_instructions"], "its own work"
-    else:
-        assert counts["block_instructions_max"] < counts["warp_instructions"] / 2

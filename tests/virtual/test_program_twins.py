@@ -101,7 +101,7 @@ def assert_agrees(program: Program) -> None:
         assert _differences(result.out, bytes(twin.out)) == [], mode
         assert (result.own, result.lines, result.sums) == (bytes(twin.own), bytes(twin.lines), twin.sums), mode
         if options.get("counters", True):
-            modelled = ("l1_", "l2_", "dram_", "chain_", "block_pipe_", "block_cycles_", "block_instructions_")
+            modelled = ("l1_", "l2_", "dram_", "chain_", "block_pipe_", "block_instructions_")
             plain = {key: value for key, value in result.report.counts.items() if not key.startswith(modelled)}
             counts = counts or plain
             assert plain == counts, mode

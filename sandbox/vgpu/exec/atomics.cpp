@@ -3,6 +3,7 @@
 #include "access.h"
 #include "atomic_elements.h"
 #include "every_watch.h"
+#include "taking.h"
 
 namespace vgpu {
 namespace {
@@ -16,13 +17,6 @@ Update update_of(const Op *op) {
   return folds && sizeof(T) == 4 ? Update::combined : Update::single;
 }
 
-// How a block takes its next piece of work from a counter.
-template <Space S, class T, bool returns>
-bool takes(const Op *op) {
-  return S == Space::global && returns && std::is_integral<T>::value &&
-         (op->kind == kAdd || op->kind == kInc || op->kind == kDec);
-}
-
 template <class W, Space S, class T, bool returns>
 const Op *update_at(Warp &w, const Op *op, Lanes64 &address) {
   using Bits = typename Element<T>::Bits;
@@ -30,7 +24,6 @@ const Op *update_at(Warp &w, const Op *op, Lanes64 &address) {
   if (!prepare_request<S>(w, op, address, sizeof(Bits), true, request)) return nullptr;
   state_access<W, S>(w, op, Access::atomic, request);
   if (S == Space::shared) W::contended(w, op, request, update_of<T, returns>(op));
-  if (takes<S, T, returns>(op)) W::took(w, request);
   W::updated(w, op, S, request, op->b, returns ? op->d : kNone, op->kind == kExch);
   char *base = host_base<S>(w, address);
   Bits result[kWarpSize];
@@ -53,6 +46,7 @@ const Op *update(Warp &w, const Op *op) {
   if (!W::known_address(w, op, S, op->a, op->offset)) return nullptr;
   Lanes64 address;
   gather_addresses(w, op, address);
+  if (may_take<S, T, returns>(op) && leaves_to_take<typename Element<T>::Bits>(w, op, address)) return nullptr;
   if (S != Space::generic) return update_at<W, S, T, returns>(w, op, address);
   return split_by_space(w, op, address, [&](Space space, Lanes64 &moved) {
     if (space == Space::shared) return update_at<W, Space::shared, T, returns>(w, op, moved);

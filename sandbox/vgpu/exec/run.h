@@ -68,6 +68,10 @@ constexpr uint32_t kWarpLanes = 32;
 
 enum class WarpState : uint8_t { ready, at_barrier, done };
 
+// Whether a warp waits until it is its turn to take a number from a counter, and whether it is (exec/taking.h).
+enum class Taking : uint8_t { no, waits, granted };
+constexpr uint32_t kCounters = 4;          // that a warp is known to take from
+
 constexpr uint32_t kJoins = 2048;          // of one warp at a time
 
 struct Run;
@@ -121,6 +125,10 @@ struct Warp {
   uint64_t visits_began = 0;
   uint32_t yields = 0;             // turns that ended in a waiting loop, since lanes were last let go for that
   bool spun = false;               // the last turn ended in a waiting loop
+  // Sharing work with other blocks.
+  Taking taking = Taking::no;
+  uint64_t counters[kCounters] = {};   // words that it took from in this block, the latest first
+  uint64_t progress = 0;           // cycles of the virtual clock, waiting for others at barriers included
 };
 
 // Threads that have arrived without waiting, and how many it waits for in all (0: every warp of the block).

@@ -37,15 +37,6 @@ class Scoreboard {
   void use_banks(uint64_t quarters) { quarters_ += quarters; }
   uint64_t bank_cycles() const { return (quarters_ + 3) / 4; }
 
-  // The warp takes a number from a counter in global memory.
-  void take(uint32_t warp) { ++warps_[warp].taken; }
-  // How often one warp of the block has, at most.
-  uint64_t taken() const {
-    uint64_t most = 0;
-    for (const Progress &at : warps_) most = std::max(most, at.taken);
-    return most;
-  }
-
   // The warp enters a basic block: nothing of it issues before all that went before.
   void enter_code(uint32_t warp) {
     Progress &at = warps_[warp];
@@ -103,7 +94,6 @@ class Scoreboard {
     uint64_t start = 0;                // earliest issue of the basic block
     uint64_t issued = 0, last = 0;     // of it: how many instructions, and the cycle after the last
     uint64_t done = 0;                 // cycle at which the latest result is there
-    uint64_t taken = 0;                // numbers from counters
 
     uint64_t end() const { return std::max(start + issued, last); }
     void note(uint64_t at, uint64_t result) {

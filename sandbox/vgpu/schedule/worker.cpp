@@ -80,7 +80,7 @@ Worker::Block Worker::next_block(uint64_t number) {
   if (unused_.empty()) unused_.push_back(std::make_unique<LiveBlock>(plan_, run_, racer_.get()));
   Block block = std::move(unused_.back());
   unused_.pop_back();
-  block->start(run_, number);
+  block->start(run_, number, now_);
   return block;
 }
 
@@ -90,7 +90,8 @@ void Worker::finish(Block block) {
   copies_dropped_ += run_.stop.stopped ? 0 : block->copies_left();
   chain_sum_ += block->chain_cycles();
   chain_max_ = std::max(chain_max_, block->chain_cycles());
-  heaviest_.add({block->chain_cycles(), block->executed(), block->bank_cycles()}, block->taken());
+  instructions_max_ = std::max(instructions_max_, block->executed());
+  banks_max_ = std::max(banks_max_, block->bank_cycles());
   unused_.push_back(std::move(block));
 }
 
@@ -98,13 +99,45 @@ void Worker::finish(Block block) {
 // next window begins only when they have all had a turn in vain; then it begins whole, for they may all wait for it
 // (one block a round would cost a grid barrier the square of its blocks).
 bool Worker::may_begin_another() const {
-  if (waiting_.size() >= plan_.resident) return false;
+  if (waiting_.size() + taking_.size() >= plan_.resident) return false;
   if (plan_.options.order == 0 || waiting_.size() < BlockOrder::kWindow) return true;
   return begin_freely_ > 0 || in_vain_ >= waiting_.size();
 }
 
+// A block that is stuck has a turn after as many of the others as there are.
+Worker::Block Worker::next_turn() {
+  Block block;
+  if (taking_.empty() || (!waiting_.empty() && turns_of_taking_ >= taking_.size())) {
+    turns_of_taking_ = 0;
+    block = std::move(waiting_.front());
+    waiting_.pop_front();
+    block->wait_until(latest_);
+  } else {
+    ++turns_of_taking_;
+    auto next = taking_.extract(taking_.begin());
+    now_ = std::max(now_, next.key().first);
+    block = std::move(next.mapped());
+  }
+  return block;
+}
+
+void Worker::set_aside(Block block, LiveBlock::Outcome outcome) {
+  const bool stuck = outcome == LiveBlock::Outcome::stuck;
+  in_vain_ = stuck ? in_vain_ + 1 : 0;
+  begin_freely_ = stuck ? begin_freely_ : 0;
+  latest_ = std::max(latest_, block->progress());
+  if (stuck) {
+    waiting_.push_back(std::move(block));
+  } else if (outcome == LiveBlock::Outcome::taking) {
+    const std::pair<uint64_t, uint64_t> key(block->next_take(), block->number());
+    taking_.emplace(key, std::move(block));
+  } else {
+    finish(std::move(block));
+  }
+}
+
 void Worker::run_blocks(uint64_t first, uint64_t last) {
-  while (!run_.stop.stopped && (first < last || !waiting_.empty())) {
+  while (!run_.stop.stopped && (first < last || !waiting_.empty() || !taking_.empty())) {
     Block block;
     if (first < last && may_begin_another()) {
       if (begin_freely_ > 0) --begin_freely_;
@@ -112,15 +145,10 @@ void Worker::run_blocks(uint64_t first, uint64_t last) {
       in_vain_ = 0;
       block = next_block(order_.at(first++));
     } else {
-      block = std::move(waiting_.front());
-      waiting_.pop_front();
+      block = next_turn();
     }
     const LiveBlock::Outcome outcome = block->run(run_);
-    const bool stuck = outcome == LiveBlock::Outcome::stuck;
-    in_vain_ = stuck ? in_vain_ + 1 : 0;
-    begin_freely_ = stuck ? begin_freely_ : 0;
-    if (stuck) waiting_.push_back(std::move(block));
-    else finish(std::move(block));
+    set_aside(std::move(block), outcome);
   }
 }
 
@@ -150,7 +178,6 @@ void Worker::Harvest::append(const Harvest &next, uint32_t most_remarks) {
   counts.async_copies_dropped += next.counts.async_copies_dropped;
   counts.chain_cycles_sum += next.counts.chain_cycles_sum;
   counts.chain_cycles_max = std::max(counts.chain_cycles_max, next.counts.chain_cycles_max);
-  counts.block_cycles_max = std::max(counts.block_cycles_max, next.counts.block_cycles_max);
   counts.block_instructions_max = std::max(counts.block_instructions_max, next.counts.block_instructions_max);
   counts.block_pipe_cycles_max = std::max(counts.block_pipe_cycles_max, next.counts.block_pipe_cycles_max);
   printed += next.printed;
@@ -170,8 +197,7 @@ Worker::Harvest Worker::harvest() {
   run_.counts = counts_.data();
   run_.reserve = run_.granted;
   host_.printed.clear();
-  blocks_ = copies_dropped_ = chain_sum_ = chain_max_ = 0;
-  heaviest_ = {};
+  blocks_ = copies_dropped_ = chain_sum_ = chain_max_ = instructions_max_ = banks_max_ = 0;
   return harvest;
 }
 
@@ -183,10 +209,8 @@ Counts Worker::base_counts() const {
   counts.async_copies_dropped = copies_dropped_;
   counts.chain_cycles_sum = plan_.options.scoreboard ? chain_sum_ : 0;
   counts.chain_cycles_max = plan_.options.scoreboard ? chain_max_ : 0;
-  const Heaviest::Work most = heaviest_.most();
-  counts.block_cycles_max = plan_.options.scoreboard ? most.chain : 0;
-  counts.block_instructions_max = most.instructions;
-  counts.block_pipe_cycles_max = most.bank_cycles;
+  counts.block_instructions_max = instructions_max_;
+  counts.block_pipe_cycles_max = banks_max_;
   return counts;
 }
 
