@@ -37,6 +37,11 @@ BODY = """
   shl.b32 %r11, %r0, 2;
   add.u32 %r10, %r1, %r11;
   shl.b32 %r4, %r0, 2;
+  shr.u32 %r12, %r0, 10;
+  add.u32 %r12, %r12, %r1;
+  mov.u32 %r13, %ctaid.x;
+  shl.b32 %r13, %r13, 2;
+  add.u32 %r13, %r13, %r1;
   cvt.u64.u32 %rd8, %r4;
   add.s64 %rd9, %rd5, %rd8;
 BODY
@@ -86,6 +91,14 @@ def test_a_generic_access_to_local_memory_moves_its_sectors() -> None:
         ("red.shared.or.b32 [%r1], 1;", 1),  # of one word by all lanes: ptxas makes one update of it
         ("atom.shared.add.u32 %r5, [%r1], 1;", 1),
         ("atom.shared.exch.b32 %r5, [%r1], 1;", 32),
+        # One word only at run time, which ptxas cannot tell: ones are counted by the memory, other numbers wait.
+        ("red.shared.add.u32 [%r12], 1;", 1),
+        ("red.shared.add.u32 [%r12], %r9;", 1),
+        ("red.shared.add.u32 [%r12], 2;", 32),
+        ("atom.shared.add.u32 %r5, [%r12], 1;", 32),
+        ("red.shared.or.b32 [%r12], 1;", 32),
+        ("red.shared.add.u32 [%r13], 2;", 1),  # of the block's index: all lanes agree, and ptxas knows
+        ("red.shared.add.u64 [%r1], %rd5;", 32),  # no redux of 64 bits
         ("red.shared.add.f32 [%r1], %f1;", 64),  # a loop: 32 times a load and a compare-and-swap
         ("@%p1 red.shared.add.f32 [%r1], %f1;", 16),
         ("red.shared.add.u32 [%r3], 1;", 32),  # 32 words of one bank
@@ -129,6 +142,30 @@ def test_the_block_with_the_most_work_is_told() -> None:
     assert report.counts["block_instructions_max"] == 2 * (own + 3 + 50 + 1)
     assert report.counts["block_pipe_cycles_max"] == 2 * 32
     assert report.counts["warp_instructions"] == 8 * 2 * (own + 3) + 2 * 51 - 7 * 2
+
+
+def test_the_most_of_each_kind_of_work_is_told_by_block() -> None:
+    """Block 1 multiplies, block 2 adds whole numbers and waits for constants; each is told for what it has most of."""
+    table = "@%p1 ld.const.u32 %r5, [%rd9];\n"
+    body = """mov.u32 %r6, %ctaid.x;
+  setp.eq.u32 %p2, %r6, 1;
+  @%p2 bra ONE;
+  setp.ne.u32 %p3, %r6, 2;
+  @%p3 ret;
+  setp.lt.u32 %p1, %r0, 8;
+  """ + table + "  add.u32 %r7, %r7, %r6;\n" * 90 + "  ret;\nONE:\n" + "  mul.f32 %f1, %f1, %f2;\n" * 70
+    most, sparse = launch(body, grid=8, block=64).counts, launch(body, grid=3, block=64).counts
+    assert most["block_slots.fp32"] == 2 * 70
+    assert most["slots.fp32"] == 2 * 70, "nobody else multiplies"
+    assert most["block_slots.integer"] >= 2 * 90
+    assert most["block_replays_max"] == most["constant_replays"] == 2 * 7 - 7, "threads 32 to 63 do not load"
+    assert most["block_issue_slots_max"] == most["block_instructions_max"]
+    for name in ("block_slots.fp32", "block_slots.integer", "block_replays_max", "block_issue_slots_max"):
+        assert most[name] == sparse[name], "blocks that return at once change none of them"
+    one = launch("add.u32 %r7, %r7, %r6;", grid=1).counts
+    assert {name: one[f"block_{name}"] for name in one if name.startswith("slots.") and one[f"block_{name}"]} == {
+        name: one[name] for name in ("slots.integer", "slots.wide_integer")
+    }
 
 
 def test_a_division_of_doubles_lengthens_the_chain_more_than_a_product() -> None:

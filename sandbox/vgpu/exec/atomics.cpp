@@ -8,13 +8,24 @@
 namespace vgpu {
 namespace {
 
-// What ptxas makes of it: of whole numbers that all lanes add to one word, their sum (where it can tell that they do);
-// a loop for floating-point numbers, for which shared memory has no adder.
+template <class Bits>
+bool all_lanes_give_one(const Warp &w, const Op *op) {
+  for (u32 rest = w.mask; rest; rest &= rest - 1) {
+    if (Slot<Bits>::get(w.frame + op->b, first_lane(rest)) != 1) return false;
+  }
+  return true;
+}
+
+// What ptxas makes of it: a loop for floating-point numbers, for which shared memory has no adder. Of whole numbers
+// that all lanes add to one word, their sum (redux) where it can tell that they do. Ones that nobody gets back are
+// counted by the memory itself (ATOMS.POPC.INC). nvdisasm shows both.
 template <class T, bool returns>
-Update update_of(const Op *op) {
+Update update_of(const Warp &w, const Op *op) {
   if (!std::is_integral<T>::value) return Update::loop;
   const bool folds = op->kind == kAdd || (!returns && op->kind > kAdd && op->kind <= kXor);
-  return folds && sizeof(T) == 4 ? Update::combined : Update::single;
+  if (!folds || sizeof(T) != 4) return Update::single;
+  const bool counts = !returns && op->kind == kAdd && all_lanes_give_one<typename Element<T>::Bits>(w, op);
+  return counts || op->flags & kUniformAddress ? Update::combined : Update::single;
 }
 
 template <class W, Space S, class T, bool returns>
@@ -23,7 +34,7 @@ const Op *update_at(Warp &w, const Op *op, Lanes64 &address) {
   Request request;
   if (!prepare_request<S>(w, op, address, sizeof(Bits), true, request)) return nullptr;
   state_access<W, S>(w, op, Access::atomic, request);
-  if (S == Space::shared) W::contended(w, op, request, update_of<T, returns>(op));
+  if (S == Space::shared) W::contended(w, op, request, update_of<T, returns>(w, op));
   W::updated(w, op, S, request, op->b, returns ? op->d : kNone, op->kind == kExch);
   char *base = host_base<S>(w, address);
   Bits result[kWarpSize];

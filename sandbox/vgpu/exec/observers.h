@@ -156,6 +156,7 @@ struct WatchTiming : WatchCounters {
     const u64 before = counts_of(w, op).wavefronts;
     WatchCounters::constant(w, op, r);
     w.run->latency += u32(counts_of(w, op).wavefronts - before);
+    w.run->scoreboard->replay(counts_of(w, op).wavefronts - before);
   }
   static void copied(Warp &w, const Op *op, const Request &r) {
     WatchCounters::copied(w, op, r);

@@ -17,6 +17,7 @@
 namespace vgpu {
 
 class Scoreboard;
+struct UnitSlots;
 struct AsyncState;
 struct RaceView;
 
@@ -220,6 +221,7 @@ struct Run {
   // Observers.
   Scoreboard *scoreboard = nullptr;
   const uint32_t *latencies = nullptr;   // of each form, in cycles
+  const UnitSlots *unit_slots = nullptr; // of each basic block, whose head has its number in v[1]
   uint64_t helpers = 0;            // operations among those executed that are no instructions of their own
   uint32_t latency = 0;            // of the operation that has just run
   Stop stop;

@@ -10,6 +10,7 @@
 #include "slots.h"
 #include "stack.h"
 #include "stores.h"
+#include "uniform_addresses.h"
 #include "waiting_loops.h"
 #include "wide.h"
 
@@ -238,6 +239,7 @@ void lower_function(Program &program, SharedLayout &shared, FormFinder &forms, C
   find_reconvergence(flow);
   mark_merged_accesses(function, flow);
   mark_queues(function, flow);
+  mark_uniform_addresses(function);
   // From here every register has a life time; next it gets a place.
   FunctionCode code;
   code.name = std::string(tree.name);

@@ -31,11 +31,9 @@ class LiveBlock {
   void end(Run &);
   // Asynchronous copies of single threads that nobody waited for.
   uint64_t copies_left() const { return async_.copies_left(); }
-  uint64_t chain_cycles() const {
-    return scoreboard_ && !plan_.outside_sample ? scoreboard_->block_cycles() : 0;
-  }
-  uint64_t bank_cycles() const { return scoreboard_ && !plan_.outside_sample ? scoreboard_->bank_cycles() : 0; }
   uint64_t executed() const { return executed_; }      // warp instructions so far
+  // Null without a scoreboard, and outside the sample.
+  const Scoreboard *timed() const { return plan_.outside_sample ? nullptr : scoreboard_.get(); }
   uint64_t number() const { return number_; }
 
   // Cycles of the virtual clock that its warps would have had on a card, where blocks run at the same time: of the one

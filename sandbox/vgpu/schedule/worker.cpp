@@ -42,6 +42,7 @@ Run make_run(const Plan &plan, OpCounts *counts, HostState *host, Findings *find
   run.grid_workspace = plan.launch.cooperative ? kWorkspaceAddress : 0;
   run.sms = context.limits.sms;
   run.latencies = plan.latencies.data();
+  run.unit_slots = plan.unit_slots.data();
   run.activation_call = change_activation;
   run.host_call = call_host_function;
   run.tally_call = tally_update;
@@ -84,14 +85,25 @@ Worker::Block Worker::next_block(uint64_t number) {
   return block;
 }
 
+void Worker::note_most(const LiveBlock &block) {
+  const auto raise = [](uint64_t &most, uint64_t own) { most = std::max(most, own); };
+  raise(timed_.block_instructions_max, block.executed());
+  const Scoreboard *timed = block.timed();
+  if (!timed) return;
+  timed_.chain_cycles_sum += timed->block_cycles();
+  raise(timed_.chain_cycles_max, timed->block_cycles());
+  raise(timed_.block_pipe_cycles_max, timed->bank_cycles());
+  raise(timed_.block_replays_max, timed->replays());
+  raise(timed_.block_issue_slots_max, timed->done().slots[UnitSlots::kAll]);
+  for (uint32_t i = 0; i < UnitSlots::kUnits; ++i)
+    raise(timed_.block_slots_by_class[size_t(UnitSlots::kClasses[i])], timed->done().slots[i]);
+}
+
 void Worker::finish(Block block) {
   ++blocks_;
   block->end(run_);
   copies_dropped_ += run_.stop.stopped ? 0 : block->copies_left();
-  chain_sum_ += block->chain_cycles();
-  chain_max_ = std::max(chain_max_, block->chain_cycles());
-  instructions_max_ = std::max(instructions_max_, block->executed());
-  banks_max_ = std::max(banks_max_, block->bank_cycles());
+  note_most(*block);
   unused_.push_back(std::move(block));
 }
 
@@ -172,14 +184,7 @@ void Worker::finish_claims() {
 
 void Worker::Harvest::append(const Harvest &next, uint32_t most_remarks) {
   for (size_t i = 0; i < next.op_counts.size(); ++i) add(op_counts[i], next.op_counts[i]);
-  counts.blocks += next.counts.blocks;
-  counts.warps += next.counts.warps;
-  counts.threads += next.counts.threads;
-  counts.async_copies_dropped += next.counts.async_copies_dropped;
-  counts.chain_cycles_sum += next.counts.chain_cycles_sum;
-  counts.chain_cycles_max = std::max(counts.chain_cycles_max, next.counts.chain_cycles_max);
-  counts.block_instructions_max = std::max(counts.block_instructions_max, next.counts.block_instructions_max);
-  counts.block_pipe_cycles_max = std::max(counts.block_pipe_cycles_max, next.counts.block_pipe_cycles_max);
+  counts.add(next.counts);
   printed += next.printed;
   faults = next.faults;
   merge_findings(remarks, next.remarks, most_remarks);
@@ -197,20 +202,18 @@ Worker::Harvest Worker::harvest() {
   run_.counts = counts_.data();
   run_.reserve = run_.granted;
   host_.printed.clear();
-  blocks_ = copies_dropped_ = chain_sum_ = chain_max_ = instructions_max_ = banks_max_ = 0;
+  blocks_ = copies_dropped_ = 0;
+  timed_ = {};
   return harvest;
 }
 
 Counts Worker::base_counts() const {
-  Counts counts;
+  Counts counts = timed_;
+  if (!plan_.options.scoreboard) counts.chain_cycles_sum = counts.chain_cycles_max = 0;
   counts.blocks = blocks_;
   counts.warps = blocks_ * plan_.warps;
   counts.threads = blocks_ * plan_.threads;
   counts.async_copies_dropped = copies_dropped_;
-  counts.chain_cycles_sum = plan_.options.scoreboard ? chain_sum_ : 0;
-  counts.chain_cycles_max = plan_.options.scoreboard ? chain_max_ : 0;
-  counts.block_instructions_max = instructions_max_;
-  counts.block_pipe_cycles_max = banks_max_;
   return counts;
 }
 

@@ -49,6 +49,7 @@ class Worker {
 
  private:
   Counts base_counts() const;          // what is counted by block
+  void note_most(const LiveBlock &);
   using Block = std::unique_ptr<LiveBlock>;
   Block next_block(uint64_t number);
   void finish(Block);
@@ -73,7 +74,8 @@ class Worker {
   uint64_t in_vain_ = 0;               // turns in a row that left a block stuck
   uint64_t begin_freely_ = 0;          // blocks of the window that began because all were stuck
   std::vector<Block> unused_;
-  uint64_t blocks_ = 0, copies_dropped_ = 0, chain_sum_ = 0, chain_max_ = 0, instructions_max_ = 0, banks_max_ = 0;
+  uint64_t blocks_ = 0, copies_dropped_ = 0;
+  Counts timed_;                       // what is counted of blocks by themselves
 };
 
 }  // namespace vgpu
