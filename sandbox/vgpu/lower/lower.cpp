@@ -237,7 +237,7 @@ void lower_function(Program &program, SharedLayout &shared, FormFinder &forms, C
   if (index == 0) program.stores = find_stores(function);
   Flow flow = find_blocks(function);
   find_reconvergence(flow);
-  mark_merged_accesses(function, flow);
+  mark_merged_accesses(function, flow, shared);
   mark_queues(function, flow);
   mark_uniform_addresses(function);
   // From here every register has a life time; next it gets a place.
