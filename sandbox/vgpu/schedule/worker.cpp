@@ -116,14 +116,18 @@ bool Worker::may_begin_another() const {
   return begin_freely_ > 0 || in_vain_ >= waiting_.size();
 }
 
-// A block that is stuck has a turn after as many of the others as there are.
+// A block that is stuck has a turn after as many of the others as there are; once one of them can go on, so have all
+// that are stuck, for they may have waited for the same.
 Worker::Block Worker::next_turn() {
   Block block;
-  if (taking_.empty() || (!waiting_.empty() && turns_of_taking_ >= taking_.size())) {
+  was_stuck_ = taking_.empty() || (!waiting_.empty() && (let_go_ > 0 || turns_of_taking_ >= taking_.size()));
+  if (was_stuck_) {
     turns_of_taking_ = 0;
+    if (let_go_ == 0) happened_ = latest_;
+    let_go_ -= let_go_ > 0;
     block = std::move(waiting_.front());
     waiting_.pop_front();
-    block->wait_until(latest_);
+    block->wait_until(happened_);
   } else {
     ++turns_of_taking_;
     auto next = taking_.extract(taking_.begin());
@@ -137,6 +141,7 @@ void Worker::set_aside(Block block, LiveBlock::Outcome outcome) {
   const bool stuck = outcome == LiveBlock::Outcome::stuck;
   in_vain_ = stuck ? in_vain_ + 1 : 0;
   begin_freely_ = stuck ? begin_freely_ : 0;
+  if (was_stuck_ && !stuck) let_go_ = waiting_.size();
   latest_ = std::max(latest_, block->progress());
   if (stuck) {
     waiting_.push_back(std::move(block));
@@ -155,6 +160,7 @@ void Worker::run_blocks(uint64_t first, uint64_t last) {
       if (begin_freely_ > 0) --begin_freely_;
       else if (waiting_.size() >= BlockOrder::kWindow) begin_freely_ = BlockOrder::kWindow - 1;
       in_vain_ = 0;
+      was_stuck_ = false;
       block = next_block(order_.at(first++));
     } else {
       block = next_turn();

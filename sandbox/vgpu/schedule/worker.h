@@ -70,7 +70,10 @@ class Worker {
   std::deque<Block> waiting_;          // live, stuck, in the order in which they get their next turn
   std::map<std::pair<uint64_t, uint64_t>, Block> taking_;      // live, by LiveBlock::next_take() and number
   uint64_t turns_of_taking_ = 0;       // since one that is stuck had a turn
+  uint64_t let_go_ = 0;                // turns of stuck ones that come first: what one waited for has happened
+  bool was_stuck_ = false;             // the block that runs
   uint64_t now_ = 0, latest_ = 0;      // LiveBlock::next_take() of the last turn, the most progress of any block
+  uint64_t happened_ = 0;              // that when what the stuck ones wait for may have happened
   uint64_t in_vain_ = 0;               // turns in a row that left a block stuck
   uint64_t begin_freely_ = 0;          // blocks of the window that began because all were stuck
   std::vector<Block> unused_;
