@@ -18,7 +18,7 @@ from typing import Any
 from kernelevo.batch_lines import Asked, NotAsked
 from kernelevo.errors import BadInput, Infrastructure, WallUnavailable
 from kernelevo.interfaces import Executor
-from kernelevo.reward import BAD_REQUEST, reward_of
+from kernelevo.reward import BAD_REQUEST, Unsupported, reward_of
 from kernelevo.types import Candidate, Status, Verdict
 
 INFRA_IN_A_ROW = 3
@@ -86,13 +86,15 @@ def _size(key: Key, name: str, packed: bytes) -> int:
 @dataclass
 class Batch:
     """Judges a stream. `evaluate` gives a request's verdict and is called in workers; `start` is what rewards are
-    relative to; `level` says which checks these are.
+    relative to; `level` says which checks these are, `unsupported` what a candidate is worth that the device lacks
+    something for.
     """
 
     evaluate: Callable[[Asked], Verdict]
     start: Candidate
     level: str
     device: str
+    unsupported: Unsupported = "masked"
     known: Known = field(default_factory=Known)
     _starts: dict[tuple[str, ...], Verdict] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
@@ -131,7 +133,7 @@ class Batch:
         """The answer, and whether asking again would give the same: our own faults pass."""
         verdict = self._verdict(request)
         start = self._start(request.cases) if verdict.status is Status.PASSED else verdict
-        answer = {**shown(verdict), "reward": reward_of(verdict, start).json()}
+        answer = {**shown(verdict), "reward": reward_of(verdict, start, self.unsupported).json()}
         return answer, verdict.status is not Status.INFRA and start.status is not Status.INFRA
 
     def _start(self, cases: tuple[str, ...]) -> Verdict:

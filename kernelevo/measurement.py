@@ -125,7 +125,9 @@ Side = Literal["candidate", "start"]
 
 @dataclass(frozen=True)
 class TimedCall:
-    """One sample: which side and case, when (order within the session), the three clocks, and the card around it."""
+    """One sample: which side and case, when (order within the session), the three clocks, and the card around it.
+    `fresh`: it is one that figures rest on, if the card was well: of a timed trial, on content that no call had before.
+    """
 
     side: Side
     case: str
@@ -134,6 +136,7 @@ class TimedCall:
     host_us: float
     outer_us: float
     state: CardState | None = None
+    fresh: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,9 @@
     infra, unsupported, inconclusive,
     bad_request, no time of the start        value = null, mask false: missing data, which is never a zero
 
+A candidate can choose to be `unsupported`: an instruction that the device lacks keeps it from being judged, also where
+it is wrong. So a trainer may decide that this is worth zero, as a rule of the task: use what the device executes.
+
 Both times are the verdicts' scores (the weighted geometric mean of the benchmark cases) on one device at one level of
 checks, and `how` says whether they were measured or modelled. A trainer takes the mean over what has mask true.
 """
@@ -12,9 +15,12 @@ checks, and `how` says whether they were measured or modelled. A trainer takes t
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
-from kernelevo.types import How, Verdict
+from kernelevo.types import How, Status, Verdict
+
+Unsupported = Literal["masked", "zero"]
+"""What a candidate is worth that the device cannot execute."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +40,10 @@ class Reward:
         return asdict(self)
 
 
-def reward_of(verdict: Verdict, start: Verdict) -> Reward:
+def reward_of(verdict: Verdict, start: Verdict, unsupported: Unsupported = "masked") -> Reward:
     """The reward of a candidate beside the start of its problem; raises ValueError if they are not of one device."""
+    if verdict.status is Status.UNSUPPORTED and unsupported == "zero":
+        return Reward(0.0, True, f"{verdict.status}, which is worth zero here (--unsupported zero)")
     if verdict.status.blames_candidate:
         return Reward(0.0, True, f"{verdict.status}: {verdict.status.sentence}")
     if verdict.score is None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -29,7 +28,7 @@ from kernelevo.language_model import ModelUse
 from kernelevo.models.use import model_use, questions
 from kernelevo.report_file import settled
 from kernelevo.run_record import make_record, require_same
-from kernelevo.search import FINAL_SHARE, Judges, Search
+from kernelevo.search import Judges, Search, SearchTime
 from kernelevo.settings import DEFAULT_FINDINGS, Level, Limits, ModelRequest, Request, Settings
 from kernelevo.snapshots import snapshot
 from kernelevo.stores.folders import find_run, new_run_folder, run_folders
@@ -296,10 +295,10 @@ def _search(
     judges = Judges(light, full, EVALUATION)
     executor = LocalExecutor(workers)
     settle = functools.partial(settled, language=task.language)
-    over = time.monotonic() + limits.seconds * (1 - FINAL_SHARE)
+    span = SearchTime(limits)
     try:
-        members = proposers.opened(store, archive, lambda: over - time.monotonic())
-        answer = Search(store, archive, judges, members, executor, limits, listener, settle).run()
+        members = proposers.opened(store, archive, span.left)
+        answer = Search(store, archive, judges, members, executor, limits, listener, settle, span).run()
     except KeyboardInterrupt:
         raise Interrupted(
             f"stopped after {counted(len(store.attempts()), 'evaluation')}, all of them kept; "

@@ -40,6 +40,24 @@ class Judges:
     budget: Budget
 
 
+class SearchTime:
+    """How long a search explores, from when this is made; what is kept back for full checks is no part of it. Seconds
+    of `clock`.
+    """
+
+    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began = clock()
+        self._over = self._began + limits.seconds * (1 - FINAL_SHARE)
+
+    def passed(self) -> float:
+        return self._clock() - self._began
+
+    def left(self) -> float:
+        """Not above zero where nothing new is begun any more."""
+        return self._over - self._clock()
+
+
 class Search:
     """One run. `settle` turns a candidate into the text that would be written to disk, which is what the full checks
     judge.
@@ -55,7 +73,7 @@ class Search:
         limits: Limits,
         listener: Listener,
         settle: Callable[[Candidate], Candidate] = lambda candidate: candidate,
-        clock: Callable[[], float] = time.monotonic,
+        span: SearchTime | None = None,
     ) -> None:
         self.store = store
         self.archive = archive
@@ -65,9 +83,8 @@ class Search:
         self.limits = limits
         self.listener = listener
         self.settle = settle
-        self.clock = clock
+        self.span = span or SearchTime(limits)
         self._record = store.run()
-        self._began = clock()
         self._exhausted: set[tuple[str, str]] = set()
         self._infra_in_a_row = 0
 
@@ -75,7 +92,7 @@ class Search:
         """The answer, or None if the start did not pass (its verdict is in the archive)."""
         self.listener.started(self._record, self.limits.evaluations)
         ended = self._search_and_confirm()
-        self.store.note(ENDED_NOTE, {"reason": ended, "seconds": round(self.clock() - self._began, 3)})
+        self.store.note(ENDED_NOTE, {"reason": ended, "seconds": round(self.span.passed(), 3)})
         answer = self.archive.answer(self._record, ended)
         self.listener.finished(answer.best if answer else None)
         return answer
@@ -106,13 +123,13 @@ class Search:
             batch = self.archive.pending()[: self._evaluations_left()] or self._propose_round()
             if not batch:
                 return "nothing left to try"
-            self._judge(self._until(batch, self._search_deadline()))
+            self._judge(self._while_time_is_left(batch))
 
     def _spent(self) -> str:
         """Why the search is over, or nothing."""
         if self._evaluations_left() < 1:
             return _used_up(f"{self.limits.evaluations:,}", self.limits.evaluations, "evaluation")
-        if self.clock() >= self._search_deadline():
+        if self.span.left() <= 0:
             return _used_up(f"{self.limits.seconds:g}", self.limits.seconds, "second")
         if self.archive.stale() >= self.limits.patience:
             return f"nothing better among the last {self.limits.patience}"
@@ -217,10 +234,10 @@ class Search:
                 "look at `kernelevo doctor`, then resume the run"
             )
 
-    def _until(self, batch: Sequence[Candidate], deadline: float) -> Iterator[Candidate]:
+    def _while_time_is_left(self, batch: Sequence[Candidate]) -> Iterator[Candidate]:
         """The batch, cut where the time is over; what is cut stays proposed, and a resumed run judges it first."""
         for candidate in batch:
-            if self.clock() >= deadline:
+            if self.span.left() <= 0:
                 return
             yield candidate
 
@@ -231,9 +248,6 @@ class Search:
     def _evaluations_left(self) -> int:
         """What may still be explored: start and finalists are judged again at the end, and then the best of them."""
         return self.limits.evaluations - self._finalists - 2 - self.archive.evaluations
-
-    def _search_deadline(self) -> float:
-        return self._began + self.limits.seconds * (1 - FINAL_SHARE)
 
 
 def _used_up(told: str, count: float, noun: str) -> str:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -19,6 +19,7 @@ from kernelevo.errors import BadInput, Interrupted
 from kernelevo.executors.local import PerWorker
 from kernelevo.executors.streaming import StreamingExecutor
 from kernelevo.report import verdict_json
+from kernelevo.reward import Unsupported
 from kernelevo.settings import DEFAULT_FINDINGS, LEVELS, Level, Request
 from kernelevo.types import Candidate, Status, Verdict
 
@@ -36,6 +37,16 @@ Lines = Annotated[
 CheckLevel = Annotated[
     str | None,
     typer.Option("--level", metavar="LEVEL", help="How much is checked: search, final (default) or sanitize."),
+]
+
+
+UnsupportedReward = Annotated[
+    str,
+    typer.Option(
+        "--unsupported",
+        metavar="WORTH",
+        help="Reward of what the device cannot execute: masked (missing data), or zero (a rule of your task).",
+    ),
 ]
 
 
@@ -59,6 +70,7 @@ def evaluate(
     trust: opt.Trust = False,
     sanitize: opt.Sanitize = False,
     max_findings: opt.MaxFindings = None,
+    unsupported: UnsupportedReward = "masked",
 ) -> None:
     """Judge many candidates for the problem of KERNEL, as their lines come; one JSON answer per line, as each is ready.
 
@@ -76,7 +88,7 @@ def evaluate(
     checks, findings = _level(level, sanitize), opt.most_findings(sanitize or level == "sanitize", max_findings)
     codes: set[int] = set()
     executor = StreamingExecutor(request.workers, ahead=request.workers)
-    opened = _open_batch(state, request, why, checks, findings or DEFAULT_FINDINGS)
+    opened = _open_batch(state, request, why, checks, findings or DEFAULT_FINDINGS, _worth(unsupported))
     with _source(jsonl) as source, opened as (batch, of):
         try:
             lines = LineReader(source.read)
@@ -94,7 +106,7 @@ def evaluate(
 
 @contextmanager
 def _open_batch(
-    state: opt.State, request: Request, why: str, level: Level, most_findings: int
+    state: opt.State, request: Request, why: str, level: Level, most_findings: int, unsupported: Unsupported
 ) -> Iterator[tuple[Batch, Problem]]:
     """A batch whose start is the request's kernel file, and its problem; walls stay open, one set for each worker."""
     task = state.joints.open_task(request)
@@ -107,7 +119,7 @@ def _open_batch(
     try:
         bench = benches.first()
         run.introduce(bench, task, opt.announcer(as_json=True), why)
-        yield Batch(judge, Candidate(task.text), level, bench.device), task.problem
+        yield Batch(judge, Candidate(task.text), level, bench.device, unsupported), task.problem
     finally:
         benches.close()
 
@@ -120,6 +132,13 @@ def _level(asked: str | None, sanitize: bool) -> Level:
         if level == wanted:
             return level
     raise BadInput(f"there is no level {wanted!r}; choose one of {', '.join(LEVELS)}")
+
+
+def _worth(asked: str) -> Unsupported:
+    for worth in get_args(Unsupported):
+        if worth == asked:
+            return worth
+    raise BadInput(f"--unsupported {asked!r} is no reward; choose one of {', '.join(get_args(Unsupported))}")
 
 
 def _exit_code(answer: Answer) -> int:

@@ -143,8 +143,6 @@ def _uneven(of: Launched) -> str:
     mean = of.counts["chain_cycles_sum"] / max(of.counts["blocks"], 1)
     if of.counts["chain_cycles_max"] <= 2 * mean:
         return ""
-    if of.counts.get("block_cycles_max", of.counts["chain_cycles_max"]) <= of.counts["chain_cycles_max"] / 2:
-        return "its blocks take their work from a counter, and it is modelled as if each took as much as the others"
     return "its blocks are of uneven length, and the order in which an SM gets them is not modelled"
 
 

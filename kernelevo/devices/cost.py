@@ -61,9 +61,7 @@ def estimate(gpu: Gpu, counts: Mapping[str, int], held: Occupancy) -> Estimate:
     """The time of one launch with these counts (names as in vgpu::Counts) at this occupancy."""
     blocks = max(counts["blocks"], 1)
     need = _Need.of_one_block(gpu, counts, blocks)
-    # A block that takes its work from a counter takes nearly all here, where blocks run one after the other: on a card
-    # each takes the next piece when it has done one, and this is the chain of one that took as many as the mean.
-    longest = counts.get("block_cycles_max", counts["chain_cycles_max"]) * gpu.latency_factor / gpu.cycles_per_us
+    longest = counts["chain_cycles_max"] * gpu.latency_factor / gpu.cycles_per_us
     heaviest = _heaviest_block(gpu, counts)
     dealt = min((_deal(gpu, need, blocks, places) for places in range(held.blocks_per_sm, 0, -1)), key=sum)
     bounds = _bounds(gpu, need, blocks, held, longest)
@@ -120,14 +118,16 @@ def norm(parts: Iterable[float], overlap: float) -> float:
 
 
 def _heaviest_block(gpu: Gpu, counts: Mapping[str, int]) -> dict[str, float]:
-    """Microseconds that the block with the most work needs of each resource of its SM, by itself: its share of the
-    launch is that of its warp instructions, and at the banks of L1 and shared memory, and behind them, of their cycles.
+    """Microseconds that the block with the most work for it needs of each resource of its SM, by itself. Of the banks
+    of L1 and shared memory, and what is behind them, its share is that of its cycles there.
     """
     cycles = _sm_cycles(gpu, counts)
-    of_instructions = counts.get("block_instructions_max", 0) / max(counts.get("warp_instructions", 0), 1)
-    of_banks = counts.get("block_pipe_cycles_max", 0) / gpu.rates["wavefronts"] / max(cycles["L1 data pipe"], 1)
-    shares = {name: of_banks if name in _BEHIND_BANKS else of_instructions for name in cycles}
-    return {name: cycles[name] * min(shares[name], 1.0) / gpu.cycles_per_us for name in cycles}
+    banks = counts.get("block_pipe_cycles_max", 0) / gpu.rates["wavefronts"] / max(cycles["L1 data pipe"], 1)
+    own = {name: cycles[name] * min(banks, 1.0) for name in _BEHIND_BANKS}
+    own |= {name: counts.get(f"block_slots.{name}", 0) / gpu.rates[name] for name in _CLASS_RATES}
+    own["issue"] = counts.get("block_issue_slots_max", 0) / gpu.rates["issue"]
+    own["constant cache"] = counts.get("block_replays_max", 0) / gpu.rates["wavefronts"]
+    return {name: own[name] / gpu.cycles_per_us for name in cycles}
 
 
 def _bounds(gpu: Gpu, need: _Need, blocks: int, held: Occupancy, longest: float) -> dict[str, float]:

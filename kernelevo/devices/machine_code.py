@@ -117,7 +117,16 @@ def counts_for_model(counts: Mapping[str, int], comparison: Comparison | None) -
         slots = {name.removeprefix("slots.") for name in counts if name.startswith("slots.")}
         changed |= {f"slots.{name}": round(comparison.corrected.get(name, 0.0)) for name in slots}
         changed["issue_slots"] = round(sum(comparison.corrected.values()))
-    return changed
+    return changed | _of_heaviest(counts, changed)
+
+
+def _of_heaviest(counts: Mapping[str, int], changed: Mapping[str, int]) -> dict[str, int]:
+    """The slots of the block with the most, changed as those of the launch are."""
+    names = {"block_issue_slots_max": "issue_slots"}
+    names |= {name: name.removeprefix("block_") for name in counts if name.startswith("block_slots.")}
+    return {
+        name: round(counts[name] * changed[of] / max(counts[of], 1)) for name, of in names.items() if name in counts
+    }
 
 
 def accesses_of_spills(comparison: Comparison | None) -> float:

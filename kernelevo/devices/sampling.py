@@ -32,8 +32,8 @@ WORK_SPREAD = 1.25
 CHAIN_SPREAD = 2.0
 DRIFT = 0.02
 _CHAINS = ("chain_cycles_sum", "chain_cycles_max")
-_LARGEST = ("block_cycles_max", "block_instructions_max", "block_pipe_cycles_max")
-"""Of the block that has the most; of the second all blocks tell, of the others only the sampled ones."""
+_LARGEST = ("block_slots.", "block_issue_slots_max", "block_replays_max", "block_pipe_cycles_max")
+"""Of the sampled block that has the most; of block_instructions_max all blocks tell."""
 _CACHED = ("l1_load_wavefronts", "l1_miss_sectors", "l2_read_sectors")
 _GEOMETRY = ("blocks", "warps", "threads")
 
@@ -101,7 +101,9 @@ def _completed(step: StepReport, sample: SampleCounts) -> dict[str, int]:
     estimates = {name: round(_total(sample, name) * ratio) for name in _CACHED}
     # Every sector that DRAM gave came through L2.
     estimates["l2_read_sectors"] = max(estimates["l2_read_sectors"], step.counts["dram_read_sectors"])
-    return {**step.counts, **estimates, **_chains(sample)}
+    heavier = _heavier(step, sample)
+    largest = {name: round(count * heavier) for name, count in step.counts.items() if name.startswith(_LARGEST)}
+    return {**step.counts, **estimates, **_chains(sample), **largest}
 
 
 def _chains(sample: SampleCounts) -> dict[str, int]:
@@ -118,7 +120,8 @@ def _scaled(step: StepReport, sample: SampleCounts) -> dict[str, int]:
     # What is left in L2 at the end belongs to no block.
     sums["dram_write_sectors"] = step.counts["dram_write_sectors"] * of / max(ran, 1)
     geometry = {name: step.counts[name] * of // max(ran, 1) for name in _GEOMETRY}
-    largest = {name: step.counts[name] for name in _LARGEST if name in step.counts}
+    kept = ("block_instructions_max", *_LARGEST)
+    largest = {name: count for name, count in step.counts.items() if name.startswith(kept)}
     return {name: round(sums[name]) for name in step.counts} | geometry | _chains(sample) | largest
 
 

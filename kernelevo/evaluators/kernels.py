@@ -28,8 +28,9 @@ import numpy as np
 
 from kernelevo.counting import counted
 from kernelevo.defences import ALL, Defences
-from kernelevo.evaluators import careless, feedback, profile
+from kernelevo.evaluators import careless, chosen_sizes, feedback, profile
 from kernelevo.evaluators.ablation import check_launches_matter
+from kernelevo.evaluators.discarding import require_kept
 from kernelevo.evaluators.example import Example
 from kernelevo.evaluators.expected import Expected, expect_first
 from kernelevo.evaluators.figures import Judgement, measured_cases, measured_score
@@ -46,7 +47,7 @@ from kernelevo.evaluators.schedule import LaunchStep, Schedule, schedule
 from kernelevo.evaluators.selftest import SelfTest, self_test
 from kernelevo.evaluators.tolerance_words import describe_all
 from kernelevo.evaluators.trials import Drawn, Mode, Trial, distributions, draw, plan_trials
-from kernelevo.evaluators.unlisted import CHECK, Unlisted, explained
+from kernelevo.evaluators.unlisted import CHECK, Unlisted, explained, in_words
 from kernelevo.interfaces import Compiler, Device, MeasuringDevice
 from kernelevo.kernel.directives import PlanError
 from kernelevo.kernel.languages import CUDA, Language
@@ -246,6 +247,7 @@ class KernelEvaluator:
         self._runner(rng, schedules, image, budget, dossier).run([example.trial(self.problem)])
 
     def _check_launches(self, plan: Plan, schedules: dict[str, Schedule], image: Image, dossier: Dossier) -> None:
+        require_kept(image)
         for name, steps in schedules.items():
             check_launches(plan, steps, image, name, self.device.properties)
         dossier.passed("build", f"{image.compiler} for {image.arch}; every launch fits its kernel's parameters")
@@ -266,7 +268,8 @@ class KernelEvaluator:
 
     def _run_unlisted(self, plan: Plan, image: Image, budget: Budget, dossier: Dossier) -> None:
         """A few sizes more, which no candidate can have read, beside the time of all others; see `unlisted.py`."""
-        if self.mode == "search" or not self.defences.unlisted_sizes or dossier.provenance is None:
+        wanted = self._unlisted.wanted and self.defences.unlisted_sizes
+        if self.mode == "search" or not wanted or dossier.provenance is None:
             return
         ran, beside = [], Dossier(dossier.candidate, Purse(budget))
         for example in self._unlisted.draw(dossier.provenance.seed):
@@ -280,8 +283,7 @@ class KernelEvaluator:
                 # Also what the device cannot execute: it would be a way past these sizes.
                 raise explained(fault, example) from None
             ran.append(case.name)
-        if ran:
-            dossier.passed(CHECK, f"right at {' and '.join(ran)}, drawn by lot among those that the problem allows")
+        dossier.passed(CHECK, in_words(ran))
 
     def _built_for(self, plan: Plan, schedules: dict[str, Schedule], image: Image, dossier: Dossier) -> Image:
         """The image, if it has every kernel that these schedules name; else one more of the same text."""
@@ -427,6 +429,7 @@ class KernelEvaluator:
         return [Check("sanitizer", True, f"{sanitizer.words}, none found{left}")]
 
     def _rejected(self, dossier: Dossier, fault: Rejected, seconds: float) -> Verdict:
+        fault = chosen_sizes.explained(fault, self.problem)
         diagnostics = fault.diagnostics or (dossier.image.diagnostics if dossier.image else ())
         return Verdict(
             dossier.candidate.id, self.device.name, fault.status, fault.feedback, checks=(*dossier.checks, fault.check),

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -208,7 +208,7 @@ class Measurer:
         """One call, or of a timed trial with a start a block of four; gives the last content."""
         content = contents.next(trial)
         if not (trial.timed and self.start):
-            sample = self._check_call(session, course, trial, content, contents)
+            sample = self._check_call(session, course, trial, content, contents, fresh=trial.timed)
             if trial.timed:
                 course.timed[trial.case.name].append(sample)
             return content
@@ -228,14 +228,15 @@ class Measurer:
             if side == "start":
                 by_side[side].append(self._start_call(session, course, trial, content))
             else:
-                by_side[side].append(self._check_call(session, course, trial, content, contents))
+                by_side[side].append(self._check_call(session, course, trial, content, contents, fresh=True))
         (a, c), (b, d) = by_side["candidate"], by_side["start"]
         course.timed[trial.case.name] += [a, c]
         course.blocks[trial.case.name].append((a, b, d, c))
 
     def _check_call(
-        self, session: MeasuringSession, course: Course, trial: Trial, content: Content, contents: Contents
-    ) -> TimedCall:
+        self, session: MeasuringSession, course: Course, trial: Trial, content: Content, contents: Contents,
+        fresh: bool = False,
+    ) -> TimedCall:  # fmt: skip
         """A call of the candidate, and everything that is held against it."""
         poison = self.runner.poisons[0]
         if self.defences.second_poison:
@@ -249,10 +250,11 @@ class Measurer:
             words = f"{', '.join(report.unsettled)} changed after the call had ended"
             raise Rejected(Status.WRONG, "read again", f"case {trial.case.name}: {words}")
         assert report.sample is not None
-        course.samples.append(report.sample)
+        sample = replace(report.sample, fresh=fresh)
+        course.samples.append(sample)
         tolerances = {} if trial.timed else self.runner.tolerances(contents.expected(content))
         course.results.append(TrialResult(trial, RunReport("done", {}, ()), ratio, tolerances))
-        return report.sample
+        return sample
 
     def _start_call(self, session: MeasuringSession, course: Course, trial: Trial, content: Content) -> TimedCall:
         assert self.start is not None
@@ -261,8 +263,9 @@ class Measurer:
         if report.ended != "done" or report.sample is None:
             said = report.fault.message if report.fault else report.reason
             raise Rejected(Status.INFRA, "start", f"the start itself failed on case {trial.case.name}: {said}")
-        course.samples.append(report.sample)
-        return report.sample
+        sample = replace(report.sample, fresh=True)
+        course.samples.append(sample)
+        return sample
 
     def _job(self, side: Program, content: Content, poison: int) -> Job:
         return build_job(self.problem, content.drawn, side.schedules[content.drawn.name], side.image, poison, False)

@@ -39,17 +39,17 @@ def require_done(report: RunReport, case: str, text: str = "", file_name: str = 
     if report.fault is not None:
         status = status_of(report.fault)
         fault = quote(report.fault, text, file_name)
-        raise Rejected(status, "run", describe(fault, case), fault)
+        raise Rejected(status, "run", describe(fault, case), fault, cases=(case,))
     limit = "its budget of instructions" if report.ended == "budget" else "its budget of time or memory"
     reason = f" ({report.reason})" if report.reason else ""
     where = where_stopped(report)
     stood = quote(where, text, file_name) if where else None
-    told = f"{_cases(stood, case)}: the run was stopped at {limit}{reason}"
-    raise Rejected(Status.TIMEOUT, "run", "\n".join([told, *_stood(stood)]), stood)
-
-
-def _cases(stood: Fault | None, case: str) -> str:
     cases = stood.cases if stood and stood.cases else (case,)
+    told = f"{_told(cases)}: the run was stopped at {limit}{reason}"
+    raise Rejected(Status.TIMEOUT, "run", "\n".join([told, *_stood(stood)]), stood, cases=cases)
+
+
+def _told(cases: Sequence[str]) -> str:
     return f"case {cases[0]}" if len(cases) == 1 else f"one of the cases {', '.join(cases)}"
 
 

@@ -18,6 +18,9 @@ from kernelevo.types import BufferArgument, Image, KernelImage, Parameter, Scala
 
 REGISTER_UNIT = 256
 """Registers are given to warps in units of this many (NVIDIA's occupancy calculator)."""
+LOCAL_BYTES_LIMIT = 512 << 10
+"""Local memory of a thread on every card since compute capability 5 (CUDA C++ Programming Guide, technical
+specifications)."""
 QUARTERS = 4
 """A block is refused by the registers that its warps would take if each quarter of the SM held as many of them
 (cuda_occupancy.h, cudaOccMaxBlocksPerSMRegsLimit)."""
@@ -82,6 +85,7 @@ def _check_resources(step: LaunchStep, kernel: KernelImage, case: str, propertie
         ("bytes of shared memory per block", shared, properties["shared_bytes_per_block"]),
         ("registers per block", registers, properties["registers_per_sm"]),
         ("threads per block", step.threads_per_block, kernel.max_threads or properties["threads_per_block"]),
+        ("bytes of local memory per thread", kernel.local_bytes, LOCAL_BYTES_LIMIT),
         ("bytes of scratch", step.blocks * max(kernel.scratch_bytes, default=0), TEMP_BYTES_LIMIT),
     )
     for what, value, limit in limits:

@@ -11,7 +11,7 @@ from kernelevo.types import Check, Diagnostic, Fault, Status
 
 class Rejected(Exception):
     """The candidate ends here with this status; `feedback` is what its author is told, its first line (or `detail`)
-    what the check says.
+    what the check says. `cases` are the names of those that one of was running, where it stopped for its time.
     """
 
     def __init__(
@@ -22,6 +22,7 @@ class Rejected(Exception):
         fault: Fault | None = None,
         diagnostics: tuple[Diagnostic, ...] = (),
         detail: str = "",
+        cases: tuple[str, ...] = (),
     ) -> None:
         super().__init__(f"{status}: {feedback}")
         self.status = status
@@ -29,6 +30,7 @@ class Rejected(Exception):
         self.feedback = feedback
         self.fault = fault
         self.diagnostics = diagnostics
+        self.cases = cases
 
 
 def broken_rule(message: str) -> Rejected:

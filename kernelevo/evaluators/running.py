@@ -59,7 +59,8 @@ class Purse:
         """What remains, for a run of this case; raises Rejected (TIMEOUT) when that is nothing."""
         if self._left <= 0:
             words = f"all runs together took more than {self._budget.seconds:g} s"
-            raise Rejected(Status.TIMEOUT, "run", f"{words}; next was case {next_case}" if next_case else words)
+            told = f"{words}; next was case {next_case}" if next_case else words
+            raise Rejected(Status.TIMEOUT, "run", told, cases=(next_case,) if next_case else ())
         return replace(self._budget, seconds=self._left)
 
     def beside(self, seconds: float) -> Budget:

@@ -2,7 +2,7 @@
 
 One dimension after the other gets a size, each no larger than leaves the whole example affordable while the others are
 as small as they may be. A constraint such as `width % 16 == 0` shows in which sizes the problem allows; drawn are
-multiples of what these have in common.
+multiples of what these have in common. Constraints between dimensions are looked after then (`tied_sizes.py`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from kernelevo.evaluators.tied_sizes import Ties, conditions
 from kernelevo.kernel.problem import Problem
 
 CHEAP, LARGE = 1 << 16, 1 << 20
@@ -34,11 +35,12 @@ class Dimension:
 
 
 class Sizes:
-    """Draws sizes that a problem allows, for all but constraints between dimensions."""
+    """Draws sizes; nearly all of them are allowed by the problem (ask it)."""
 
     def __init__(self, problem: Problem, most: Mapping[str, int] | None = None) -> None:
         """`most` bounds sizes by the names of dimensions."""
         self._problem = problem
+        self._ties = Ties(problem)
         self.dimensions = [_dimension(problem, name, (most or {}).get(name)) for name in problem.dims]
 
     def draw(self, whole: Whole, limit: int = 0) -> dict[str, int]:
@@ -51,7 +53,11 @@ class Sizes:
             room = self._room(dimension, sizes, limit)
             count = _large(whole, room) if limit > CHEAP and turn == 0 else _count(whole, room)
             sizes[dimension.name] = dimension.granule * count
-        return sizes
+        return self._ties.mended(whole, sizes, lambda changed: self._fits(changed, limit))
+
+    def _fits(self, sizes: Mapping[str, int], limit: int) -> bool:
+        within = all(each.most is None or sizes[each.name] <= each.most for each in self.dimensions)
+        return within and self.work(sizes) <= limit
 
     def _room(self, dimension: Dimension, sizes: Mapping[str, int], limit: int) -> int:
         """How many granules are affordable, at least one."""
@@ -92,10 +98,11 @@ def _near(whole: Whole, power: int, most: int) -> int:
 
 
 def _dimension(problem: Problem, name: str, most: int | None) -> Dimension:
-    known = [case.dims for case in (*problem.tests, *problem.benchmarks)]
-    allowed = {
-        size for dims in known for size in range(1, LOOKED_AT + 1) if problem.allows({**dims, name: size})
-    } or {dims[name] for dims in known}  # fmt: skip
+    """By what limits this dimension alone: constraints on two of them say nothing about one."""
+    alone = [each for each in conditions(problem) if each.names == {name}]
+    allowed = {size for size in range(1, LOOKED_AT + 1) if all(each.holds({name: size}) for each in alone)} or {
+        case.dims[name] for case in (*problem.tests, *problem.benchmarks)
+    }
     granule = math.gcd(*allowed)
     limited = max(allowed) <= LOOKED_AT - granule
     bounds = [bound for bound in (max(allowed) if limited else None, most) if bound is not None]

@@ -9,6 +9,8 @@ tests has said which sizes count, and an oracle is known to be right at those al
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from kernelevo.evaluators.example import Example
@@ -16,6 +18,7 @@ from kernelevo.evaluators.rejection import Rejected
 from kernelevo.evaluators.sizes import CHEAP, Sizes
 from kernelevo.evaluators.trials import distributions
 from kernelevo.kernel.problem import Problem
+from kernelevo.types import Status
 
 CHECK = "sizes of no list"
 LIMITS = (CHEAP, CHEAP, 1 << 18)
@@ -34,9 +37,14 @@ class Unlisted:
         self._problem = problem
         self._sizes: Sizes | None = None
 
+    @property
+    def wanted(self) -> bool:
+        """Whether sizes count that are not listed."""
+        return self._problem.any_size and self._problem.oracle is None
+
     def draw(self, seed: str) -> list[Example]:
         """The examples of an evaluation with this seed (hexadecimal); none where only listed sizes count."""
-        if not self._problem.any_size or self._problem.oracle is not None:
+        if not self.wanted:
             return []
         self._sizes = self._sizes or Sizes(self._problem, self._largest())
         rng = np.random.Generator(np.random.SFC64([int(seed, 16), _STREAM]))
@@ -65,12 +73,26 @@ class Unlisted:
         return ""
 
 
+def in_words(ran: Sequence[str]) -> str:
+    """What a verdict says of the sizes that were drawn and ran, and of those that could not be drawn."""
+    missing = len(LIMITS) - len(ran)
+    told = [f"right at {' and '.join(ran)}, drawn by lot among those that the problem allows"] if ran else []
+    if missing:
+        told.append(
+            f"{missing} of {len(LIMITS)} could not be drawn: in {TRIES} tries each, none was found that the problem's "
+            "constraints allow and that is in no list"
+        )
+    return "; ".join(told)
+
+
 def explained(fault: Rejected, example: Example) -> Rejected:
     """The fault, and that it was met at sizes which the problem allows and does not list."""
     where = (
         f"The problem lists no tests, so every size that it allows counts, and {example.case} was drawn by lot. Run it "
         f"again: {' '.join(example.words())}. If such sizes are not meant, say so in the problem: constraints or tests"
     )
+    if fault.status is Status.TIMEOUT:
+        where += '; if its kernels honestly do more work than one step for each number, declare flops="..."'
     return Rejected(
         fault.status, CHECK, f"{fault.feedback}\n{where}", fault.fault, fault.diagnostics, fault.check.detail
     )

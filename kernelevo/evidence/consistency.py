@@ -63,7 +63,24 @@ def _problem(contents: Contents) -> Row:
         return refused(bundle.PROBLEM, f"{bundle.DECLARATION} is of another file: its hash differs")
     if declared.oracle != oracle:
         return refused(bundle.ORACLE, f"{bundle.DECLARATION} is of another oracle: its hash differs")
+    if wrong := next(_misdeclared(declared), ""):
+        return refused(bundle.DECLARATION, wrong)
     return holds(bundle.PROBLEM, f"{declared.file_name} is the file that the declaration names by its hash")
+
+
+def _misdeclared(declared: Declaration) -> Iterator[str]:
+    """What no problem can declare: a name twice, cases of other dimensions than each other."""
+    for what, named in (("argument", declared.arguments), ("benchmark", declared.benchmarks), ("test", declared.tests)):
+        if twice := _twice([each.name for each in named]):
+            yield f"it declares the {what} {twice} twice"
+    dims = [case.dims.keys() for case in (*declared.benchmarks, *declared.tests)]
+    if any(each != dims[0] for each in dims):
+        yield "its cases do not give sizes to the same dimensions"
+
+
+def _twice(names: Sequence[str]) -> str:
+    """One that is there more than once, or ""."""
+    return next((name for name, count in Counter(names).items() if count > 1), "")
 
 
 def _identity(side: Side) -> Row:
@@ -160,6 +177,8 @@ def _trials(part: str, said: Judgement, declared: Declaration) -> Row:
     outputs = {each.name for each in declared.arguments if each.role in ("out", "inout")}
     if any((set(trial.inputs), set(trial.outputs)) != (inputs, outputs) for trial in said.trials):
         return refused(part, "a trial has hashes of other arguments than the problem declares")
+    if twice := [trial.case for place, trial in enumerate(said.trials) if trial in said.trials[:place]]:
+        return refused(part, f"one of its trials, of case {twice[0]}, is there twice")
     covered = f"{counted(len(said.trials), 'trial')} of all {counted(len(names), 'case')}"
     return holds(part, f"{covered}; seed {said.seed} draws them again")
 
@@ -214,6 +233,8 @@ def _code(side: Side) -> Row:
     absent = [kernel.symbol for kernel in compiled.kernels if f".entry {kernel.symbol}(" not in text]
     if absent:
         return refused(part, f"it has no kernel {absent[0]}, which the judgement names")
+    if twice := _twice([kernel.symbol for kernel in compiled.kernels]):
+        return refused(part, f"the judgement names kernel {twice} twice")
     if missing := sorted(_launched(side.judgement) - {_head(kernel.name) for kernel in compiled.kernels}):
         return refused(part, f"{missing[0]} is launched, and is not among its kernels")
     kernels = counted(len(compiled.kernels), "kernel")

@@ -192,7 +192,9 @@ class State(Document):
 
 
 class Call(Document):
-    """One raw sample: side, case, order within the session, and three clocks."""
+    """One raw sample: side, case, order within the session, three clocks, and whether figures rest on it (`fresh`: on
+    content that no call had before), unless the card was not well.
+    """
 
     side: Literal["candidate", "start"]
     case: str
@@ -200,6 +202,7 @@ class Call(Document):
     event_us: float
     host_us: float
     outer_us: float
+    fresh: bool
     state: State | None
 
 

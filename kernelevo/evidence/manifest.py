@@ -14,7 +14,8 @@ from kernelevo.evidence.canonical import Document
 from kernelevo.evidence.rows import Tampered
 
 NAME = "manifest.json"
-SCHEMA = 1
+SCHEMA = 2
+"""2: samples of single calls say whether their content was fresh."""
 
 
 class Entry(Document):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from kernelevo.counting import counted
 from kernelevo.evidence.documents import Call, CardSeen, Interval, Measured, MeasuredCase, State
@@ -44,7 +44,7 @@ def _call(call: TimedCall) -> Call:
     state = call.state
     return Call(
         side=call.side, case=call.case, order=call.order, event_us=call.event_us, host_us=call.host_us,
-        outer_us=call.outer_us, state=None if state is None else _state(state),
+        outer_us=call.outer_us, fresh=call.fresh, state=None if state is None else _state(state),
     )  # fmt: skip
 
 
@@ -62,6 +62,10 @@ def faults(measured: Measured, times: Mapping[str, float]) -> Iterator[str]:
     if [case.case for case in measured.cases] != list(times):
         yield "the cases that were measured are not those of the verdict"
         return
+    if any(call.side == "start" and not call.fresh for call in measured.samples):
+        yield "a call of the start is not fresh, and the start is called in blocks of fresh calls only"
+    if stray := next((call.case for call in measured.samples if call.fresh and call.case not in times), ""):
+        yield f"a call of case {stray} is fresh, and that case is not timed"
     for case in measured.cases:
         try:
             yield from _wrong(case, calls, times[case.case])
@@ -90,6 +94,32 @@ def _wrong(case: MeasuredCase, calls: Mapping[int, Call], time: float) -> Iterat
         yield f"case {case.case}: its ratio or interval is not that of its {counted(len(blocks), 'block')}"
     if case.floor_us is not None and case.us.value < case.floor_us:
         yield f"case {case.case}: its time is below its own floor"
+    yield from _left_out(case, calls)
+
+
+def _left_out(case: MeasuredCase, calls: Mapping[int, Call]) -> Iterator[str]:
+    """Every fresh call counts, and every block of four, that was made on a card that was well; nobody may choose."""
+    fresh = [call for _, call in sorted(calls.items()) if call.case == case.case and call.fresh]
+    own = [call for call in fresh if call.side == "candidate"]
+    well = [call.order for call in own if not _trouble(call, calls)]
+    if case.calls != well:
+        told = counted(len(case.calls), "call")
+        yield f"case {case.case}: it rests on {told}, and {len(well)} are fresh, on a card that was well"
+    if case.left_out != len(own) - len(well):
+        yield f"case {case.case}: it says that {case.left_out} were left out, and {len(own) - len(well)} were"
+    if len(own) == len(fresh):
+        return  # no start was timed beside it
+    fours = [fresh[place : place + 4] for place in range(0, len(fresh), 4)]
+    blocks = [_block(four) for four in fours if not any(_trouble(call, calls) for call in four)]
+    if blocks != case.blocks:
+        told = counted(len(case.blocks), "block")
+        yield f"case {case.case}: its ratio rests on {told}, and {len(blocks)} were made on a card that was well"
+
+
+def _block(four: Sequence[Call]) -> tuple[int, ...]:
+    """The orders of the candidate's first call, the start's two, and the candidate's second, whoever began."""
+    own, start = ([call.order for call in four if call.side == side] for side in ("candidate", "start"))
+    return (*own[:1], *start, *own[1:])
 
 
 def _trouble(call: Call, calls: Mapping[int, Call]) -> str:

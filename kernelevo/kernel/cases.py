@@ -83,14 +83,20 @@ ENOUGH = 4
 MAX_TEST_ELEMENTS = 1 << 16
 """Elements of the largest tensor of a default test case, so that a full check stays cheap."""
 
+MAX_TEST_WORK = 1 << 25
+"""Operations, or bytes moved, of a default test case as the problem declares them: a tenth of a second or so of the
+virtual GPU's time. A kernel of n * n steps is not tested at n=65536.
+"""
+
 
 def edge_cases(
     dims: Sequence[str],
     largest_tensor: Callable[[Mapping[str, int]], int],
     allowed: Callable[[Mapping[str, int]], bool],
+    work: Callable[[Mapping[str, int]], int],
 ) -> tuple[Case, ...]:
-    """The default test cases: edge sizes that the problem allows and whose largest tensor has at most
-    MAX_TEST_ELEMENTS elements.
+    """The default test cases: edge sizes that the problem allows, whose largest tensor has at most MAX_TEST_ELEMENTS
+    elements, and that need at most MAX_TEST_WORK of `work`; where all need more, the one that needs least.
 
     A problem that allows only multiples (cols % 64 == 0) gets the edges scaled by powers of two. Raises BadInput if
     that gives none.
@@ -101,11 +107,12 @@ def edge_cases(
             if allowed(sizes) and largest_tensor(sizes) <= MAX_TEST_ELEMENTS:
                 case = read_case(",".join(f"{name}={size}" for name, size in sizes.items()), dims)
                 found.setdefault(case.name, case)
-        if len(found) >= ENOUGH:
+        if sum(work(case.dims) <= MAX_TEST_WORK for case in found.values()) >= ENOUGH:
             break
     if not found:
         raise BadInput("no edge sizes fit the problem's constraints; give it test cases with tests=[...]")
-    return tuple(found.values())
+    cheap = tuple(case for case in found.values() if work(case.dims) <= MAX_TEST_WORK)
+    return cheap or (min(found.values(), key=lambda case: work(case.dims)),)
 
 
 def _edge_sizes(dims: Sequence[str], scale: int) -> list[dict[str, int]]:

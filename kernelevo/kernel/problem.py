@@ -222,7 +222,7 @@ class Problem:
     def _read_tests(self, texts: Sequence[str]) -> tuple[Case, ...]:
         if texts:
             return tuple(self.case(text) for text in list_of_texts(texts, "tests"))
-        return edge_cases(self.dims, self._largest_tensor, self.allows)
+        return edge_cases(self.dims, self._largest_tensor, self.allows, self._declared_work)
 
     def _read_benchmarks(self, texts: Sequence[str | tuple[str, float]]) -> tuple[Case, ...]:
         if isinstance(texts, str) or not texts:
@@ -236,6 +236,9 @@ class Problem:
 
     def _largest_tensor(self, dims: Mapping[str, int]) -> int:
         return max(tensor.elements(dims) for tensor in self.tensors)
+
+    def _declared_work(self, dims: Mapping[str, int]) -> int:
+        return max(self.least_bytes(dims), self.flops.evaluate(dims) if self.flops is not None else 0)
 
     def allows(self, dims: Mapping[str, int]) -> bool:
         """Whether every tensor has elements at these sizes, and every constraint holds; says nothing of memory."""

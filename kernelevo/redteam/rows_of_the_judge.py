@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kernelevo.redteam.row import caught, outside
+from kernelevo.redteam.row import caught, outside, stopped
 
 OF_THE_JUDGE = (
     caught(
@@ -35,18 +35,18 @@ OF_THE_JUDGE = (
     outside(
         "K34",
         "an instruction that the virtual device lacks, so that nothing is judged and the reward is masked",
-        "what cannot be executed cannot be blamed; it earns nothing, and the share of `unsupported` answers is there "
-        "for a trainer to watch",
+        "what cannot be executed cannot be blamed, and earns nothing; a trainer may decide that it is worth zero "
+        "(`eval --unsupported zero`)",
     ),
     outside(
         "K35",
         "a race of few blocks at a timed size, in a kernel that is too slow to be searched for races",
         "the search is made in part, and the verdict says so (docs/evaluation.md)",
     ),
-    outside(
+    stopped(
         "K36",
         "an output is thrown away after it was written, by discard.L2",
-        "the virtual device takes it for a hint; on a card it is undefined what is then there",
+        "PTX with this instruction breaks the rules, executed or not",
     ),
     outside(
         "K37",

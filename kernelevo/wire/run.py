@@ -221,11 +221,12 @@ class _Counts(BaseModel):
     warp_by_class: dict[str, Count]
     thread_by_class: dict[str, Count]
     slots_by_class: dict[str, Count]
+    block_slots_by_class: dict[str, Count]
 
     def flat(self) -> dict[str, int]:
         """The counts by name; those by class as "warp.fp32" and the like."""
         flat = dict(self.__pydantic_extra__ or {})
-        for prefix in ("warp", "thread", "slots"):
+        for prefix in ("warp", "thread", "slots", "block_slots"):
             flat.update({f"{prefix}.{name}": count for name, count in getattr(self, f"{prefix}_by_class").items()})
         return flat
 

@@ -119,10 +119,11 @@ struct Counts {
   // Scoreboard (Options::scoreboard): latency chains in cycles, contention-free, one block at a time.
   uint64_t chain_cycles_sum = 0;  // sum over blocks of the block's longest warp
   uint64_t chain_cycles_max = 0;  // longest block
-  // Of the block that has most of it, as blocks would share it on a card (schedule/heaviest.h): cycles of its chain,
-  // warp instructions, and (Options::scoreboard and caches) cycles of the banks that L1 and shared memory have in
-  // common.
-  uint64_t block_cycles_max = 0, block_instructions_max = 0, block_pipe_cycles_max = 0;
+  // Of the block that has most of each: warp instructions, and (Options::scoreboard or caches) cycles of the banks that
+  // L1 and shared memory have in common, addresses of constant memory beyond the first of a request, slots of all
+  // classes, and of each that keeps a unit busy (0 for the others).
+  uint64_t block_instructions_max = 0, block_pipe_cycles_max = 0, block_replays_max = 0, block_issue_slots_max = 0;
+  uint64_t block_slots_by_class[size_t(Class::count_)] = {};
 
   void add(const Counts &);       // sums; the longest and the hottest stay the largest
 };

@@ -358,8 +358,9 @@ Party describe_party(const LaunchContext &context, const Run &run, const OtherPa
 
 void Counts::add(const Counts &other) {
   static_assert(std::is_trivially_copyable_v<Counts> && sizeof(Counts) % sizeof(uint64_t) == 0);
-  constexpr uint64_t Counts::*kLargest[] = {&Counts::chain_cycles_max, &Counts::block_cycles_max,
-                                            &Counts::block_instructions_max, &Counts::block_pipe_cycles_max,
+  constexpr uint64_t Counts::*kLargest[] = {&Counts::chain_cycles_max, &Counts::block_instructions_max,
+                                            &Counts::block_pipe_cycles_max, &Counts::block_replays_max,
+                                            &Counts::block_issue_slots_max,
                                             &Counts::global_atomic_hottest};
   const Counts before = *this;
   constexpr size_t kFields = sizeof(Counts) / sizeof(uint64_t);
@@ -369,6 +370,8 @@ void Counts::add(const Counts &other) {
   for (size_t i = 0; i < kFields; ++i) sums[i] += more[i];
   std::memcpy(static_cast<void *>(this), sums, sizeof *this);
   for (const auto each : kLargest) this->*each = std::max(before.*each, other.*each);
+  for (size_t i = 0; i < size_t(Class::count_); ++i)
+    block_slots_by_class[i] = std::max(before.block_slots_by_class[i], other.block_slots_by_class[i]);
 }
 
 // Operations of a block that a fault cut short were counted when the block was entered; they are taken back.

@@ -113,11 +113,12 @@ constexpr NamedCount kCounts[] = {
     {"dram_write_sectors", &Counts::dram_write_sectors},
     {"chain_cycles_sum", &Counts::chain_cycles_sum},
     {"chain_cycles_max", &Counts::chain_cycles_max},
-    {"block_cycles_max", &Counts::block_cycles_max},
     {"block_instructions_max", &Counts::block_instructions_max},
     {"block_pipe_cycles_max", &Counts::block_pipe_cycles_max},
+    {"block_replays_max", &Counts::block_replays_max},
+    {"block_issue_slots_max", &Counts::block_issue_slots_max},
 };
-static_assert(sizeof kCounts / sizeof *kCounts + 3 * size_t(Class::count_) == sizeof(Counts) / sizeof(uint64_t),
+static_assert(sizeof kCounts / sizeof *kCounts + 4 * size_t(Class::count_) == sizeof(Counts) / sizeof(uint64_t),
               "a count of machine.h is missing in the JSON");
 
 void write(Writer &to, const Counts &counts) {
@@ -126,6 +127,7 @@ void write(Writer &to, const Counts &counts) {
   write_by_class(to, "warp_by_class", counts.warp_by_class);
   write_by_class(to, "thread_by_class", counts.thread_by_class);
   write_by_class(to, "slots_by_class", counts.slots_by_class);
+  write_by_class(to, "block_slots_by_class", counts.block_slots_by_class);
   to.end('}');
 }
 

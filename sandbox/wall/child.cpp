@@ -13,15 +13,16 @@
 #include "call_rules.h"
 #include "compile_errand.h"
 #include "frame.h"
+#include "heap_room.h"
 #include "resource_limits.h"
 #include "run_errand.h"
 
 namespace wall {
 namespace {
 
-// The zygote's own mappings (the compiler's library and its heap) count towards the child's limit, so they are
-// allowed for.
-constexpr uint64_t kInheritedBytes = uint64_t(32) << 20;
+// The zygote's own mappings (the compiler's library, its heap and the room in that) count towards the child's limit, so
+// they are allowed for.
+constexpr uint64_t kInheritedBytes = (uint64_t(32) << 20) + kHeapRoom;
 
 void lock_in(const OrderPacket &order) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -19,6 +19,7 @@
 #include "child.h"
 #include "compile_errand.h"
 #include "control.h"
+#include "heap_room.h"
 #include "wire.h"
 
 namespace wall {
@@ -103,6 +104,7 @@ int main(int count, char **arguments) {
     } else if (count != 1) {
       throw std::invalid_argument("usage: kernelevo-worker [--nvrtc LIBRARY], with the control socket as descriptor 3");
     }
+    wall::make_heap_room();
     wall::send_event(wall::kControl,
                      {static_cast<uint32_t>(wall::Event::ready), nvrtc ? wall::nvrtc_version(*nvrtc) : 0, 0});
     wall::serve(nvrtc.get());

@@ -21,6 +21,17 @@ def test_blame_is_zero_and_everything_else_is_missing(status: Status) -> None:
     assert status.sentence in reward.why
 
 
+@pytest.mark.parametrize("status", list(Status))
+def test_what_the_device_cannot_execute_is_worth_zero_where_a_trainer_says_so_and_nothing_else_changes(status) -> None:
+    own, start = verdict(status, 4), verdict(Status.PASSED, 10)
+    masked, zero = reward_of(own, start), reward_of(own, start, "zero")
+    if status is Status.UNSUPPORTED:
+        assert (masked.value, masked.mask, zero.value, zero.mask) == (None, False, 0.0, True)
+        assert "--unsupported zero" in zero.why
+    else:
+        assert zero == masked
+
+
 def test_a_pass_is_worth_its_speedup_over_the_start() -> None:
     reward = reward_of(verdict(Status.PASSED, 4), verdict(Status.PASSED, 10))
     assert (reward.value, reward.mask, reward.how) == (2.5, True, "modelled")

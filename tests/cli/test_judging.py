@@ -64,6 +64,19 @@ def test_eval_tells_our_fault_and_the_devices_from_the_candidates(shell: Shell, 
     assert shell("eval", "twice.cu", "--jsonl", "batch.jsonl")[0] == {"infra": 3, "unsupported": 4}[status]
 
 
+def test_eval_lets_what_the_device_lacks_be_worth_zero(shell: Shell) -> None:
+    shell.write("batch.jsonl", json.dumps({"text": KERNEL + "// status unsupported\n"}))
+    rewards = {}
+    for worth in ("masked", "zero"):
+        code, out, _ = shell("eval", "twice.cu", "--jsonl", "batch.jsonl", "--unsupported", worth)
+        answer = json.loads(out)
+        assert (code, answer["status"]) == (4, "unsupported")
+        rewards[worth] = (answer["reward"]["value"], answer["reward"]["mask"])
+    assert rewards == {"masked": (None, False), "zero": (0.0, True)}
+    code, out, err = shell("eval", "twice.cu", "--jsonl", "batch.jsonl", "--unsupported", "half")
+    assert (code, out) == (2, "") and "choose one of masked, zero" in err
+
+
 @pytest.mark.parametrize("content", ["", "  \n\n"])
 def test_an_empty_batch_is_bad_input(shell: Shell, content: str) -> None:
     shell.write("batch.jsonl", content)

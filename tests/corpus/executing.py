@@ -160,7 +160,8 @@ def _bits(seen: Seen) -> list[bytes]:
 
 def _plain_counts(report: LaunchReport) -> dict[str, int]:
     """All counts that do not depend on the mode."""
-    modelled = ("l1_", "l2_", "dram_", "chain_", "block_pipe_", "block_cycles_", "block_instructions_")
+    of_blocks = ("block_pipe_", "block_instructions_", "block_replays_", "block_issue_", "block_slots.")
+    modelled = ("l1_", "l2_", "dram_", "chain_", *of_blocks)
     return {key: value for key, value in report.counts.items() if not key.startswith(modelled)}
 
 

@@ -52,7 +52,6 @@ def test_a_plain_stream_is_of_normal_confidence() -> None:
         ("launching takes", {"dram_read_sectors": 10, "l2_read_sectors": 10, "l1_load_wavefronts": 10}),
         ("with 4 warps on an SM", {"blocks": 8, "chain_cycles_sum": 8 * 10**7, "chain_cycles_max": 10**7}),
         ("uneven length", {"chain_cycles_max": 10**6}),
-        ("work from a counter", {"chain_cycles_max": 10**6, "block_cycles_max": 10**4}),
     ],
 )
 def test_each_doubt_has_its_sentence(words: str, changes: dict[str, int]) -> None:

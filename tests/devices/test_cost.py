@@ -216,9 +216,8 @@ def uneven(idle: int) -> Estimate:
     """One block with 32 warps that load by strides, and so many that return at once."""
     own, each = 12_768, 160
     work = counts(
-        blocks=1 + idle, issue_slots=own + idle * each, warp_instructions=own + idle * each,
-        block_instructions_max=own, l1_load_wavefronts=65_536, block_pipe_cycles_max=65_536, chain_cycles_sum=4_000,
-        chain_cycles_max=4_000, **{"slots.integer": own},
+        blocks=1 + idle, issue_slots=own + idle * each, block_issue_slots_max=own, l1_load_wavefronts=65_536,
+        block_pipe_cycles_max=65_536, chain_cycles_sum=4_000, chain_cycles_max=4_000, **{"slots.integer": own},
     )  # fmt: skip
     return estimate(H100, work, FULL)
 
@@ -236,10 +235,33 @@ def test_different_words_of_constant_memory_take_a_cycle_each() -> None:
     assert (found.bound, found.bounds_us["constant cache"]) == ("constant cache", pytest.approx(10.0))
 
 
-def test_blocks_that_take_their_work_from_a_counter_share_it() -> None:
-    """One of 132 blocks took it all, and counts as one that took its part."""
-    dealt = counts(blocks=132, chain_cycles_sum=132 * 18_300, chain_cycles_max=18_300)
-    taken = {**dealt, "chain_cycles_max": 132 * 18_300, "block_cycles_max": 18_300}
-    assert estimate(H100, taken, FULL).us == estimate(H100, dealt, FULL).us
-    alone = {**taken, "block_cycles_max": 132 * 18_300}
-    assert estimate(H100, alone, FULL).us - H100.launch_us == pytest.approx(1320.0)
+SUMMED = ("issue_slots", "constant_replays", "chain_cycles_sum", *(f"slots.{name}" for name in CLASSES))
+ONE_BLOCK = st.fixed_dictionaries({name: st.integers(0, 10**7) for name in SUMMED})
+
+
+def launch_of(heavy: dict[str, int], light: dict[str, int], lights: int) -> dict[str, int]:
+    """Counts of one block, and of so many that do less of everything."""
+    light = {name: min(light[name], heavy[name]) for name in SUMMED}
+    summed = {name: heavy[name] + lights * light[name] for name in SUMMED}
+    own = {f"block_slots.{name}": heavy[f"slots.{name}"] for name in CLASSES}
+    return counts(
+        blocks=1 + lights, chain_cycles_max=heavy["chain_cycles_sum"], block_issue_slots_max=heavy["issue_slots"],
+        block_replays_max=heavy["constant_replays"], **summed, **own,
+    )  # fmt: skip
+
+
+@given(heavy=ONE_BLOCK, light=ONE_BLOCK, lights=st.integers(0, 5000), card=CARDS)
+def test_a_block_is_never_faster_beside_others(
+    heavy: dict[str, int], light: dict[str, int], lights: int, card: Gpu
+) -> None:
+    held = occupancy(card, 256, 32, 0)
+    alone = estimate(card, launch_of(heavy, light, 0), held).us
+    assert estimate(card, launch_of(heavy, light, lights), held).us >= alone * NO_SLOWER
+
+
+def test_work_of_one_kind_is_not_diluted_by_instructions_of_another() -> None:
+    """One block has all the arithmetic; 1319 others execute ten times as many instructions, none of its kind."""
+    heavy = dict.fromkeys(SUMMED, 0) | {"issue_slots": 200_000, "slots.fp64": 100_000}
+    idle = dict.fromkeys(SUMMED, 0) | {"issue_slots": 1_500}
+    expected = H100.launch_us + 100_000 / H100.rates["fp64"] / H100.cycles_per_us
+    assert estimate(H100, launch_of(heavy, idle, 1319), FULL).us == pytest.approx(expected)

@@ -163,6 +163,7 @@ def test_an_argument_that_does_not_fit_is_named(line: str, parameters: tuple[Par
         # 23 warps of 2,816 are 64,768, but a quarter of the SM holds 5 of them: CUDA reckons with 24.
         ("launch a<<<1, 736>>>(x)", {"registers": 88}, "67584 registers per block"),
         ("launch a<<<1, 512>>>(x)", {"max_threads": 256}, "512 threads per block, and at most 256"),
+        ("launch a<<<1, 1>>>(x)", {"local_bytes": 560_000}, "560000 bytes of local memory per thread"),
     ],
 )
 def test_a_kernel_that_does_not_fit_the_device_is_refused(line: str, details: dict[str, int], said: str) -> None:

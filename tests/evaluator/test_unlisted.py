@@ -10,7 +10,7 @@ from kernelevo.defences import ALL
 from kernelevo.evaluators.kernels import KernelEvaluator, seeded_generator
 from kernelevo.evaluators.sizes import Sizes
 from kernelevo.evaluators.trials import elements
-from kernelevo.evaluators.unlisted import CHECK, LIMITS, Unlisted
+from kernelevo.evaluators.unlisted import CHECK, LIMITS, Unlisted, in_words
 from kernelevo.kernel.arguments import Input, Output
 from kernelevo.kernel.problem import Problem
 from kernelevo.types import Candidate, Status, Verdict
@@ -96,3 +96,48 @@ def test_sizes_are_allowed_new_affordable_and_another_for_each_seed() -> None:
             assert sizes.work(case.dims) <= limit >= elements(problem, case)
     assert len({example.case for each in drawn for example in each}) > 20
     assert max(elements(problem, problem.case(example.case)) for each in drawn for example in each) > LIMITS[0]
+
+
+def tied(shapes: tuple[str, str], constraints: list[str], benchmark: str) -> Problem:
+    return Problem([Input("x", shapes[0]), Output("y", shapes[1])], lambda x: x, [benchmark], constraints=constraints)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        tied(("f32[n, m]", "f32[n, m]"), ["n == m"], "n=64, m=64"),
+        tied(("f32[n, m]", "f32[n, m]"), ["n % m == 0"], "n=64, m=64"),
+        tied(("f32[n, m]", "f32[n, m]"), ["n <= m", "m % 8 == 0"], "n=64, m=64"),
+        tied(("f32[n, m]", "f32[n - m + 1]"), [], "n=64, m=5"),
+        tied(("f32[heads, width]", "f32[model]"), ["heads * width == model"], "heads=4, width=8, model=32"),
+        tied(("f32[a, b, c]", "f32[a, b, c]"), ["a == b", "b == c"], "a=8, b=8, c=8"),
+    ],
+    ids=lambda problem: ", ".join(map(str, problem.constraints)) or "an extent",
+)  # fmt: skip
+def test_constraints_between_dimensions_leave_sizes_of_every_kind(problem: Problem) -> None:
+    drawn = [Unlisted(problem).draw(f"{seed:x}") for seed in range(40)]
+    cases = [problem.case(example.case) for each in drawn for example in each]  # each is allowed, or this raises
+    assert len(cases) > 0.8 * 40 * len(LIMITS)
+    assert len({case.name for case in cases}) > 20
+    largest = max(max(case.dims.values()) for case in problem.tests)
+    assert max(max(case.dims.values()) for case in cases) > min(largest, 400) // 2
+
+
+def test_a_limit_on_one_dimension_is_found_beside_a_constraint_on_two() -> None:
+    problem = tied(("f32[n, m]", "f32[n, m]"), ["n == m", "n % 4 == 0", "n <= 128"], "n=64, m=64")
+    dimensions = {each.name: (each.granule, each.most) for each in Sizes(problem).dimensions}
+    assert dimensions == {"n": (4, 128), "m": (1, None)}
+
+
+def test_a_verdict_says_where_no_size_was_left_to_draw() -> None:
+    both = ["rows == 31 && cols == 31"]
+    narrow = Problem(PROBLEM.arguments, PROBLEM.reference, ["rows=31, cols=31"], constraints=both)
+    verdict = judge("right", narrow)
+    assert verdict.status is Status.PASSED and check(verdict).startswith(f"{len(LIMITS)} of {len(LIMITS)} could not be")
+    told = in_words(["n=3", "n=5"])
+    assert told.startswith("right at n=3 and n=5, drawn by lot") and f"; 1 of {len(LIMITS)} could not be drawn" in told
+
+
+def test_a_timeout_there_says_how_work_is_declared() -> None:
+    assert 'declare flops="..."' in judge("endless_elsewhere").feedback
+    assert "declare flops" not in judge("only_listed").feedback

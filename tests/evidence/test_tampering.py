@@ -86,8 +86,8 @@ def test_a_root_that_is_not_its_own_is_refused() -> None:
 
 
 def test_a_manifest_of_another_schema_is_refused_in_words() -> None:
-    content = GOOD.manifest.replace(b'"schema_version": 1', b'"schema_version": 2')
-    assert "schema 2" in refusal(container.encode({**everything(), manifest.NAME: content}))
+    content = GOOD.manifest.replace(b'"schema_version": 2', b'"schema_version": 1')
+    assert "schema 1" in refusal(container.encode({**everything(), manifest.NAME: content}))
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"null", b"{", b"\xff", b"[" * 100_000, b'{"root": NaN}'])

@@ -16,6 +16,7 @@ from kernelevo.devices.drivers.scripted import ScriptedDriver, Steps
 from kernelevo.evaluators.contents import MOST_CHANGED, Contents
 from kernelevo.evaluators.measuring import LEAST_CHANGED
 from kernelevo.evaluators.trials import Trial
+from kernelevo.evidence.samples import faults, measured_of
 from kernelevo.interfaces import DriverLaunch
 from kernelevo.types import Status, Verdict
 
@@ -69,6 +70,8 @@ def test_working_on_what_differs_only_gains_nothing(gain: float, mode: str, star
         assert case.us.low >= 100.0
         assert (case.ratio is not None) == (start is not None)
         assert case.ratio is None or 0.99 < case.ratio.value < 1.01
+        assert not list(faults(measured_of(verdict.measurements), {case.case: case.us.value}))
+        assert not all(call.fresh for call in verdict.measurements.samples if call.case == case.case)
         met += keeper.fast
     assert met > 0  # and not for want of such contents
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Callable
 
 import pytest
 
 from kernelevo.kernel.languages import CUDA, TRITON
 from kernelevo.language_model import Reply, Stop, Usage
 from kernelevo.proposers.policy.program import LONGEST_SUMMARY, MOST_BYTES, NO_SUMMARY, Outcome, read_program
+
+TRIES, BETWEEN = 12, 8.0
 
 FILE = """#pragma kernelevo launch f<<<1, 32>>>(x, y)
 extern "C" __global__ void f(const float* x, float* y)
@@ -132,12 +136,33 @@ def test_a_summary_inside_of_code_is_none() -> None:
     assert read(f"```cuda\n{FILE}/*\nChange: me\n*/\n```").summary == NO_SUMMARY
 
 
+def growth(work: Callable[[str], object], unit: str, count: int) -> float:
+    """How many times as long four times the text takes; of whatever else runs here, the least disturbed of some
+    tries. Where time follows length it is 4, where it follows its square 16.
+    """
+    least = {count // 4: math.inf, count: math.inf}
+    for _ in range(TRIES):
+        for size in least:
+            began = time.process_time()
+            work(unit * size)
+            least[size] = min(least[size], time.process_time() - began)
+        if least[count] < BETWEEN * least[count // 4]:
+            break
+    return least[count] / least[count // 4]
+
+
 @pytest.mark.parametrize(
-    "text", ["`" * 200_000, "```\n" * 50_000, "//" * 200_000, ("// " + "rest of " * 40 + "\n") * 2000, "{" * 200_000,
-             "Change: " * 50_000, "@@ \n" * 50_000, "<think>" * 30_000, ("#pragma kernelevo " * 10 + "\n") * 5000],
+    ("unit", "count"),
+    [("`", 200_000), ("```\n", 50_000), ("//", 200_000), ("// " + "rest of " * 40 + "\n", 2000), ("{", 200_000),
+     ("Change: ", 50_000), ("@@ \n", 50_000), ("<think>", 30_000), ("#pragma kernelevo " * 10 + "\n", 5000)],
 )  # fmt: skip
-def test_hostile_replies_are_read_in_little_time(text: str) -> None:
-    began = time.process_time()
-    for language in (CUDA, TRITON):
-        assert read(text, language=language).outcome is not Outcome.PROGRAM
-    assert time.process_time() - began < 2.0
+def test_hostile_replies_are_read_in_time_that_follows_their_length(unit: str, count: int) -> None:
+    def read_both(text: str) -> None:
+        for language in (CUDA, TRITON):
+            assert read(text, language=language).outcome is not Outcome.PROGRAM
+
+    assert growth(read_both, unit, count) < BETWEEN
+
+
+def test_time_that_follows_the_square_of_a_length_is_noticed() -> None:
+    assert growth(lambda text: [text.count("}", place) for place in range(len(text))], "{", 8_000) > BETWEEN

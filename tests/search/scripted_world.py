@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from kernelevo.archive import Archive
 from kernelevo.executors.serial import SerialExecutor
 from kernelevo.interfaces import Executor, Store
-from kernelevo.search import Judges, Search
+from kernelevo.search import Judges, Search, SearchTime
 from kernelevo.settings import Limits
 from kernelevo.stores.memory import MemoryStore
 from kernelevo.types import Attempt, Budget, Candidate, Check, Figure, RunRecord, Status, Verdict
@@ -105,7 +105,7 @@ class World:
             self.executor,
             self.limits,
             self.ear,
-            clock=self.clock,
+            span=SearchTime(self.limits, self.clock),
             **changes,
         )
 

@@ -10,6 +10,7 @@ from scripted_world import Tree, WordJudge, World
 from kernelevo.archive import Archive
 from kernelevo.errors import BadInput, Infrastructure, SandboxBroken, WallUnavailable
 from kernelevo.executors.local import LocalExecutor
+from kernelevo.search import SearchTime
 from kernelevo.settings import Limits
 from kernelevo.types import Candidate, Status
 
@@ -114,6 +115,12 @@ def test_the_budget_of_seconds_is_kept_and_the_best_is_still_confirmed() -> None
     answer = world.run()
     assert "60 seconds" in answer.ended and answer.confirmed and answer.improved
     assert next(clock) < 80
+
+
+def test_proposers_are_told_of_the_same_end_that_the_search_keeps() -> None:
+    now = iter([100.0, 130.0, 145.0, 150.0])
+    span = SearchTime(Limits(evaluations=10, seconds=60), lambda: next(now))
+    assert (span.left(), span.left(), span.passed()) == (15.0, 0.0, 50.0)
 
 
 def test_patience_ends_a_search_that_finds_nothing() -> None:

@@ -37,6 +37,11 @@ BODY = """
   shl.b32 %r11, %r0, 2;
   add.u32 %r10, %r1, %r11;
   shl.b32 %r4, %r0, 2;
+  shr.u32 %r12, %r0, 10;
+  add.u32 %r12, %r12, %r1;
+  mov.u32 %r13, %ctaid.x;
+  shl.b32 %r13, %r13, 2;
+  add.u32 %r13, %r13, %r1;
   cvt.u64.u32 %rd8, %r4;
   add.s64 %rd9, %rd5, %rd8;
 BODY
@@ -86,6 +91,14 @@ def test_a_generic_access_to_local_memory_moves_its_sectors() -> None:
         ("red.shared.or.b32 [%r1], 1;", 1),  # of one word by all lanes: ptxas makes one update of it
         ("atom.shared.add.u32 %r5, [%r1], 1;", 1),
         ("atom.shared.exch.b32 %r5, [%r1], 1;", 32),
+        # One word only at run time, which ptxas cannot tell: ones are counted by the memory, other numbers wait.
+        ("red.shared.add.u32 [%r12], 1;", 1),
+        ("red.shared.add.u32 [%r12], %r9;", 1),
+        ("red.shared.add.u32 [%r12], 2;", 32),
+        ("atom.shared.add.u32 %r5, [%r12], 1;", 32),
+        ("red.shared.or.b32 [%r12], 1;", 32),
+        ("red.shared.add.u32 [%r13], 2;", 1),  # of the block's index: all lanes agree, and ptxas knows
+        ("red.shared.add.u64 [%r1], %rd5;", 32),  # no redux of 64 bits
         ("red.shared.add.f32 [%r1], %f1;", 64),  # a loop: 32 times a load and a compare-and-swap
         ("@%p1 red.shared.add.f32 [%r1], %f1;", 16),
         ("red.shared.add.u32 [%r3], 1;", 32),  # 32 words of one bank
@@ -131,6 +144,29 @@ def test_the_block_with_the_most_work_is_told() -> None:
     assert report.counts["warp_instructions"] == 8 * 2 * (own + 3) + 2 * 51 - 7 * 2
 
 
+def test_the_most_of_each_kind_of_work_is_told_by_block() -> None:
+    """Block 1 multiplies, block 2 adds whole numbers and waits for constants; each is told for what it has most of."""
+    table = "@%p1 ld.const.u32 %r5, [%rd9];\n"
+    body = """mov.u32 %r6, %ctaid.x;
+  setp.eq.u32 %p2, %r6, 1;
+  @%p2 bra ONE;
+  setp.ne.u32 %p3, %r6, 2;
+  @%p3 ret;
+  setp.lt.u32 %p1, %r0, 8;
+  """ + table + "  add.u32 %r7, %r7, %r6;\n" * 90 + "  ret;\nONE:\n" + "  mul.f32 %f1, %f1, %f2;\n" * 70
+    most, sparse = launch(body, grid=8, block=64).counts, launch(body, grid=3, block=64).counts
+    assert most["block_slots.fp32"] == 2 * 70
+    assert most["slots.fp32"] == 2 * 70, "nobody else multiplies"
+    assert most["block_slots.integer"] >= 2 * 90
+    assert most["block_replays_max"] == most["constant_replays"] == 2 * 7 - 7, "threads 32 to 63 do not load"
+    for name in ("block_slots.fp32", "block_slots.integer", "block_replays_max", "block_issue_slots_max"):
+        assert most[name] == sparse[name], "blocks that return at once change none of them"
+    one = launch("add.u32 %r7, %r7, %r6;\n  mul.f32 %f1, %f1, %f2;", block=96).counts
+    assert one["block_issue_slots_max"] == one["issue_slots"]
+    for kind in ("fp32", "integer", "wide_integer"):
+        assert one[f"block_slots.{kind}"] == one[f"slots.{kind}"] > 0, kind
+
+
 def test_a_division_of_doubles_lengthens_the_chain_more_than_a_product() -> None:
     def chain(operation: str) -> int:
         return launch(".reg .f64 %fd<4>;\n" + f"  {operation}.rn.f64 %fd1, %fd1, %fd2;\n" * 20).counts[
@@ -154,39 +190,3 @@ WAIT = "AGAIN:\n  ld.{space}.u32 %r6, [{address}];\n  setp.eq.u32 %p1, %r6, 77;\
 )
 def test_a_loop_that_may_wait_for_other_blocks_is_told(space: str, address: str, waits: int) -> None:
     assert launch(WAIT.format(space=space, address=address)).counts["block_waits"] == waits
-
-
-TAKING = """
-  mov.u32 %r5, 0;
-AGAIN:
-  {take}
-  bar.sync 0;
-  setp.lt.u32 %p1, %r5, 100;
-  @%p1 bra AGAIN;"""
-ONE = "setp.eq.u32 %p2, %r0, 0;\n  @%p2 atom.global.{update};\n  shfl.sync.idx.b32 %r5, %r5, 0, 31, -1;"
-ALL = "atom.global.add.u32 %r5, [%rd0], 1;\n  shfl.sync.idx.b32 %r5, %r5, 0, 31, -1;"
-OWN = "cvt.u64.u32 %rd10, %r4;\n  add.u64 %rd10, %rd10, %rd0;\n  atom.global.add.u32 %r5, [%rd10], 1;"
-TICKET = "atom.global.add.u32 %r6, [%rd0], 1;\n  add.u32 %r5, %r5, 1;"
-
-
-@pytest.mark.parametrize(
-    ("take", "taken"),
-    [
-        (ONE.format(update="add.u32 %r5, [%rd0], 1"), (101, 1, 1, 1)),
-        (ONE.format(update="inc.u32 %r5, [%rd0], 1000"), (101, 1, 1, 1)),
-        (ALL, (5, 1, 1, 1)),
-        (OWN, (1, 1, 1, 1)),         # a word of each lane is no counter
-        ("mov.u32 %r6, %ctaid.x;\n  setp.ne.u32 %p3, %r6, 0;\n  @%p3 ret;\n" + ALL, (5, 0, 0, 0)),  # nobody else asks
-        (TICKET, (100,) * 4),        # as at a barrier of the grid: each does its own part
-        (ONE.format(update="exch.b32 %r6, [%rd0], 1") + "\n  mov.u32 %r5, 100;", (1, 1, 1, 1)),
-    ],
-)  # fmt: skip
-def test_blocks_that_take_their_work_from_a_counter_are_told_to_share_it(take: str, taken: tuple[int, ...]) -> None:
-    """The first block takes all here, but on a card each takes the next piece when it has done one."""
-    counts = launch(TAKING.format(take=take), grid=len(taken)).counts
-    share = sum(taken) / sum(map(bool, taken)) / max(taken)
-    assert counts["block_cycles_max"] == round(counts["chain_cycles_max"] * share)
-    if share == 1:
-        assert len(taken) * counts["block_instructions_max"] >= counts["warp_instructions"], "its own work"
-    else:
-        assert counts["block_instructions_max"] < counts["warp_instructions"] / 2

@@ -244,3 +244,17 @@ def test_a_load_that_is_wide_in_the_text_is_served_as_one_that_was_merged(base: 
     names = ("shared_load_requests_merged", "shared_load_wavefronts_merged")
     assert [wide.counts[name] for name in names] == [scalar.counts[name] for name in names]
     assert wide.counts["shared_load_requests_merged"] == 2
+
+
+SMALL = ".shared .align 4 .b32 one;\n  .shared .align 4 .b32 two;\n  .shared .align 4 .b32 three;"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "merged"), [("one", "two", 1), ("two", "three", 2), ("one", "three", 2)]
+)  # fmt: skip
+def test_variables_are_neighbours_as_the_device_places_them(first: str, second: str, merged: int) -> None:
+    """In the machine guard bands lie between them; on the device they are at 8192, 8196 and 8200, as they are met."""
+    met = stores(("one", 0), ("two", 0), ("three", 0))
+    both = launch(f"{met}\n  bar.warp.sync -1;\n{loads((first, 0), (second, 0))}", before=SMALL)
+    assert requests(both) == (2, merged)
+    assert requests(both, "store") == (3, 2)

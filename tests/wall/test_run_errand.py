@@ -193,7 +193,7 @@ def test_ptx_that_cannot_be_read_is_not_the_candidates_fault(wall: Sandbox, imag
 
 
 def report_json(**changes: object) -> str:
-    counts = {"blocks": 1, "warp_by_class": {}, "thread_by_class": {}, "slots_by_class": {}}
+    counts = {"blocks": 1, "warp_by_class": {}, "thread_by_class": {}, "slots_by_class": {}, "block_slots_by_class": {}}
     lists: dict[str, list[object]] = {"faults": [], "remarks": [], "lines": []}
     sample = {"in_full": "", "only": 0, "strata": []}
     return json.dumps({**lists, "counts": counts, "printed": "", "needs_one_thread": 0, "sample": sample, **changes})

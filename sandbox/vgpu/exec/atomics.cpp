@@ -3,24 +3,29 @@
 #include "access.h"
 #include "atomic_elements.h"
 #include "every_watch.h"
+#include "taking.h"
 
 namespace vgpu {
 namespace {
 
-// What ptxas makes of it: of whole numbers that all lanes add to one word, their sum (where it can tell that they do);
-// a loop for floating-point numbers, for which shared memory has no adder.
-template <class T, bool returns>
-Update update_of(const Op *op) {
-  if (!std::is_integral<T>::value) return Update::loop;
-  const bool folds = op->kind == kAdd || (!returns && op->kind > kAdd && op->kind <= kXor);
-  return folds && sizeof(T) == 4 ? Update::combined : Update::single;
+template <class Bits>
+bool all_lanes_give_one(const Warp &w, const Op *op) {
+  for (u32 rest = w.mask; rest; rest &= rest - 1) {
+    if (Slot<Bits>::get(w.frame + op->b, first_lane(rest)) != 1) return false;
+  }
+  return true;
 }
 
-// How a block takes its next piece of work from a counter.
-template <Space S, class T, bool returns>
-bool takes(const Op *op) {
-  return S == Space::global && returns && std::is_integral<T>::value &&
-         (op->kind == kAdd || op->kind == kInc || op->kind == kDec);
+// What ptxas makes of it: a loop for floating-point numbers, for which shared memory has no adder. Of whole numbers
+// that all lanes add to one word, their sum (redux) where it can tell that they do. Ones that nobody gets back are
+// counted by the memory itself (ATOMS.POPC.INC). nvdisasm shows both.
+template <class T, bool returns>
+Update update_of(const Warp &w, const Op *op) {
+  if (!std::is_integral<T>::value) return Update::loop;
+  const bool folds = op->kind == kAdd || (!returns && op->kind > kAdd && op->kind <= kXor);
+  if (!folds || sizeof(T) != 4) return Update::single;
+  const bool counts = !returns && op->kind == kAdd && all_lanes_give_one<typename Element<T>::Bits>(w, op);
+  return counts || op->flags & kUniformAddress ? Update::combined : Update::single;
 }
 
 template <class W, Space S, class T, bool returns>
@@ -29,8 +34,7 @@ const Op *update_at(Warp &w, const Op *op, Lanes64 &address) {
   Request request;
   if (!prepare_request<S>(w, op, address, sizeof(Bits), true, request)) return nullptr;
   state_access<W, S>(w, op, Access::atomic, request);
-  if (S == Space::shared) W::contended(w, op, request, update_of<T, returns>(op));
-  if (takes<S, T, returns>(op)) W::took(w, request);
+  if (S == Space::shared) W::contended(w, op, request, update_of<T, returns>(w, op));
   W::updated(w, op, S, request, op->b, returns ? op->d : kNone, op->kind == kExch);
   char *base = host_base<S>(w, address);
   Bits result[kWarpSize];
@@ -53,6 +57,7 @@ const Op *update(Warp &w, const Op *op) {
   if (!W::known_address(w, op, S, op->a, op->offset)) return nullptr;
   Lanes64 address;
   gather_addresses(w, op, address);
+  if (may_take<S, T, returns>(op) && leaves_to_take<typename Element<T>::Bits>(w, op, address)) return nullptr;
   if (S != Space::generic) return update_at<W, S, T, returns>(w, op, address);
   return split_by_space(w, op, address, [&](Space space, Lanes64 &moved) {
     if (space == Space::shared) return update_at<W, Space::shared, T, returns>(w, op, moved);

@@ -1,6 +1,7 @@
 // Handlers of isa/control.def that move the program counter: blocks, guards, branches, calls, returns, barriers.
 #include "control.h"
 
+#include "../observe/scoreboard.h"
 #include "frame.h"
 #include "race_view.h"
 #include "table.h"
@@ -28,6 +29,7 @@ const Op *enter_block(Warp &w, const Op *op) {
   counts.executed += 1;
   counts.threads += count_lanes(w.mask);
   run.helpers += op->v[0];
+  if (run.scoreboard) run.scoreboard->count(run.unit_slots[op->v[1]]);
   return op + 1;
 }
 

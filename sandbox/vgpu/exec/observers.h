@@ -32,8 +32,6 @@ struct WatchNothing {
   // An update of shared memory, already told as an access: the lanes that wait for each other.
   static void contended(Warp &, const Op *, const Request &, Update) {}
   static void constant(Warp &, const Op *, const Request &) {}                    // a load of constant memory
-  // The old value of a whole number in global memory, while adding to it.
-  static void took(Warp &, const Request &) {}
   static bool known_address(Warp &, const Op *, Space, u32, s64) { return true; }
   static void loaded(Warp &, const Op *, Space, const Request &) {}
   static void stored(Warp &, const Op *, Space, const Request &) {}
@@ -158,6 +156,7 @@ struct WatchTiming : WatchCounters {
     const u64 before = counts_of(w, op).wavefronts;
     WatchCounters::constant(w, op, r);
     w.run->latency += u32(counts_of(w, op).wavefronts - before);
+    w.run->scoreboard->replay(counts_of(w, op).wavefronts - before);
   }
   static void copied(Warp &w, const Op *op, const Request &r) {
     WatchCounters::copied(w, op, r);
@@ -168,9 +167,6 @@ struct WatchTiming : WatchCounters {
     const u64 before = counts.pieces + counts.divergent;
     WatchCounters::local(w, op, access, r);
     w.run->scoreboard->use_banks(counts.pieces + counts.divergent - before);
-  }
-  static void took(Warp &w, const Request &r) {
-    if (r.pattern == Pattern::uniform || !(r.mask & (r.mask - 1))) w.run->scoreboard->take(w.id);
   }
   static void use_banks(Warp &w, u64 wavefronts) { w.run->scoreboard->use_banks(4 * wavefronts); }
 };

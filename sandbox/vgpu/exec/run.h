@@ -17,6 +17,7 @@
 namespace vgpu {
 
 class Scoreboard;
+struct UnitSlots;
 struct AsyncState;
 struct RaceView;
 
@@ -67,6 +68,10 @@ struct ClaimBox { uint64_t first, step, bytes; uint32_t stretches; Access access
 constexpr uint32_t kWarpLanes = 32;
 
 enum class WarpState : uint8_t { ready, at_barrier, done };
+
+// Whether a warp waits until it is its turn to take a number from a counter, and whether it is (exec/taking.h).
+enum class Taking : uint8_t { no, waits, granted };
+constexpr uint32_t kCounters = 4;          // that a warp is known to take from
 
 constexpr uint32_t kJoins = 2048;          // of one warp at a time
 
@@ -121,6 +126,10 @@ struct Warp {
   uint64_t visits_began = 0;
   uint32_t yields = 0;             // turns that ended in a waiting loop, since lanes were last let go for that
   bool spun = false;               // the last turn ended in a waiting loop
+  // Sharing work with other blocks.
+  Taking taking = Taking::no;
+  uint64_t counters[kCounters] = {};   // words that it took from in this block, the latest first
+  uint64_t progress = 0;           // cycles of the virtual clock, waiting for others at barriers included
 };
 
 // Threads that have arrived without waiting, and how many it waits for in all (0: every warp of the block).
@@ -212,6 +221,7 @@ struct Run {
   // Observers.
   Scoreboard *scoreboard = nullptr;
   const uint32_t *latencies = nullptr;   // of each form, in cycles
+  const UnitSlots *unit_slots = nullptr; // of each basic block, whose head has its number in v[1]
   uint64_t helpers = 0;            // operations among those executed that are no instructions of their own
   uint32_t latency = 0;            // of the operation that has just run
   Stop stop;

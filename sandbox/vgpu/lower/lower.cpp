@@ -10,6 +10,7 @@
 #include "slots.h"
 #include "stack.h"
 #include "stores.h"
+#include "uniform_addresses.h"
 #include "waiting_loops.h"
 #include "wide.h"
 
@@ -236,7 +237,9 @@ void lower_function(Program &program, SharedLayout &shared, FormFinder &forms, C
   if (index == 0) program.stores = find_stores(function);
   Flow flow = find_blocks(function);
   find_reconvergence(flow);
-  mark_merged_accesses(function, flow);
+  mark_merged_accesses(function, flow, shared);
+  mark_queues(function, flow);
+  mark_uniform_addresses(function);
   // From here every register has a life time; next it gets a place.
   FunctionCode code;
   code.name = std::string(tree.name);

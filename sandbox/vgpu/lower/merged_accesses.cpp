@@ -145,7 +145,8 @@ void merge_windows(const Group &group, bool loads) {
 // The accesses of one block, in order.
 class Accesses {
  public:
-  Accesses(const DraftFunction &function, const std::vector<uint8_t> &zeros) : function_(function), zeros_(zeros) {}
+  Accesses(const DraftFunction &function, const SharedLayout &shared, const std::vector<uint8_t> &zeros)
+      : function_(function), shared_(shared), zeros_(zeros) {}
 
   void visit(Draft &draft) {
     const bool member = may_merge(draft);
@@ -210,7 +211,8 @@ class Accesses {
   }
 
   Place place_of(uint32_t reg) const {
-    if (is_constant(reg)) return {kConstantBase, int64_t(function_.registers[reg].preload.value), kAllZero};
+    if (is_constant(reg))
+      return {kConstantBase, int64_t(shared_.on_device(function_.registers[reg].preload.value)), kAllZero};
     const auto known = written_.find(reg);
     return known != written_.end() ? known->second : Place{reg, 0, zeros_[reg]};
   }
@@ -244,6 +246,7 @@ class Accesses {
   }
 
   const DraftFunction &function_;
+  const SharedLayout &shared_;
   const std::vector<uint8_t> &zeros_;
   std::map<std::pair<uint32_t, uint32_t>, Group> loads_;     // by base and bytes of an element
   Group stores_;
@@ -263,14 +266,14 @@ void mark_wide_loads(DraftFunction &function) {
 
 }  // namespace
 
-void mark_merged_accesses(DraftFunction &function, const Flow &flow) {
+void mark_merged_accesses(DraftFunction &function, const Flow &flow, const SharedLayout &shared) {
   const bool any = std::any_of(function.drafts.begin(), function.drafts.end(), [](const Draft &draft) {
     return is_shared_load(draft.op.form) || is_shared_store(draft.op.form);
   });
   if (!any) return;
   const std::vector<uint8_t> zeros = find_known_zeros(function);
   for (const Block &block : flow.blocks) {
-    Accesses accesses(function, zeros);
+    Accesses accesses(function, shared, zeros);
     for (uint32_t i = block.first; i <= block.last; ++i) accesses.visit(function.drafts[i]);
     accesses.end();
   }

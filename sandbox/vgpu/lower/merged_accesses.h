@@ -2,10 +2,12 @@
 #pragma once
 
 #include "flow.h"
+#include "operands.h"
 
 namespace vgpu {
 
-// Marks the accesses of every block. Needs the drafts with virtual registers.
-void mark_merged_accesses(DraftFunction &, const Flow &);
+// Marks the accesses of every block. Needs the drafts with virtual registers. What lies beside what is asked of the
+// layout: variables are neighbours on the device, and apart in the machine.
+void mark_merged_accesses(DraftFunction &, const Flow &, const SharedLayout &);
 
 }  // namespace vgpu

@@ -19,10 +19,16 @@ uint32_t SharedLayout::place(const ptx::Variable &variable, bool &dynamic) {
   end = (end + variable.align - 1) / variable.align * variable.align;
   const uint32_t offset = behind_band(end, variable.align);
   offset_[&variable] = offset;
+  shifts_[offset] = offset - end;
   program_.shared.push_back({std::string(variable.name), offset, uint32_t(variable.bytes)});
   end += uint32_t(variable.bytes);
   program_.shared_end = offset + uint32_t(variable.bytes);
   return offset;
+}
+
+uint64_t SharedLayout::on_device(uint64_t offset) const {
+  const auto behind = shifts_.upper_bound(offset);
+  return behind == shifts_.begin() ? offset : offset - std::prev(behind)->second;
 }
 
 uint32_t SharedLayout::reserved() {

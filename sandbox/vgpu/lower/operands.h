@@ -36,6 +36,8 @@ class SharedLayout {
   uint32_t place(const ptx::Variable &, bool &dynamic);
   // Offset of what the system reserves in each block's shared memory. It is no part of the kernel's own.
   uint32_t reserved();
+  // Where the device, which has no guard bands, has what is at `offset` here.
+  uint64_t on_device(uint64_t offset) const;
   void finish();
 
  private:
@@ -43,6 +45,7 @@ class SharedLayout {
 
   Program &program_;
   std::unordered_map<const ptx::Variable *, uint32_t> offset_;
+  std::map<uint64_t, uint32_t> shifts_;            // bytes of bands before each variable, by its offset
   uint32_t dynamic_align_ = 16;
   uint32_t shift_ = 0;                             // bytes of bands so far
 };

@@ -30,6 +30,24 @@ bool synchronises(std::string_view opcode) {
 
 constexpr uint32_t kCalleeInstructions = 200;    // allowed for a call, whose function is not lowered yet
 
+// Addition with a result, of a word that is not known to be in shared memory.
+bool gives_numbers(const Draft &draft) {
+  if (!draft.source || token_at(draft.source->opcode, 0) != "atom") return false;
+  const std::string_view opcode = draft.source->opcode;
+  return opcode.find(".shared") == std::string_view::npos &&
+         (has_token(opcode, "add") || has_token(opcode, "inc") || has_token(opcode, "dec"));
+}
+
+// A load or store (`base`) of shared memory, or by a generic address.
+bool may_be_shared(const Draft &draft, std::string_view base) {
+  if (!draft.source || token_at(draft.source->opcode, 0) != base) return false;
+  const std::string_view opcode = draft.source->opcode;
+  for (const char *space : {"global", "local", "param", "const"}) {
+    if (has_token(opcode, space)) return false;
+  }
+  return true;
+}
+
 bool is_call(const Draft &draft) {
   return draft.op.form == form_call || draft.op.form == form_call_indirect;
 }
@@ -80,6 +98,22 @@ class Loop {
     return count;
   }
 
+  // The atomics in it that give out numbers, if some branch out of it depends on these.
+  std::vector<uint32_t> deals() const {
+    std::vector<uint32_t> found;
+    any_draft([&](const Draft &draft) {
+      if (gives_numbers(draft)) found.push_back(index_of(draft));
+      return false;
+    });
+    if (found.empty()) return {};
+    std::vector<bool> tainted(function_.registers.size(), false);
+    spread(tainted, gives_numbers);
+    if (any_draft([&](const Draft &draft) { return may_be_shared(draft, "st") && depends(draft, tainted); }))
+      spread(tainted, [](const Draft &draft) { return may_be_shared(draft, "ld"); });
+    const auto ends = [&](const Draft &draft) { return leaves(draft) && depends(draft, tainted); };
+    return any_draft(ends) ? found : std::vector<uint32_t>();
+  }
+
   // Some synchronising read in it is not known to be of shared memory.
   bool reads_global() const {
     return any_draft([&](const Draft &draft) {
@@ -109,6 +143,8 @@ class Loop {
   }
 
  private:
+  uint32_t index_of(const Draft &draft) const { return uint32_t(&draft - function_.drafts.data()); }
+
   // The blocks from which a latch is reached without passing the head.
   void collect(std::vector<uint32_t> rest) {
     while (!rest.empty()) {
@@ -168,7 +204,7 @@ class Loop {
     const uint16_t form = draft.op.form;
     if (form == form_ret_if || form == form_exit_if) return true;
     if (form != form_bra_if && form != form_brx_idx) return false;
-    const Block &block = flow_.blocks[flow_.block_of[uint32_t(&draft - function_.drafts.data())]];
+    const Block &block = flow_.blocks[flow_.block_of[index_of(draft)]];
     return std::any_of(block.successors.begin(), block.successors.end(), [&](uint32_t b) { return !inside_[b]; });
   }
 
@@ -178,6 +214,16 @@ class Loop {
   const CalleeWaits &callee_waits_;
   std::vector<bool> inside_;
 };
+
+template <class Visit>
+void for_each_loop(const DraftFunction &function, const Flow &flow, const CalleeWaits &callee_waits, Visit visit) {
+  const Graph graph(function, flow);
+  for (uint32_t head = 0; head < flow.blocks.size(); ++head) {
+    std::vector<uint32_t> latches = graph.predecessors[head];      // those from which it is a jump back
+    latches.erase(latches.begin(), std::lower_bound(latches.begin(), latches.end(), head));
+    if (!latches.empty()) visit(head, Loop(graph, callee_waits, head, std::move(latches)));
+  }
+}
 
 }  // namespace
 
@@ -195,15 +241,18 @@ std::vector<WaitingLoop> find_waiting_loops(const DraftFunction &function, const
     return draft.source && (synchronises(draft.source->opcode) || is_fence(draft.source->opcode));
   });
   if (!any) return loops;
-  const Graph graph(function, flow);
-  for (uint32_t head = 0; head < flow.blocks.size(); ++head) {
-    std::vector<uint32_t> latches = graph.predecessors[head];      // those from which it is a jump back
-    latches.erase(latches.begin(), std::lower_bound(latches.begin(), latches.end(), head));
-    if (latches.empty()) continue;
-    const Loop loop(graph, callee_waits, head, std::move(latches));
+  for_each_loop(function, flow, callee_waits, [&](uint32_t head, const Loop &loop) {
     if (loop.may_wait()) loops[head] = {loop.instructions(), loop.reads_global()};
-  }
+  });
   return loops;
+}
+
+void mark_queues(DraftFunction &function, const Flow &flow) {
+  if (std::none_of(function.drafts.begin(), function.drafts.end(), gives_numbers)) return;
+  const CalleeWaits no_calls = [](const Draft &) { return false; };
+  for_each_loop(function, flow, no_calls, [&](uint32_t, const Loop &loop) {
+    for (const uint32_t each : loop.deals()) function.drafts[each].op.flags |= kDealsWork;
+  });
 }
 
 }  // namespace vgpu

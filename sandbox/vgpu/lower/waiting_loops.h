@@ -1,4 +1,4 @@
-// Finds loops that may wait for another thread.
+// Finds loops that may wait for another thread, and those that take work from a counter.
 #pragma once
 
 #include <functional>
@@ -21,5 +21,10 @@ struct WaitingLoop {
 
 // One for each block.
 std::vector<WaitingLoop> find_waiting_loops(const DraftFunction &, const Flow &, const CalleeWaits &);
+
+// Gives the atomics that add to a word outside shared memory kDealsWork where they are in a loop that ends by what they
+// give back, directly or by way of shared memory: so a block takes its work from a queue, while one that asks where to
+// write does not.
+void mark_queues(DraftFunction &, const Flow &);
 
 }  // namespace vgpu

@@ -8,9 +8,9 @@
 //
 // Simplifications, all on purpose:
 //   * Eight ways, least recently used, sets chosen by a hash; real associativity and policy are not published.
-//   * L1 is empty when a block begins, has the share of one block, and is that of all blocks that then wait for each
-//     other; L2 is everyone's. Blocks that would run at the same time do not disturb each other otherwise, and
-//     prefetching does not exist.
+//   * L1 is empty when a block begins, has the share of one block, stays its own while blocks take turns at a queue,
+//     and is that of all blocks that wait for each other; L2 is everyone's. Blocks that would run at the same time do
+//     not disturb each other otherwise, and prefetching does not exist.
 //   * One L2, no partitions, no set-aside, no compression. It holds its content from launch to launch.
 //   * A store never reads DRAM first, even when it writes only a part of a sector.
 //   * An atomic works in L2: it drops the sector from L1, counts as an L2 write, and fetches the sector if absent.
@@ -48,6 +48,7 @@ class SectorTags {
       : sets_(uint32_t(std::max<uint64_t>(1, bytes / (kLineBytes * kWays)))), entries_(size_t(sets_) * kWays) {}
 
   void clear() { std::fill(entries_.begin(), entries_.end(), 0); }
+  SectorTags make_empty() const { return SectorTags(uint64_t(sets_) * kLineBytes * kWays); }
 
   // Makes the line's entry the most recently used and returns it. When the line was absent the oldest entry makes room
   // and is returned in `evicted` (0 otherwise).
@@ -113,6 +114,10 @@ class CacheModel {
     l1_.clear();
     if (!pages_.is_all()) own_.clear();
   }
+
+  // For a block that makes room for others and finds its own L1 again when it goes on: an empty one, and an exchange.
+  detail::SectorTags make_l1() const { return l1_.make_empty(); }
+  void exchange_l1(detail::SectorTags &other) { std::swap(l1_, other); }
 
   Hit load(const uint64_t *address, uint32_t mask, uint32_t bytes) {
     uint32_t lines = 0;

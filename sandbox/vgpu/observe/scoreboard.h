@@ -21,6 +21,15 @@
 
 namespace vgpu {
 
+// Slots of one block or basic block, by the classes that keep a unit of an SM busy; then those of all classes.
+struct UnitSlots {
+  static constexpr Class kClasses[] = {Class::fp32,         Class::fp64,       Class::fp16,    Class::integer,
+                                       Class::wide_integer, Class::conversion, Class::special, Class::shuffle,
+                                       Class::matrix};
+  static constexpr uint32_t kUnits = sizeof kClasses / sizeof *kClasses, kAll = kUnits;
+  uint64_t slots[kUnits + 1] = {};
+};
+
 class Scoreboard {
  public:
   // `slots` is the number of registers (of any kind) an instruction can name, `warps` the number of warps in a block.
@@ -30,21 +39,23 @@ class Scoreboard {
   void begin_block() {
     std::fill(ready_.begin(), ready_.end(), 0);
     std::fill(warps_.begin(), warps_.end(), Progress{});
-    quarters_ = 0;
+    quarters_ = replays_ = 0;
+    done_ = {};
   }
+
+  // The basic block is executed, once by a warp.
+  void count(const UnitSlots &of) {
+    for (uint32_t i = 0; i <= UnitSlots::kAll; ++i) done_.slots[i] += of.slots[i];
+  }
+  const UnitSlots &done() const { return done_; }
+
+  // Lanes wait for other words of constant memory than the first one's.
+  void replay(uint64_t words) { replays_ += words; }
+  uint64_t replays() const { return replays_; }
 
   // The banks of L1 and shared memory, which the whole block has in common, are busy for so many quarters of a cycle.
   void use_banks(uint64_t quarters) { quarters_ += quarters; }
   uint64_t bank_cycles() const { return (quarters_ + 3) / 4; }
-
-  // The warp takes a number from a counter in global memory.
-  void take(uint32_t warp) { ++warps_[warp].taken; }
-  // How often one warp of the block has, at most.
-  uint64_t taken() const {
-    uint64_t most = 0;
-    for (const Progress &at : warps_) most = std::max(most, at.taken);
-    return most;
-  }
 
   // The warp enters a basic block: nothing of it issues before all that went before.
   void enter_code(uint32_t warp) {
@@ -103,7 +114,6 @@ class Scoreboard {
     uint64_t start = 0;                // earliest issue of the basic block
     uint64_t issued = 0, last = 0;     // of it: how many instructions, and the cycle after the last
     uint64_t done = 0;                 // cycle at which the latest result is there
-    uint64_t taken = 0;                // numbers from counters
 
     uint64_t end() const { return std::max(start + issued, last); }
     void note(uint64_t at, uint64_t result) {
@@ -114,7 +124,8 @@ class Scoreboard {
   };
 
   uint32_t barrier_latency_, slots_;
-  uint64_t quarters_ = 0;
+  uint64_t quarters_ = 0, replays_ = 0;
+  UnitSlots done_;                     // by the whole block
   std::vector<uint64_t> ready_;        // [warp][slot]: cycle at which the register's value is there
   std::vector<Progress> warps_;
 };

@@ -94,7 +94,7 @@ void LiveBlock::clear_reserved(Run &run) {
     std::memset(run.known_shared + program.reserved_shared / 8, 0xff, program.reserved_shared_bytes / 8);
 }
 
-void LiveBlock::start(Run &run, uint64_t number) {
+void LiveBlock::start(Run &run, uint64_t number, uint64_t progress) {
   number_ = number;
   enter(run);
   const FunctionCode &entry = plan_.program.functions[0];
@@ -109,6 +109,7 @@ void LiveBlock::start(Run &run, uint64_t number) {
   async_.begin_block();
   turns_.begin_block(number);
   executed_ = 0;
+  keeps_l1_ = false;
   std::fill(std::begin(barriers_), std::end(barriers_), Barrier{});
   for (Warp &w : warps_) {
     const uint32_t left = plan_.threads - w.first_thread;
@@ -122,6 +123,9 @@ void LiveBlock::start(Run &run, uint64_t number) {
     w.local_end = entry.local_bytes;
     w.lost = 0;
     w.forgives = w.splits = false;
+    w.taking = Taking::no;
+    std::fill(std::begin(w.counters), std::end(w.counters), 0);
+    w.progress = progress;
     w.state = WarpState::ready;
     w.resume = run.ops + entry.entry;
     prepare_block(run, w, entry);
@@ -136,6 +140,7 @@ void LiveBlock::end(Run &run) {
 }
 
 void LiveBlock::take_turn(Run &run, Warp &w) {
+  const uint64_t before = clock_of(run);
   run.slice = std::min(run.reserve, turns_.slice(kSlice));
   run.reserve -= run.slice;
   w.spun = false;
@@ -143,6 +148,7 @@ void LiveBlock::take_turn(Run &run, Warp &w) {
   plan_.executor.execute(w, w.resume, plan_.outside_sample ? Watch::counters : plan_.watch);
   run.reserve += run.slice;            // what is left of the turn
   run.slice = 0;
+  w.progress += clock_of(run) - before;
   changed_ |= w.state != WarpState::ready;
   if (w.state == WarpState::at_barrier) w.came = ++arrivals_;
   if (run.stop.stopped) run.stop_lanes = uint32_t(__builtin_popcount(w.mask));
@@ -154,7 +160,7 @@ uint32_t LiveBlock::take_turns(Run &run) {
   turns_.begin_round();
   for (const uint32_t id : turns_.warps()) {
     Warp &w = warps_[id];
-    if (w.state != WarpState::ready) continue;
+    if (w.state != WarpState::ready || w.taking == Taking::waits) continue;
     take_turn(run, w);
     if (run.stop.stopped) return 0;
     all_spun &= w.spun;
@@ -163,12 +169,52 @@ uint32_t LiveBlock::take_turns(Run &run) {
   return all_spun ? kSpinningRound : 1;
 }
 
+uint64_t LiveBlock::next_take() const {
+  uint64_t least = ~uint64_t(0);
+  for (const Warp &w : warps_) least = w.taking == Taking::waits ? std::min(least, w.progress) : least;
+  return least;
+}
+
+uint64_t LiveBlock::progress() const {
+  uint64_t most = 0;
+  for (const Warp &w : warps_) most = std::max(most, w.progress);
+  return most;
+}
+
+void LiveBlock::wait_until(uint64_t progress) {
+  for (Warp &w : warps_) w.progress = std::max(w.progress, progress);
+}
+
+void LiveBlock::exchange_l1() {
+  CacheModel &caches = *plan_.context.caches;
+  if (!l1_) l1_ = caches.make_l1();
+  caches.exchange_l1(*l1_);
+}
+
+void LiveBlock::let_take() {
+  const uint64_t least = next_take();
+  for (Warp &w : warps_) {
+    if (w.taking == Taking::waits && w.progress == least) w.taking = Taking::granted;
+  }
+}
+
+// Some warp waits to take a number, and no other has anything to do.
+bool LiveBlock::waits_to_take() const {
+  const auto waits = [](const Warp &w) { return w.taking == Taking::waits; };
+  const auto idle = [&](const Warp &w) { return w.state != WarpState::ready || waits(w) || w.spun; };
+  return std::any_of(warps_.begin(), warps_.end(), waits) && std::all_of(warps_.begin(), warps_.end(), idle);
+}
+
 LiveBlock::Outcome LiveBlock::run(Run &run) {
   enter(run);
   if (racer_) racer_->resume(*races_, async_);
+  let_take();
+  if (keeps_l1_) exchange_l1();
   const uint64_t before = executed_by(run) - run.helpers;
   const Outcome outcome = take_rounds(run);
   executed_ += executed_by(run) - run.helpers - before;
+  keeps_l1_ = outcome == Outcome::taking && plan_.context.caches;
+  if (keeps_l1_) exchange_l1();
   return outcome;
 }
 
@@ -188,9 +234,10 @@ LiveBlock::Outcome LiveBlock::take_rounds(Run &run) {
       report_deadlock(run);
       return Outcome::stopped;
     }
+    if (!released && waits_to_take()) return Outcome::taking;
     idle = changed_ || released ? 0 : idle + nearer;
   }
-  return Outcome::stuck;
+  return next_take() == ~uint64_t(0) ? Outcome::stuck : Outcome::taking;
 }
 
 // The warps that wait at barrier `id`, in the order in which they came.
@@ -216,8 +263,11 @@ void LiveBlock::finish_waiting(const std::vector<Warp *> &released) {
     voters += uint32_t(__builtin_popcount(w->mask));
     yes += uint32_t(__builtin_popcount(w->mask & w->vote));
   }
+  uint64_t last = 0;
+  for (const Warp *w : released) last = std::max(last, w->progress);
   for (Warp *each : released) {
     Warp &w = *each;
+    w.progress = last;
     w.state = WarpState::ready;
     w.visits = w.yields = 0;
     const Op &op = *w.waiting;

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "../exec/pending.h"
 #include "../memory/unknown_words.h"
+#include "../observe/cache.h"
 #include "../observe/scoreboard.h"
 #include "../races/racer.h"
 #include "order.h"
@@ -16,27 +18,37 @@ class LiveBlock {
  public:
   LiveBlock(const Plan &, Run &, Racer *);
 
-  // Begins block `number` in this memory.
-  void start(Run &, uint64_t number);
+  // Begins block `number` in this memory, `progress` cycles after the launch.
+  void start(Run &, uint64_t number, uint64_t progress);
 
-  // Lets its warps take turns. `stuck`: all that can run only wait for something outside the block.
-  enum class Outcome { finished, stuck, stopped };
+  // Lets its warps take turns. `stuck`: all that can run only wait for something outside the block. `taking`: or they
+  // wait until it is their turn to take a number from a counter (exec/taking.h). Those that have done the least of
+  // these do so when the block runs on.
+  enum class Outcome { finished, stuck, taking, stopped };
   Outcome run(Run &);
 
   // After its last turn.
   void end(Run &);
   // Asynchronous copies of single threads that nobody waited for.
   uint64_t copies_left() const { return async_.copies_left(); }
-  uint64_t chain_cycles() const {
-    return scoreboard_ && !plan_.outside_sample ? scoreboard_->block_cycles() : 0;
-  }
-  uint64_t bank_cycles() const { return scoreboard_ && !plan_.outside_sample ? scoreboard_->bank_cycles() : 0; }
-  uint64_t taken() const { return scoreboard_ && !plan_.outside_sample ? scoreboard_->taken() : 0; }
   uint64_t executed() const { return executed_; }      // warp instructions so far
+  // Null without a scoreboard, and outside the sample.
+  const Scoreboard *timed() const { return plan_.outside_sample ? nullptr : scoreboard_.get(); }
+  uint64_t number() const { return number_; }
+
+  // Cycles of the virtual clock that its warps would have had on a card, where blocks run at the same time: of the one
+  // that is next to take a number, and of the last.
+  uint64_t next_take() const;
+  uint64_t progress() const;
+  // What it waits for happens then at the earliest.
+  void wait_until(uint64_t progress);
 
  private:
   Outcome take_rounds(Run &);
   void enter(Run &);
+  void let_take();
+  void exchange_l1();
+  bool waits_to_take() const;
   void make_warps(Run &);
   void clear_reserved(Run &);
   uint32_t take_turns(Run &);
@@ -59,6 +71,8 @@ class LiveBlock {
   Racer *racer_;                       // null without Options::check_races
   std::unique_ptr<RaceBlock> races_;
   UnknownWords unknown_words_;
+  std::optional<detail::SectorTags> l1_;   // while it makes room, its own
+  bool keeps_l1_ = false;
   AsyncState async_;
   TurnOrder turns_;
   uint64_t executed_ = 0;

@@ -55,6 +55,21 @@ std::vector<Op> bind_operations(const Program &program, const Executor &executor
   return ops;
 }
 
+// Numbers the basic blocks, and adds up what each keeps busy.
+std::vector<UnitSlots> number_blocks(std::vector<Op> &ops) {
+  std::vector<UnitSlots> blocks;
+  for (Op &op : ops) {
+    const Form &form = form_row(op.form);
+    if (op.form == form_enter_block) op.v[1] = uint32_t(blocks.size()), blocks.emplace_back();
+    const bool own = op.form != form_enter_block && op.form != form_guard && op.form != form_unguard;
+    if (blocks.empty() || !own || (op.flags & kHelper)) continue;
+    uint64_t *slots = blocks.back().slots;
+    slots[UnitSlots::kAll] += form.slots;
+    for (uint32_t i = 0; i < UnitSlots::kUnits; ++i) slots[i] += form.cls == UnitSlots::kClasses[i] ? form.slots : 0;
+  }
+  return blocks;
+}
+
 uint64_t frame_bytes_of(const Program &program) {
   uint64_t bytes = program.functions[0].frame_bytes, callees = 0;
   for (const FunctionCode &code : program.functions) callees += code.frame_bytes;
@@ -111,6 +126,7 @@ Plan::Plan(const LaunchContext &given, const Program &code, const Launch &what, 
       watch(parallel ? Watch::claims : watch_for(how)),
       ops(bind_operations(code, executor, watch, how.plain)),
       latencies(latencies_of(how.timing)),
+      unit_slots(number_blocks(ops)),
       threads(uint32_t(what.block.count())),
       warps((threads + kWarpLanes - 1) / kWarpLanes),
       frame_bytes(frame_bytes_of(code)),

@@ -3,6 +3,7 @@
 
 #include "../exec/executor.h"
 #include "../launch.h"
+#include "../observe/scoreboard.h"
 
 namespace vgpu {
 
@@ -18,6 +19,7 @@ struct Plan {
   Watch watch;
   std::vector<Op> ops;
   std::vector<uint32_t> latencies;     // of each form, in cycles
+  std::vector<UnitSlots> unit_slots;   // of each basic block (Run::unit_slots)
   uint32_t threads, warps;             // of a block
   uint64_t frame_bytes;                // of a warp, with room for calls
   uint64_t local_stride;               // bytes of local memory of a thread

@@ -42,6 +42,7 @@ Run make_run(const Plan &plan, OpCounts *counts, HostState *host, Findings *find
   run.grid_workspace = plan.launch.cooperative ? kWorkspaceAddress : 0;
   run.sms = context.limits.sms;
   run.latencies = plan.latencies.data();
+  run.unit_slots = plan.unit_slots.data();
   run.activation_call = change_activation;
   run.host_call = call_host_function;
   run.tally_call = tally_update;
@@ -80,17 +81,29 @@ Worker::Block Worker::next_block(uint64_t number) {
   if (unused_.empty()) unused_.push_back(std::make_unique<LiveBlock>(plan_, run_, racer_.get()));
   Block block = std::move(unused_.back());
   unused_.pop_back();
-  block->start(run_, number);
+  block->start(run_, number, now_);
   return block;
+}
+
+void Worker::note_most(const LiveBlock &block) {
+  const auto raise = [](uint64_t &most, uint64_t own) { most = std::max(most, own); };
+  raise(timed_.block_instructions_max, block.executed());
+  const Scoreboard *timed = block.timed();
+  if (!timed) return;
+  timed_.chain_cycles_sum += timed->block_cycles();
+  raise(timed_.chain_cycles_max, timed->block_cycles());
+  raise(timed_.block_pipe_cycles_max, timed->bank_cycles());
+  raise(timed_.block_replays_max, timed->replays());
+  raise(timed_.block_issue_slots_max, timed->done().slots[UnitSlots::kAll]);
+  for (uint32_t i = 0; i < UnitSlots::kUnits; ++i)
+    raise(timed_.block_slots_by_class[size_t(UnitSlots::kClasses[i])], timed->done().slots[i]);
 }
 
 void Worker::finish(Block block) {
   ++blocks_;
   block->end(run_);
   copies_dropped_ += run_.stop.stopped ? 0 : block->copies_left();
-  chain_sum_ += block->chain_cycles();
-  chain_max_ = std::max(chain_max_, block->chain_cycles());
-  heaviest_.add({block->chain_cycles(), block->executed(), block->bank_cycles()}, block->taken());
+  note_most(*block);
   unused_.push_back(std::move(block));
 }
 
@@ -98,29 +111,62 @@ void Worker::finish(Block block) {
 // next window begins only when they have all had a turn in vain; then it begins whole, for they may all wait for it
 // (one block a round would cost a grid barrier the square of its blocks).
 bool Worker::may_begin_another() const {
-  if (waiting_.size() >= plan_.resident) return false;
+  if (waiting_.size() + taking_.size() >= plan_.resident) return false;
   if (plan_.options.order == 0 || waiting_.size() < BlockOrder::kWindow) return true;
   return begin_freely_ > 0 || in_vain_ >= waiting_.size();
 }
 
+// A block that is stuck has a turn after as many of the others as there are; once one of them can go on, so have all
+// that are stuck, for they may have waited for the same.
+Worker::Block Worker::next_turn() {
+  Block block;
+  was_stuck_ = taking_.empty() || (!waiting_.empty() && (let_go_ > 0 || turns_of_taking_ >= taking_.size()));
+  if (was_stuck_) {
+    turns_of_taking_ = 0;
+    if (let_go_ == 0) happened_ = latest_;
+    let_go_ -= let_go_ > 0;
+    block = std::move(waiting_.front());
+    waiting_.pop_front();
+    block->wait_until(happened_);
+  } else {
+    ++turns_of_taking_;
+    auto next = taking_.extract(taking_.begin());
+    now_ = std::max(now_, next.key().first);
+    block = std::move(next.mapped());
+  }
+  return block;
+}
+
+void Worker::set_aside(Block block, LiveBlock::Outcome outcome) {
+  const bool stuck = outcome == LiveBlock::Outcome::stuck;
+  in_vain_ = stuck ? in_vain_ + 1 : 0;
+  begin_freely_ = stuck ? begin_freely_ : 0;
+  if (was_stuck_ && !stuck) let_go_ = waiting_.size();
+  latest_ = std::max(latest_, block->progress());
+  if (stuck) {
+    waiting_.push_back(std::move(block));
+  } else if (outcome == LiveBlock::Outcome::taking) {
+    const std::pair<uint64_t, uint64_t> key(block->next_take(), block->number());
+    taking_.emplace(key, std::move(block));
+  } else {
+    finish(std::move(block));
+  }
+}
+
 void Worker::run_blocks(uint64_t first, uint64_t last) {
-  while (!run_.stop.stopped && (first < last || !waiting_.empty())) {
+  while (!run_.stop.stopped && (first < last || !waiting_.empty() || !taking_.empty())) {
     Block block;
     if (first < last && may_begin_another()) {
       if (begin_freely_ > 0) --begin_freely_;
       else if (waiting_.size() >= BlockOrder::kWindow) begin_freely_ = BlockOrder::kWindow - 1;
       in_vain_ = 0;
+      was_stuck_ = false;
       block = next_block(order_.at(first++));
     } else {
-      block = std::move(waiting_.front());
-      waiting_.pop_front();
+      block = next_turn();
     }
     const LiveBlock::Outcome outcome = block->run(run_);
-    const bool stuck = outcome == LiveBlock::Outcome::stuck;
-    in_vain_ = stuck ? in_vain_ + 1 : 0;
-    begin_freely_ = stuck ? begin_freely_ : 0;
-    if (stuck) waiting_.push_back(std::move(block));
-    else finish(std::move(block));
+    set_aside(std::move(block), outcome);
   }
 }
 
@@ -144,15 +190,7 @@ void Worker::finish_claims() {
 
 void Worker::Harvest::append(const Harvest &next, uint32_t most_remarks) {
   for (size_t i = 0; i < next.op_counts.size(); ++i) add(op_counts[i], next.op_counts[i]);
-  counts.blocks += next.counts.blocks;
-  counts.warps += next.counts.warps;
-  counts.threads += next.counts.threads;
-  counts.async_copies_dropped += next.counts.async_copies_dropped;
-  counts.chain_cycles_sum += next.counts.chain_cycles_sum;
-  counts.chain_cycles_max = std::max(counts.chain_cycles_max, next.counts.chain_cycles_max);
-  counts.block_cycles_max = std::max(counts.block_cycles_max, next.counts.block_cycles_max);
-  counts.block_instructions_max = std::max(counts.block_instructions_max, next.counts.block_instructions_max);
-  counts.block_pipe_cycles_max = std::max(counts.block_pipe_cycles_max, next.counts.block_pipe_cycles_max);
+  counts.add(next.counts);
   printed += next.printed;
   faults = next.faults;
   merge_findings(remarks, next.remarks, most_remarks);
@@ -170,23 +208,18 @@ Worker::Harvest Worker::harvest() {
   run_.counts = counts_.data();
   run_.reserve = run_.granted;
   host_.printed.clear();
-  blocks_ = copies_dropped_ = chain_sum_ = chain_max_ = 0;
-  heaviest_ = {};
+  blocks_ = copies_dropped_ = 0;
+  timed_ = {};
   return harvest;
 }
 
 Counts Worker::base_counts() const {
-  Counts counts;
+  Counts counts = timed_;
+  if (!plan_.options.scoreboard) counts.chain_cycles_sum = counts.chain_cycles_max = 0;
   counts.blocks = blocks_;
   counts.warps = blocks_ * plan_.warps;
   counts.threads = blocks_ * plan_.threads;
   counts.async_copies_dropped = copies_dropped_;
-  counts.chain_cycles_sum = plan_.options.scoreboard ? chain_sum_ : 0;
-  counts.chain_cycles_max = plan_.options.scoreboard ? chain_max_ : 0;
-  const Heaviest::Work most = heaviest_.most();
-  counts.block_cycles_max = plan_.options.scoreboard ? most.chain : 0;
-  counts.block_instructions_max = most.instructions;
-  counts.block_pipe_cycles_max = most.bank_cycles;
   return counts;
 }
 

@@ -1,15 +1,17 @@
 // Executes blocks of a launch, one host thread's share of it.
 //
 // Blocks begin in order. One that can only wait for others makes room for the next, until the device is full; then all
-// live ones take turns. A kernel whose blocks do not wait for each other therefore has one live block at a time.
+// live ones take turns. A kernel whose blocks do not wait for each other therefore has one live block at a time. One
+// that shares a queue with others makes room, too, each time it takes from it again: of those that are about to take,
+// the one that has done the least goes on, so that each gets as much as it would on a card (exec/taking.h).
 #pragma once
 
 #include <deque>
+#include <map>
 
 #include "../host_calls.h"
 #include "../memory/claims.h"
 #include "findings.h"
-#include "heaviest.h"
 #include "live_block.h"
 
 namespace vgpu {
@@ -47,10 +49,13 @@ class Worker {
 
  private:
   Counts base_counts() const;          // what is counted by block
+  void note_most(const LiveBlock &);
   using Block = std::unique_ptr<LiveBlock>;
   Block next_block(uint64_t number);
   void finish(Block);
   bool may_begin_another() const;
+  Block next_turn();
+  void set_aside(Block, LiveBlock::Outcome);
 
   const Plan &plan_;
   std::vector<OpCounts> counts_;
@@ -63,11 +68,17 @@ class Worker {
   Run run_;
   BlockOrder order_;
   std::deque<Block> waiting_;          // live, stuck, in the order in which they get their next turn
+  std::map<std::pair<uint64_t, uint64_t>, Block> taking_;      // live, by LiveBlock::next_take() and number
+  uint64_t turns_of_taking_ = 0;       // since one that is stuck had a turn
+  uint64_t let_go_ = 0;                // turns of stuck ones that come first: what one waited for has happened
+  bool was_stuck_ = false;             // the block that runs
+  uint64_t now_ = 0, latest_ = 0;      // LiveBlock::next_take() of the last turn, the most progress of any block
+  uint64_t happened_ = 0;              // that when what the stuck ones wait for may have happened
   uint64_t in_vain_ = 0;               // turns in a row that left a block stuck
   uint64_t begin_freely_ = 0;          // blocks of the window that began because all were stuck
   std::vector<Block> unused_;
-  uint64_t blocks_ = 0, copies_dropped_ = 0, chain_sum_ = 0, chain_max_ = 0;
-  Heaviest heaviest_;
+  uint64_t blocks_ = 0, copies_dropped_ = 0;
+  Counts timed_;                       // what is counted of blocks by themselves
 };
 
 }  // namespace vgpu
