@@ -41,6 +41,7 @@ class HarnessLever:
             if isinstance(applied, Refused):
                 said.append(f"{drafter.name}: {_refused_words(applied)}")
                 continue
+            self.said = draft.reason
             return self._written(into, present, draft, applied, _details(drafter.name, draft, budget, said))
         self.said = "; ".join(said)
         return None
