@@ -12,7 +12,8 @@ from kernelevo.levers.weights.objectives import advantages
 NAN = math.nan
 GROUP = np.array([1.0, 2.0, 3.0, 6.0])
 PER_GROUP = [
-    advantages.group_relative, advantages.leave_one_out, advantages.best_of, lambda rewards: advantages.entropic(rewards)[0]
+    advantages.group_relative, advantages.leave_one_out, advantages.best_of,
+    lambda rewards: advantages.entropic(rewards)[0],
 ]  # fmt: skip
 
 

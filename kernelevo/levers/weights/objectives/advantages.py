@@ -1,7 +1,7 @@
 """What each reply of a group is worth, from the rewards alone: the halves of the objectives that need no model.
 
-A group is the replies to one prompt. `rewards` is float64[k], NaN where data are missing; what comes back has NaN in the
-same places, and what is missing has no part in any mean. A group without two different rewards says nothing: every
+A group is the replies to one prompt. `rewards` is float64[k], NaN where data are missing; what comes back has NaN in
+the same places, and what is missing has no part in any mean. A group without two different rewards says nothing: every
 function gives zeros (or no pairs) for it.
 """
 
@@ -50,8 +50,8 @@ def leave_one_out(rewards: Numbers) -> Numbers:
 
 def entropic(rewards: Numbers) -> tuple[Numbers, float]:
     """The entropic objective log E exp(beta r) with adaptive beta and leave-one-out normalisation (TTT-Discover,
-    arXiv:2601.16175): A_i = exp(beta (r_i - r_max)) / mean over j != i of exp(beta (r_j - r_max)) - 1, and beta. It does
-    not change with a * r + b (a > 0), and the best reply has by far the largest value.
+    arXiv:2601.16175): A_i = exp(beta (r_i - r_max)) / mean over j != i of exp(beta (r_j - r_max)) - 1, and beta. It
+    does not change with a * r + b (a > 0), and the best reply has by far the largest value.
     """
     beta = adaptive_beta(rewards)
     if beta == 0.0:

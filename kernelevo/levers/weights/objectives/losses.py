@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 RATIO_CAP = 2.0
-"""Largest importance weight of a token: truncated, as in IMPALA (arXiv:1802.01561), so that old data cannot dominate."""
+"""Largest importance weight of a token: truncated as in IMPALA (arXiv:1802.01561), so that old data do not dominate."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ def grpo_loss(scored: Scored, advantages: Tensor, clip: float = 0.2, kl: float =
 def ppo_loss(
     scored: Scored, advantages: Tensor, values: Tensor, old_values: Tensor, clip: float = 0.2, value_weight: float = 0.5
 ) -> Tensor:
-    """The clipped loss of PPO (arXiv:1707.06347) over tokens with advantages by GAE, plus value_weight times the clipped
-    squared error of the value head, max((V - G)^2, (V_old + clip(V - V_old, -c, c) - G)^2) / 2 with returns G = A +
-    V_old. `values` and `old_values` are float[n]; advantages are normalised by their standard deviation for the policy.
+    """The clipped loss of PPO (arXiv:1707.06347) over tokens with advantages by GAE, plus value_weight times the
+    clipped squared error of the value head, max((V - G)^2, (V_old + clip(V - V_old, -c, c) - G)^2) / 2 with returns
+    G = A + V_old. `values` and `old_values` are float[n]; for the policy, advantages are standardised over the rows.
     """
     known = known_rows(advantages)
     filled = torch.where(known, advantages, 0.0)
@@ -54,8 +54,8 @@ def ppo_loss(
 
 
 def entropic_loss(scored: Scored, advantages: Tensor, kl: float = 0.1, cap: float = RATIO_CAP) -> Tensor:
-    """-mean over replies of the sum over their tokens of min(R, cap) (A - kl D), R = new / old of the token, D = log(new
-    / base) of the reply: TTT-Discover's importance-sampling loss, its penalty in the advantage (arXiv:2601.16175). The
+    """-mean over replies of the sum over their tokens of min(R, cap) (A - kl D), R = new / old of the token, D =
+    log(new / base) of the reply: TTT-Discover's importance-sampling loss, its penalty in the advantage (arXiv:2601.16175). The
     gradient is that of log new, weighed by min(R, cap) and the bracket, which have none of their own.
     """
     return _score_function_loss(scored, advantages, kl, cap)
@@ -94,8 +94,8 @@ def known_rows(values: Tensor) -> Tensor:
 
 
 def divergence(first: Tensor, second: Tensor, mask: Tensor) -> Tensor:
-    """An estimate of KL(first || second) in nats a token, of replies that `first` wrote: the mean of k3 = s - 1 - log s,
-    s = second / first, which is never negative (http://joschu.net/blog/kl-approx.html).
+    """An estimate of KL(first || second) in nats a token, of replies that `first` wrote: the mean of k3 = s - 1 -
+    log s, s = second / first, which is never negative (http://joschu.net/blog/kl-approx.html).
     """
     return _k3(_apart(second, first, mask)).sum() / mask.sum().clamp(min=1)
 
