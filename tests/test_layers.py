@@ -43,6 +43,8 @@ MAY_USE = {
     # What a kernel file says, and what passes through the wall, is knowledge and no part: every part may read it.
     "kernel": FOUNDATION,
     "wire": {"types", "interfaces", "errors", "measurement"},
+    # What a verdict is worth to a policy is what it is worth to any trainer.
+    "backends": FOUNDATION | {"kernel", "diagnosis", "reward"},
     # A study runs loops.
     "studies": FOUNDATION | {"loop"},
     # A search orders attempts: it is the one part that needs a data structure of its own.
