@@ -19,11 +19,16 @@ from kernelevo.types import Status
 
 
 class Split(StrEnum):
-    """The walls between data: levers learn from REWARD, the gate decides on GATE, SEALED is opened once."""
+    """The walls between data: levers learn from REWARD, the gate decides on GATE, SEALED is opened once.
+
+    TRAINING is what an embedded model's base was made from, DEVELOPMENT stands in for SEALED while a lever is tuned.
+    """
 
     REWARD = "reward"
     GATE = "gate"
     SEALED = "sealed"
+    TRAINING = "training"
+    DEVELOPMENT = "development"
 
 
 LeverName = Literal["harness", "weights"]
