@@ -29,7 +29,7 @@ MAY_USE = {
     "defences": set(),
     "provenance": set(),
     "language_model": set(),
-    "decisions": set(),
+    "decisions": {"language_model"},
     "learning": {"types", "language_model"},
     "types": {"fault", "measurement", "provenance", "counting"},
     "statistics": {"measurement"},
@@ -48,6 +48,8 @@ MAY_USE = {
     "harness": FOUNDATION,
     "telemetry": FOUNDATION | {"harness"},
     "wire": {"types", "interfaces", "errors", "measurement"},
+    # What a verdict is worth to a policy is what it is worth to any trainer.
+    "backends": FOUNDATION | {"kernel", "diagnosis", "reward"},
     # A study runs loops.
     "studies": FOUNDATION | KNOWLEDGE | {"loop"},
     # A search orders attempts: it is the one part that needs a data structure of its own.
