@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from kernelevo.decisions import STOP, Decision, Observation, Option
-from kernelevo.harness import Harness, read_harness
+from kernelevo.harness import Harness, read_harness, write_files
 from kernelevo.language_model import Message, Prompt
 from kernelevo.learning import Step
-from kernelevo.levers.harness.edits import write_files
 from kernelevo.levers.harness.lever import HarnessLever
 from kernelevo.levers.harness.pace import Pace
 from kernelevo.levers.harness.remedying import RemedyDrafter
