@@ -92,8 +92,8 @@ def _target(settings: Settings, to: Path | None, for_writing: bool = False) -> P
     folder, _ = settings.choose_harness(installed)
     if for_writing and folder == installed:
         raise BadInput(
-            "there is no harness folder of yours here, and the installed one is not changed; `kernelevo init` makes one, "
-            "--to FOLDER names another"
+            "there is no harness folder of yours here, and the installed one is not changed; `kernelevo init` makes "
+            "one, --to FOLDER names another"
         )
     return folder / DEFAULT
 

@@ -86,8 +86,8 @@ def adopt(proposal: Proposal, target: Path, now: datetime | None = None) -> Rece
 
 
 def roll_back(target: Path) -> Receipt:
-    """Puts back what was there before the last adoption that still holds. Raises BadInput where there is none, and where
-    `target` was changed since.
+    """Puts back what was there before the last adoption that still holds. Raises BadInput where there is none, and
+    where `target` was changed since.
     """
     held = [receipt for receipt in receipts(target) if not receipt.rolled_back]
     if not held:
