@@ -1,0 +1,89 @@
+"""Who acts: a model with an adapter, asked in one of two ways, under the settings of a harness.
+
+A way of asking turns a judged attempt into a question, and a reply into a candidate. That of decisions is here; that of
+whole programs is joined where what models are told is known (joining_loop.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from kernelevo.decisions import STOP, DecisionSettings, read_decision
+from kernelevo.interfaces import Dialogue
+from kernelevo.language_model import Message, Prompt, Reply, Sampling, Stop
+from kernelevo.learning import PolicyVersion
+from kernelevo.learning_interfaces import TaskSession
+from kernelevo.types import Attempt, Candidate
+
+DECISION_TOKENS = 64
+"""A decision is one line; a model of ours needs three tokens for it."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reply was found to hold: `outcome` is "made" with a candidate, or one word on what is missing."""
+
+    outcome: str
+    candidate: Candidate | None = None
+    move: str = ""
+
+
+MADE, STOPPED, UNREADABLE, ILLEGAL, NO_REPLY = "made", "stopped", "unreadable", "illegal", "no_reply"
+
+
+class Way(Protocol):
+    """How a model is asked about an attempt."""
+
+    def prompt(self, session: TaskSession, parent: Attempt, children: Sequence[Attempt]) -> Prompt | None:
+        """The question; None where nothing can be made of this attempt."""
+        ...
+
+    def sampling(self) -> Sampling: ...
+
+    def read(self, session: TaskSession, parent: Attempt, reply: Reply) -> Reading: ...
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A way of asking, the model behind it, and which version of what it is. `children` says whether questions tell
+    what was made of the parent, which has to be at hand then.
+    """
+
+    version: PolicyVersion
+    settings: DecisionSettings
+    way: Way
+    dialogue: Dialogue
+    tells_children: bool = False
+
+
+class DecisionWay:
+    """Shows the observation and reads one decision."""
+
+    def __init__(self, settings: DecisionSettings) -> None:
+        self._settings = settings
+
+    def prompt(self, session: TaskSession, parent: Attempt, children: Sequence[Attempt]) -> Prompt | None:
+        observation = session.observe(parent, self._settings)
+        if all(option.decision == STOP for option in observation.options):
+            return None
+        return Prompt((Message("system", f"grammar {observation.grammar}"), Message("user", observation.text())))
+
+    def sampling(self) -> Sampling:
+        return Sampling(DECISION_TOKENS, self._settings.temperature, log_probabilities=True)
+
+    def read(self, session: TaskSession, parent: Attempt, reply: Reply) -> Reading:
+        if reply.stop is not Stop.COMPLETE and not reply.text:
+            return Reading(NO_REPLY)
+        decision = read_decision(reply.text)
+        if decision is None:
+            return Reading(UNREADABLE)
+        if decision == STOP:
+            return Reading(STOPPED, move=str(STOP))
+        legal = {option.decision for option in session.observe(parent, self._settings).options}
+        candidate = session.apply(parent, decision) if decision in legal else None
+        return Reading(ILLEGAL, move=str(decision)) if candidate is None else Reading(MADE, candidate, str(decision))
+
+
+Opener = Callable[[PolicyVersion], Policy]
