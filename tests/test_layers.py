@@ -27,7 +27,7 @@ MAY_USE = {
     "defences": set(),
     "provenance": set(),
     "language_model": set(),
-    "decisions": set(),
+    "decisions": {"language_model"},
     "learning": {"types", "language_model"},
     "types": {"fault", "measurement", "provenance", "counting"},
     "statistics": {"measurement"},
