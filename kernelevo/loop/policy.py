@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from kernelevo.decisions import STOP, DecisionSettings, read_decision
+from kernelevo.decisions import STOP, DecisionSettings, decision_prompt, read_decision
 from kernelevo.interfaces import Dialogue
-from kernelevo.language_model import Message, Prompt, Reply, Sampling, Stop
+from kernelevo.language_model import Prompt, Reply, Sampling, Stop
 from kernelevo.learning import PolicyVersion
 from kernelevo.learning_interfaces import TaskSession
 from kernelevo.types import Attempt, Candidate
@@ -68,7 +68,7 @@ class DecisionWay:
         observation = session.observe(parent, self._settings)
         if all(option.decision == STOP for option in observation.options):
             return None
-        return Prompt((Message("system", f"grammar {observation.grammar}"), Message("user", observation.text())))
+        return decision_prompt(observation)
 
     def sampling(self) -> Sampling:
         return Sampling(DECISION_TOKENS, self._settings.temperature, log_probabilities=True)
