@@ -32,10 +32,13 @@ class Size:
     heads: int = 4
 
 
+USUAL_SIZE = Size()
+
+
 @dataclass(frozen=True)
 class Batch:
-    """n observations, padded to p positions, o options and c choices. `facts`, `known` [n, f]; `positions` long[n, p, 6]
-    (kind, rule, site, value, word, rank); `visible` bool[n, 1, p, p]; `options` long[n, o] and `choices` long[n, c] are
+    """n observations, padded to p positions, o options and c choices. `facts`, `known` [n, f]; `positions`
+    long[n, p, 6] (kind, rule, site, value, word, rank); `visible` bool[n, 1, p, p]; `options` long[n, o] and `choices` long[n, c] are
     places among the positions; `branches` bool[n, c, o]; `path` long[n, o, 3, 2] leads to each option as (choice,
     branch), -1 where there is no further choice; `legal` bool[n, o]; `biases` float[n, o].
     """
@@ -125,7 +128,7 @@ class Block(nn.Module):
 class TinyNetwork(nn.Module):
     """`fact_centre` and `fact_scale` are those of the training data, and part of the weights."""
 
-    def __init__(self, grammar: Grammar, size: Size = Size()) -> None:
+    def __init__(self, grammar: Grammar, size: Size = USUAL_SIZE) -> None:
         super().__init__()
         self.size = size
         facts = len(grammar.facts)

@@ -105,7 +105,10 @@ class Encoder:
         choices, paths, places = _choices(decisions)
         positions = [
             *read,
-            *(self._position(Kind.OPTION, one, sites, rank) for one, rank in zip(decisions, _ranks(decisions))),
+            *(
+                self._position(Kind.OPTION, one, sites, rank)
+                for one, rank in zip(decisions, _ranks(decisions), strict=True)
+            ),
             Position(Kind.DECIDE),
             *(self._choice_position(place, sites) for place in places[1:]),
         ]  # fmt: skip
