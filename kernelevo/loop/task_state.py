@@ -119,14 +119,14 @@ def take(state: TaskState, each: Round, policy: Policy, phase: Phase, own: bool 
 
 def _grow(state: TaskState, steps: Sequence[Step]) -> bool:
     """Adds the replies of one turn; whether any of them was new."""
-    assert state.tree is not None
-    return any([state.tree.add_reply(step.parent, step.candidate, step.reward) for step in steps])
+    tree = state.tree
+    news = [tree is not None and tree.add_reply(step.parent, step.candidate, step.reward) for step in steps]
+    return any(news)
 
 
 def _close_if_fruitless(state: TaskState, parent: str, news: bool, policy: Policy) -> None:
-    assert state.tree is not None
     state.fruitless[parent] = 0 if news else state.fruitless[parent] + 1
-    if state.fruitless[parent] > policy.settings.retries:
+    if state.tree is not None and state.fruitless[parent] > policy.settings.retries:
         state.tree.close(parent)
 
 
