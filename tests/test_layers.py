@@ -48,6 +48,8 @@ MAY_USE = {
     "harness": FOUNDATION,
     "telemetry": FOUNDATION | {"harness"},
     "wire": {"types", "interfaces", "errors", "measurement"},
+    # What a verdict is worth to a policy is what it is worth to any trainer.
+    "backends": FOUNDATION | {"kernel", "diagnosis", "reward"},
     # A study runs loops.
     "studies": FOUNDATION | KNOWLEDGE | {"loop"},
     # A search orders attempts: it is the one part that needs a data structure of its own.

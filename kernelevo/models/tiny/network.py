@@ -38,9 +38,9 @@ USUAL_SIZE = Size()
 @dataclass(frozen=True)
 class Batch:
     """n observations, padded to p positions, o options and c choices. `facts`, `known` [n, f]; `positions`
-    long[n, p, 6] (kind, rule, site, value, word, rank); `visible` bool[n, 1, p, p]; `options` long[n, o] and `choices` long[n, c] are
-    places among the positions; `branches` bool[n, c, o]; `path` long[n, o, 3, 2] leads to each option as (choice,
-    branch), -1 where there is no further choice; `legal` bool[n, o]; `biases` float[n, o].
+    long[n, p, 6] (kind, rule, site, value, word, rank); `visible` bool[n, 1, p, p]; `options` long[n, o] and `choices`
+    long[n, c] are places among the positions; `branches` bool[n, c, o]; `path` long[n, o, 3, 2] leads to each option as
+    (choice, branch), -1 where there is no further choice; `legal` bool[n, o]; `biases` float[n, o].
     """
 
     facts: Tensor
@@ -106,6 +106,9 @@ def _visible(one: Encoded, size: int) -> Tensor:
 class Block(nn.Module):
     """Attention, then a feed-forward layer, each behind a norm and added to what came in."""
 
+    dropout = 0.0
+    """Of what is added to the stream, while the base is trained."""
+
     def __init__(self, size: Size) -> None:
         super().__init__()
         self.heads = size.heads
@@ -120,9 +123,11 @@ class Block(nn.Module):
         parts = self.attention_in(self.attention_norm(x)).view(n, p, 3, self.heads, width // self.heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4)
         seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=visible)
-        x = x + self.attention_out(seen.transpose(1, 2).reshape(n, p, width))
-        fed: Tensor = self.feed_out(functional.gelu(self.feed_in(self.feed_norm(x))))
-        return x + fed
+        x = x + self._dropped(self.attention_out(seen.transpose(1, 2).reshape(n, p, width)))
+        return x + self._dropped(self.feed_out(functional.gelu(self.feed_in(self.feed_norm(x)))))
+
+    def _dropped(self, x: Tensor) -> Tensor:
+        return functional.dropout(x, self.dropout, self.training)
 
 
 class TinyNetwork(nn.Module):
