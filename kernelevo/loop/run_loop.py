@@ -13,7 +13,6 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from kernelevo.counting import counted
 from kernelevo.errors import BadInput
@@ -26,7 +25,7 @@ from kernelevo.loop.generation import Tools, coverage, execute
 from kernelevo.loop.goodhart import Audited, Gap, gap_of, pause_reason
 from kernelevo.loop.judging import Errand
 from kernelevo.loop.lever_view import LeverView, plain_change, read_change, reward_phase
-from kernelevo.loop.plan import LEAST_COVERAGE, LoopSettings, Plan, make_plan
+from kernelevo.loop.plan import LoopSettings, Plan, make_plan
 from kernelevo.loop.policy import Policy
 from kernelevo.loop.record import AUDIT, CHANGE, DECISION, ENDED, GATE, POLICY, RESULT, Record
 from kernelevo.loop.seeds import drawn, seed_of
@@ -296,15 +295,3 @@ class Loop:
 
         allowance = self.plan.gate * (generation + 1) - spent
         return run_gate(sides, looks, self.settings.rule, allowance, generation, self.parts.tools)
-
-
-def best_of(results: Sequence[TaskResult]) -> Mapping[str, Any]:
-    """Tasks, and the mean of log2 of their best rewards."""
-    import math
-    import statistics
-
-    told = [math.log2(result.best) for result in results if result.best]
-    return {"tasks": len(results), "told": len(told), "mean_log2": statistics.fmean(told) if told else None}
-
-
-__all__ = ["LEAST_COVERAGE", "Ended", "Loop", "Parts", "Present"]
