@@ -4,10 +4,10 @@ From the start on, states are expanded: every legal decision is tried and judged
 one with the highest reward and one drawn by lot, so that moves which gain nothing alone are followed, too. A row is one
 expanded state:
 
-    {"task", "family", "depth", "reward", "observation": text, "options": [[decision, status, reward, best], ...]}
+    {"task", "family", "depth", "observation": text, "reward": the state's own, "options": [[decision, reward, best], ...]}
 
-`best` is the highest reward of what the decision made and of all that was made of it; of `stop` the state's own. Rewards
-are null where they are missing data.
+`best` is the highest reward of what the decision made and of all that was made of it. Rewards are null where they are
+missing data. `stop` is not listed: it is worth the state's own reward.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from kernelevo.decisions import STOP, DecisionSettings, Observation
+from kernelevo.decisions import DecisionSettings, Observation
 from kernelevo.learning_interfaces import TaskSession
 from kernelevo.types import Attempt, Status
 
@@ -72,15 +72,12 @@ class _Tree:
                 depth = len(state.attempt.candidate.moves)
                 yield {
                     "task": self._session.task, "family": self._session.family, "depth": depth,
-                    "reward": state.reward, "observation": state.observation.text(),
-                    "options": [self._option(state, str(each.decision)) for each in state.observation.options],
+                    "observation": state.observation.text(), "reward": state.reward,
+                    "options": [self._option(name, self._states[child]) for name, child in state.children.items()],
                 }  # fmt: skip
 
-    def _option(self, state: _State, decision: str) -> list[Any]:
-        if decision == str(STOP):
-            return [decision, str(state.attempt.verdict.status), state.reward, state.reward]
-        child = self._states[state.children[decision]]
-        return [decision, str(child.attempt.verdict.status), child.reward, self._best(child, set())]
+    def _option(self, decision: str, child: _State) -> list[Any]:
+        return [decision, child.reward, self._best(child, set())]
 
     def _best(self, state: _State, above: set[str]) -> float | None:
         """The highest reward of the state and of all below it; `above` are on the way to it, for moves may undo."""

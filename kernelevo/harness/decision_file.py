@@ -32,7 +32,7 @@ MOST_BIAS = 8.0
 """e^8 is 3000 to 1: a rule that is wanted less than that is off."""
 TEMPERATURES, SHARES, EXPLORATIONS = (0.05, 5.0), (0.1, 10.0), (0.0, 10.0)
 MOST_SAMPLES, MOST_DEPTH, MOST_RETRIES = 64, 32, 16
-_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TOP = ("unlisted", "temperature", "samples", "depth", "exploration", "retries", "rules", "shares")
 _HEAD = (
     "# How a policy over decisions is asked (docs/loop.md). A bias is added to the logits of a rule's decisions;\n"
@@ -127,7 +127,7 @@ def _nested(table: Mapping[str, Any], name: str, where: str) -> list[tuple[str, 
     if not isinstance(backends, dict) or not all(isinstance(own, dict) for own in backends.values()):
         raise BadInput(f"{where}: [{name}] must hold lines such as kernels.NAME = ...")
     keys = [*backends, *(key for own in backends.values() for key in own)]
-    if wrong := next((key for key in keys if _KEY.fullmatch(key) is None), None):
+    if wrong := next((key for key in keys if NAME.fullmatch(key) is None), None):
         raise BadInput(f"{where}: [{name}] {wrong!r} is no name of letters, digits, - and _")
     return list(backends.items())
 

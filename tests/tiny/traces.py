@@ -39,8 +39,8 @@ def _states(session: TaskSession, attempt: Attempt, depth: int) -> Iterator[dict
         if reward and depth > 1:
             below = list(_states(session, child, depth - 1))
             yield from below
-            best = max([reward, *(one[2] for one in below[-1]["options"] if one[2] is not None)])
-        options.append([str(option.decision), reward, best])
+            best = max([reward, *(one[3] for one in below[-1]["options"] if one[3] is not None)])
+        options.append([str(option.decision), child.verdict.status.value, reward, best])
     own = session.reward(attempt.verdict)
     told = {"task": session.task, "family": session.family, "observation": observation.text()}
     yield {**told, "reward": own, "options": options}

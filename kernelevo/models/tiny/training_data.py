@@ -1,10 +1,11 @@
 """Traces of searches as training data: JSON lines, one state each, gzipped where the name ends in .gz.
 
     {"task": "rowsum-17", "family": "rowsum", "observation": TEXT, "reward": 1.0,
-     "options": [["tile(a) = 16", 1.2, 1.9], ["copy", 0.0, 0.0], ["tune(BLOCK) = 64", null, null]]}
+     "options": [["tile(a) = 16", "passed", 1.2, 1.9], ["copy", "wrong", 0.0, 0.0], ["tune(B) = 64", "infra", null, null]]}
 
-`reward` is the state's own; of each option that was tried, its reward and the best among it and everything that was made
-of it. 0.0 is a failure, null is missing data, which is never learned from. STOP is worth the state's own reward.
+`reward` is the state's own; of each option that was tried, what became of it, its reward, and the best among it and
+everything that was made of it. 0.0 is a failure, null is missing data, which is never learned from. STOP is worth the
+state's own reward. Other keys are passed over.
 """
 
 from __future__ import annotations
@@ -79,6 +80,14 @@ def read_traces(files: Sequence[Path], encoder: Encoder) -> TrainingData:
     return TrainingData(train, held_out, digest.hexdigest())
 
 
+def trace_files(paths: Sequence[Path]) -> list[Path]:
+    """The files among these, and those of JSON lines in folders among them, in the order of their names."""
+    found = []
+    for path in paths:
+        found += sorted(path.glob("*.jsonl*")) if path.is_dir() else [path]
+    return found
+
+
 def is_held_out(task: str) -> bool:
     return int(hashlib.sha256(task.encode()).hexdigest(), 16) % HELD_OUT_PART == 0
 
@@ -97,7 +106,7 @@ def _state(line: bytes, where: str, encoder: Encoder) -> State:
     try:
         told: Any = json.loads(line)
         observation = read_observation(told["observation"])
-        worth = {_decision(text): best for text, _, best in told["options"]}
+        worth = {_decision(text): best for text, _, _, best in told["options"]}
         own, task, family = float(told["reward"]), str(told["task"]), str(told["family"])
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BadInput(f"{where}: this is no state of a trace ({error!r}); make the traces anew") from error

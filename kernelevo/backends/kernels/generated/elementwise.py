@@ -8,7 +8,7 @@ from kernelevo.backends.kernels.generated.maps import exact_chain
 
 def elementwise(pen: Pen) -> Draft:
     """y[i] = f(x[i]) or f(x[i] o z[i]); a thread for each element, a chunk for each thread, or too few blocks."""
-    style = pen.pick("per_element", "per_element", "few_blocks", "chunk")
+    style = pen.pick("per_element", "few_blocks", "few_blocks", "chunk")
     name, x, y = pen.names()
     maps, pair = pen.pool.chain(pen.rng, 3), pen.pick(None, *pen.pool.pairs)
     block, size = pen.block()

@@ -42,7 +42,7 @@ def stencil(pen: Pen) -> Draft:
         before, after = (f"{x}[{place.format(sign=sign, k=k)}]" for sign in "-+")
         lines.append(f"        if ({axis} >= {k}) {{\n            v += {weight} * {before};\n        }}\n")
         lines.append(f"        if ({axis} + {k} < {extent}) {{\n            v += {weight} * {after};\n        }}\n")
-    maps = pen.pick([], pen.pool.chain(pen.rng, 1))
+    maps = pen.pool.chain(pen.rng, 1)
     lines += [f"        v = {each.of('v')};\n" for each in maps]
     lines.append(f"        {y}[r * cols + c] = v;\n")
     parameters = f"const float* {x}, float* {y}, int rows, int cols"
@@ -61,22 +61,18 @@ def stencil(pen: Pen) -> Draft:
 
 
 def difference(pen: Pen) -> Draft:
-    """y[i] = f(x[i] - x[i + 1]), the last one f(x[i]): a thread for each element, or a chunk for each thread."""
-    style = pen.pick("per_element", "chunk")
+    """y[i] = f(x[i] - x[i + 1]), the last one f(x[i]): a thread for each element, or too few blocks."""
+    style = pen.pick("per_element", "few_blocks", "few_blocks")
     name, x, y = pen.names()
-    maps, chunk = pen.pool.chain(pen.rng, 2), pen.pick(8, 16, 32)
+    maps = pen.pool.chain(pen.rng, 2)
     block, size = pen.block()
     lines, value = value_of(pen.rng, maps, f"(i + 1 < n ? {x}[i] - {x}[i + 1] : {x}[i])", " " * 8)
-    index = "blockIdx.x * blockDim.x + threadIdx.x"
+    store, index = f"{lines}        {y}[i] = {value};\n", "blockIdx.x * blockDim.x + threadIdx.x"
     if style == "per_element":
-        body = f"    int i = {index};\n    if (i < n) {{\n{lines}        {y}[i] = {value};\n    }}\n"
-        threads = f"ceildiv(n, {size})"
+        body, threads = f"    int i = {index};\n    if (i < n) {{\n{store}    }}\n", f"ceildiv(n, {size})"
     else:
-        body = (
-            f"    int t = {index};\n    for (int i = t * {chunk}; i < n && i < (t + 1) * {chunk}; i++) {{\n"
-            f"{lines}        {y}[i] = {value};\n    }}\n"
-        )
-        threads = f"ceildiv(n, {size} * {chunk})"
+        body = f"    for (int i = {index}; i < n; i += blockDim.x * gridDim.x) {{\n{store}    }}\n"
+        threads = str(pen.pick(8, 16, 33))
     text = kernel(name, f"const float* {x}, float* {y}, int n", body, block, f"<<<{threads}, {size}>>>({x}, {y}, n)")
 
     def reference(first):  # type: ignore[no-untyped-def]

@@ -14,7 +14,7 @@ def matrix_vector(pen: Pen) -> Draft:
     """y = f(a x), a thread for each row of a, or of its transpose; a map may follow."""
     style = pen.pick("rows", "rows", "columns", "single_blocks")
     name, x, y = pen.names()
-    maps = pen.pick([], pen.pool.chain(pen.rng, 1))
+    maps = pen.pool.chain(pen.rng, 1)
     rows, cols = pen.plane()
     mine, other, load = ("c", "r", "cols"), ("r", "rows"), f"a[r * cols + c] * {x}[r]"
     if style != "columns":
@@ -43,12 +43,12 @@ def matrix_product(pen: Pen) -> Draft:
     """c = f(a b) with a or b transposed, or with a vector added: a plane of threads, its axes swapped, or by rows."""
     style, kind = pen.pick("plane", "plane", "swapped", "by_rows"), pen.pick("bias", "second", "first")
     name, _, _ = pen.names()
-    size = pen.pick(128, 160, 192, 200)
-    k = pen.pick(64, 96, 128)
+    size = pen.pick(192, 200, 256, 300)
+    k = pen.pick(96, 128, 160)
     maps = pen.pool.chain(pen.rng, 1)
     a, b = ("a[p * m + i]" if kind == "first" else "a[i * k + p]"), ("b[j * k + p]" if kind == "second" else "b[p * n + j]")
     bias, passed = ("const float* d, ", "a, b, d") if kind == "bias" else ("", "a, b")
-    inner = "        " if style != "by_rows" else "        "
+    inner = "        "
     result = (
         f"{inner}float v = {'d[j]' if kind == 'bias' else '0.0f'};\n{inner}for (int p = 0; p < k; p++) {{\n"
         f"{inner}    v += {a} * {b};\n{inner}}}\n"
@@ -67,7 +67,7 @@ def matrix_product(pen: Pen) -> Draft:
         *([given("d", "n")] if kind == "bias" else []),
     ]  # fmt: skip
     shapes = (*inputs, made("c", "m, n"))
-    return Draft(f"{kind}_{style}", text, shapes, reference, f"m={size}, n={pen.pick(128, 160, 256)}, k={k}", _PRODUCTS)
+    return Draft(f"{kind}_{style}", text, shapes, reference, f"m={size}, n={pen.pick(160, 192, 256)}, k={k}", _PRODUCTS)
 
 
 def _over_results(pen: Pen, style: str, name: str, parameters: str, arguments: str, result: str) -> str:
@@ -93,7 +93,7 @@ def outer(pen: Pen) -> Draft:
     """y[r, c] = f(u[r] o w[c]): a thread for each row, or a plane of threads whose axes may be swapped."""
     from kernelevo.backends.kernels.generated.elementwise import over_plane
 
-    style = pen.pick("by_rows", "plane", "swapped")
+    style = pen.pick("by_rows", "by_rows", "plane", "swapped")
     name, _, y = pen.names()
     pair, maps = pen.pick(*pen.pool.pairs), pen.pool.chain(pen.rng, 1)
     rows, cols = pen.plane(large=style != "by_rows")

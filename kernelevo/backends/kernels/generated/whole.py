@@ -7,26 +7,19 @@ from kernelevo.backends.kernels.generated.maps import exact_chain
 
 
 def whole_sum(pen: Pen) -> Draft:
-    """out = sum of f(x[i]) or f(x[i] o z[i]): an atomic for each element, each chunk, or each row."""
-    style = pen.pick("per_element", "per_element", "chunk", "per_row")
+    """out = sum of f(x[i]) or f(x[i] o z[i]): an atomic for each element, or for each row."""
+    style = pen.pick("per_element", "per_element", "per_row")
     name, x, y = pen.names()
     maps, pair = pen.pool.chain(pen.rng, 2), pen.pick(None, *pen.pool.pairs[:2])
     place = "r * cols + c" if style == "per_row" else "i"
     load = f"{x}[{place}]" if pair is None else f"({pair.of(f'{x}[{place}]', f'z[{place}]')})"
     lines, value = value_of(pen.rng, maps, load, " " * 8)
     block, size = pen.block()
-    chunk = pen.pick(4, 8, 16)
     index = "blockIdx.x * blockDim.x + threadIdx.x"
     body, threads, sizes = {
         "per_element": (
             f"    int i = {index};\n    if (i < n) {{\n{lines}        atomicAdd({y}, {value});\n    }}\n",
             f"ceildiv(n, {size})", "n",
-        ),
-        "chunk": (
-            f"    int t = {index};\n    float total = 0.0f;\n"
-            f"    for (int i = t * {chunk}; i < n && i < (t + 1) * {chunk}; i++) {{\n{lines}"
-            f"        total += {value};\n    }}\n    atomicAdd({y}, total);\n",
-            f"ceildiv(n, {size} * {chunk})", "n",
         ),
         "per_row": (
             f"    int r = {index};\n    if (r >= rows) {{\n        return;\n    }}\n    float total = 0.0f;\n"
