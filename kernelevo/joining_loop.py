@@ -25,6 +25,7 @@ from kernelevo.initialise import samples_folder
 from kernelevo.joining_backends import open_backend
 from kernelevo.language_model import Adapter, Price
 from kernelevo.learning import LeverName, PolicyVersion, Spending, folder_key
+from kernelevo.learning_interfaces import SeededModel
 from kernelevo.loop.budget import Account, LoopLimits
 from kernelevo.loop.gate import GateRule
 from kernelevo.loop.generation import Tools
@@ -48,6 +49,8 @@ OWN_MODELS = ("tiny", "prior", "uniform", "tabular")
 MOST_SESSIONS = 64
 """Open tasks of a worker."""
 NO_LIMIT = 10**15
+CALL_SECONDS = 120.0
+"""Of one question to a model, retries included."""
 DEFAULT_HARNESS = "default"
 
 
@@ -65,7 +68,7 @@ class LoopRequest:
     seed: int = 0
     reuse: bool = True
     gap: float = 0.5
-    limits: LoopLimits = LoopLimits()
+    limits: LoopLimits = field(default_factory=LoopLimits)
     workers: int = 1
     base_url: str | None = None
     key_variable: str | None = None
@@ -164,8 +167,12 @@ def open_loop(
     limits = request.limits
     price = None if request.price is None else Price(*request.price)
     budget = TokenBudget(limits.tokens or NO_LIMIT, limits.money, price)
-    account = Account(limits, lambda: record.spent() + Spending(tokens=dialogue.spent.tokens, money=dialogue.spent.cost))
-    dialogue = RecordedModel(model, store, budget, CallTime(120.0, lambda: account.left()["seconds"] or _for_ever(limits)))
+
+    def spent() -> Spending:
+        return record.spent() + Spending(tokens=dialogue.spent.tokens, money=dialogue.spent.cost)
+
+    account = Account(limits, spent)
+    dialogue = RecordedModel(model, store, budget, CallTime(CALL_SECONDS, lambda: _seconds_left(account)))
     shared = memo or Memo()
     for key, judgement in record.judgements():
         shared.keep(key, judgement)
@@ -182,8 +189,9 @@ def open_loop(
     return Opened(Loop(parts, request.settings, start), store, model.name, [why], closing)
 
 
-def _for_ever(limits: LoopLimits) -> float:
-    return 0.0 if limits.seconds is not None else float("inf")
+def _seconds_left(account: Account) -> float:
+    left = account.left()["seconds"]
+    return float("inf") if left is None else left
 
 
 def _executor(workers: int, closing: ExitStack) -> Any:
@@ -215,7 +223,8 @@ def _policy(harness: Path, adapter: Path | None, grammar: Grammar, model: Model,
     elif model.capabilities.adapters:
         model.load_adapter(None)
     version = PolicyVersion(model.name, read.key, key)
-    return Policy(version, decisions, DecisionWay(decisions), dialogue)
+    restart = model.restart if isinstance(model, SeededModel) else lambda seed, asked: None
+    return Policy(version, decisions, DecisionWay(decisions), dialogue, restart=restart)
 
 
 def open_model(request: LoopRequest, grammar: Grammar, asked: Mapping[str, int]) -> tuple[Model, Any, str]:
@@ -277,7 +286,12 @@ def open_levers(
 def _harness_lever(
     request: LoopRequest, backend: Backend, folder: Path, settings: Settings, closing: ExitStack
 ) -> Lever:
-    raise NotImplementedError
+    from kernelevo.levers.harness.lever import HarnessLever
+    from kernelevo.levers.harness.pace import Pace
+    from kernelevo.levers.harness.statistical import StatisticalDrafter
+
+    pace = Pace()
+    return HarnessLever([StatisticalDrafter(backend.name, pace)], pace)
 
 
 def _weights_lever(request: LoopRequest, trainable: Any, backend: Backend) -> Lever:

@@ -99,8 +99,8 @@ def _require_same(record: RunRecord, workers: Workers) -> None:
     """Decisions of another grammar cannot be read; verdicts of another version are made again (they are not used)."""
     if record.hashes["grammar"] != workers.backend().grammar.key:
         raise BadInput(
-            f"run {record.id} was begun with another grammar of {workers.backend().name}; start a new run, or go back to "
-            f"kernelevo {record.versions['kernelevo']}"
+            f"run {record.id} was begun with another grammar of {workers.backend().name}; start a new run, or go back "
+            f"to kernelevo {record.versions['kernelevo']}"
         )
 
 
@@ -120,7 +120,8 @@ def _go_on(
         except KeyboardInterrupt:
             evaluations = opened.loop.record.spent().evaluations
             raise Interrupted(
-                f"stopped after {evaluations:,} evaluations, all of them kept; go on with `kernelevo resume {record.id}`"
+                f"stopped after {evaluations:,} evaluations, all of them kept; "
+                f"go on with `kernelevo run --resume {record.id}`"
             ) from None
         return LoopOutcome(record.id, record, folder, run_summary(opened.loop.record, folder))
 
@@ -144,7 +145,7 @@ def _limits_words(limits: LoopLimits) -> str:
 
 
 class _Shown:
-    """Says how a phase goes, now and then: at its first round, and whenever a quarter of it is done."""
+    """Says how a phase goes: at its first round, and after every eight evaluations of each task."""
 
     def __init__(self, say: Say) -> None:
         self._say = say
@@ -153,7 +154,7 @@ class _Shown:
     def progress(self, phase: Phase, results: Sequence[TaskResult]) -> None:
         done = sum(result.evaluations for result in results)
         best = mean_log2(results)
-        quarter = done // max(1, 4 * len(results))
+        quarter = done // max(1, 8 * len(results))
         if quarter > self._told.get(phase.name, -1):
             self._told[phase.name] = quarter
             found = "nothing passed yet" if best is None else f"{2**best:.2f} times as fast (geometric mean)"

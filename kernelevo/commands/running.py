@@ -37,7 +37,7 @@ Budget = Annotated[
     str | None,
     typer.Option(
         "--budget", metavar="LIMITS",
-        help="evaluations=400,tokens=..,money=..,seconds=..,gpu_seconds=.. of the whole run (default: 400 evaluations).",
+        help="evaluations=400,tokens=..,money=..,seconds=..,gpu_seconds=.. in all (default: 2000 evaluations).",
     ),
 ]  # fmt: skip
 Harness = Annotated[
@@ -158,7 +158,8 @@ def show(told: dict[str, Any], folder: Path) -> None:
     print(f"{told['evaluations']:,} evaluations in {told['seconds']:g} s, {told['accepted']} changes accepted")
     policy = told["policy"]
     if policy:
-        kept = f"harness {folder / policy['harness']}" + (f", adapter {folder / policy['adapter']}" if policy["adapter"] else "")
+        trained = f", adapter {folder / policy['adapter']}" if policy["adapter"] else ""
+        kept = f"harness {folder / policy['harness']}{trained}"
         print(f"kept: {kept}: {policy['why']}")
     state = "paused" if told["paused"] else "ended"
     reason = told["ended"] or f"it was stopped; go on with `kernelevo run --resume {told['run']}`"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from kernelevo.errors import BadInput
 from kernelevo.learning import Spending
 
-DEFAULT_EVALUATIONS = 400
+DEFAULT_EVALUATIONS = 2000
 _WHOLE = ("evaluations", "tokens")
 
 

@@ -1,8 +1,8 @@
 """Which lever is pulled next, or none: a pure function of what the record says, so that it can be asked again.
 
 Each lever that may be used is tried once, the harness first, since it takes least. After that the one with the higher
-measured gain for an evaluation goes next; where both have just paid, both at once, behind one gate. A lever that was
-not accepted several times in a row rests, and with all of them at rest the run has converged. (The published loop
+measured gain for an evaluation goes next; where both have just paid, both at once, behind one gate. A lever whose
+changes were rejected several times in a row rests, and with all of them at rest the run has converged. (The published loop
 leaves this choice to a language model and says no reason: arXiv:2605.27276, section 3.)
 """
 
@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from kernelevo.learning import LeverName
 from kernelevo.loop.plan import LEAST_COVERAGE
 
-PATIENCE = 2
-"""So many trials of a lever in a row without an accepted change, and it rests."""
+PATIENCE = 2.0
+"""So many rejected changes of a lever in a row, and it rests."""
+UNDECIDED = 0.5
+"""As how many rejected ones a change counts that the gate could not tell from the present policy."""
 REMEMBERED = 3
 """Trials of a lever that its expected gain rests on."""
 PRIOR_GAIN, PRIOR_WEIGHT = 0.1, 1.0
@@ -69,7 +71,7 @@ def choose(facts: Facts) -> Choice:
         return Choice((), True, f"the budget pays for no further gate: {left}")
     awake = [lever for lever in facts.allowed if not _rests(lever, facts.trials)]
     if not awake:
-        return Choice((), True, f"converged: {_names(facts.allowed)} brought nothing {PATIENCE} times in a row")
+        return Choice((), True, f"converged: {_names(facts.allowed)} brought nothing again and again")
     untried = [lever for lever in awake if not _of(lever, facts.trials)]
     if untried:
         return Choice((untried[0],), False, f"{untried[0]} was not tried yet")
@@ -94,8 +96,12 @@ def _of(lever: LeverName, trials: Sequence[Trial]) -> list[Trial]:
 
 
 def _rests(lever: LeverName, trials: Sequence[Trial]) -> bool:
-    last = _of(lever, trials)[-PATIENCE:]
-    return len(last) == PATIENCE and all(trial.result != "accept" for trial in last)
+    in_vain = 0.0
+    for trial in reversed(_of(lever, trials)):
+        if trial.result == "accept":
+            break
+        in_vain += UNDECIDED if trial.result == "undecided" else 1.0
+    return in_vain >= PATIENCE
 
 
 def _gain_per_cost(lever: LeverName, trials: Sequence[Trial]) -> float:

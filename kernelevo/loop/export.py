@@ -55,7 +55,8 @@ def improvement_words(summary: Mapping[str, Any], policy: Mapping[str, Any]) -> 
     found = "nothing passed" if best is None else f"{2**best:.2f} times the start's speed in the geometric mean"
     lines = [f"# Generation {summary['generation']}", "", f"Policy: {policy['version']['model']}, {policy['why']}.", ""]
     lines += [f"Found over {len(summary['tasks'])} tasks: {found}.", ""]
-    lines += [f"- {task['task']}: {_times(task['best'])}, {task['evaluations']} evaluations" for task in summary["tasks"]]
+    for task in summary["tasks"]:
+        lines.append(f"- {task['task']}: {_times(task['best'])}, {task['evaluations']} evaluations")
     if gap := summary["audit"]:
         lines += ["", f"Audit: gap to the reward {gap['gap']:.2f} in log2; {gap['failing']:.0%} of the bests fail it."]
     decision = summary["decision"]

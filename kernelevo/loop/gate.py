@@ -37,7 +37,7 @@ class GateRule:
 
 
 def compare(
-    before: Sequence[float | None], after: Sequence[float | None], rule: GateRule, look: int, missing_from_pairs: int = 0
+    before: Sequence[float | None], after: Sequence[float | None], rule: GateRule, look: int
 ) -> GateVerdict:
     """The verdict at look `look` (from 0) on the best rewards of the same pairs under the present and the changed
     policy; None is missing data, and takes its pair away. A reward of 0 or less is no best reward of a start that
@@ -49,7 +49,7 @@ def compare(
     if any(value <= 0 for pair in whole for value in pair):
         raise ValueError("the best of a task whose start passed is worth more than nothing")
     differences = [math.log2(new) - math.log2(old) for old, new in whole]
-    missing = len(before) - len(whole) + missing_from_pairs
+    missing = len(before) - len(whole)
     if len(differences) < LEAST_PAIRS:
         why = f"{counted(len(differences), 'pair')} of at least {LEAST_PAIRS} have a value on both sides"
         mean = statistics.fmean(differences) if differences else 0.0

@@ -45,7 +45,7 @@ def pairs_of_look(
 
 def run_gate(
     sides: Sides, looks: Callable[[int], list[list[Share]]], rule: GateRule, allowance: int, generation: int,
-    tools: Tools,
+    tools: Tools, seed: int = 0,
 ) -> GateVerdict:  # fmt: skip
     """The verdict; every look is a note, the last of them marked as final. `allowance` is what further looks may use
     after the first, which the controller has asked the budget for.
@@ -57,8 +57,9 @@ def run_gate(
         if look not in noted:
             lists = looks(look)
             used = tools.record.spent().evaluations
-            old = _bests(f"gate:{generation}:{look}", PRESENT, sides.present, lists, generation, tools)
-            new = _bests(f"gate:{generation}:{look}", CHANGED, sides.changed, lists, generation, tools)
+            name, stream = f"gate:{generation}:{look}", seed_of(seed, "gate replies", generation, look)
+            old = _bests(name, PRESENT, sides.present, lists, generation, tools, stream)
+            new = _bests(name, CHANGED, sides.changed, lists, generation, tools, stream)
             verdict = compare([*before, *old], [*after, *new], rule, look)
             cost = 2 * sum(share.evaluations for each in lists for share in each)
             allowance -= cost
@@ -76,12 +77,14 @@ def run_gate(
 
 
 def _bests(
-    name: str, side: str, opened: Callable[[], Policy], lists: Sequence[Sequence[Share]], generation: int, tools: Tools
-) -> list[float | None]:
+    name: str, side: str, opened: Callable[[], Policy], lists: Sequence[Sequence[Share]], generation: int,
+    tools: Tools, stream: int,
+) -> list[float | None]:  # fmt: skip
     policy = opened()
     found: list[float | None] = []
     for place, shares in enumerate(lists):
-        results = execute(Phase(f"{name}:{place}:{side}", generation), policy, shares, tools)
+        phase = Phase(f"{name}:{place}:{side}", generation, stream=seed_of(stream, place))
+        results = execute(phase, policy, shares, tools)
         found += [result.best for result in results]
     return found
 

@@ -51,6 +51,7 @@ class Asked:
 def execute(phase: Phase, policy: Policy, shares: Sequence[Share], tools: Tools) -> list[TaskResult]:
     """Uses what each task got, or ends earlier where nothing is left to ask or the budget allows no more."""
     states = restored(phase, policy, shares, tools.record)
+    policy.restart(phase.stream, _answered(phase, tools.record))
     _judge_starts(phase, policy, states, tools)
     while asked := _ask_round(phase, policy, states, tools):
         made = _judge_round(phase, policy, asked, tools)
@@ -58,6 +59,12 @@ def execute(phase: Phase, policy: Policy, shares: Sequence[Share], tools: Tools)
             take(state, made, policy, phase)
         tools.progress(phase, [state.result() for state in states])
     return [state.result() for state in states]
+
+
+def _answered(phase: Phase, record: Record) -> Counter[str]:
+    """How often each question was answered in the rounds of this phase."""
+    turns = {step.turn: step.prompt.key for each in record.rounds(phase.name) for step in each.steps}
+    return Counter(turns.values())
 
 
 def _judge_starts(phase: Phase, policy: Policy, states: Sequence[TaskState], tools: Tools) -> None:
@@ -158,10 +165,11 @@ def _read(
     session = tools.court.session(state.task)
     readings = tuple(policy.way.read(session, parent, reply) for reply in turn.replies)
     made = [reading.candidate for reading in readings if reading.candidate is not None]
-    for candidate in made:
-        tools.record.keep_candidate(state.task, candidate)
-    if not turn.read:
-        policy.dialogue.note_reading(turn.number, [each.outcome for each in readings], [each.id for each in made])
+    with tools.record.store.together():
+        for candidate in made:
+            tools.record.keep_candidate(state.task, candidate)
+        if not turn.read:
+            policy.dialogue.note_reading(turn.number, [each.outcome for each in readings], [each.id for each in made])
     depth = 0 if state.tree is None else len(state.tree.lineage(parent.candidate.id)) - 1
     return Asked(state, parent, depth, turn, prompt, readings)
 

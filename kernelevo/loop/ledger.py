@@ -101,5 +101,6 @@ def _read(file: TextIO, runs: Path) -> list[Opening]:
             else:
                 found[key] = Opening(*key, found[key].tasks, found[key].at, dict(entry["outcome"]))
         except (ValueError, KeyError, TypeError) as error:
-            raise Infrastructure(f"{runs / LEDGER}:{number} is no entry of the ledger ({error!r}); restore it") from error
+            place = f"{runs / LEDGER}:{number}"
+            raise Infrastructure(f"{place} is no entry of the ledger ({error!r}); restore it") from error
     return list(found.values())

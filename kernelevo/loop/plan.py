@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 from kernelevo.learning import LeverName
 from kernelevo.loop.gate import LEAST_PAIRS, GateRule
 
-MOST_PAIRS = 12
-LEAST_PER_TASK, MOST_PER_TASK = 4, 10
-"""Evaluations of one policy on one task of the gate, its start included: with fewer, one move is all that is seen."""
+MOST_PAIRS = 32
+LEAST_PER_PAIR, PER_PAIR = 5, 9
+"""Evaluations of one policy on one task of the gate: the start and two questions of four replies, or at least one."""
+PLANNED_LOOKS = 2
+"""Looks of a gate that a generation's own share pays for; what gates leave over pays for more."""
 PER_TASK = 8
 """Evaluations of a generation for each task of the reward split, about."""
 MOST_TASKS = 24
 LEAST_TASKS = 2
-LEARNING_SHARE = 0.5
+LEARNING_SHARE = 0.4
+"""The gate takes more: it tells two policies apart by what luck in a search leaves visible."""
 LEVERS: dict[str, tuple[LeverName, ...]] = {
     "auto": ("harness", "weights"), "harness": ("harness",), "weights": ("weights",), "none": (),
     "harness,weights": ("harness", "weights"), "weights,harness": ("harness", "weights"),
@@ -35,7 +38,7 @@ class LoopSettings:
     generations: int = 4
     seed: int = 0
     reuse: bool = True
-    rule: GateRule = GateRule()
+    rule: GateRule = field(default_factory=GateRule)
     gap: float = 0.5
     audits: int = 8
 
@@ -65,18 +68,17 @@ class Plan:
         return 2 * self.pairs * self.per_pair
 
 
-def make_plan(evaluations: int, settings: LoopSettings, reward_tasks: int, gate_tasks: int) -> Plan:
+def make_plan(evaluations: int, settings: LoopSettings, reward_tasks: int) -> Plan:
     """Raises BadInput where the evaluations do not suffice for a generation and its gate."""
     each = evaluations // settings.generations
     learning = int(each * LEARNING_SHARE) if settings.levers else each
     gate = each - learning
-    pairs = min(max(gate_tasks, LEAST_PAIRS), MOST_PAIRS)
-    per_pair = min(max(gate // (2 * pairs), LEAST_PER_TASK), MOST_PER_TASK)
-    pairs = min(pairs, max(LEAST_PAIRS, gate // (2 * per_pair)))
+    per_pair = PER_PAIR if gate >= 2 * LEAST_PAIRS * PER_PAIR else LEAST_PER_PAIR
+    pairs = min(max(gate // (2 * PLANNED_LOOKS * per_pair), LEAST_PAIRS), MOST_PAIRS)
     tasks = min(max(learning // PER_TASK, LEAST_TASKS), reward_tasks, MOST_TASKS)
     plan = Plan(learning, tasks, gate, pairs if settings.levers else 0, per_pair if settings.levers else 0)
     if plan.look > gate or learning < 2 * tasks:
-        least = settings.generations * max(2 * plan.look, 4 * tasks)
+        least = settings.generations * max(2 * plan.look, 8 * tasks)
         raise BadInput(
             f"{counted(evaluations, 'evaluation')} do not suffice for {counted(settings.generations, 'generation')}: "
             f"a generation and its gate take about {least // settings.generations}; "

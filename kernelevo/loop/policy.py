@@ -6,7 +6,7 @@ whole programs is joined where what models are told is known (joining_loop.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,6 +56,8 @@ class Policy:
     way: Way
     dialogue: Dialogue
     tells_children: bool = False
+    restart: Callable[[int, Mapping[str, int]], None] = lambda seed, asked: None
+    """Begins a stream of replies anew, of a model that draws them from a seed (learning_interfaces.SeededModel)."""
 
 
 class DecisionWay:
@@ -85,5 +87,3 @@ class DecisionWay:
         candidate = session.apply(parent, decision) if decision in legal else None
         return Reading(ILLEGAL, move=str(decision)) if candidate is None else Reading(MADE, candidate, str(decision))
 
-
-Opener = Callable[[PolicyVersion], Policy]

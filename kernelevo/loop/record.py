@@ -85,30 +85,33 @@ class Record:
     def keep_candidate(self, task: str, candidate: Candidate) -> None:
         if (task, candidate.id) in self._candidates:
             return
-        plain = dataclasses.asdict(candidate) | {"text": self.store.keep(candidate.text), "id": candidate.id}
-        self.store.note(CANDIDATE, {"task": task, **plain, "defines": dict(candidate.defines)})
+        with self.store.together():
+            plain = dataclasses.asdict(candidate) | {"text": self.store.keep(candidate.text), "id": candidate.id}
+            self.store.note(CANDIDATE, {"task": task, **plain, "defines": dict(candidate.defines)})
         self._candidates[task, candidate.id] = candidate
 
     def keep_judgement(self, errand: Errand, judgement: Judgement) -> None:
         if errand.key in self._verdicts:
             return
-        note = {
-            "task": errand.task, "candidate": errand.candidate.id, "seed": errand.seed, "verifier": errand.verifier,
-            "version": self.version, "status": judgement.status.value, "reward": judgement.reward,
-            "seconds": judgement.seconds, "verdict": self.store.keep(judgement.text),
-        }  # fmt: skip
-        self.store.note(VERDICT, note)
+        with self.store.together():
+            note = {
+                "task": errand.task, "candidate": errand.candidate.id, "seed": errand.seed, "verifier": errand.verifier,
+                "version": self.version, "status": judgement.status.value, "reward": judgement.reward,
+                "seconds": judgement.seconds, "verdict": self.store.keep(judgement.text),
+            }  # fmt: skip
+            self.store.note(VERDICT, note)
         self._verdicts[errand.key] = note
 
     def add_round(self, of: Round, gpu_seconds: float = 0.0) -> None:
-        for step in of.steps:
-            self._keep_prompt(step.turn, step.prompt)
         note = {
             "phase": of.phase, "generation": of.generation, "charged": dict(of.charged), "gpu_seconds": gpu_seconds,
             "starts": [dataclasses.asdict(start) for start in of.starts],
             "steps": [_plain_step(step) for step in of.steps], "seconds": self._lap(),
         }  # fmt: skip
-        self.store.note(ROUND, note)
+        with self.store.together():
+            for step in of.steps:
+                self._keep_prompt(step.turn, step.prompt)
+            self.store.note(ROUND, note)
         self._take_round(of, note)
 
     def note(self, kind: str, payload: Mapping[str, Any]) -> None:

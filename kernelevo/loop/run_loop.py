@@ -78,7 +78,7 @@ class Loop:
         self._start = start
         tasks = {split: list(parts.backend.tasks(split)) for split in (Split.REWARD, Split.GATE)}
         limit = parts.tools.account.limits.evaluations
-        self.plan: Plan = make_plan(limit, settings, len(tasks[Split.REWARD]), len(tasks[Split.GATE]))
+        self.plan: Plan = make_plan(limit, settings, len(tasks[Split.REWARD]))
         self._tasks = tasks
 
     def run(self) -> Ended:
@@ -186,7 +186,8 @@ class Loop:
         present = self.present(generation)
         policy = self._open(present.harness, present.adapter, present.version)
         before = tuple(reward_phase(each) for each in range(generation)) if self.settings.reuse else ()
-        phase = Phase(reward_phase(generation), generation, before)
+        stream = seed_of(self.settings.seed, "replies", generation)
+        phase = Phase(reward_phase(generation), generation, before, stream=stream)
         results = execute(phase, policy, self._shares(generation, policy), self.parts.tools)
         note = {
             "generation": generation, "results": [dataclasses.asdict(result) for result in results],
@@ -294,4 +295,6 @@ class Loop:
             return pairs_of_look(tasks, self._family, self.plan, seed, generation, look)
 
         allowance = self.plan.gate * (generation + 1) - spent
-        return run_gate(sides, looks, self.settings.rule, allowance, generation, self.parts.tools)
+        return run_gate(
+            sides, looks, self.settings.rule, allowance, generation, self.parts.tools, self.settings.seed
+        )

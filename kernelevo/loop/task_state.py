@@ -39,6 +39,8 @@ class Phase:
     generation: int
     before: tuple[str, ...] = ()
     strategy: Strategy = "tree"
+    stream: int = 0
+    """The seed of what a model draws in this phase; the same for two policies that are compared."""
 
 
 @dataclass

@@ -3,7 +3,8 @@
     prior     draws a legal decision with probability proportional to exp(bias / temperature)
     uniform   the same without biases: every legal decision is as likely as another, the sober arm of studies
 
-Replies hang on the seed, the question and how often it was asked before, so that a resumed run is answered the same.
+Replies hang on the seed, the state and how often the question was asked before, so that a resumed run is answered the
+same.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class PriorModel(Model):
         self._asked[prompt.key] += 1
         replies = []
         for number in range(n):
-            at = _pick(logarithms, _fraction(f"{self._seed} {prompt.key} {before} {number}"))
+            at = _pick(logarithms, _fraction(f"{self._seed} {observation.state_key} {before} {number}"))
             text = str(observation.options[at].decision)
             tokens = (Token(text, logarithms[at]),) if settings.log_probabilities else None
             usage = Usage(0 if number else self.count_tokens(prompt), 1)
@@ -49,6 +50,9 @@ class PriorModel(Model):
     def count_tokens(self, prompt: Prompt) -> int:
         """One for each option, which is all that is looked at."""
         return len(_observation(prompt).options)
+
+    def restart(self, seed: int, asked: Mapping[str, int]) -> None:
+        self._seed, self._asked = seed, Counter(asked)
 
     def load_adapter(self, adapter: Adapter | None) -> None:
         if adapter is not None:
@@ -69,7 +73,7 @@ def _observation(prompt: Prompt) -> Observation:
     try:
         return observation_of(prompt)
     except ValueError as error:
-        raise BadInput(f"this model answers observations with decisions, and was asked something else: {error}") from error
+        raise BadInput(f"a policy without weights answers observations, and this prompt shows none: {error}") from error
 
 
 def _pick(logarithms: list[float], drawn: float) -> int:

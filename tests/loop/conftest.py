@@ -98,7 +98,7 @@ class Bench:
         def open_policy(harness, adapter):
             settings = read_settings(harness)
             version = PolicyVersion("prior", folder_key(harness))
-            return Policy(version, settings, DecisionWay(settings), dialogue)
+            return Policy(version, settings, DecisionWay(settings), dialogue, restart=model.restart)
 
         court = Court(session, SerialExecutor(), CODEC, self.memo, record.keep_judgement)
         account = Account(self.limits, lambda: record.spent() + Spending(tokens=dialogue.spent.tokens))
