@@ -56,7 +56,6 @@ def run_gate(
     for look in range(rule.looks):
         if look not in noted:
             lists = looks(look)
-            used = tools.record.spent().evaluations
             name, stream = f"gate:{generation}:{look}", seed_of(seed, "gate replies", generation, look)
             old = _bests(name, PRESENT, sides.present, lists, generation, tools, stream)
             new = _bests(name, CHANGED, sides.changed, lists, generation, tools, stream)
@@ -64,7 +63,7 @@ def run_gate(
             cost = 2 * sum(share.evaluations for each in lists for share in each)
             allowance -= cost
             final = _is_final(verdict, look, rule, cost, allowance, tools)
-            note = _note(verdict, generation, look, final, old, new, tools.record.spent().evaluations - used, cost)
+            note = _note(verdict, generation, look, final, old, new, tools.record.charged(f"{name}:"), cost)
             tools.record.note(GATE, note)
             noted[look] = note
         else:

@@ -51,7 +51,7 @@ class Asked:
 def execute(phase: Phase, policy: Policy, shares: Sequence[Share], tools: Tools) -> list[TaskResult]:
     """Uses what each task got, or ends earlier where nothing is left to ask or the budget allows no more."""
     states = restored(phase, policy, shares, tools.record)
-    policy.restart(phase.stream, _answered(phase, tools.record))
+    policy.restart(phase.stream, tools.record.answered(phase.name))
     _judge_starts(phase, policy, states, tools)
     while asked := _ask_round(phase, policy, states, tools):
         made = _judge_round(phase, policy, asked, tools)
@@ -59,12 +59,6 @@ def execute(phase: Phase, policy: Policy, shares: Sequence[Share], tools: Tools)
             take(state, made, policy, phase)
         tools.progress(phase, [state.result() for state in states])
     return [state.result() for state in states]
-
-
-def _answered(phase: Phase, record: Record) -> Counter[str]:
-    """How often each question was answered in the rounds of this phase."""
-    turns = {step.turn: step.prompt.key for each in record.rounds(phase.name) for step in each.steps}
-    return Counter(turns.values())
 
 
 def _judge_starts(phase: Phase, policy: Policy, states: Sequence[TaskState], tools: Tools) -> None:

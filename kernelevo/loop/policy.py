@@ -6,17 +6,19 @@ whole programs is joined where what models are told is known (joining_loop.py).
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from kernelevo.decisions import STOP, DecisionSettings, decision_prompt, read_decision
+from kernelevo.decisions import STOP, DecisionSettings, Observation, decision_prompt, read_decision
 from kernelevo.interfaces import Dialogue
 from kernelevo.language_model import Prompt, Reply, Sampling, Stop
 from kernelevo.learning import PolicyVersion
 from kernelevo.learning_interfaces import TaskSession
 from kernelevo.types import Attempt, Candidate
 
+MOST_OBSERVED = 256
 DECISION_TOKENS = 64
 """A decision is one line; a model of ours needs three tokens for it."""
 
@@ -65,12 +67,23 @@ class DecisionWay:
 
     def __init__(self, settings: DecisionSettings) -> None:
         self._settings = settings
+        self._observed: OrderedDict[tuple[str, str], Observation] = OrderedDict()
 
     def prompt(self, session: TaskSession, parent: Attempt, children: Sequence[Attempt]) -> Prompt | None:
-        observation = session.observe(parent, self._settings)
+        observation = self._observe(session, parent)
         if all(option.decision == STOP for option in observation.options):
             return None
         return decision_prompt(observation)
+
+    def _observe(self, session: TaskSession, parent: Attempt) -> Observation:
+        """Once for a question and its replies, and for a parent that is asked about again soon."""
+        key = (session.task, parent.candidate.id)
+        if key not in self._observed:
+            if len(self._observed) >= MOST_OBSERVED:
+                self._observed.popitem(last=False)
+            self._observed[key] = session.observe(parent, self._settings)
+        self._observed.move_to_end(key)
+        return self._observed[key]
 
     def sampling(self) -> Sampling:
         return Sampling(DECISION_TOKENS, self._settings.temperature, log_probabilities=True)
@@ -83,7 +96,7 @@ class DecisionWay:
             return Reading(UNREADABLE)
         if decision == STOP:
             return Reading(STOPPED, move=str(STOP))
-        legal = {option.decision for option in session.observe(parent, self._settings).options}
+        legal = {option.decision for option in self._observe(session, parent).options}
         candidate = session.apply(parent, decision) if decision in legal else None
         return Reading(ILLEGAL, move=str(decision)) if candidate is None else Reading(MADE, candidate, str(decision))
 

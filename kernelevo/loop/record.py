@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -78,7 +78,8 @@ class Record:
         self._prompts: dict[int, Prompt] = {}
         self._steps = 0
         self._notes: dict[str, list[Mapping[str, Any]]] = {}
-        self._load(turns)
+        self._before = turns()
+        self._load()
 
     # What is written down as it happens.
 
@@ -149,6 +150,17 @@ class Record:
     def rounds(self, phase: str) -> Sequence[Round]:
         return self._rounds.get(phase, [])
 
+    def charged(self, phases: str) -> int:
+        """Evaluations of all phases whose names begin so."""
+        rounds = [each for name, found in self._rounds.items() if name.startswith(phases) for each in found]
+        return sum(sum(each.charged.values()) for each in rounds)
+
+    def answered(self, phase: str) -> Counter[str]:
+        """How often each question, by its key, was answered in this phase before this session: also in a round that
+        was not finished.
+        """
+        return Counter(turn.prompt for turn in self._before.values() if turn.about.startswith(f"{phase}|"))
+
     def next_step(self) -> int:
         return self._steps
 
@@ -177,7 +189,7 @@ class Record:
         self._seconds += note["seconds"]
         self._gpu_seconds += note["gpu_seconds"]
 
-    def _load(self, turns: Turns) -> None:
+    def _load(self) -> None:
         for note in self.store.notes(CANDIDATE):
             candidate = Candidate(
                 self.store.kept(note["text"]), note["defines"], note["proposer"], note["parent"], tuple(note["moves"])
@@ -190,20 +202,18 @@ class Record:
         for note in self.store.notes(TURN):
             messages = tuple(Message(role, self.store.kept(key)) for role, key in note["messages"])
             self._prompts[int(note["turn"])] = Prompt(messages)
-        self._load_rounds(turns)
+        self._load_rounds()
         for kind in (POLICY, RESULT, AUDIT, DECISION, CHANGE, GATE, ENDED):
             self._notes[kind] = list(self.store.notes(kind))
             self._seconds += sum(note["seconds"] for note in self._notes[kind])
 
-    def _load_rounds(self, turns: Turns) -> None:
-        noted = self.store.notes(ROUND)
-        replied = turns() if noted else {}
-        for note in noted:
+    def _load_rounds(self) -> None:
+        for note in self.store.notes(ROUND):
             places: dict[int, int] = defaultdict(int)
             steps = []
             for plain in note["steps"]:
                 turn = int(plain["turn"])
-                steps.append(_read_step(plain, self._prompts[turn], replied[turn].replies[places[turn]]))
+                steps.append(_read_step(plain, self._prompts[turn], self._before[turn].replies[places[turn]]))
                 places[turn] += 1
             starts = tuple(Start(**{**plain, "status": Status(plain["status"])}) for plain in note["starts"])
             self._take_round(Round(note["phase"], note["generation"], starts, tuple(steps), note["charged"]), note)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 
 MOST = 1e6
 """Beyond it lies less than any probability that is asked for."""
@@ -34,6 +35,7 @@ def _sum(cosine: float, count: int, first: float, ratio: Callable[[int], float])
     return total
 
 
+@cache
 def quantile(p: float, freedom: int) -> float:
     """The t with P(T <= t) = p."""
     if not (0 < p < 1 and freedom >= 1):
