@@ -1,7 +1,7 @@
 """Traces of searches as training data: JSON lines, one state each, gzipped where the name ends in .gz.
 
     {"task": "rowsum-17", "family": "rowsum", "observation": TEXT, "reward": 1.0,
-     "options": [["tile(a) = 16", "passed", 1.2, 1.9], ["copy", "wrong", 0.0, 0.0], ["tune(B) = 64", "infra", null, null]]}
+     "options": [["tile(a) = 16", "passed", 1.2, 1.9], ["copy", "wrong", 0.0, 0.0], ["tune(B) = 8", "infra", null, null]]}
 
 `reward` is the state's own; of each option that was tried, what became of it, its reward, and the best among it and
 everything that was made of it. 0.0 is a failure, null is missing data, which is never learned from. STOP is worth the
