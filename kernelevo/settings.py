@@ -124,8 +124,8 @@ MODEL_SECONDS = 600.0
 @dataclass(frozen=True)
 class ModelRequest:
     """Which model proposes: `name` is `openai:NAME`, `vllm:NAME`, `scripted:FILE` or `tiny`, the embedded one. `price`
-    is money per million tokens of prompt and completion; `max_tokens` and `max_cost` bound the whole run, `call_seconds`
-    one call. `adapter` is the folder of a LoRA adapter, as the server sees it. With `alone` nothing else proposes.
+    is money per million tokens of prompt and completion; `max_tokens` and `max_cost` bound the whole run and
+    `call_seconds` one call. `adapter` is the folder of a LoRA adapter, as the server sees it. With `alone` nothing else proposes.
     """
 
     name: str
