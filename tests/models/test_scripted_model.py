@@ -27,7 +27,8 @@ def test_a_file_says_what_a_reply_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "line", ["{", "[]", '{"text": 3}', '{"text": "a", "more": 1}', '{"text": "a", "stop": "bored"}',
-             '{"text": "a", "prompt_tokens": -1}', '{"text": "a", "tokens": [1]}', '{"text": "a", "tokens": [["a", -1, 2, 3]]}',
+             '{"text": "a", "prompt_tokens": -1}', '{"text": "a", "tokens": [1]}',
+             '{"text": "a", "tokens": [["a", -1, 2, 3]]}',
              '{"text": "a", "cached_tokens": 1e999}', f'{{"text": "a", "prompt_tokens": 1{"0" * 400}}}', "[" * 100_000],
 )  # fmt: skip
 def test_a_bad_line_is_named(tmp_path: Path, line: str) -> None:

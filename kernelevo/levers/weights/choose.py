@@ -41,9 +41,10 @@ _RANKED_GROUPS, _RANKED_VALUES = 2, 3
 @dataclass(frozen=True)
 class Shape:
     """The rewards of groups of replies, in figures. `replies` have a reward; `succeeded` is the share above 0.0,
-    `compared` the share with another reply to the same prompt, `group` the mean size of groups that differ within, `bottom` the
-    share of these groups' replies with the least reward, `skewness` that of their standardised rewards, `length` the
-    mean number of steps that lead to a reply, itself included. `ranked` says that every group holds the same values.
+    `compared` the share with another reply to the same prompt, `group` the mean size of groups that differ within,
+    `bottom` the share of these groups' replies with the least reward, `skewness` that of their standardised rewards,
+    `length` the mean number of steps that lead to a reply, itself included. `ranked` says that every group holds the
+    same values.
     """
 
     replies: int
@@ -110,8 +111,8 @@ def _rule(shape: Shape) -> tuple[Objective | None, str]:
         return "best_of_n", f"{shape.succeeded:.1%} of the replies succeed, fewer than {COLD:.0%}: imitate these first"
     if chained:
         return "ppo", (
-            f"{shape.compared:.0%} of the replies have another one to the same prompt and {shape.length:.1f} steps lead "
-            "to one, so a value head has to say what a state is worth"
+            f"{shape.compared:.0%} of the replies have another one to the same prompt and {shape.length:.1f} steps "
+            "lead to one, so a value head has to say what a state is worth"
         )
     if shape.skewness >= SKEWED or shape.bottom > SPARSE:
         return "entropic", (

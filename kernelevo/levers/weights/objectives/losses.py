@@ -55,8 +55,8 @@ def ppo_loss(
 
 def entropic_loss(scored: Scored, advantages: Tensor, kl: float = 0.1, cap: float = RATIO_CAP) -> Tensor:
     """-mean over replies of the sum over their tokens of min(R, cap) (A - kl D), R = new / old of the token, D =
-    log(new / base) of the reply: TTT-Discover's importance-sampling loss, its penalty in the advantage (arXiv:2601.16175). The
-    gradient is that of log new, weighed by min(R, cap) and the bracket, which have none of their own.
+    log(new / base) of the reply: TTT-Discover's importance-sampling loss, with its penalty in the advantage
+    (arXiv:2601.16175). The gradient is that of log new, weighed by min(R, cap) and the bracket, which have none.
     """
     return _score_function_loss(scored, advantages, kl, cap)
 
