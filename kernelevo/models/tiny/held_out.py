@@ -1,9 +1,9 @@
 """How good choices are on recorded states: of a policy, of uniform choice, and of trying rules in their order.
 
 Only states count in which there is something to be gained (more than NEAR). A gain is log2 of how much faster; what is
-worse than what one has gains nothing. `one` is the expected gain of one draw, `four` that of the best of four, over the
-options whose worth is known. `top1` is the share of states in which the first choice is as good as the best there is, to
-within NEAR.
+worse than what one has gains nothing. `top1` is the share of states in which the likeliest choice is as good as the best
+there is, to within NEAR, and `first` the gain of that choice; `one` is the expected gain of one draw, and `four` that of
+the best of four. All of it is over the options whose worth is known.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ DRAWS = 4
 @dataclass(frozen=True)
 class Quality:
     top1: float
+    first: float
     one: float
     four: float
 
@@ -73,7 +74,7 @@ def judge_on(states: Sequence[State], network: TinyNetwork, temperature: float, 
 
 def _quality(states: Sequence[State], weights: Sequence[Sequence[float]]) -> Quality:
     """Of draws with these weights, over the options that were tried."""
-    top, one, four = [], [], []
+    top, likeliest, one, four = [], [], [], []
     for state, row in zip(states, weights, strict=True):
         known = [weight for weight, gain in zip(row, state.gains, strict=True) if gain is not None]
         whole, gains, best = sum(known), _gains(state), max(_gains(state))
@@ -81,9 +82,10 @@ def _quality(states: Sequence[State], weights: Sequence[Sequence[float]]) -> Qua
         most = max(chosen)
         first = [gain for gain, weight in zip(gains, chosen, strict=True) if weight == most]
         top.append(_mean([float(gain >= best - NEAR) for gain in first]))
+        likeliest.append(_mean(first))
         one.append(sum(weight * gain for weight, gain in zip(chosen, gains, strict=True)))
         four.append(_best_of(chosen, gains, DRAWS))
-    return Quality(_mean(top), _mean(one), _mean(four))
+    return Quality(_mean(top), _mean(likeliest), _mean(one), _mean(four))
 
 
 def _ordered(states: Sequence[State]) -> Quality:
@@ -95,7 +97,7 @@ def _ordered(states: Sequence[State]) -> Quality:
         top.append(float(ordered[0] >= max(ordered) - NEAR))
         one.append(ordered[0])
         four.append(max(ordered[:DRAWS]))
-    return Quality(_mean(top), _mean(one), _mean(four))
+    return Quality(_mean(top), _mean(one), _mean(one), _mean(four))
 
 
 def _places(state: State) -> list[int]:
