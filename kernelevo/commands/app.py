@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 import kernelevo
 from kernelevo.commands import (
     evaluate,
+    harness,
     judging,
     optimize,
     profiling,
@@ -73,6 +74,7 @@ app.command("eval", short_help="Judge many candidates, as JSON lines.")(evaluate
 app.command("redteam", short_help="Try known ways of cheating on this installation.")(redteam.redteam)
 runs.app.command("replies")(run_replies.replies)
 app.add_typer(runs.app, name="runs", short_help="List, show and compare recorded runs.")
+app.add_typer(harness.app, name="harness", short_help="Look at the harness that a run made, and take it over.")
 app.command("new", short_help="Write a kernel and a problem to start from.")(setting_up.new)
 app.command("import", short_help="Derive a launch plan from host code.")(setting_up.import_kernel)
 app.command("init", short_help="Put the sample kernels into a folder.")(setting_up.init)
