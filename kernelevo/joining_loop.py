@@ -288,10 +288,11 @@ def _harness_lever(
 ) -> Lever:
     from kernelevo.levers.harness.lever import HarnessLever
     from kernelevo.levers.harness.pace import Pace
+    from kernelevo.levers.harness.remedying import RemedyDrafter
     from kernelevo.levers.harness.statistical import StatisticalDrafter
 
     pace = Pace()
-    return HarnessLever([StatisticalDrafter(backend.name, pace)], pace)
+    return HarnessLever([RemedyDrafter(), StatisticalDrafter(backend.name, pace)], pace)
 
 
 def _weights_lever(request: LoopRequest, trainable: Any, backend: Backend) -> Lever:
