@@ -116,6 +116,12 @@ def _open(request: ModelRequest) -> tuple[Sequence[Reply], Model | None]:
     return [], model
 
 
+def open_model(request: ModelRequest, given: int = 0) -> Model:
+    """The model alone, without a task to be told; of a script `given` replies were given before."""
+    script, model = _open(request)
+    return _scripted(request, script, given) if model is None else model
+
+
 def _adapter(path: str) -> Adapter:
     """Named by its folder; the version is the hash of the whole path, so that two folders of one name differ."""
     name = PurePosixPath(path).name
