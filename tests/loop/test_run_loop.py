@@ -269,7 +269,7 @@ def test_a_widening_gap_pauses_the_run_and_a_wider_limit_goes_on(bench: Make) ->
 def test_a_harness_that_was_changed_behind_its_back_is_refused(bench: Make) -> None:
     made = bench(evaluations=300, generations=2)
     loop = made.loop()
-    loop._begin()
+    loop.begin()
     loop._execute(0)
     file = made.folder / "start" / "decisions.json"
     file.write_text(file.read_text().replace("1.0", "0.5"))
