@@ -15,8 +15,8 @@ WAYS = {
 }
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 760, 360, 56, 44, 16, 150
 _OF_CURVES = (
-    "Mean over seeds and tasks of log2 of the best reward in the search, after each evaluation of a task. Arms that learn "
-    "paid for that before, and stop earlier."
+    "Mean over seeds and tasks of log2 of the best reward in the search, after each evaluation of a task. Arms that "
+    "learn paid for that before, and stop earlier."
 )
 _OF_INTERVALS = (
     "Intervals hold 95 %, from a bootstrap over seeds and tasks together. What was found best was judged anew on draws "

@@ -182,8 +182,8 @@ class _Study:
         self.say(
             f"study {self.record.id}: backend {request.task} on {self.record.device} ({self.record.how}), model "
             f"{request.model}, {len(request.arms)} arms, {request.seeds} seeds, {len(self.tasks)} tasks "
-            f"({request.on}): {costs.test} evaluations on each task, {costs.learning} to learn from, {costs.total} in all for each arm "
-            "and seed"
+            f"({request.on}): {costs.test} evaluations on each task, {costs.learning} to learn from, {costs.total} in "
+            "all for each arm and seed"
         )
 
     def _ended(self) -> StudyOutcome:

@@ -60,7 +60,8 @@ class BiasLever:
             self.said = "nothing to be changed"
             return None
         write_harness(into, draft)
-        return Change("harness", str(into), policy.harness, folder_key(into), f"draft {generation}", details={"n": seed})
+        after, reason = folder_key(into), f"draft {generation}"
+        return Change("harness", str(into), policy.harness, after, reason, details={"n": seed})
 
 
 @dataclass
