@@ -89,7 +89,7 @@ class KernelTools:
         self._walls, self._compiler, self._cuda = open_compilers(request, CUDA, settings, ())
         self._device, _, _ = open_device(request, self._walls, self._cuda, settings)
         self._properties = self._device.properties
-        self._rules, rules_text = _single_rules()
+        self._rules, rules_text = single_rules()
         self.rules: Sequence[str] = tuple(rule.name for rule in self._rules.rules)
         self.version = _version(self._compiler.version, str(self._device.calibration), rules_text)
 
@@ -145,7 +145,7 @@ class KernelTools:
         )  # fmt: skip
 
 
-def _single_rules() -> tuple[object, str]:
+def single_rules() -> tuple[object, str]:
     """The installed rules, each applied by itself (what follows on it is a decision of its own), and their text."""
     from dataclasses import replace
 

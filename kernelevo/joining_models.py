@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from kernelevo.errors import BadInput
 from kernelevo.initialise import samples_folder
 from kernelevo.language_model import Adapter, Price
-from kernelevo.settings import DEFAULT_KEY_VARIABLE, ModelRequest, Settings
+from kernelevo.settings import DEFAULT_KEY_VARIABLE, EMBEDDED, ModelRequest, Settings
 
 if TYPE_CHECKING:
     from kernelevo.interfaces import Model, Proposer, Store
+    from kernelevo.joining_decisions import DecisionPolicy
     from kernelevo.language_model import Reply
     from kernelevo.proposers.policy import PolicyHarness, TaskWords
     from kernelevo.tasks import Task
@@ -63,8 +64,12 @@ class Policy:
             self.model.close()
 
 
-def open_policy(request: ModelRequest, task: Task, bench: Any, settings: Settings) -> Policy:
+def open_policy(request: ModelRequest, task: Task, bench: Any, settings: Settings) -> Policy | DecisionPolicy:
     """The model and its harness; raises BadInput for what is missing or wrong, before anything is recorded."""
+    if request.kind == EMBEDDED:
+        from kernelevo.joining_decisions import open_decisions
+
+        return open_decisions(request, task, bench, settings)
     from kernelevo.proposers.policy import TaskWords, read_policy_harness
 
     folder, why = settings.choose_harness(samples_folder() / "harness")

@@ -113,7 +113,9 @@ class Limits:
                 raise BadInput(f"--{name} {getattr(self, name)} leaves nothing to try; give at least 1")
 
 
-MODEL_KINDS = ("openai", "vllm", "scripted")
+MODEL_KINDS = ("openai", "vllm", "scripted", "tiny")
+EMBEDDED = "tiny"
+"""The model that is part of the package: it has no name beside its kind, no server and no key, and costs nothing."""
 DEFAULT_KEY_VARIABLE = "OPENAI_API_KEY"
 MODEL_SECONDS = 600.0
 """Of a search in which a model proposes, unless other limits are given: a reply takes longer than an evaluation."""
@@ -121,9 +123,9 @@ MODEL_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """Which language model proposes: `name` is `openai:NAME`, `vllm:NAME` or `scripted:FILE`. `price` is money per
-    million tokens of prompt and completion; `max_tokens` and `max_cost` bound the whole run, `call_seconds` one call.
-    `adapter` is the folder of a LoRA adapter, as the server sees it. With `alone` nothing else proposes.
+    """Which model proposes: `name` is `openai:NAME`, `vllm:NAME`, `scripted:FILE` or `tiny`, the embedded one. `price`
+    is money per million tokens of prompt and completion; `max_tokens` and `max_cost` bound the whole run and
+    `call_seconds` one call. `adapter` is the folder of a LoRA adapter, as the server sees it. With `alone` nothing else proposes.
     """
 
     name: str
@@ -137,8 +139,8 @@ class ModelRequest:
     alone: bool = False
 
     def __post_init__(self) -> None:
-        if self.kind not in MODEL_KINDS or not self.model or not self.name.isprintable():
-            raise BadInput(f"--model {self.name!r} names no model; write openai:NAME, vllm:NAME or scripted:FILE")
+        if self.kind not in MODEL_KINDS or bool(self.model) == (self.kind == EMBEDDED) or not self.name.isprintable():
+            raise BadInput(f"--model {self.name!r} names no model; write openai:NAME, vllm:NAME, scripted:FILE or tiny")
         if self.kind == "vllm" and self.base_url is None:
             raise BadInput(f"--model {self.name} needs the server's --base-url, such as http://localhost:8000/v1")
         if self.base_url is not None and not self.base_url.strip():
@@ -147,8 +149,10 @@ class ModelRequest:
             raise BadInput("--base-url would be recorded with the password in it; put the key in a variable instead")
         if self.kind == "scripted" and (self.base_url or self.key_variable):
             raise BadInput("a script is a file; --base-url and --key-variable belong to a model behind a server")
-        if self.adapter is not None and self.kind != "vllm":
-            raise BadInput("only a server of vLLM loads adapters; give --adapter with --model vllm:NAME")
+        if self.kind == EMBEDDED and (self.base_url or self.key_variable or self.price):
+            raise BadInput("the embedded model is no server; leave --base-url, --key-variable and --price out")
+        if self.adapter is not None and self.kind not in ("vllm", EMBEDDED):
+            raise BadInput("--adapter goes with --model vllm:NAME, whose server loads it, or with --model tiny")
         if self.max_tokens < 1:
             raise BadInput(f"--max-tokens {self.max_tokens} leaves nothing to ask for; give a positive number")
         if not self.call_seconds > 0:
