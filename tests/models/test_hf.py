@@ -67,6 +67,14 @@ def test_the_same_seed_gives_the_same_replies_and_another_question_of_the_same_k
     assert first != other.sample(PROMPT, 2, SAMPLING, 30.0)
 
 
+def test_a_stream_begins_anew_where_it_is_told_to(model: HfModel) -> None:
+    first, second = (model.sample(PROMPT, 2, SAMPLING, 30.0) for _ in range(2))
+    model.restart(0, {})
+    assert model.sample(PROMPT, 2, SAMPLING, 30.0) == first
+    model.restart(0, {PROMPT.key: 1})
+    assert model.sample(PROMPT, 2, SAMPLING, 30.0) == second
+
+
 def test_tokens_make_the_text_and_are_counted(model: HfModel) -> None:
     replies = model.sample(PROMPT, 4, Sampling(20, 1.0, log_probabilities=True), 30.0)
     for reply in replies:
