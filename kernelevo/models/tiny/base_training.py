@@ -173,6 +173,6 @@ def told(found: HeldOut) -> str:
     policy, uniform, order = found.policy, found.uniform, found.order
     return (
         f"held-out loss {found.loss:.4f}, first choice best in {policy.top1:.3f} (rules' order {order.top1:.3f}), "
-        f"its gain {policy.first:.3f} (order {order.first:.3f}), a draw's {policy.one:.3f} (uniform {uniform.one:.3f}), "
+        f"its gain {policy.first:.3f} (order {order.first:.3f}), a draw {policy.one:.3f} (uniform {uniform.one:.3f}), "
         f"of four {policy.four:.3f} (uniform {uniform.four:.3f}, order {order.four:.3f}) of {found.best:.3f} log2"
     )
