@@ -116,6 +116,14 @@ class Observation:
         }  # fmt: skip
         return json.dumps(plain, separators=(",", ":"))
 
+    @property
+    def state_key(self) -> str:
+        """The same for the same state of a task, whichever decisions the harness leaves legal and however it biases
+        them.
+        """
+        plain = [self.grammar, sorted(self.facts.items()), [str(move) for move in self.moves]]
+        return hashlib.sha256(json.dumps(plain).encode()).hexdigest()
+
 
 def read_observation(text: str) -> Observation:
     """Raises ValueError for what is no observation."""

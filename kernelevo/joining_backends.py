@@ -1,7 +1,7 @@
 """Backends of the loop, opened by name: the built-in ones, and those of other packages.
 
-Another package offers a backend as an entry point of the group `kernelevo.backends`: its name, and a callable that takes
-kernelevo.settings.Settings and returns a kernelevo.learning_interfaces.Backend.
+Another package offers a backend as an entry point of the group `kernelevo.backends`: its name, and a callable that
+takes kernelevo.settings.Settings and returns a kernelevo.learning_interfaces.Backend.
 
 Everything is imported when it is needed.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from kernelevo.interfaces import Device, Evaluator, Proposer
     from kernelevo.kernel.problem import Problem
     from kernelevo.learning_interfaces import Backend
+    from kernelevo.proposers.rules import RuleSettings
     from kernelevo.types import Verdict
 
 GROUP = "kernelevo.backends"
@@ -46,7 +48,8 @@ def open_backend(name: str, settings: Settings) -> Backend:
     except KernelevoError:
         raise
     except (ImportError, AttributeError, TypeError) as error:
-        package = offered[name].dist.name if offered[name].dist else "another package"
+        distribution = offered[name].dist
+        package = "another package" if distribution is None else distribution.name
         raise BadInput(f"the backend {name} of {package} cannot be opened ({error}); repair or uninstall it") from error
     return opened
 
@@ -145,10 +148,8 @@ class KernelTools:
         )  # fmt: skip
 
 
-def single_rules() -> tuple[object, str]:
+def single_rules() -> tuple[RuleSettings, str]:
     """The installed rules, each applied by itself (what follows on it is a decision of its own), and their text."""
-    from dataclasses import replace
-
     from kernelevo.proposers.rules import RuleSettings, read_rule_settings
 
     file = samples_folder() / "harness" / "rules.toml"

@@ -77,12 +77,12 @@ def open_policy(request: ModelRequest, task: Task, bench: Any, settings: Setting
     words = _task_words(task, f"{bench.device} ({bench.how})", bench.properties)
     told = TaskWords(words, task.language, task.file_name, bench.band)
     price = "its cost is unknown: give --price IN OUT" if request.price is None else _price_words(request)
+    script, model = _open(request)
     # Notes go into evidence, which strangers read: the server's address is not in them.
     note = (
-        f"model {request.shown} proposes, at most {request.max_tokens:,} tokens, {price}; "
+        f"model {request.shown}{_where(request, model)} proposes, at most {request.max_tokens:,} tokens, {price}; "
         f"harness {folder / HARNESS}: {why}"
     )
-    script, model = _open(request)
     return Policy(request, harness, told, note, model, script)
 
 
@@ -102,18 +102,49 @@ def _open(request: ModelRequest) -> tuple[Sequence[Reply], Model | None]:
         from kernelevo.models.scripted import read_script
 
         return read_script(Path(request.model)), None
+    return [], open_model(request)
+
+
+def open_model(request: ModelRequest) -> Model:
+    """A model that answers any prompt, with its adapter loaded, where there is one; a script from its beginning.
+    Raises BadInput for the embedded model, which answers observations alone.
+    """
+    if request.kind == EMBEDDED:
+        raise BadInput("the embedded model makes decisions and writes no text; name another --model here")
+    if request.kind == "scripted":
+        return _scripted(request, _open(request)[0], 0)
+    if request.kind == "hf":
+        return _open_local(request)
     variable = request.key_variable or DEFAULT_KEY_VARIABLE
     settings: dict[str, Any] = {"key": request.key(), "key_variable": variable, "base_url": request.base_url}
     if request.kind == "openai":
         from kernelevo.models.openai import OpenAIModel
 
-        return [], OpenAIModel(request.model, price=_price(request), **settings)
+        return OpenAIModel(request.model, price=_price(request), **settings)
     from kernelevo.models.vllm import VllmModel
 
     model = VllmModel(request.model, price=_price(request), **settings)
     if request.adapter is not None:
         model.load_adapter(_adapter(request.adapter))
-    return [], model
+    return model
+
+
+def _where(request: ModelRequest, model: Any) -> str:
+    """Which device a local model runs on, and why."""
+    if request.kind != "hf":
+        return ""
+    return f" (on {model.device}: {'torch sees no other' if model.device == 'cpu' else 'torch sees one'})"
+
+
+def _open_local(request: ModelRequest) -> Model:
+    from pathlib import Path
+
+    from kernelevo.models.hf import HfModel
+
+    model = HfModel(Path(request.model).resolve(), price=_price(request))
+    if request.adapter is not None:
+        model.load_adapter(_adapter(request.adapter))
+    return model
 
 
 def _adapter(path: str) -> Adapter:

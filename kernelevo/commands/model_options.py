@@ -11,7 +11,9 @@ from kernelevo.settings import EMBEDDED, MODEL_SECONDS, ModelRequest
 
 ModelName = Annotated[
     str | None,
-    typer.Option("--model", metavar="NAME", help="A model proposes: openai:NAME, vllm:NAME, scripted:FILE, tiny."),
+    typer.Option(
+        "--model", metavar="NAME", help="A model proposes: openai:NAME, vllm:NAME, hf:FOLDER, scripted:FILE, tiny."
+    ),
 ]
 BaseUrl = Annotated[
     str | None,

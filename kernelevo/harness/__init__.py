@@ -17,7 +17,7 @@ from kernelevo.harness.folder import Harness, read_harness
 from kernelevo.harness.lessons import Lesson, read_lessons
 from kernelevo.harness.manifest import Manifest, Scope, part_of, read_manifest
 from kernelevo.harness.skills import Skill, read_skill
-from kernelevo.harness.texts import harness_files, harness_key
+from kernelevo.harness.texts import harness_files, harness_key, unified, write_files
 
 __all__ = [
     "DecisionFile",
@@ -37,4 +37,6 @@ __all__ = [
     "read_lessons",
     "read_manifest",
     "read_skill",
+    "unified",
+    "write_files",
 ]

@@ -1,10 +1,12 @@
-"""The files of a harness folder: read within bounds, never through a link, and hashed as one."""
+"""The files of a harness folder: read within bounds, never through a link, hashed as one, written and compared."""
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from kernelevo.counting import counted
@@ -72,3 +74,23 @@ def harness_key(folder: Path) -> str:
 
 def key_of(files: dict[str, str]) -> str:
     return hashlib.sha256(json.dumps(sorted(files.items())).encode()).hexdigest()
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Writes the files of a harness into a folder that is empty or not there."""
+    for name, text in files.items():
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(text.encode())
+
+
+def unified(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    """The difference between two harnesses, file by file, as a patch with a/ and b/ before the names."""
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n"
+        for name in sorted(before.keys() | after.keys())
+        for line in difflib.unified_diff(
+            before.get(name, "").splitlines(keepends=True), after.get(name, "").splitlines(keepends=True),
+            f"a/{name}" if name in before else "/dev/null", f"b/{name}" if name in after else "/dev/null",
+        )
+    )  # fmt: skip

@@ -62,9 +62,11 @@ class RecordedModel(Dialogue):
             self._stopped(forecast)
             return None
         allowed = Sampling(forecast.max_tokens, settings.temperature, settings.log_probabilities)
-        number = self._note_asked(about, prompt, forecast, allowed)
+        with self._store.together():
+            number = self._note_asked(about, prompt, forecast, allowed)
         replies = self._sample(number, prompt, forecast, allowed, seconds)
-        self._store.note(REPLIED, {"number": number, "replies": [self._to_note(reply) for reply in replies]})
+        with self._store.together():
+            self._store.note(REPLIED, {"number": number, "replies": [self._to_note(reply) for reply in replies]})
         self.spent = self.spent.plus(total_usage(replies).total, total_cost(replies))
         self._turns[number] = Turn(number, about, prompt.key, tuple(replies), read=False)
         return self._turns[number]

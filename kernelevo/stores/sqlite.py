@@ -37,6 +37,7 @@ class SqliteStore:
         self.folder = folder
         self._connection = connection
         self._lock = lock
+        self._together = False
 
     @classmethod
     def create(cls, folder: Path) -> SqliteStore:
@@ -147,7 +148,22 @@ class SqliteStore:
         self.close()
 
     @contextmanager
+    def together(self) -> Iterator[None]:
+        if self._together:
+            yield
+            return
+        with self._transaction():
+            self._together = True
+            try:
+                yield
+            finally:
+                self._together = False
+
+    @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        if self._together:
+            yield self._connection
+            return
         with translated(self.folder):
             self._connection.execute("BEGIN IMMEDIATE")
             try:

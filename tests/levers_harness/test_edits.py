@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kernelevo.harness import Harness, harness_key, read_harness
-from kernelevo.levers.harness.edits import Applied, Edit, EditBudget, Refused, apply_edits, write_files
+from kernelevo.harness import Harness, harness_key, read_harness, write_files
+from kernelevo.levers.harness.edits import Applied, Edit, EditBudget, Refused, apply_edits
 from kernelevo.levers.harness.pace import Pace
 from levers_harness.made import SHIPPED
 

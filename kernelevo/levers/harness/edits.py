@@ -11,7 +11,6 @@ harness that comes out is read and checked like any other before it counts.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import tempfile
@@ -22,7 +21,7 @@ from typing import Literal
 
 from kernelevo.counting import counted
 from kernelevo.errors import BadInput
-from kernelevo.harness import Harness, Scope, part_of, read_harness
+from kernelevo.harness import Harness, Scope, part_of, read_harness, unified, write_files
 from kernelevo.wire.words import visible
 
 Kind = Literal["insert", "replace", "delete"]
@@ -153,23 +152,3 @@ def _checked(harness: Harness, files: dict[str, str]) -> Applied | Refused:
         if now is not None and now.checks != skill.checks:
             return Refused(f"it would change what following the skill {name} is checked by")
     return Applied(dict(sorted(files.items())), changed.key, unified(harness.files, files))
-
-
-def write_files(folder: Path, files: Mapping[str, str]) -> None:
-    """Writes the files of a harness into a folder that is empty or not there."""
-    for name, text in files.items():
-        place = folder / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(text.encode())
-
-
-def unified(before: Mapping[str, str], after: Mapping[str, str]) -> str:
-    """The difference between two harnesses, file by file, as a patch with a/ and b/ before the names."""
-    return "".join(
-        line if line.endswith("\n") else f"{line}\n"
-        for name in sorted(before.keys() | after.keys())
-        for line in difflib.unified_diff(
-            before.get(name, "").splitlines(keepends=True), after.get(name, "").splitlines(keepends=True),
-            f"a/{name}" if name in before else "/dev/null", f"b/{name}" if name in after else "/dev/null",
-        )
-    )  # fmt: skip

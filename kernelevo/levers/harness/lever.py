@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kernelevo.errors import Infrastructure
-from kernelevo.harness import Harness, read_harness
+from kernelevo.harness import Harness, read_harness, write_files
 from kernelevo.learning import Change, PolicyVersion
 from kernelevo.learning_interfaces import LoopRecord
 from kernelevo.levers.harness.drafts import Draft, Drafter
-from kernelevo.levers.harness.edits import Applied, EditBudget, Refused, apply_edits, write_files
+from kernelevo.levers.harness.edits import Applied, EditBudget, Refused, apply_edits
 from kernelevo.levers.harness.pace import Pace
 from kernelevo.levers.harness.rejected import own_changes, rejected_keys
 
@@ -41,6 +41,7 @@ class HarnessLever:
             if isinstance(applied, Refused):
                 said.append(f"{drafter.name}: {_refused_words(applied)}")
                 continue
+            self.said = draft.reason
             return self._written(into, present, draft, applied, _details(drafter.name, draft, budget, said))
         self.said = "; ".join(said)
         return None
