@@ -1,9 +1,9 @@
-"""The joints `TrainableModel` and `SeededModel` over the tiny network: a prompt is one observation, a reply one decision.
+"""The joints `TrainableModel` and `SeededModel` over the tiny network: a prompt is one observation, a reply a decision.
 
 Replies are drawn at points that hang on the seed, the state that is shown, and how often this prompt was asked before:
-asking again gives new ones, and a run that is resumed says what it had asked (`asked`) and goes on as it would have. The
-points do not hang on adapter, temperature or biases, so that policies that are compared differ by no luck. Replies cost
-nothing: the model is ours.
+asking again gives new ones, and a run that is resumed says what it had asked (`asked`) and goes on as it would have.
+The points do not hang on adapter, temperature or biases, so that policies that are compared differ by no luck. Replies
+cost nothing: the model is ours.
 """
 
 from __future__ import annotations
