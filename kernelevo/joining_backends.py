@@ -1,7 +1,7 @@
 """Backends of the loop, opened by name: the built-in ones, and those of other packages.
 
-Another package offers a backend as an entry point of the group `kernelevo.backends`: its name, and a callable that takes
-kernelevo.settings.Settings and returns a kernelevo.learning_interfaces.Backend.
+Another package offers a backend as an entry point of the group `kernelevo.backends`: its name, and a callable that
+takes kernelevo.settings.Settings and returns a kernelevo.learning_interfaces.Backend.
 
 Everything is imported when it is needed.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,13 +19,14 @@ from typing import TYPE_CHECKING
 from kernelevo import __version__
 from kernelevo.errors import BadInput, KernelevoError
 from kernelevo.initialise import samples_folder
-from kernelevo.settings import Request, Settings
+from kernelevo.settings import Level, Request, Settings
 
 if TYPE_CHECKING:
     from kernelevo.backends.kernels.tools import KernelTask
     from kernelevo.interfaces import Device, Evaluator, Proposer
     from kernelevo.kernel.problem import Problem
     from kernelevo.learning_interfaces import Backend
+    from kernelevo.proposers.rules import RuleSettings
     from kernelevo.types import Verdict
 
 GROUP = "kernelevo.backends"
@@ -46,7 +48,8 @@ def open_backend(name: str, settings: Settings) -> Backend:
     except KernelevoError:
         raise
     except (ImportError, AttributeError, TypeError) as error:
-        package = offered[name].dist.name if offered[name].dist else "another package"
+        distribution = offered[name].dist
+        package = "another package" if distribution is None else distribution.name
         raise BadInput(f"the backend {name} of {package} cannot be opened ({error}); repair or uninstall it") from error
     return opened
 
@@ -89,7 +92,7 @@ class KernelTools:
         self._walls, self._compiler, self._cuda = open_compilers(request, CUDA, settings, ())
         self._device, _, _ = open_device(request, self._walls, self._cuda, settings)
         self._properties = self._device.properties
-        self._rules, rules_text = _single_rules()
+        self._rules, rules_text = single_rules()
         self.rules: Sequence[str] = tuple(rule.name for rule in self._rules.rules)
         self.version = _version(self._compiler.version, str(self._device.calibration), rules_text)
 
@@ -136,19 +139,17 @@ class KernelTools:
         device, _, _ = open_device(request, self._walls, self._cuda, self._settings)
         return device
 
-    def _evaluator(self, problem: Problem, device: Device, mode: str, seed: int | None) -> Evaluator:
+    def _evaluator(self, problem: Problem, device: Device, mode: Level, seed: int | None) -> Evaluator:
         from kernelevo.evaluators import kernels
 
         generator = kernels.secret_generator if seed is None else kernels.seeded_generator(seed)
         return kernels.KernelEvaluator(
-            problem, self._compiler, device, mode=mode, generator=generator, oracle_compiler=self._cuda,  # type: ignore[arg-type]
-        )  # fmt: skip
+            problem, self._compiler, device, mode=mode, generator=generator, oracle_compiler=self._cuda
+        )
 
 
-def _single_rules() -> tuple[object, str]:
+def single_rules() -> tuple[RuleSettings, str]:
     """The installed rules, each applied by itself (what follows on it is a decision of its own), and their text."""
-    from dataclasses import replace
-
     from kernelevo.proposers.rules import RuleSettings, read_rule_settings
 
     file = samples_folder() / "harness" / "rules.toml"

@@ -182,6 +182,8 @@ def open_loop(
     def open_policy(harness: Path, adapter: Path | None) -> Policy:
         return _policy(harness, adapter, backend.grammar, model, dialogue)
 
+    if request.adapter is not None and request.model in OWN_MODELS:
+        model.load_adapter(Adapter("start", 0, request.adapter))  # what cannot be loaded is said now
     levers = open_levers(request, trainable, backend, folder, store, settings, closing)
     tools = Tools(record, court, account, progress)
     parts = Parts(backend, open_policy, levers, tools, folder, exported, say)
@@ -237,7 +239,7 @@ def open_model(request: LoopRequest, grammar: Grammar, asked: Mapping[str, int])
     if name in ("tiny", "tabular"):
         model, why = _own_model(name, grammar, request.seed, asked)
         return model, model, f"model {name}: {why}"
-    return _served_model(request)
+    return _served_model(request, sum(asked.values()))
 
 
 def _own_model(name: str, grammar: Grammar, seed: int, asked: Mapping[str, int]) -> tuple[Any, str]:
@@ -257,11 +259,11 @@ def _own_model(name: str, grammar: Grammar, seed: int, asked: Mapping[str, int])
         ) from error
 
 
-def _served_model(request: LoopRequest) -> tuple[Model, Any, str]:
+def _served_model(request: LoopRequest, given: int) -> tuple[Model, Any, str]:
     from kernelevo.joining_models import open_model as open_request
 
     asked = ModelRequest(request.model, request.base_url, request.key_variable, request.price, adapter=request.adapter)
-    model = open_request(asked)
+    model = open_request(asked, given)
     return model, model if hasattr(model, "trainer") else None, f"model {asked.shown}: given by --model"
 
 
@@ -288,10 +290,11 @@ def _harness_lever(
 ) -> Lever:
     from kernelevo.levers.harness.lever import HarnessLever
     from kernelevo.levers.harness.pace import Pace
+    from kernelevo.levers.harness.remedying import RemedyDrafter
     from kernelevo.levers.harness.statistical import StatisticalDrafter
 
     pace = Pace()
-    return HarnessLever([StatisticalDrafter(backend.name, pace)], pace)
+    return HarnessLever([RemedyDrafter(), StatisticalDrafter(backend.name, pace)], pace)
 
 
 def _weights_lever(request: LoopRequest, trainable: Any, backend: Backend) -> Lever:

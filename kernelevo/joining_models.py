@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from kernelevo.errors import BadInput
 from kernelevo.initialise import samples_folder
 from kernelevo.language_model import Adapter, Price
-from kernelevo.settings import DEFAULT_KEY_VARIABLE, ModelRequest, Settings
+from kernelevo.settings import DEFAULT_KEY_VARIABLE, EMBEDDED, ModelRequest, Settings
 
 if TYPE_CHECKING:
     from kernelevo.harness import Harness
     from kernelevo.interfaces import Model, Proposer, Store
+    from kernelevo.joining_decisions import DecisionPolicy
     from kernelevo.language_model import Reply
     from kernelevo.proposers.policy import TaskWords
     from kernelevo.tasks import Task
@@ -68,8 +69,12 @@ class Policy:
             self.model.close()
 
 
-def open_policy(request: ModelRequest, task: Task, bench: Any, settings: Settings) -> Policy:
+def open_policy(request: ModelRequest, task: Task, bench: Any, settings: Settings) -> Policy | DecisionPolicy:
     """The model and its harness; raises BadInput for what is missing or wrong, before anything is recorded."""
+    if request.kind == EMBEDDED:
+        from kernelevo.joining_decisions import open_decisions
+
+        return open_decisions(request, task, bench, settings)
     from kernelevo.harness import read_harness
     from kernelevo.proposers.policy import TaskWords
 
@@ -78,13 +83,13 @@ def open_policy(request: ModelRequest, task: Task, bench: Any, settings: Setting
     words = _task_words(task, f"{bench.device} ({bench.how})", bench.properties)
     told = TaskWords(words, task.language, task.file_name, bench.band)
     price = "its cost is unknown: give --price IN OUT" if request.price is None else _price_words(request)
+    script, model = _open(request)
     # Notes go into evidence, which strangers read: the server's address is not in them.
     way = "proposes in tool calls" if harness.dialogue.tools.on else "proposes"
     note = (
-        f"model {request.shown} {way}, at most {request.max_tokens:,} tokens, {price}; "
+        f"model {request.shown}{_where(request, model)} {way}, at most {request.max_tokens:,} tokens, {price}; "
         f"harness {folder / HARNESS}: {why}"
     )
-    script, model = _open(request)
     return Policy(request, harness, told, note, model, script)
 
 
@@ -104,18 +109,55 @@ def _open(request: ModelRequest) -> tuple[Sequence[Reply], Model | None]:
         from kernelevo.models.scripted import read_script
 
         return read_script(Path(request.model)), None
+    return [], open_model(request)
+
+
+def open_model(request: ModelRequest) -> Model:
+    """A model that answers any prompt, with its adapter loaded, where there is one; a script from its beginning.
+    Raises BadInput for the embedded model, which answers observations alone.
+    """
+    if request.kind == EMBEDDED:
+        raise BadInput("the embedded model makes decisions and writes no text; name another --model here")
+    if request.kind == "scripted":
+        return _scripted(request, _open(request)[0], 0)
+    if request.kind == "hf":
+        return _open_local(request)
     variable = request.key_variable or DEFAULT_KEY_VARIABLE
     settings: dict[str, Any] = {"key": request.key(), "key_variable": variable, "base_url": request.base_url}
     if request.kind == "openai":
         from kernelevo.models.openai import OpenAIModel
 
-        return [], OpenAIModel(request.model, price=_price(request), **settings)
+        return OpenAIModel(request.model, price=_price(request), **settings)
     from kernelevo.models.vllm import VllmModel
 
     model = VllmModel(request.model, price=_price(request), **settings)
     if request.adapter is not None:
         model.load_adapter(_adapter(request.adapter))
-    return [], model
+    return model
+
+
+def _where(request: ModelRequest, model: Any) -> str:
+    """Which device a local model runs on, and why."""
+    if request.kind != "hf":
+        return ""
+    return f" (on {model.device}: {'torch sees no other' if model.device == 'cpu' else 'torch sees one'})"
+
+
+def _open_local(request: ModelRequest) -> Model:
+    from pathlib import Path
+
+    from kernelevo.models.hf import HfModel
+
+    model = HfModel(Path(request.model).resolve(), price=_price(request))
+    if request.adapter is not None:
+        model.load_adapter(_adapter(request.adapter))
+    return model
+
+
+def open_model(request: ModelRequest, given: int = 0) -> Model:
+    """The model alone, without a task to be told; of a script `given` replies were given before."""
+    script, model = _open(request)
+    return _scripted(request, script, given) if model is None else model
 
 
 def _adapter(path: str) -> Adapter:

@@ -1,10 +1,10 @@
 """What the decisions on a task are worth, by bounded search: the rows that an embedded model's base is trained from.
 
-From the start on, states are expanded: every legal decision is tried and judged. Which state comes next is, in turn, the
-one with the highest reward and one drawn by lot, so that moves which gain nothing alone are followed, too. A row is one
-expanded state:
+From the start on, states are expanded: every legal decision is tried and judged. Which state comes next is, in turn,
+the one with the highest reward and one drawn by lot, so that moves which gain nothing alone are followed, too. A row is
+one expanded state:
 
-    {"task", "family", "depth", "observation": text, "reward": the state's own, "options": [[decision, reward, best], ...]}
+    {"task", "family", "depth", "observation": text, "reward": its own, "options": [[decision, reward, best], ...]}
 
 `best` is the highest reward of what the decision made and of all that was made of it. Rewards are null where they are
 missing data. `stop` is not listed: it is worth the state's own reward.

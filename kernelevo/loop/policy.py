@@ -67,7 +67,7 @@ class DecisionWay:
 
     def __init__(self, settings: DecisionSettings) -> None:
         self._settings = settings
-        self._observed: OrderedDict[tuple[str, str], Observation] = OrderedDict()
+        self._observed: OrderedDict[tuple[object, ...], Observation] = OrderedDict()
 
     def prompt(self, session: TaskSession, parent: Attempt, children: Sequence[Attempt]) -> Prompt | None:
         observation = self._observe(session, parent)
@@ -77,7 +77,8 @@ class DecisionWay:
 
     def _observe(self, session: TaskSession, parent: Attempt) -> Observation:
         """Once for a question and its replies, and for a parent that is asked about again soon."""
-        key = (session.task, parent.candidate.id)
+        score = parent.verdict.score
+        key = (session.task, parent.candidate.id, score and score.value)
         if key not in self._observed:
             if len(self._observed) >= MOST_OBSERVED:
                 self._observed.popitem(last=False)

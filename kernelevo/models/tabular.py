@@ -4,12 +4,14 @@
 
 W float32[STATES, OPTIONS] is the frozen base, A [rank, OPTIONS] and B [STATES, rank] are the LoRA adapter (B starts as
 zeros, so that a fresh one changes nothing). The state of an observation is its words and the moves so far, that of any
-other prompt its text; states and options find their row and column by a hash. A reply is one option, one token.
+other prompt its text; states and options find their row and column by a hash. A reply is one option, one token, and
+costs nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -18,9 +20,9 @@ from torch import Tensor
 from kernelevo.decisions import observation_of
 from kernelevo.errors import BadInput
 from kernelevo.language_model import Adapter, Capabilities, Prompt, Reply, Sampling, Stop, Token, Usage
-from kernelevo.learning_interfaces import AdapterTrainer, ScoredReplies, TrainableModel
+from kernelevo.learning_interfaces import AdapterTrainer, ScoredReplies, SeededModel, TrainableModel
 from kernelevo.models.adapter_files import VALUE_HEAD, WEIGHTS, read_config, read_tensors, write_adapter
-from kernelevo.models.seeds import seed_of
+from kernelevo.models.seeds import fraction_of, seed_of
 
 STATES, OPTIONS = 64, 1024
 SCALE = 1.0
@@ -54,34 +56,38 @@ class Lora:
         return SCALE * (self.b[row] @ self.a)[columns]
 
 
-class TabularModel(TrainableModel):
-    """`options` are those of prompts that are no observations. `seed` makes the base, and with the prompt, the adapter
-    and how often this was asked before, the replies.
+class TabularModel(TrainableModel, SeededModel):
+    """`options` are those of prompts that are no observations. `seed` makes the base, and begins the first stream of
+    replies, in which `asked` counts by Prompt.key what was answered before.
     """
 
     capabilities = Capabilities(adapters=True, log_probabilities=True, token_counts=True)
 
     def __init__(
-        self, options: Sequence[str] = (), *, name: str = "tabular", seed: int = 0, spread: float = 0.1
-    ) -> None:
+        self, options: Sequence[str] = (), *, name: str = "tabular", seed: int = 0, spread: float = 0.1,
+        asked: Mapping[str, int] | None = None,
+    ) -> None:  # fmt: skip
         self.name = name
         generator = torch.Generator().manual_seed(seed_of("table", seed))
         self.base = spread * torch.randn(STATES, OPTIONS, generator=generator)
         self._options = tuple(options)
         self._seed = seed
-        self._asked: dict[tuple[str, str], int] = {}
-        self._adapter: Adapter | None = None
+        self._asked = Counter(asked or {})
         self._lora: Lora | None = None
 
     def sample(self, prompt: Prompt, n: int, settings: Sampling, seconds: float) -> list[Reply]:
         names, logits = self.logits(prompt, self._lora)
         temperature = 1.0 if settings.temperature is None else settings.temperature
         chances = torch.log_softmax(logits.detach() / max(temperature, 1e-6), 0)
-        generator = torch.Generator().manual_seed(self._next_seed(prompt))
-        drawn = torch.multinomial(chances.exp(), n, replacement=True, generator=generator).tolist()
+        shown, before = _shown(prompt), self._asked[prompt.key]
+        self._asked[prompt.key] += 1
+        points = chances.double().exp().cumsum(0)
+        drawn = [
+            int((points < fraction_of(self._seed, shown, before, number) * points[-1]).sum()) for number in range(n)
+        ]
         return [
             Reply(
-                names[place], Stop.COMPLETE, Usage(0 if number else prompt.estimated_tokens, 1),
+                names[place], Stop.COMPLETE, Usage(0 if number else prompt.estimated_tokens, 1), 0.0,
                 tokens=(Token(names[place], chances[place].item()),) if settings.log_probabilities else None,
             )
             for number, place in enumerate(drawn)
@@ -92,11 +98,11 @@ class TabularModel(TrainableModel):
 
     def load_adapter(self, adapter: Adapter | None) -> None:
         self._lora = None if adapter is None else Lora.read(Path(adapter.path))
-        self._adapter = adapter
 
-    def trainer(
-        self, adapter: Adapter | None, rank: int, seed: int, temperature: float = 1.0
-    ) -> TabularTrainer:
+    def restart(self, seed: int, asked: Mapping[str, int]) -> None:
+        self._seed, self._asked = seed, Counter(asked)
+
+    def trainer(self, adapter: Adapter | None, rank: int, seed: int, temperature: float = 1.0) -> TabularTrainer:
         """An adapter that it goes on from keeps its own rank."""
         lora = Lora.fresh(rank, seed) if adapter is None else Lora.read(Path(adapter.path))
         return TabularTrainer(self, lora, temperature)
@@ -117,12 +123,6 @@ class TabularModel(TrainableModel):
         row, columns = state_of(prompt), torch.tensor([seed_of(name) % OPTIONS for name in names])
         moved = 0.0 if lora is None else lora.moved(row, columns)
         return names, self.base[row, columns] + moved + torch.tensor(biases)
-
-    def _next_seed(self, prompt: Prompt) -> int:
-        version = "" if self._adapter is None else self._adapter.versioned_name
-        times = self._asked.get((version, prompt.key), 0)
-        self._asked[version, prompt.key] = times + 1
-        return seed_of(self._seed, version, prompt.key, times)
 
 
 class TabularTrainer(AdapterTrainer):
@@ -151,6 +151,14 @@ class TabularTrainer(AdapterTrainer):
     def _chance(self, prompt: Prompt, reply: Reply, lora: Lora | None) -> Tensor:
         names, logits = self._model.logits(prompt, lora)
         return torch.log_softmax(logits / self._temperature, 0)[names.index(reply.text)]
+
+
+def _shown(prompt: Prompt) -> str:
+    """What a draw hangs on: the state that an observation shows, or the whole of another prompt."""
+    try:
+        return observation_of(prompt).state_key
+    except ValueError:
+        return prompt.key
 
 
 def state_of(prompt: Prompt) -> int:

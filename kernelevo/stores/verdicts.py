@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import threading
 import zlib
 from pathlib import Path
 
@@ -30,7 +31,7 @@ class VerdictFolder:
 
     def put(self, key: str, verdict: Verdict) -> None:
         path = self._path(key)
-        passing = path.with_name(f"{path.name}.{os.getpid()}")
+        passing = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             passing.write_bytes(gzip.compress(to_json(verdict, Verdict).encode(), 3, mtime=0))

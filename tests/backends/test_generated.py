@@ -45,8 +45,12 @@ def shapes(problem: Problem) -> tuple[str, ...]:
     """What the arguments look like, with dimensions by order of appearance."""
     names: dict[str, str] = {}
     found = []
+
+    def renamed(match: re.Match[str]) -> str:
+        return names.setdefault(match[0], f"d{len(names)}")
+
     for tensor in problem.tensors:
-        extents = [re.sub(r"[a-z_]\w*", lambda m: names.setdefault(m[0], f"d{len(names)}"), str(e)) for e in tensor.shape]
+        extents = [re.sub(r"[a-z_]\w*", renamed, str(extent)) for extent in tensor.shape]
         found.append(f"{tensor.role} {tensor.dtype} {extents}")
     return tuple(found)
 

@@ -57,6 +57,25 @@ def test_replies_depend_on_seed_and_on_how_often_it_was_asked() -> None:
     one, same, other = TabularModel(seed=1), TabularModel(seed=1), TabularModel(seed=2)
     first = texts(one)
     assert first == texts(same) != texts(other) and first != texts(one)
+    one.restart(1, {})
+    assert texts(one) == first
+    one.restart(1, {asked("row").key: 1})
+    assert texts(one) != first
+
+
+def test_policies_that_differ_by_a_bias_draw_with_the_same_luck() -> None:
+    """Whatever the bias takes from the others, nothing goes from one of them to another."""
+
+    def texts(bias: float) -> list[str]:
+        model = TabularModel(spread=0.0)
+        replies = [model.sample(asked("row", bias=bias), 1, Sampling(8), 1.0)[0] for _ in range(100)]
+        return [reply.text for reply in replies]
+
+    plain, moved = texts(0.0), texts(1.0)
+    # The options stand in order, so that a larger share of the first one only moves draws towards it.
+    order = ["tile(loop) = 4", "unroll", "stop"]
+    assert all(order.index(after) <= order.index(before) for before, after in zip(plain, moved, strict=True))
+    assert plain != moved
 
 
 def test_a_prompt_without_options_is_bad_input_unless_it_was_given_some() -> None:

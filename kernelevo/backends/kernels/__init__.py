@@ -8,4 +8,6 @@
     tools.py        what is asked of the parts that judge and propose
     memo.py         verdicts that were given before
     generated/      problems made by rule
+
+Parts that judge and propose are not imported here: kernelevo/joining_backends.py hands them in.
 """

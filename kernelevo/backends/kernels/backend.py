@@ -1,10 +1,10 @@
 """Kernels as a backend: which tasks lie behind which wall, and sessions on them.
 
-    training       problems 0 to 239 over the families: what the embedded model's base was made from
-    reward         numbers from 1000 on, drawn from the same maps as training: other problems of its kind
-    gate           numbers from 2000 on, of maps that neither training nor reward has
-    development    numbers from 3000 on, of the gate's maps; stands in for sealed while a lever is tuned
-    sealed         the shipped kernels in CUDA, none of which the generator can write
+training       problems 0 to 239 over the families: what the embedded model's base was made from
+reward         numbers from 1000 on, drawn from the same maps as training: other problems of its kind
+gate           numbers from 2000 on, of maps that neither training nor reward has
+development    numbers from 3000 on, of the gate's maps; stands in for sealed while a lever is tuned
+sealed         the shipped kernels in CUDA, none of which the generator can write
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ Proposers say in a candidate's last move what they did: `vector_loads(copy, widt
 decision: the rule, the site it was applied to, and the value of the one parameter that was tried.
 
     vector_loads(copy, width=4)      vector_loads(copy) = 4
-    block_shape(copy, x=32, y=8)     block_shape(copy) = 32      (further parameters join the site if need be)
+    block_shape(copy, x=32, y=8)     block_shape(copy) = 32      (parameters join the site where need be)
+    tile(copy, rows=BLOCK / 32)      tile(copy)                  (an expression is no value)
     tune(BLOCK=64)                   tune(BLOCK) = 64
 """
 
@@ -20,6 +21,7 @@ from kernelevo.interfaces import Proposer
 from kernelevo.types import Attempt, Candidate
 
 _MOVE = re.compile(r"(\w+)(?:\((.*)\))?\Z", re.DOTALL)
+_WHOLE = re.compile(r"-?\d{1,18}\Z")
 _MANY = 4 * MOST_OPTIONS
 
 
@@ -47,23 +49,30 @@ def legal_moves(
 
 
 def _decision(move: str, taken: Mapping[Decision, Candidate]) -> Decision | None:
-    """What a move says was decided; where two moves would be the same decision, parameters join the later one's site.
-    None where a site cannot be written.
+    """What a move says was decided; where two moves would be the same decision, all parameters join the later one's
+    site. None where it cannot be written.
     """
     match = _MOVE.match(move)
     if match is None:
         return None
     words = [each.strip() for each in (match[2] or "").split(",") if each.strip()]
     site = [each for each in words if "=" not in each]
-    given = [(name, int(value)) for name, _, value in (each.partition("=") for each in words if "=" in each)]
+    given = [(name, number) for name, _, number in (each.partition("=") for each in words if "=" in each)]
     if match[1] == TUNE and given:
         # The macro is the place, not a parameter of the rule.
-        site, given = [given[0][0]], [("value", given[0][1])]
-    value = given[0][1] if given else None
+        site = [given[0][0]]
+    # A parameter may be an expression of the plan's macros: then it is no value that could be chosen.
+    value = int(given[0][1]) if given and _WHOLE.match(given[0][1]) else None
+    longer = [*site, *(f"{name}={number}" for name, number in given)]
+    for place in (site, longer):
+        decision = _written(match[1], " ".join(place), value)
+        if decision is not None and decision not in taken:
+            return decision
+    return None
+
+
+def _written(rule: str, site: str, value: int | None) -> Decision | None:
     try:
-        decision = Decision(match[1], " ".join(site), value)
-        if decision in taken:
-            decision = Decision(match[1], " ".join([*site, *(f"{name}={number}" for name, number in given[1:])]), value)
+        return Decision(rule, site, value)
     except ValueError:
         return None
-    return None if decision in taken else decision

@@ -1,5 +1,5 @@
-"""What is known of a judged attempt, as numbers and words of the grammar. All of it rests on the reward verifier's runs:
-counts, residency and modelled times of what was timed; nothing of a test.
+"""What is known of a judged attempt, as numbers and words of the grammar. All of it rests on what the reward verifier
+timed: counts, residency and modelled times; nothing of a test.
 """
 
 from __future__ import annotations
@@ -135,4 +135,3 @@ def _shares(case: CaseResult) -> dict[str, float]:
 def _log2(value: float, beside: float) -> float:
     """log2(value / beside), 0 where there is nothing to compare."""
     return math.log2(value / beside) if value > 0 and beside > 0 else 0.0
-

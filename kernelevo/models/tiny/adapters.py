@@ -32,6 +32,13 @@ def write_manifest(folder: Path, base: str) -> None:
     (folder / MANIFEST).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
+def settle_config(folder: Path) -> None:
+    """Writes peft's configuration anew in an order of its own: peft's hangs on the process."""
+    plain = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    plain = {name: sorted(value) if isinstance(value, list) else value for name, value in plain.items()}
+    (folder / CONFIG).write_text(json.dumps(plain, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
 def require_adapter(folder: Path, base: str) -> None:
     """Raises BadInput unless the folder holds an adapter of this base, unchanged since it was written."""
     try:

@@ -66,7 +66,7 @@ def random_base(grammar: Grammar, seed: int = 0, size: Size = USUAL_SIZE) -> Bas
     """Random weights, the same for the same seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = TinyNetwork(grammar, size).eval()
+        network = TinyNetwork(grammar, size).half().float().eval()  # as it would be kept
     return Base(grammar, network, hashlib.sha256(_packed(network)).hexdigest())
 
 

@@ -16,7 +16,7 @@ from kernelevo.decisions import Decision, read_decision
 from kernelevo.errors import BadInput
 from kernelevo.language_model import Adapter, Prompt, Reply
 from kernelevo.learning_interfaces import AdapterTrainer, ScoredReplies
-from kernelevo.models.tiny.adapters import VALUE_HEAD, adapter_key, require_adapter, write_manifest
+from kernelevo.models.tiny.adapters import VALUE_HEAD, adapter_key, require_adapter, settle_config, write_manifest
 from kernelevo.models.tiny.model import TinyModel
 from kernelevo.models.tiny.network import LEVELS, LINEAR_LAYERS, collate
 from kernelevo.models.tiny.replies import tempered, token_groups, token_log_probabilities
@@ -66,6 +66,7 @@ class TinyTrainer(AdapterTrainer):
         # Left to itself, peft looks on the network for what the base's embeddings were.
         self._adapted.save_pretrained(str(folder), save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)  # peft's empty model card
+        settle_config(folder)
         save_file(self._value_head.state_dict(), folder / VALUE_HEAD)
         write_manifest(folder, self._model.base.key)
         return Adapter(folder.name, int(adapter_key(folder)[:6], 16), str(folder))

@@ -1,7 +1,7 @@
 """Traces of searches as training data: JSON lines, one state each, gzipped where the name ends in .gz.
 
-    {"task": "rowsum-17", "family": "rowsum", "observation": TEXT, "reward": 1.0,
-     "options": [["tile(a) = 16", "passed", 1.2, 1.9], ["copy", "wrong", 0.0, 0.0], ["tune(B) = 64", "infra", null, null]]}
+    {"task": "rowsum-17", "family": "rowsum", "observation": TEXT, "reward": 1.0, "options":
+     [["tile(a) = 16", "passed", 1.2, 1.9], ["copy", "wrong", 0.0, 0.0], ["tune(B) = 8", "infra", null, null]]}
 
 `reward` is the state's own; of each option that was tried, what became of it, its reward, and the best among it and
 everything that was made of it. 0.0 is a failure, null is missing data, which is never learned from. STOP is worth the
@@ -106,7 +106,7 @@ def _state(line: bytes, where: str, encoder: Encoder) -> State:
     try:
         told: Any = json.loads(line)
         observation = read_observation(told["observation"])
-        worth = {_decision(text): best for text, _, _, best in told["options"]}
+        worth = {_decision(row[0]): row[-1] for row in told["options"]}
         own, task, family = float(told["reward"]), str(told["task"]), str(told["family"])
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BadInput(f"{where}: this is no state of a trace ({error!r}); make the traces anew") from error

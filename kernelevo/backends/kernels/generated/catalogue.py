@@ -50,11 +50,11 @@ def generate(name: str) -> GeneratedProblem:
         raise BadInput(f"there is no generated problem {name!r}; write FAMILY-NUMBER below {MOST}, of {families}")
     pool = FIRST if int(number) < SECOND_POOL else SECOND
     draft = FAMILIES[family](Pen(Random(name), pool))
-    return GeneratedProblem(name, family, draft.style, draft.text, _problem(name, draft, draft.small), _problem(name, draft))
+    searched, audited = _problem(name, draft, draft.small), _problem(name, draft, ())
+    return GeneratedProblem(name, family, draft.style, draft.text, searched, audited)
 
 
-def _problem(name: str, draft: Draft, tests: tuple[str, ...] = ()) -> Problem:
+def _problem(name: str, draft: Draft, tests: tuple[str, ...]) -> Problem:
     inputs = {argument.name: DISTRIBUTIONS for argument in draft.arguments if getattr(argument, "role", "") == "in"}
     problem = Problem(draft.arguments, draft.reference, [draft.dims], tests=tests, inputs=inputs)
-    problem._set("name", name.replace("-", "_"))
-    return problem
+    return problem.named(name.replace("-", "_"))

@@ -15,6 +15,7 @@ def elementwise(pen: Pen) -> Draft:
     load = f"{x}[i]" if pair is None else f"({pair.of(f'{x}[i]', 'z[i]')})"
     n, chunk = pen.elements() * 2 + pen.pick(0, 0, 4, 1), pen.pick(8, 16, 32)
     lines, value = value_of(pen.rng, maps, load, " " * (4 if style == "per_element" else 8))
+    store, index = f"{lines}        {y}[i] = {value};\n", "blockIdx.x * blockDim.x + threadIdx.x"
     body, threads = {
         "per_element": (
             f"    int i = blockIdx.x * blockDim.x + threadIdx.x;\n    if (i >= n) {{\n        return;\n    }}\n"
@@ -22,13 +23,13 @@ def elementwise(pen: Pen) -> Draft:
             f"ceildiv(n, {size})",
         ),
         "few_blocks": (
-            f"    int first = blockIdx.x * blockDim.x + threadIdx.x;\n"
-            f"    for (int i = first; i < n; i += gridDim.x * blockDim.x) {{\n{lines}        {y}[i] = {value};\n    }}\n",
+            f"    int first = {index};\n"
+            f"    for (int i = first; i < n; i += gridDim.x * blockDim.x) {{\n{store}    }}\n",
             str(pen.pick(8, 16, 33)),
         ),
         "chunk": (
-            f"    int t = blockIdx.x * blockDim.x + threadIdx.x;\n"
-            f"    for (int i = t * {chunk}; i < n && i < (t + 1) * {chunk}; i++) {{\n{lines}        {y}[i] = {value};\n    }}\n",
+            f"    int t = {index};\n"
+            f"    for (int i = t * {chunk}; i < n && i < (t + 1) * {chunk}; i++) {{\n{store}    }}\n",
             f"ceildiv(n, {size} * {chunk})",
         ),
     }[style]

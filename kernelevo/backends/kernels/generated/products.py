@@ -7,6 +7,8 @@ import numpy as np
 from kernelevo.backends.kernels.generated.drafting import PLANES, Draft, Pen, given, kernel, made
 from kernelevo.backends.kernels.generated.maps import exact_chain
 
+_SIZES = ((192, 160, 128), (256, 192, 128), (256, 256, 96), (384, 256, 64), (300, 200, 96), (512, 256, 48))
+"""m, n, k: few results that take long, and many that do not."""
 _PRODUCTS = ("m=1, n=1, k=1", "m=33, n=20, k=17", "m=64, n=65, k=36")
 
 
@@ -43,10 +45,10 @@ def matrix_product(pen: Pen) -> Draft:
     """c = f(a b) with a or b transposed, or with a vector added: a plane of threads, its axes swapped, or by rows."""
     style, kind = pen.pick("plane", "plane", "swapped", "by_rows"), pen.pick("bias", "second", "first")
     name, _, _ = pen.names()
-    size = pen.pick(192, 200, 256, 300)
-    k = pen.pick(96, 128, 160)
+    m, n, k = pen.pick(*_SIZES)
     maps = pen.pool.chain(pen.rng, 1)
-    a, b = ("a[p * m + i]" if kind == "first" else "a[i * k + p]"), ("b[j * k + p]" if kind == "second" else "b[p * n + j]")
+    a = "a[p * m + i]" if kind == "first" else "a[i * k + p]"
+    b = "b[j * k + p]" if kind == "second" else "b[p * n + j]"
     bias, passed = ("const float* d, ", "a, b, d") if kind == "bias" else ("", "a, b")
     inner = "        "
     result = (
@@ -67,7 +69,7 @@ def matrix_product(pen: Pen) -> Draft:
         *([given("d", "n")] if kind == "bias" else []),
     ]  # fmt: skip
     shapes = (*inputs, made("c", "m, n"))
-    return Draft(f"{kind}_{style}", text, shapes, reference, f"m={size}, n={pen.pick(160, 192, 256)}, k={k}", _PRODUCTS)
+    return Draft(f"{kind}_{style}", text, shapes, reference, f"m={m}, n={n}, k={k}", _PRODUCTS)
 
 
 def _over_results(pen: Pen, style: str, name: str, parameters: str, arguments: str, result: str) -> str:

@@ -51,7 +51,7 @@ def row_fold(pen: Pen) -> Draft:
 
 
 def row_map(pen: Pen) -> Draft:
-    """y[r, c] = g(x[r, c], s) with s the fold of f over the row: divided by it, shifted by it, or scaled by its root."""
+    """y[r, c] = g(x[r, c], s), s the fold of f over the row: divided by it, shifted by it, or scaled by its root."""
     style = pen.pick("per_thread", "per_thread", "pointer", "single_blocks")
     name, x, y = pen.names()
     rows, cols = pen.plane()
