@@ -247,9 +247,13 @@ def _own_model(name: str, grammar: Grammar, seed: int, asked: Mapping[str, int])
         if name == "tabular":
             from kernelevo.models.tabular import TabularModel
 
-            return TabularModel(seed=seed), "a table that starts at random, for trying out the loop"
+            return TabularModel(seed=seed, asked=asked), "a table that starts at random, for trying out the loop"
+        import torch
+
         from kernelevo.models.tiny import open_tiny
 
+        # More threads make so small a network no faster, and results hang on their number.
+        torch.set_num_threads(1)
         model = open_tiny(grammar, seed=seed, asked=asked)
         return model, model.base.sentence
     except ImportError as error:
@@ -298,7 +302,7 @@ def _harness_lever(
 
 
 def _weights_lever(request: LoopRequest, trainable: Any, backend: Backend) -> Lever:
-    from kernelevo.levers.weights import WeightsLever
+    from kernelevo.levers.weights.lever import WeightsLever
     from kernelevo.levers.weights.settings import weight_settings
 
     def temperature(harness: Path) -> float:
