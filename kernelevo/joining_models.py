@@ -112,14 +112,15 @@ def _open(request: ModelRequest) -> tuple[Sequence[Reply], Model | None]:
     return [], open_model(request)
 
 
-def open_model(request: ModelRequest) -> Model:
-    """A model that answers any prompt, with its adapter loaded, where there is one; a script from its beginning.
+def open_model(request: ModelRequest, given: int = 0) -> Model:
+    """A model that answers any prompt, with its adapter loaded, where there is one; of a script `given` replies were
+    given before.
     Raises BadInput for the embedded model, which answers observations alone.
     """
     if request.kind == EMBEDDED:
         raise BadInput("the embedded model makes decisions and writes no text; name another --model here")
     if request.kind == "scripted":
-        return _scripted(request, _open(request)[0], 0)
+        return _scripted(request, _open(request)[0], given)
     if request.kind == "hf":
         return _open_local(request)
     variable = request.key_variable or DEFAULT_KEY_VARIABLE
@@ -152,12 +153,6 @@ def _open_local(request: ModelRequest) -> Model:
     if request.adapter is not None:
         model.load_adapter(_adapter(request.adapter))
     return model
-
-
-def open_model(request: ModelRequest, given: int = 0) -> Model:
-    """The model alone, without a task to be told; of a script `given` replies were given before."""
-    script, model = _open(request)
-    return _scripted(request, script, given) if model is None else model
 
 
 def _adapter(path: str) -> Adapter:

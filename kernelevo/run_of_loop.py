@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kernelevo.errors import BadInput, Interrupted, KernelevoError
+from kernelevo.harness import read_harness
 from kernelevo.joining_backends import open_backend
 from kernelevo.joining_loop import LoopRequest, Opened, Workers, loop_record, open_loop
 from kernelevo.loop.budget import LoopLimits
 from kernelevo.loop.export import export_generation
+from kernelevo.loop.lever_view import LeverView
 from kernelevo.loop.summary import mean_log2, run_summary
 from kernelevo.run_record import is_loop
 from kernelevo.settings import Settings
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from kernelevo.learning import TaskResult
     from kernelevo.loop.run_loop import Loop
     from kernelevo.loop.task_state import Phase
+    from kernelevo.telemetry import Telemetry
 
 Say = Callable[[str], None]
 
@@ -133,7 +136,20 @@ def _go_on(opened: Opened, request: LoopRequest, record: RunRecord, folder: Path
 
 
 def _exported(loop: Loop, generation: int) -> None:
-    export_generation(loop.record, loop.parts.folder, generation)
+    export_generation(loop.record, loop.parts.folder, generation, telemetry_of(loop, generation))
+
+
+def telemetry_of(loop: Loop, generation: int) -> dict[str, Any]:
+    """How the policy went by its harness, and what that changed since the generation before."""
+    from kernelevo.telemetry import effects, telemetry
+
+    def measured(number: int) -> Telemetry:
+        steps = LeverView(loop.record, loop.parts.folder).steps(number)
+        return telemetry(steps, read_harness(loop.present(number).harness))
+
+    told = measured(generation)
+    moved = effects(measured(generation - 1), told) if generation else []
+    return {"telemetry": told.plain(), "telemetry_effects": [each.plain() for each in moved]}
 
 
 def _plan_words(loop: Loop, request: LoopRequest, record: RunRecord) -> str:

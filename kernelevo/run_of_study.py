@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from kernelevo.errors import BadInput, Interrupted
-from kernelevo.harness import read_decision_file, read_harness
+from kernelevo.harness import read_decision_file
 from kernelevo.joining_backends import open_backend
 from kernelevo.joining_loop import LoopRequest, Opened, Workers, harness_folder, loop_record, open_loop
 from kernelevo.learning import Split
@@ -28,6 +29,7 @@ from kernelevo.loop.summary import run_summary
 from kernelevo.loop.task_state import Phase, Share
 from kernelevo.settings import Settings
 from kernelevo.stores.folders import find_run, new_run_folder
+from kernelevo.stores.memory import MemoryStore
 from kernelevo.stores.sqlite import DATABASE, SqliteStore
 from kernelevo.studies.arms import ARMS, Arm, Costs
 from kernelevo.studies.curves import after, curve
@@ -86,7 +88,7 @@ def start_study(request: StudyRequest, settings: Settings, say: Say) -> StudyOut
     """Everything that is wrong with the request raises BadInput before the sealed tasks are opened."""
     with closing(Workers(lambda: open_backend(request.task, settings))) as workers:
         request = dataclasses.replace(request, tasks=tuple(_tasks_of(request, workers)))
-        _check(request, settings)
+        _check(request, settings, workers)
         folder = new_run_folder(settings.runs)
         head = loop_record(folder.name, f"study arms {request.task}", LoopRequest(request.task), workers.backend())
         record = dataclasses.replace(
@@ -132,13 +134,14 @@ def _loop_request(request: StudyRequest, arm: Arm, seed: int, settings: Settings
     )  # fmt: skip
 
 
-def _check(request: StudyRequest, settings: Settings) -> None:
-    """Says now what would be wrong with an arm."""
+def _check(request: StudyRequest, settings: Settings, workers: Workers) -> None:
+    """Opens every arm once, without a record, so that what is wrong with one is said now."""
     for name in request.arms:
-        asked = _loop_request(request, ARMS[name], 0, settings)
         if ARMS[name].by_hand:
             read_decision_file(_hand_text(request), str(request.by_hand))
-        read_harness(harness_folder(asked, settings))
+        asked = _loop_request(request, ARMS[name], 0, settings)
+        with TemporaryDirectory() as place:
+            open_loop(asked, Path(place), MemoryStore(), settings, lambda line: None, workers=workers).close()
 
 
 def _hand_text(request: StudyRequest) -> str:

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 import kernelevo
 from kernelevo.commands import (
+    adapters,
     evaluate,
     harness,
     judging,
@@ -77,6 +78,7 @@ app.command("redteam", short_help="Try known ways of cheating on this installati
 runs.app.command("replies")(run_replies.replies)
 app.add_typer(runs.app, name="runs", short_help="List, show and compare recorded runs.")
 app.add_typer(harness.app, name="harness", short_help="Look at the harness that a run made, and take it over.")
+app.add_typer(adapters.app, name="adapter", short_help="Look at LoRA adapters, and merge them.")
 app.command("new", short_help="Write a kernel and a problem to start from.")(setting_up.new)
 app.command("import", short_help="Derive a launch plan from host code.")(setting_up.import_kernel)
 app.command("init", short_help="Put the sample kernels into a folder.")(setting_up.init)
