@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kernelevo.language_model import Message, Prompt
+
 STOP_RULE = "stop"
 MOST_OPTIONS = 512
 """Legal decisions of one observation: more than this is no choice that a model can make."""
@@ -114,6 +116,14 @@ class Observation:
         }  # fmt: skip
         return json.dumps(plain, separators=(",", ":"))
 
+    @property
+    def state_key(self) -> str:
+        """The same for the same state of a task, whichever decisions the harness leaves legal and however it biases
+        them.
+        """
+        plain = [self.grammar, sorted(self.facts.items()), [str(move) for move in self.moves]]
+        return hashlib.sha256(json.dumps(plain).encode()).hexdigest()
+
 
 def read_observation(text: str) -> Observation:
     """Raises ValueError for what is no observation."""
@@ -124,6 +134,19 @@ def read_observation(text: str) -> Observation:
     facts = {str(name): float(number) for name, number in plain["facts"].items()}
     moves = tuple(map(_decision, plain["moves"]))
     return Observation(str(plain["grammar"]), facts, tuple(map(str, plain["words"])), moves, options)
+
+
+def decision_prompt(observation: Observation) -> Prompt:
+    """The question for a decision, as every model of decisions is asked it: the grammar, then the observation."""
+    return Prompt((Message("system", f"grammar {observation.grammar}"), Message("user", observation.text())))
+
+
+def observation_of(prompt: Prompt) -> Observation:
+    """What a prompt of `decision_prompt` shows; raises ValueError for any other."""
+    observation = read_observation(prompt.messages[-1].text)
+    if decision_prompt(observation).messages[:-1] != prompt.messages[:-1]:
+        raise ValueError("a prompt for a decision has two messages: the grammar, and one observation of it")
+    return observation
 
 
 def _decision(text: Any) -> Decision:

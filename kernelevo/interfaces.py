@@ -7,6 +7,7 @@ another part. `run.py` joins them. Those of the self-improving loop are in learn
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from socket import socket as Socket
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
@@ -399,6 +400,10 @@ class Store(Protocol):
 
     def kept(self, key: str) -> str:
         """The text that was kept under this hash; raises StoreConflict if there is none."""
+        ...
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is written inside is durable when the block ends, all of it or (where it raises) none."""
         ...
 
     def run(self) -> RunRecord: ...

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 from kernelevo.errors import BadInput
 from kernelevo.initialise import samples_folder
 from kernelevo.language_model import Adapter, Price
-from kernelevo.settings import DEFAULT_KEY_VARIABLE, ModelRequest, Settings
+from kernelevo.settings import DEFAULT_KEY_VARIABLE, EMBEDDED, ModelRequest, Settings
 
 if TYPE_CHECKING:
+    from kernelevo.harness import Harness
     from kernelevo.interfaces import Model, Proposer, Store
+    from kernelevo.joining_decisions import DecisionPolicy
     from kernelevo.language_model import Reply
-    from kernelevo.proposers.policy import PolicyHarness, TaskWords
+    from kernelevo.proposers.policy import TaskWords
     from kernelevo.tasks import Task
     from kernelevo.types import Attempt
 
@@ -32,7 +34,7 @@ class Policy:
     """A model that is ready to be asked; `note` says which, by what harness and within what budget."""
 
     request: ModelRequest
-    harness: PolicyHarness
+    harness: Harness
     task: TaskWords
     note: str
     model: Model | None
@@ -45,14 +47,18 @@ class Policy:
         """The proposer on this record. `left` tells how many seconds may still be spent."""
         from kernelevo.models.budget import TokenBudget
         from kernelevo.models.recorded import CallTime, RecordedModel, recorded_turns
-        from kernelevo.proposers.policy import PolicyProposer
+        from kernelevo.proposers.agent import AgentProposer
+        from kernelevo.proposers.policy import PolicyProposer, policy_harness
+        from kernelevo.sandbox_scripts import run_script
 
         if self.model is None:
             given = sum(len(turn.replies) for turn in recorded_turns(store).values())
             self.model = _scripted(self.request, self.script, given)
         budget = TokenBudget(self.request.max_tokens, self.request.max_cost, _price(self.request))
         dialogue = RecordedModel(self.model, store, budget, CallTime(self.request.call_seconds, left))
-        return PolicyProposer(dialogue, self.harness, self.task, children)
+        if self.harness.dialogue.tools.on:
+            return AgentProposer(dialogue, self.harness, self.task, children, run_script)
+        return PolicyProposer(dialogue, policy_harness(self.harness), self.task, children)
 
     def joined_key(self, rules: str) -> str:
         """One hash of all texts that proposers go by; `rules` is that of the others'."""
@@ -63,21 +69,27 @@ class Policy:
             self.model.close()
 
 
-def open_policy(request: ModelRequest, task: Task, bench: Any, settings: Settings) -> Policy:
+def open_policy(request: ModelRequest, task: Task, bench: Any, settings: Settings) -> Policy | DecisionPolicy:
     """The model and its harness; raises BadInput for what is missing or wrong, before anything is recorded."""
-    from kernelevo.proposers.policy import TaskWords, read_policy_harness
+    if request.kind == EMBEDDED:
+        from kernelevo.joining_decisions import open_decisions
+
+        return open_decisions(request, task, bench, settings)
+    from kernelevo.harness import read_harness
+    from kernelevo.proposers.policy import TaskWords
 
     folder, why = settings.choose_harness(samples_folder() / "harness")
-    harness = read_policy_harness(folder / HARNESS)
+    harness = read_harness(folder / HARNESS)
     words = _task_words(task, f"{bench.device} ({bench.how})", bench.properties)
     told = TaskWords(words, task.language, task.file_name, bench.band)
     price = "its cost is unknown: give --price IN OUT" if request.price is None else _price_words(request)
+    script, model = _open(request)
     # Notes go into evidence, which strangers read: the server's address is not in them.
+    way = "proposes in tool calls" if harness.dialogue.tools.on else "proposes"
     note = (
-        f"model {request.shown} proposes, at most {request.max_tokens:,} tokens, {price}; "
+        f"model {request.shown}{_where(request, model)} {way}, at most {request.max_tokens:,} tokens, {price}; "
         f"harness {folder / HARNESS}: {why}"
     )
-    script, model = _open(request)
     return Policy(request, harness, told, note, model, script)
 
 
@@ -97,18 +109,50 @@ def _open(request: ModelRequest) -> tuple[Sequence[Reply], Model | None]:
         from kernelevo.models.scripted import read_script
 
         return read_script(Path(request.model)), None
+    return [], open_model(request)
+
+
+def open_model(request: ModelRequest, given: int = 0) -> Model:
+    """A model that answers any prompt, with its adapter loaded, where there is one; of a script `given` replies were
+    given before.
+    Raises BadInput for the embedded model, which answers observations alone.
+    """
+    if request.kind == EMBEDDED:
+        raise BadInput("the embedded model makes decisions and writes no text; name another --model here")
+    if request.kind == "scripted":
+        return _scripted(request, _open(request)[0], given)
+    if request.kind == "hf":
+        return _open_local(request)
     variable = request.key_variable or DEFAULT_KEY_VARIABLE
     settings: dict[str, Any] = {"key": request.key(), "key_variable": variable, "base_url": request.base_url}
     if request.kind == "openai":
         from kernelevo.models.openai import OpenAIModel
 
-        return [], OpenAIModel(request.model, price=_price(request), **settings)
+        return OpenAIModel(request.model, price=_price(request), **settings)
     from kernelevo.models.vllm import VllmModel
 
     model = VllmModel(request.model, price=_price(request), **settings)
     if request.adapter is not None:
         model.load_adapter(_adapter(request.adapter))
-    return [], model
+    return model
+
+
+def _where(request: ModelRequest, model: Any) -> str:
+    """Which device a local model runs on, and why."""
+    if request.kind != "hf":
+        return ""
+    return f" (on {model.device}: {'torch sees no other' if model.device == 'cpu' else 'torch sees one'})"
+
+
+def _open_local(request: ModelRequest) -> Model:
+    from pathlib import Path
+
+    from kernelevo.models.hf import HfModel
+
+    model = HfModel(Path(request.model).resolve(), price=_price(request))
+    if request.adapter is not None:
+        model.load_adapter(_adapter(request.adapter))
+    return model
 
 
 def _adapter(path: str) -> Adapter:

@@ -121,10 +121,13 @@ class Usage:
 
 @dataclass(frozen=True)
 class Token:
-    """One token of a reply, and the natural logarithm of the probability with which it was drawn."""
+    """One token of a reply, and the natural logarithm of the probability with which it was drawn. `number` is its place
+    in the model's own vocabulary, where that is known: several tokens may look the same as text.
+    """
 
     text: str
     log_probability: float
+    number: int | None = None
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,11 @@ is missing data (None), which is masked and never learned from (kernelevo/reward
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Literal
 
 from kernelevo.language_model import Prompt, Reply
@@ -17,11 +19,16 @@ from kernelevo.types import Status
 
 
 class Split(StrEnum):
-    """The walls between data: levers learn from REWARD, the gate decides on GATE, SEALED is opened once."""
+    """The walls between data: levers learn from REWARD, the gate decides on GATE, SEALED is opened once.
+
+    TRAINING is what an embedded model's base was made from, DEVELOPMENT stands in for SEALED while a lever is tuned.
+    """
 
     REWARD = "reward"
     GATE = "gate"
     SEALED = "sealed"
+    TRAINING = "training"
+    DEVELOPMENT = "development"
 
 
 LeverName = Literal["harness", "weights"]
@@ -34,6 +41,15 @@ class PolicyVersion:
     model: str
     harness: str
     adapter: str = ""
+
+
+def folder_key(folder: Path) -> str:
+    """One hash of all files of a folder, by their names within it and what they hold; of an adapter or a harness."""
+    whole = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name, content = file.relative_to(folder).as_posix(), file.read_bytes()
+        whole.update(f"{len(name)} {name} {len(content)} ".encode() + content)
+    return whole.hexdigest()
 
 
 @dataclass(frozen=True)

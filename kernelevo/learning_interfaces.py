@@ -5,10 +5,10 @@ As in interfaces.py, each has a twin for tests and one conformance suite.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from kernelevo.decisions import Decision, DecisionSettings, Grammar, Observation
 from kernelevo.interfaces import Model
@@ -37,7 +37,9 @@ class TaskSession(Protocol):
         ...
 
     def reward(self, verdict: Verdict) -> float | None:
-        """Higher is better and 1.0 is as good as the start; 0.0: failed by its own fault; None: missing data."""
+        """Higher is better and 1.0 is as good as the start, by the verifier that gave the verdict; 0.0: failed by its
+        own fault; None: missing data.
+        """
         ...
 
     def observe(self, attempt: Attempt, settings: DecisionSettings) -> Observation:
@@ -110,6 +112,18 @@ class TrainableModel(Model, Protocol):
 
     def trainer(self, adapter: Adapter | None, rank: int, seed: int) -> AdapterTrainer:
         """A trainer that goes on from this adapter, or from a fresh one (which changes no probability)."""
+        ...
+
+
+@runtime_checkable
+class SeededModel(Model, Protocol):
+    """A model whose replies are drawn from a seed: a function of it, of the state that the question shows
+    (Observation.state_key, whatever the biases of its options), and of how often the question was asked in the stream.
+    Two policies on equal streams that would decide alike do decide alike: what they differ by is not luck.
+    """
+
+    def restart(self, seed: int, asked: Mapping[str, int]) -> None:
+        """Begins the stream of this seed; `asked` counts by Prompt.key what was answered in it before."""
         ...
 
 

@@ -23,7 +23,7 @@ from kernelevo.executors.local import LocalExecutor, PerWorker
 from kernelevo.floors import floors
 from kernelevo.initialise import samples_folder
 from kernelevo.interfaces import Evaluator, Listener, Proposer
-from kernelevo.joining_models import Policy, open_policy
+from kernelevo.joining_models import open_policy
 from kernelevo.language_model import ModelUse
 from kernelevo.models.use import model_use, questions
 from kernelevo.report_file import settled
@@ -37,7 +37,10 @@ from kernelevo.tasks import Task, open_task
 from kernelevo.types import Attempt, Budget, Candidate, How, RunRecord, Verdict
 
 if TYPE_CHECKING:
-    pass
+    from kernelevo.joining_decisions import DecisionPolicy
+    from kernelevo.joining_models import Policy
+
+    AnyPolicy = Policy | DecisionPolicy
 
 EVALUATION = Budget(seconds=30.0, memory_bytes=4 << 30, warp_instructions=2_000_000_000)
 """Of one candidate: about ten times what the slowest shipped start needs, so that a slow kernel ends and an endless
@@ -75,7 +78,7 @@ class Proposers:
     note: str
     harness: str = ""
     """Hash of the harness's texts, kept in the run's record."""
-    policy: Policy | None = None
+    policy: AnyPolicy | None = None
     """The model that is asked before the others, where there is one."""
 
     @property
@@ -97,7 +100,7 @@ class Joints:
     """Of a Request; as tasks.open_task, it may be told what a problem file must pass before it is executed."""
     open_bench: Callable[[Request, Task, Settings], Bench]
     proposers: Callable[[Task, Bench, Settings], Proposers]
-    policy: Callable[[ModelRequest, Task, Bench, Settings], Policy] = open_policy
+    policy: Callable[[ModelRequest, Task, Bench, Settings], AnyPolicy] = open_policy
 
 
 @dataclass(frozen=True)
@@ -235,6 +238,16 @@ def recorded(settings: Settings, name: str) -> Outcome:
     """What a run came to, or stands at, from its record alone."""
     folder = find_run(settings.runs, name)
     return read_outcome(folder)
+
+
+def head(settings: Settings, name: str) -> RunRecord:
+    """The head of a run's record: what was asked, on what."""
+    return head_of(find_run(settings.runs, name))
+
+
+def head_of(folder: Path) -> RunRecord:
+    with SqliteStore.read(folder) as store:
+        return store.run()
 
 
 def read_outcome(folder: Path) -> Outcome:

@@ -113,7 +113,10 @@ class Limits:
                 raise BadInput(f"--{name} {getattr(self, name)} leaves nothing to try; give at least 1")
 
 
-MODEL_KINDS = ("openai", "vllm", "scripted")
+MODEL_KINDS = ("openai", "vllm", "hf", "scripted", "tiny")
+_MODEL_FORMS = "openai:NAME, vllm:NAME, hf:FOLDER, scripted:FILE or tiny"
+EMBEDDED = "tiny"
+"""The model that is part of the package: it has no name beside its kind, no server and no key, and costs nothing."""
 DEFAULT_KEY_VARIABLE = "OPENAI_API_KEY"
 MODEL_SECONDS = 600.0
 """Of a search in which a model proposes, unless other limits are given: a reply takes longer than an evaluation."""
@@ -121,9 +124,10 @@ MODEL_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """Which language model proposes: `name` is `openai:NAME`, `vllm:NAME` or `scripted:FILE`. `price` is money per
-    million tokens of prompt and completion; `max_tokens` and `max_cost` bound the whole run, `call_seconds` one call.
-    `adapter` is the folder of a LoRA adapter, as the server sees it. With `alone` nothing else proposes.
+    """Which model proposes: `name` is `openai:NAME`, `vllm:NAME`, `hf:FOLDER`, `scripted:FILE` or `tiny`, the embedded
+    one. `price` is money per million tokens of prompt and completion; `max_tokens` and `max_cost` bound the whole run
+    and `call_seconds` one call. `adapter` is the folder of a LoRA adapter, as the server sees it. With `alone` nothing
+    else proposes.
     """
 
     name: str
@@ -137,18 +141,23 @@ class ModelRequest:
     alone: bool = False
 
     def __post_init__(self) -> None:
-        if self.kind not in MODEL_KINDS or not self.model or not self.name.isprintable():
-            raise BadInput(f"--model {self.name!r} names no model; write openai:NAME, vllm:NAME or scripted:FILE")
+        if self.kind not in MODEL_KINDS or bool(self.model) == (self.kind == EMBEDDED) or not self.name.isprintable():
+            raise BadInput(f"--model {self.name!r} names no model; write {_MODEL_FORMS}")
         if self.kind == "vllm" and self.base_url is None:
             raise BadInput(f"--model {self.name} needs the server's --base-url, such as http://localhost:8000/v1")
         if self.base_url is not None and not self.base_url.strip():
             raise BadInput("--base-url is empty; give the server's address, or leave it out for OpenAI's own")
         if self.base_url is not None and "@" in self.base_url:
             raise BadInput("--base-url would be recorded with the password in it; put the key in a variable instead")
-        if self.kind == "scripted" and (self.base_url or self.key_variable):
-            raise BadInput("a script is a file; --base-url and --key-variable belong to a model behind a server")
-        if self.adapter is not None and self.kind != "vllm":
-            raise BadInput("only a server of vLLM loads adapters; give --adapter with --model vllm:NAME")
+        if self.kind in ("scripted", "hf") and (self.base_url or self.key_variable):
+            what = "a script is a file" if self.kind == "scripted" else "a local model is a folder"
+            raise BadInput(f"{what}; --base-url and --key-variable belong to a model behind a server")
+        if self.kind == EMBEDDED and (self.base_url or self.key_variable or self.price):
+            raise BadInput("the embedded model is no server; leave --base-url, --key-variable and --price out")
+        if self.adapter is not None and self.kind not in ("vllm", "hf", EMBEDDED):
+            raise BadInput(
+                "--adapter goes with --model vllm:NAME, whose server loads it, with hf:FOLDER or with --model tiny"
+            )
         if self.max_tokens < 1:
             raise BadInput(f"--max-tokens {self.max_tokens} leaves nothing to ask for; give a positive number")
         if not self.call_seconds > 0:
@@ -166,13 +175,14 @@ class ModelRequest:
 
     @property
     def model(self) -> str:
-        """What the server calls it, or the script's file."""
+        """What the server calls it, or the file or folder."""
         return self.name.partition(":")[2]
 
     @property
     def shown(self) -> str:
-        """How it is called in what is told and recorded of a candidate: a script without the folders of its file."""
-        return f"scripted:{Path(self.model).name}" if self.kind == "scripted" else self.name
+        """How it is called in what is told and recorded of a candidate: without the folders of a file or folder."""
+        local = self.kind in ("scripted", "hf")
+        return f"{self.kind}:{Path(self.model).resolve().name}" if local else self.name
 
     def key(self, environment: Mapping[str, str] | None = None) -> str:
         """The key, from its variable; it is kept in no record. Servers other than OpenAI's own may need none. Raises

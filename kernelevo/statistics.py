@@ -124,3 +124,15 @@ def spread(samples: Sequence[float]) -> float:
     """The standard deviation that a normal distribution with this median absolute deviation has."""
     middle = statistics.median(samples)
     return 1.4826 * statistics.median(abs(sample - middle) for sample in samples)
+
+
+def share_interval(count: int, of: int, score: float = 1.96) -> tuple[float, float]:
+    """What the true share lies between, of which `count` in `of` independent trials tell (95 %; Wilson, 1927). Of no
+    trial, 0 and 1.
+    """
+    if of == 0:
+        return 0.0, 1.0
+    share, spread_of = count / of, score * score / of
+    middle = share + spread_of / 2
+    reach = score * math.sqrt(share * (1 - share) / of + spread_of / (4 * of))
+    return max(0.0, (middle - reach) / (1 + spread_of)), min(1.0, (middle + reach) / (1 + spread_of))

@@ -18,6 +18,8 @@ PARTS = {
     "disassembler", "archive", "report", "evidence",
     "progress", "doctor", "initialise", "batch", "reward", "models", "backends", "levers", "loop", "studies",
 }  # fmt: skip
+KNOWLEDGE = {"kernel", "wire", "diagnosis", "harness", "telemetry"}
+"""No parts, so that every part may read them."""
 MAY_USE = {
     # A noun file may use only what stands before it.
     "errors": set(),
@@ -27,7 +29,7 @@ MAY_USE = {
     "defences": set(),
     "provenance": set(),
     "language_model": set(),
-    "decisions": set(),
+    "decisions": {"language_model"},
     "learning": {"types", "language_model"},
     "types": {"fault", "measurement", "provenance", "counting"},
     "statistics": {"measurement"},
@@ -42,9 +44,14 @@ MAY_USE = {
     "batch": FOUNDATION | {"reward"},
     # What a kernel file says, and what passes through the wall, is knowledge and no part: every part may read it.
     "kernel": FOUNDATION,
+    # What a harness folder says, and how it was gone by, is knowledge, too.
+    "harness": FOUNDATION,
+    "telemetry": FOUNDATION | {"harness"},
     "wire": {"types", "interfaces", "errors", "measurement"},
+    # What a verdict is worth to a policy is what it is worth to any trainer.
+    "backends": FOUNDATION | {"kernel", "diagnosis", "reward"},
     # A study runs loops.
-    "studies": FOUNDATION | {"loop"},
+    "studies": FOUNDATION | KNOWLEDGE | {"loop"},
     # A search orders attempts: it is the one part that needs a data structure of its own.
     "search": FOUNDATION | {"archive"},
     "doctor": FOUNDATION | {"sandbox", "disassembler"},
@@ -57,7 +64,8 @@ MAY_USE = {
 }
 JOINERS = {
     "run", "api", "api_arguments", "run_record", "run_evidence", "rerunning", "joining", "joining_cards",
-    "joining_models", "joining_backends", "joining_loop", "cli", "commands", "redteam", "__init__", "__main__",
+    "joining_models", "joining_decisions", "joining_backends", "joining_loop", "run_of_loop", "run_of_study", "joining_programs",
+    "cli", "commands", "redteam", "__init__", "__main__",
 }  # fmt: skip
 """Those that may import every part; the red team attacks the parts as they are joined."""
 
@@ -102,7 +110,7 @@ def test_a_module_imports_only_what_its_layer_allows(path: Path) -> None:
     own = part_of(path)
     if own in JOINERS:
         return
-    allowed = MAY_USE.get(own, FOUNDATION | {"kernel", "wire", "diagnosis"}) | {own}
+    allowed = MAY_USE.get(own, FOUNDATION | KNOWLEDGE) | {own}
     broken = [f"line {line} imports {other}" for other, line in sorted(imported_parts(path)) if other not in allowed]
     assert not broken, f"{path.relative_to(PACKAGE)} ({own}): {broken}"
 

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from kernelevo.errors import BadInput
-from kernelevo.settings import MODEL_SECONDS, ModelRequest
+from kernelevo.settings import EMBEDDED, MODEL_SECONDS, ModelRequest
 
 ModelName = Annotated[
     str | None,
-    typer.Option("--model", metavar="NAME", help="A language model proposes: openai:NAME, vllm:NAME, scripted:FILE."),
+    typer.Option(
+        "--model", metavar="NAME", help="A model proposes: openai:NAME, vllm:NAME, hf:FOLDER, scripted:FILE, tiny."
+    ),
 ]
 BaseUrl = Annotated[
     str | None,
@@ -36,7 +38,7 @@ CallSeconds = Annotated[
 ]
 AdapterFolder = Annotated[
     str | None,
-    typer.Option("--adapter", metavar="FOLDER", help="LoRA adapter that a vLLM server loads, as that server sees it."),
+    typer.Option("--adapter", metavar="FOLDER", help="LoRA adapter, as a vLLM server sees it, or for tiny."),
 ]
 OnlyModel = Annotated[bool, typer.Option("--only-model", help="Nothing but the model proposes: no rules, no tuning.")]
 _NAMES = {
@@ -58,7 +60,7 @@ def read_model(context: typer.Context) -> ModelRequest | None:
 
 
 def search_seconds(context: typer.Context, seconds: float) -> float:
-    """What was given; else the command's own default, or a model's longer one."""
+    """What was given; else the command's own default, or the longer one of a model behind a server."""
     source = context.get_parameter_source("seconds")
     chosen = source is not None and source.name != "DEFAULT"
-    return seconds if chosen or context.params.get("model") is None else MODEL_SECONDS
+    return seconds if chosen or context.params.get("model") in (None, EMBEDDED) else MODEL_SECONDS

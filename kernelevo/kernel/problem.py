@@ -144,6 +144,12 @@ class Problem:
         other._set("benchmarks", cases)
         return other
 
+    def named(self, name: str) -> Problem:
+        """The same problem by another name, for one that is no file's."""
+        other = copy.copy(self)
+        other._set("name", name)
+        return other
+
     def with_tolerance(self, tolerance: Tolerance) -> Problem:
         """The same problem, judged by a declared tolerance."""
         other = copy.copy(self)

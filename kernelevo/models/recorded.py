@@ -62,9 +62,11 @@ class RecordedModel(Dialogue):
             self._stopped(forecast)
             return None
         allowed = Sampling(forecast.max_tokens, settings.temperature, settings.log_probabilities)
-        number = self._note_asked(about, prompt, forecast, allowed)
+        with self._store.together():
+            number = self._note_asked(about, prompt, forecast, allowed)
         replies = self._sample(number, prompt, forecast, allowed, seconds)
-        self._store.note(REPLIED, {"number": number, "replies": [self._to_note(reply) for reply in replies]})
+        with self._store.together():
+            self._store.note(REPLIED, {"number": number, "replies": [self._to_note(reply) for reply in replies]})
         self.spent = self.spent.plus(total_usage(replies).total, total_cost(replies))
         self._turns[number] = Turn(number, about, prompt.key, tuple(replies), read=False)
         return self._turns[number]
@@ -107,7 +109,7 @@ class RecordedModel(Dialogue):
             raise
 
     def _to_note(self, reply: Reply) -> dict[str, Any]:
-        tokens = None if reply.tokens is None else [[token.text, token.log_probability] for token in reply.tokens]
+        tokens = None if reply.tokens is None else [list(astuple(token)) for token in reply.tokens]
         return {
             "text": self._store.keep(reply.text), "stop": reply.stop.value, "usage": list(astuple(reply.usage)),
             "cost": reply.cost, "tokens": None if tokens is None else self._store.keep(json.dumps(tokens)),
@@ -145,7 +147,7 @@ def spent_so_far(store: Store) -> Spent:
 def _from_note(note: Mapping[str, Any], store: Store) -> Reply:
     tokens = None
     if note["tokens"] is not None:
-        tokens = tuple(Token(text, number) for text, number in json.loads(store.kept(note["tokens"])))
+        tokens = tuple(Token(*token) for token in json.loads(store.kept(note["tokens"])))
     thinking = store.kept(note["thinking"]) if note["thinking"] else ""
     text, stop, usage = store.kept(note["text"]), Stop(note["stop"]), Usage(*note["usage"])
     return Reply(text, stop, usage, note["cost"], tokens, thinking)

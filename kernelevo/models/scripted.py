@@ -109,7 +109,11 @@ def _reply(line: str, where: str) -> Reply:
         stop = Stop(value.get("stop", Stop.COMPLETE if value["text"].strip() else Stop.EMPTY))
         tokens = None
         if "tokens" in value:
-            tokens = tuple(Token(str(text), float(number)) for text, number in value["tokens"])
+            tokens = tuple(_token(*token) for token in value["tokens"])
     except (TypeError, ValueError, OverflowError) as error:
         raise BadInput(f"{where}: {error}; correct the line") from error
     return Reply(value["text"], stop, usage, tokens=tokens, thinking=str(value.get("thinking", "")))
+
+
+def _token(text: object, log_probability: Any, number: Any = None) -> Token:
+    return Token(str(text), float(log_probability), None if number is None else int(number))

@@ -1,5 +1,6 @@
 """A small HTTP server that speaks the OpenAI format around any Model, on this machine only: so that the code that talks
-to servers is tested over a socket, and a search can be tried without one (`python -m kernelevo.models.serving FILE`).
+to servers is tested over a socket, and a search can be tried without one (`python -m kernelevo.models.serving FILE`, a
+script of replies or the folder of a local model).
 
     GET  /v1/models                  POST /v1/chat/completions    whole or streamed, log-probabilities, usage
     POST /tokenize                   POST /v1/completions         whole only
@@ -21,8 +22,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Literal
 
+from kernelevo.errors import BadInput
 from kernelevo.interfaces import Model
-from kernelevo.language_model import Adapter, Prompt
+from kernelevo.language_model import Adapter, Prompt, Reply, Sampling, Stop
 from kernelevo.models.scripted import ScriptedModel, read_script
 from kernelevo.models.serving_wire import WireError, chunks, completion_json, read_chat, text_json
 
@@ -69,6 +71,34 @@ class Served:
     def require(self, name: object) -> None:
         if name not in self.names():
             raise WireError(404, f"The model `{name}` does not exist", "model_not_found")
+
+    def sample(self, name: str, prompt: Prompt, n: int, sampling: Sampling) -> list[Reply]:
+        """By the model, with the adapter of this name, or without if the name is its own."""
+        with self.guard:
+            if self.model.capabilities.adapters:
+                self.model.load_adapter(_adapter(name, self.adapters[name]) if name in self.adapters else None)
+            replies = self.model.sample(prompt, n, sampling, SECONDS)
+        if any(reply.stop is Stop.TOO_LONG for reply in replies):
+            raise WireError(400, "This model's maximum context length is exceeded", "context_length_exceeded")
+        return replies
+
+    def load(self, name: str, path: str) -> None:
+        with self.guard:
+            self.model.load_adapter(_adapter(name, path))
+            self.adapters[name] = path
+
+    def unload(self, name: str) -> bool:
+        """Whether it was there."""
+        with self.guard:
+            if self.adapters.pop(name, None) is None:
+                return False
+            self.model.load_adapter(None)
+            return True
+
+
+def _adapter(name: str, path: str) -> Adapter:
+    stem, _, version = name.rpartition("-v")
+    return Adapter(stem or name, int(version) if version.isdigit() else 0, path)
 
 
 @contextmanager
@@ -125,6 +155,8 @@ class _Handler(BaseHTTPRequestHandler):
             # What was not read of the request must not be taken for the next one.
             self.close_connection = True
             self._send(refusal.status, refusal.body, refusal.headers)
+        except BadInput as refusal:
+            self._send(400, WireError(400, str(refusal)).body)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
@@ -167,8 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
         name, (prompt, n, sampling) = body.get("model"), read_chat(body)
         self.served.require(name)
         self._require_room(prompt)
-        with self.served.guard:
-            replies = self.served.model.sample(prompt, n, sampling, SECONDS)
+        replies = self.served.sample(str(name), prompt, n, sampling)
         if not body.get("stream"):
             return completion_json(str(name), replies)
         with_usage = bool((body.get("stream_options") or {}).get("include_usage"))
@@ -179,8 +210,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._refuse(self.served.next_trouble())
         self.served.require(body.get("model"))
         chat = {**body, "messages": [{"role": "user", "content": body.get("prompt")}]}
-        with self.served.guard:
-            return text_json(str(body.get("model")), self.served.model.sample(*read_chat(chat), SECONDS))
+        name = str(body.get("model"))
+        return text_json(name, self.served.sample(name, *read_chat(chat)))
 
     def _tokenize(self, body: dict[str, Any]) -> Any:
         self.served.require(body.get("model"))
@@ -189,16 +220,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _load(self, name: str, path: str) -> Any:
         if name in self.served.adapters:
             raise WireError(400, f"The lora adapter '{name}' has already been loaded.")
-        stem, _, version = name.rpartition("-v")
-        with self.served.guard:
-            self.served.model.load_adapter(Adapter(stem or name, int(version) if version.isdigit() else 0, path))
-            self.served.adapters[name] = path
+        self.served.load(name, path)
         return f"Success: LoRA adapter '{name}' added successfully."
 
     def _unload(self, name: str) -> Any:
-        with self.served.guard:
-            if self.served.adapters.pop(name, None) is None:
-                raise WireError(404, f"The lora adapter '{name}' cannot be found.")
+        if not self.served.unload(name):
+            raise WireError(404, f"The lora adapter '{name}' cannot be found.")
         return f"Success: LoRA adapter '{name}' removed successfully."
 
     def _require_room(self, prompt: Prompt) -> None:
@@ -247,15 +274,30 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def main() -> int:
-    """Serves a script as the model `scripted` until it is stopped."""
+    """Serves a script or a local model until it is stopped."""
     if len(sys.argv) != 2:
-        print("usage: python -m kernelevo.models.serving REPLIES.jsonl", file=sys.stderr)
+        print("usage: python -m kernelevo.models.serving REPLIES.jsonl or the folder of a model", file=sys.stderr)
         return 2
-    with serving(ScriptedModel(read_script(Path(sys.argv[1])))) as served:
-        print(f"--model openai:scripted --base-url {served.address}", flush=True)
+    try:
+        model = _open(Path(sys.argv[1]))
+    except BadInput as refusal:
+        print(refusal, file=sys.stderr)
+        return refusal.exit_code
+    kind = "vllm" if model.capabilities.adapters else "openai"
+    with serving(model) as served:
+        print(f"--model {kind}:{model.name} --base-url {served.address}", flush=True)
         with suppress(KeyboardInterrupt):
             threading.Event().wait()
     return 0
+
+
+def _open(path: Path) -> Model:
+    """A folder is a model of transformers, anything else a script."""
+    if not path.is_dir():
+        return ScriptedModel(read_script(path))
+    from kernelevo.models.hf import HfModel
+
+    return HfModel(path.resolve())
 
 
 if __name__ == "__main__":

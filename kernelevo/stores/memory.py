@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from kernelevo.errors import Infrastructure, StoreConflict
@@ -47,6 +48,9 @@ class MemoryStore:
         if key not in self._texts:
             raise StoreConflict(f"a text that a note refers to ({key[:12]}) is not there")
         return self._texts[key]
+
+    def together(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def run(self) -> RunRecord:
         if self._run is None:

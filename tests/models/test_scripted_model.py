@@ -16,11 +16,11 @@ def test_a_file_says_what_a_reply_is(tmp_path: Path) -> None:
     file = tmp_path / "script.jsonl"
     file.write_text(
         '{"text": "a", "prompt_tokens": 3, "completion_tokens": 2, "cached_tokens": 1, "tokens": [["a", -0.5]]}\n\n'
-        '{"text": "b", "stop": "length", "thinking": "hm"}\n{"text": " "}\n'
+        '{"text": "b", "stop": "length", "thinking": "hm", "tokens": [["b", -1, null], ["", -2, 7]]}\n{"text": " "}\n'
     )
     assert read_script(file) == [
         Reply("a", Stop.COMPLETE, Usage(3, 2, 1), tokens=(Token("a", -0.5),)),
-        Reply("b", Stop.LENGTH, Usage(), thinking="hm"),
+        Reply("b", Stop.LENGTH, Usage(), thinking="hm", tokens=(Token("b", -1.0), Token("", -2.0, 7))),
         Reply(" ", Stop.EMPTY, Usage()),
     ]
 
@@ -28,6 +28,7 @@ def test_a_file_says_what_a_reply_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line", ["{", "[]", '{"text": 3}', '{"text": "a", "more": 1}', '{"text": "a", "stop": "bored"}',
              '{"text": "a", "prompt_tokens": -1}', '{"text": "a", "tokens": [1]}',
+             '{"text": "a", "tokens": [["a", -1, 2, 3]]}',
              '{"text": "a", "cached_tokens": 1e999}', f'{{"text": "a", "prompt_tokens": 1{"0" * 400}}}', "[" * 100_000],
 )  # fmt: skip
 def test_a_bad_line_is_named(tmp_path: Path, line: str) -> None:

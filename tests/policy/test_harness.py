@@ -1,4 +1,4 @@
-"""The folder that says what a model is told: the shipped one, and what is said of a wrong one."""
+"""What of a harness a model is told in one message (tests/harness has the folder itself)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kernelevo.errors import BadInput
+from kernelevo.harness import Lesson
 from kernelevo.initialise import initialise
 from kernelevo.proposers.policy.harness import read_policy_harness
 from kernelevo.proposers.policy.prompt import system_words
@@ -35,58 +35,23 @@ def test_init_writes_it(tmp_path: Path) -> None:
     assert read_policy_harness(tmp_path / "harness" / "default") == read_policy_harness(SHIPPED)
 
 
-@pytest.mark.parametrize("name", ["manifest.toml", "system.md", "skills/coalescing/SKILL.md"])
+@pytest.mark.parametrize("name", ["manifest.toml", "dialogue.toml", "system.md", "skills/coalescing/SKILL.md"])
 def test_any_change_changes_its_key(folder: Path, name: str) -> None:
     before = read_policy_harness(folder).key
     (folder / name).write_text((folder / name).read_text() + "\n# more\n")
     assert read_policy_harness(folder).key != before
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "words"),
-    [
-        ("version = 1", "version = 2", "version 2 is not known"),
-        ("version = 1", "version = ", "this is no TOML"),
-        ("replies = 4", "replies = 0", "replies must be a whole number from 1 to 64"),
-        ("replies = 4", "replies = true", "replies must be a whole number"),
-        ("max_tokens = 8192", "", "look at max_tokens"),
-        ("max_tokens = 8192", "max_tokens = 8192\nseed = 3", "look at seed"),
-        ("max_tokens = 8192", "max_tokens = 8192\ntemperature = 9", "from 0 to 2"),
-        ("max_tokens = 8192", 'max_tokens = 8192\ntemperature = "hot"', "temperature must be a number"),
-        ("log_probabilities = false", "log_probabilities = 0", "must be true or false"),
-        ('system = "system.md"', 'system = "../../../etc/passwd"', "is no file of this folder"),
-        ('system = "system.md"', 'system = "none.md"', "cannot be read"),
-        ('"coalescing"', '"../coalescing"', "folder names"),
-        ('"coalescing"', '"occupancy"', "named twice"),
-        ('"coalescing"', '"unheard_of"', "cannot be read"),
-        ("[turns]", "[other]\na = 1\n[turns]", "look at a"),
-    ],
-)  # fmt: skip
-def test_a_wrong_manifest_is_bad_input_that_names_the_file(folder: Path, old: str, new: str, words: str) -> None:
-    manifest = folder / "manifest.toml"
-    assert old in manifest.read_text()
-    manifest.write_text(manifest.read_text().replace(old, new, 1))
-    with pytest.raises(BadInput, match=words) as caught:
-        read_policy_harness(folder)
-    assert str(folder) in str(caught.value) and "\n" not in str(caught.value)
+def test_lessons_are_told_the_latest_only(folder: Path) -> None:
+    (folder / "memory").mkdir()
+    (folder / "memory" / "lessons.jsonl").write_text("".join(Lesson(f"lesson {n}", "kernels").line() for n in range(9)))
+    told = system_words(read_policy_harness(folder))
+    assert "- lesson 8 (kernels)" in told and "- lesson 1 (kernels)" in told and "lesson 0" not in told
 
 
-@pytest.mark.parametrize("head", ["", "---\nname: other\ndescription: x\n---\n", "---\nname: coalescing\n---\n"])
-def test_a_skill_begins_with_its_name_and_when_it_helps(folder: Path, head: str) -> None:
-    (folder / "skills" / "coalescing" / "SKILL.md").write_text(head + "body\n")
-    with pytest.raises(BadInput, match="it must begin with the lines"):
-        read_policy_harness(folder)
-
-
-def test_a_link_out_of_the_folder_is_refused(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "outside.md").write_text("outside")
-    (folder / "system.md").unlink()
-    (folder / "system.md").symlink_to(tmp_path / "outside.md")
-    with pytest.raises(BadInput, match="is no file of this folder"):
-        read_policy_harness(folder)
-
-
-def test_a_text_that_fits_no_context_is_refused(folder: Path) -> None:
-    (folder / "system.md").write_text("x" * 70_000)
-    with pytest.raises(BadInput, match="70,000 bytes"):
-        read_policy_harness(folder)
+def test_a_skill_on_demand_is_not_in_the_one_message(folder: Path) -> None:
+    dialogue = folder / "dialogue.toml"
+    changed = dialogue.read_text().replace('"coalescing", ', "").replace("on_demand = []", 'on_demand = ["coalescing"]')
+    dialogue.write_text(changed)
+    assert "## coalescing" not in system_words(read_policy_harness(folder))
+    assert "## coalescing" in system_words(read_policy_harness(SHIPPED))

@@ -42,7 +42,9 @@ def build_prompt(
 
 def system_words(harness: PolicyHarness) -> str:
     skills = [f"## {skill.name}: {skill.description}\n\n{skill.body}" for skill in harness.skills]
-    return "\n\n".join([harness.system.strip(), *(["# What usually helps", *skills] if skills else [])])
+    lessons = "\n".join(f"- {lesson}" for lesson in harness.lessons)
+    sections = [harness.system.strip(), *(["# What usually helps", *skills] if skills else [])]
+    return "\n\n".join([*sections, *([f"# What was learned before\n\n{lessons}"] if lessons else [])])
 
 
 def settled_text(parent: Attempt, language: Language) -> str:

@@ -1,0 +1,187 @@
+"""Backends of the loop, opened by name: the built-in ones, and those of other packages.
+
+Another package offers a backend as an entry point of the group `kernelevo.backends`: its name, and a callable that
+takes kernelevo.settings.Settings and returns a kernelevo.learning_interfaces.Backend.
+
+Everything is imported when it is needed.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kernelevo import __version__
+from kernelevo.errors import BadInput, KernelevoError
+from kernelevo.initialise import samples_folder
+from kernelevo.settings import Level, Request, Settings
+
+if TYPE_CHECKING:
+    from kernelevo.backends.kernels.tools import KernelTask
+    from kernelevo.interfaces import Device, Evaluator, Proposer
+    from kernelevo.kernel.problem import Problem
+    from kernelevo.learning_interfaces import Backend
+    from kernelevo.proposers.rules import RuleSettings
+    from kernelevo.types import Verdict
+
+GROUP = "kernelevo.backends"
+REWARDED, AUDITED = "virtual:h100", "virtual:a100"
+"""The device whose times are rewarded, and the one that the audit verifier judges on."""
+_JUDGING = ("evaluators", "devices", "compilers", "kernel", "wire", "diagnosis", "sandbox.py")
+"""What of the package decides verdicts."""
+
+
+def open_backend(name: str, settings: Settings) -> Backend:
+    """The backend of this name; raises BadInput naming those there are, or where another package's cannot be had."""
+    if name in _BUILT_IN:
+        return _BUILT_IN[name](settings)
+    offered = {each.name: each for each in entry_points(group=GROUP)}
+    if name not in offered:
+        raise BadInput(f"there is no backend {name!r}; there are {', '.join(backend_names())}")
+    try:
+        opened: Backend = offered[name].load()(settings)
+    except KernelevoError:
+        raise
+    except (ImportError, AttributeError, TypeError) as error:
+        distribution = offered[name].dist
+        package = "another package" if distribution is None else distribution.name
+        raise BadInput(f"the backend {name} of {package} cannot be opened ({error}); repair or uninstall it") from error
+    return opened
+
+
+def backend_names() -> list[str]:
+    """The built-in ones first."""
+    return [*_BUILT_IN, *sorted({each.name for each in entry_points(group=GROUP)} - set(_BUILT_IN))]
+
+
+def open_kernels(settings: Settings) -> Backend:
+    """Kernels in CUDA on virtual devices; verdicts are kept in the cache folder."""
+    from kernelevo.backends.kernels.backend import KernelBackend
+    from kernelevo.stores.verdicts import VerdictFolder
+
+    tools = KernelTools(settings)
+    return KernelBackend(tools, _shipped(), VerdictFolder(settings.cache / "verdicts"))
+
+
+def open_scripted(settings: Settings) -> Backend:
+    """The domain without programs that tests use; it is quick, and shows how a run goes."""
+    from kernelevo.backends.scripted import ScriptedBackend
+
+    return ScriptedBackend(noise=0.02)
+
+
+_BUILT_IN: Mapping[str, Callable[[Settings], Backend]] = {"kernels": open_kernels, "scripted": open_scripted}
+
+
+class KernelTools:
+    """One worker's tools: walls, compiler and the two devices, opened once for all tasks. Times are modelled from the
+    PTX: reading machine code takes three times as long as all the rest of a light judgement.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        from kernelevo.joining import open_compilers, open_device
+        from kernelevo.kernel.languages import CUDA
+
+        request = Request(kernel=Path("kernel.cu"), device=REWARDED, times_from="ptx")
+        self._settings = settings
+        self._walls, self._compiler, self._cuda = open_compilers(request, CUDA, settings, ())
+        self._device, _, _ = open_device(request, self._walls, self._cuda, settings)
+        self._properties = self._device.properties
+        self._rules, rules_text = single_rules()
+        self.rules: Sequence[str] = tuple(rule.name for rule in self._rules.rules)
+        self.version = _version(self._compiler.version, str(self._device.calibration), rules_text)
+
+    def verifier(self, task: KernelTask, seed: int | None) -> Evaluator:
+        return self._evaluator(task.problem, self._device, "search", seed)
+
+    def auditor(self, task: KernelTask, seed: int | None) -> Evaluator:
+        return self._evaluator(task.audited, self._audited, "final", seed)
+
+    def proposers(self, task: KernelTask) -> Sequence[Proposer]:
+        from kernelevo.proposers.rules import RulesProposer
+        from kernelevo.proposers.tune import TuneProposer
+
+        return [RulesProposer(task.problem, self._properties, self._rules), TuneProposer()]
+
+    def symptoms(self, verdict: Verdict, task: KernelTask) -> frozenset[str]:
+        from kernelevo.proposers.rules.evidence import symptoms
+
+        return symptoms(verdict, task.problem)
+
+    def least_us(self, task: KernelTask) -> Mapping[str, float]:
+        from kernelevo.floors import floors
+
+        return {name: floor.us for name, floor in floors(task.problem, self._properties).items()}
+
+    def words(self, task: KernelTask) -> str:
+        from kernelevo.kernel.languages import CUDA
+        from kernelevo.proposers.policy.task_words import task_words
+
+        return task_words(task.problem, CUDA, f"{REWARDED} (modelled)", self._properties, task.reference)
+
+    def close(self) -> None:
+        self._device.close()
+        if "_audited" in self.__dict__:
+            self._audited.close()
+        for wall in self._walls:
+            wall.close()
+
+    @functools.cached_property
+    def _audited(self) -> Device:
+        from kernelevo.joining import open_device
+
+        request = Request(kernel=Path("kernel.cu"), device=AUDITED, times_from="ptx")
+        device, _, _ = open_device(request, self._walls, self._cuda, self._settings)
+        return device
+
+    def _evaluator(self, problem: Problem, device: Device, mode: Level, seed: int | None) -> Evaluator:
+        from kernelevo.evaluators import kernels
+
+        generator = kernels.secret_generator if seed is None else kernels.seeded_generator(seed)
+        return kernels.KernelEvaluator(
+            problem, self._compiler, device, mode=mode, generator=generator, oracle_compiler=self._cuda
+        )
+
+
+def single_rules() -> tuple[RuleSettings, str]:
+    """The installed rules, each applied by itself (what follows on it is a decision of its own), and their text."""
+    from kernelevo.proposers.rules import RuleSettings, read_rule_settings
+
+    file = samples_folder() / "harness" / "rules.toml"
+    text = file.read_text(encoding="utf-8")
+    settings = read_rule_settings(text, str(file))
+    return RuleSettings(tuple(replace(rule, then=()) for rule in settings.rules)), text
+
+
+def _version(*parts: str) -> str:
+    """A hash of all that a verdict follows from beside candidate, task and seed: code, native files, compiler, card."""
+    from kernelevo import native
+
+    digest = hashlib.sha256("\0".join([__version__, REWARDED, AUDITED, *parts]).encode())
+    package = Path(__file__).parent
+    places = [package / name for name in (*_JUDGING, "backends/kernels/generated")]
+    files = [file for place in places for file in ([place] if place.is_file() else sorted(place.rglob("*.py")))]
+    for file in [*files, native.path("kernelevo-worker")]:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _shipped() -> dict[str, Callable[[], KernelTask]]:
+    """The shipped kernels in CUDA by name; each is loaded when it is opened."""
+    folder = samples_folder() / "kernels"
+    return {file.stem: functools.partial(_shipped_task, file) for file in sorted(folder.glob("*.cu"))}
+
+
+def _shipped_task(file: Path) -> KernelTask:
+    from kernelevo.backends.kernels.tools import KernelTask
+    from kernelevo.proposers.policy import reference_source
+    from kernelevo.tasks import open_task
+
+    task = open_task(Request(kernel=file))
+    reference = reference_source(task.problem_content, task.problem.reference)
+    return KernelTask(file.stem, file.stem, task.text, task.problem, task.problem, reference)

@@ -1,0 +1,405 @@
+"""Joins the loop: which backend, model, harness, levers, store and executor make a run of it.
+
+Everything is imported when it is needed: a command that runs no loop loads none of it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import platform
+import shutil
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import kernelevo
+from kernelevo.errors import BadInput, NotInstalled
+from kernelevo.harness import read_harness
+from kernelevo.initialise import samples_folder
+from kernelevo.joining_backends import open_backend
+from kernelevo.language_model import Adapter, Price
+from kernelevo.learning import LeverName, PolicyVersion, Spending, folder_key
+from kernelevo.learning_interfaces import SeededModel
+from kernelevo.loop.budget import Account, LoopLimits
+from kernelevo.loop.gate import GateRule
+from kernelevo.loop.generation import Tools
+from kernelevo.loop.judging import Codec, Court, Memo
+from kernelevo.loop.plan import LoopSettings
+from kernelevo.loop.policy import DecisionWay, Policy
+from kernelevo.loop.record import Record
+from kernelevo.loop.run_loop import Loop, Parts
+from kernelevo.settings import ModelRequest, Settings, usable_cores
+from kernelevo.stores.codec import from_json, to_json
+from kernelevo.types import RunRecord, Verdict
+
+if TYPE_CHECKING:
+    from kernelevo.decisions import Grammar
+    from kernelevo.interfaces import Dialogue, Model, Store
+    from kernelevo.learning_interfaces import Backend, Lever, TaskSession
+    from kernelevo.models.budget import Forecast, Spent, TokenBudget
+    from kernelevo.models.recorded import CallTime, RecordedModel
+
+DEFAULT_MODEL = "tiny"
+OWN_MODELS = ("tiny", "prior", "uniform", "tabular")
+"""Those that answer observations and are in this package; all but prior and uniform need the extra `lora`."""
+MOST_SESSIONS = 64
+"""Open tasks of a worker."""
+NO_LIMIT = 10**15
+CALL_SECONDS = 120.0
+"""Of one question to a model, retries included."""
+DEFAULT_HARNESS = "default"
+EVOLVER = "evolver"
+"""The folder in a run's that holds what was asked of the evolver."""
+
+
+@dataclass(frozen=True)
+class LoopRequest:
+    """What the user asked of a run of the loop, as it is recorded."""
+
+    task: str
+    model: str = DEFAULT_MODEL
+    evolver: str | None = None
+    harness: str | None = None
+    adapter: str | None = None
+    levers: tuple[LeverName, ...] = ("harness", "weights")
+    generations: int = 4
+    seed: int = 0
+    reuse: bool = True
+    gap: float = 0.5
+    limits: LoopLimits = field(default_factory=LoopLimits)
+    workers: int = 1
+    base_url: str | None = None
+    key_variable: str | None = None
+    price: tuple[float, float] | None = None
+
+    @property
+    def settings(self) -> LoopSettings:
+        return LoopSettings(self.levers, self.generations, self.seed, self.reuse, GateRule(), self.gap)
+
+    def plain(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def read(cls, plain: Mapping[str, Any]) -> LoopRequest:
+        limits = LoopLimits(**plain["limits"])
+        price = None if plain["price"] is None else tuple(plain["price"])
+        return cls(**{**plain, "limits": limits, "levers": tuple(plain["levers"]), "price": price})
+
+
+class Workers:
+    """A backend for each thread, made when the thread first asks, and its open sessions: tools that drive a child of
+    their own are never shared.
+    """
+
+    def __init__(self, make: Callable[[], Backend]) -> None:
+        self._make = make
+        self._local = threading.local()
+        self._guard = threading.Lock()
+        self._made: list[Backend] = []
+
+    def backend(self) -> Backend:
+        """The calling thread's own."""
+        if not hasattr(self._local, "backend"):
+            with self._guard:
+                self._local.backend = self._make()
+                self._local.sessions = OrderedDict()
+                self._made.append(self._local.backend)
+        backend: Backend = self._local.backend
+        return backend
+
+    def session(self, task: str) -> TaskSession:
+        """The calling thread's own session of a task; the one that was used longest ago is closed for a new one."""
+        backend, sessions = self.backend(), self._local.sessions
+        if task not in sessions:
+            if len(sessions) >= MOST_SESSIONS:
+                sessions.popitem(last=False)[1].close()
+            sessions[task] = backend.open(task)
+        sessions.move_to_end(task)
+        session: TaskSession = sessions[task]
+        return session
+
+    def close(self) -> None:
+        with self._guard:
+            made, self._made = self._made, []
+        for backend in made:
+            backend.close()
+
+
+@dataclass
+class Opened:
+    """A loop that is ready to run, and what is said of it first."""
+
+    loop: Loop
+    store: Store
+    model: str
+    notes: Sequence[str]
+    closing: ExitStack = field(default_factory=ExitStack)
+
+    def close(self) -> None:
+        self.closing.close()
+
+
+CODEC = Codec(lambda verdict: to_json(verdict, Verdict), lambda text: from_json(text, Verdict))
+Progress = Callable[..., None]
+
+
+def open_loop(
+    request: LoopRequest, folder: Path, store: Store, settings: Settings, say: Callable[[str], None],
+    progress: Progress = lambda phase, results: None, memo: Memo | None = None, workers: Workers | None = None,
+    exported: Callable[[Loop, int], None] = lambda loop, generation: None,
+) -> Opened:  # fmt: skip
+    """The loop on this record; what is missing or wrong raises BadInput before anything is asked or judged. `workers`
+    and `memo` may be shared by several loops on one backend.
+    """
+    from kernelevo.models.budget import TokenBudget
+    from kernelevo.models.recorded import CallTime, RecordedModel, recorded_turns
+
+    closing = ExitStack()
+    own = workers or Workers(lambda: open_backend(request.task, settings))
+    if workers is None:
+        closing.callback(own.close)
+    backend = own.backend()
+    model, trainable, why = open_model(request, backend.grammar, _asked(store))
+    closing.callback(model.close)
+    record = Record(store, backend.version, lambda: recorded_turns(store))
+    limits = request.limits
+    price = None if request.price is None else Price(*request.price)
+    budget = TokenBudget(limits.tokens or NO_LIMIT, limits.money, price)
+
+    dialogues: list[RecordedModel] = []
+
+    def spent() -> Spending:
+        used = [Spending(tokens=each.spent.tokens, money=each.spent.cost) for each in dialogues]
+        return sum(used, record.spent())
+
+    account = Account(limits, spent)
+    time = CallTime(CALL_SECONDS, lambda: _seconds_left(account))
+    dialogue = RecordedModel(model, store, _Shared(budget, dialogues), time)
+    dialogues.append(dialogue)
+    if request.evolver is not None and "harness" in request.levers:
+        dialogues.append(_evolver(request, folder, _Shared(budget, dialogues), time, closing))
+    shared = memo or Memo()
+    for key, judgement in record.judgements():
+        shared.keep(key, judgement)
+    executor = _executor(request.workers, closing)
+    court = Court(own.session, executor, CODEC, shared, record.keep_judgement)
+
+    def open_policy(harness: Path, adapter: Path | None) -> Policy:
+        return _policy(harness, adapter, backend.grammar, model, dialogue)
+
+    if request.adapter is not None:
+        model.load_adapter(Adapter("start", 0, request.adapter))  # what cannot be loaded is said now
+    levers = open_levers(request, trainable, backend, dialogues[1] if len(dialogues) > 1 else None)
+    tools = Tools(record, court, account, progress)
+    parts = Parts(backend, open_policy, levers, tools, folder, exported, say)
+    start = _start(request, folder, settings)
+    return Opened(Loop(parts, request.settings, start), store, model.name, [why], closing)
+
+
+def _seconds_left(account: Account) -> float:
+    left = account.left()["seconds"]
+    return float("inf") if left is None else left
+
+
+def _executor(workers: int, closing: ExitStack) -> Any:
+    if workers == 1:
+        from kernelevo.executors.serial import SerialExecutor
+
+        return SerialExecutor()
+    from kernelevo.executors.local import LocalExecutor
+
+    executor = LocalExecutor(workers)
+    closing.callback(executor.close)
+    return executor
+
+
+def _asked(store: Store) -> dict[str, int]:
+    """How often each question was answered, by its prompt's key."""
+    from kernelevo.models.recorded import recorded_turns
+
+    return Counter(turn.prompt for turn in recorded_turns(store).values())
+
+
+def _policy(harness: Path, adapter: Path | None, grammar: Grammar, model: Model, dialogue: Any) -> Policy:
+    """Reads the harness and loads the adapter; the version is the hash of both."""
+    read = read_harness(harness)
+    decisions = read.decisions.settings(grammar)
+    key = "" if adapter is None else folder_key(adapter)
+    if adapter is not None:
+        model.load_adapter(Adapter("loop", int(key[:6], 16), str(adapter)))
+    elif model.capabilities.adapters:
+        model.load_adapter(None)
+    version = PolicyVersion(model.name, read.key, key)
+    restart = model.restart if isinstance(model, SeededModel) else lambda seed, asked: None
+    if _decides(model.name, grammar):
+        return Policy(version, decisions, DecisionWay(decisions), dialogue, restart=restart)
+    from kernelevo.joining_programs import ProgramWay
+
+    way = ProgramWay(read, model.name)
+    return Policy(version, decisions, way, dialogue, tells_children=True, restart=restart)
+
+
+def _decides(model: str, grammar: Grammar) -> bool:
+    """Our own models decide; one of language writes kernels, and decides where there are no kernels to be written."""
+    return model in OWN_MODELS or grammar.backend != "kernels"
+
+
+def open_model(request: LoopRequest, grammar: Grammar, asked: Mapping[str, int]) -> tuple[Model, Any, str]:
+    """The model that acts, the same as a model that can be trained (or None), and one line on which it is and why."""
+    name = request.model
+    if name in ("prior", "uniform"):
+        from kernelevo.models.prior import PriorModel
+
+        return PriorModel(name, request.seed, asked), None, f"model {name}: no weights, it goes by the harness alone"
+    if name in ("tiny", "tabular"):
+        model, why = _own_model(name, grammar, request.seed, asked)
+        return model, model, f"model {name}: {why}"
+    return _served_model(request, sum(asked.values()))
+
+
+def _own_model(name: str, grammar: Grammar, seed: int, asked: Mapping[str, int]) -> tuple[Any, str]:
+    try:
+        if name == "tabular":
+            from kernelevo.models.tabular import TabularModel
+
+            return TabularModel(seed=seed, asked=asked), "a table that starts at random, for trying out the loop"
+        import torch
+
+        from kernelevo.models.tiny import open_tiny
+
+        # More threads make so small a network no faster, and results hang on their number.
+        torch.set_num_threads(1)
+        model = open_tiny(grammar, seed=seed, asked=asked)
+        return model, model.base.sentence
+    except ImportError as error:
+        raise NotInstalled(
+            f"the model {name} needs {error.name}: pip install 'kernelevo[lora]'; or take --model prior, which needs "
+            "nothing and goes by the harness alone"
+        ) from error
+
+
+def _served_model(request: LoopRequest, given: int) -> tuple[Model, Any, str]:
+    if request.adapter is not None and not request.model.startswith("hf:"):
+        raise BadInput("the loop loads adapters of its own into a server; leave --adapter out, or take tiny or hf:PATH")
+    from kernelevo.joining_models import open_model as open_request
+
+    asked = ModelRequest(request.model, request.base_url, request.key_variable, request.price)
+    model = open_request(asked, given)
+    return model, model if hasattr(model, "trainer") else None, f"model {asked.shown}: given by --model"
+
+
+def open_levers(
+    request: LoopRequest, trainable: Any, backend: Backend, evolver: Dialogue | None
+) -> dict[LeverName, Lever]:
+    """The levers that the request allows; raises BadInput for one that this model does not have."""
+    levers: dict[LeverName, Lever] = {}
+    if "harness" in request.levers:
+        levers["harness"] = _harness_lever(backend, evolver)
+    if "weights" in request.levers:
+        if trainable is None:
+            raise BadInput(
+                f"--levers weights: the model {request.model} has no weights that can be trained here; "
+                "give --levers harness, or --model tiny"
+            )
+        levers["weights"] = _weights_lever(request, trainable, backend)
+    return levers
+
+
+def _harness_lever(backend: Backend, evolver: Dialogue | None) -> Lever:
+    """Remedies first; then what the evolver drafts, or statistics where there is none."""
+    from kernelevo.levers.harness.lever import HarnessLever
+    from kernelevo.levers.harness.pace import Pace
+    from kernelevo.levers.harness.remedying import RemedyDrafter
+    from kernelevo.levers.harness.statistical import StatisticalDrafter
+
+    pace = Pace()
+    if evolver is None:
+        return HarnessLever([RemedyDrafter(), StatisticalDrafter(backend.name, pace)], pace)
+    from kernelevo.levers.harness.reflecting import ReflectingDrafter
+
+    return HarnessLever([RemedyDrafter(), ReflectingDrafter(evolver)], pace)
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """One budget of several models: what any of them has used is gone for all."""
+
+    budget: TokenBudget
+    dialogues: Sequence[RecordedModel]
+
+    def forecast(self, spent: Spent, prompt_tokens: int, n: int, max_tokens: int) -> Forecast | str:
+        for each in self.dialogues:
+            if each.spent is not spent:
+                spent = spent.plus(each.spent.tokens, each.spent.cost)
+        return self.budget.forecast(spent, prompt_tokens, n, max_tokens)
+
+
+def _evolver(
+    request: LoopRequest, folder: Path, budget: _Shared, time: CallTime, closing: ExitStack
+) -> RecordedModel:
+    """The model that drafts changes of the harness, on a record of its own beside the run's."""
+    from kernelevo.joining_models import open_model as open_request
+    from kernelevo.models.recorded import RecordedModel, recorded_turns
+    from kernelevo.stores.sqlite import DATABASE, SqliteStore
+
+    place = folder / EVOLVER
+    place.mkdir(parents=True, exist_ok=True)
+    store = SqliteStore.resume(place) if (place / DATABASE).exists() else SqliteStore.create(place)
+    closing.callback(store.close)
+    given = sum(len(turn.replies) for turn in recorded_turns(store).values())
+    asked = ModelRequest(str(request.evolver), request.base_url, request.key_variable, request.price)
+    model = open_request(asked, given)
+    closing.callback(model.close)
+    return RecordedModel(model, store, budget, time)
+
+
+def _weights_lever(request: LoopRequest, trainable: Any, backend: Backend) -> Lever:
+    from kernelevo.levers.weights.lever import WeightsLever
+    from kernelevo.levers.weights.settings import weight_settings
+
+    def temperature(harness: Path) -> float:
+        return read_harness(harness).decisions.temperature
+
+    return WeightsLever(trainable, weight_settings(request.model.partition(":")[0]), temperature)
+
+
+def _start(request: LoopRequest, folder: Path, settings: Settings) -> tuple[Path, Path | None]:
+    """Copies of the harness and of the adapter that the run begins with, inside its folder: what is edited outside
+    later changes nothing here.
+    """
+    harness, adapter = folder / "start" / "harness", folder / "start" / "adapter"
+    if not harness.exists():
+        source = harness_folder(request, settings)
+        read_harness(source)
+        shutil.copytree(source, harness)
+    if request.adapter is not None and not adapter.exists():
+        shutil.copytree(request.adapter, adapter)
+    return harness, adapter if adapter.exists() else None
+
+
+def harness_folder(request: LoopRequest, settings: Settings) -> Path:
+    if request.harness is not None:
+        return Path(request.harness)
+    folder, _ = settings.choose_harness(samples_folder() / "harness")
+    return folder / DEFAULT_HARNESS
+
+
+def loop_record(run_id: str, command: str, request: LoopRequest, backend: Backend) -> RunRecord:
+    """The head of a run's record."""
+    plain = request.plain()
+    return RunRecord(
+        id=run_id, command=command, started=datetime.now(UTC).isoformat(timespec="seconds"),
+        device=str(getattr(backend, "device", backend.name)), how=getattr(backend, "how", "modelled"),
+        task=f"{request.task} (loop)", settings={"loop": plain, "band": 0.0},
+        versions={"kernelevo": kernelevo.__version__, "python": platform.python_version(), "backend": backend.version},
+        hashes={"grammar": backend.grammar.key, "request": hashlib.sha256(repr(plain).encode()).hexdigest()},
+    )  # fmt: skip
+
+
+DEFAULT_WORKERS = usable_cores

@@ -1,0 +1,88 @@
+"""Whether a change may become the present policy: a paired comparison, decided by an interval and by what so many pairs
+could have shown.
+
+A pair is one task with one seed, on which both policies had the same budget; its difference is that of log2 of their
+best rewards. The interval is Student's, at a confidence that all looks share (Bonferroni): whoever looks at the pairs
+up to `looks` times and stops when he likes what he sees errs at most with probability `alpha`. The least detectable
+difference is (t[1 - a/2] + t[0.8]) s / sqrt(n): one that large is found in four cases of five.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kernelevo.counting import counted
+from kernelevo.learning import GateResult, GateVerdict
+from kernelevo.loop.student import quantile
+
+POWER = 0.8
+LEAST_PAIRS = 6
+"""Fewer tell nothing: with five signs alone, 1/2**5 is already above what one look may err."""
+
+
+@dataclass(frozen=True)
+class GateRule:
+    """`alpha` of all `looks` together; a change that gains less than `least_gain` (log2) is not worth having."""
+
+    alpha: float = 0.05
+    looks: int = 3
+    least_gain: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not (0 < self.alpha < 0.5 and self.looks >= 1 and self.least_gain > 0):
+            raise ValueError(f"a rule has 0 < alpha < 0.5, at least one look and a positive least gain, not {self}")
+
+
+def compare(
+    before: Sequence[float | None], after: Sequence[float | None], rule: GateRule, look: int
+) -> GateVerdict:
+    """The verdict at look `look` (from 0) on the best rewards of the same pairs under the present and the changed
+    policy; None is missing data, and takes its pair away. A reward of 0 or less is no best reward of a start that
+    passed: ValueError.
+    """
+    if len(before) != len(after):
+        raise ValueError(f"pairs need both sides, not {len(before)} and {len(after)}")
+    whole = [(old, new) for old, new in zip(before, after, strict=True) if old is not None and new is not None]
+    if any(value <= 0 for pair in whole for value in pair):
+        raise ValueError("the best of a task whose start passed is worth more than nothing")
+    differences = [math.log2(new) - math.log2(old) for old, new in whole]
+    missing = len(before) - len(whole)
+    if len(differences) < LEAST_PAIRS:
+        why = f"{counted(len(differences), 'pair')} of at least {LEAST_PAIRS} have a value on both sides"
+        mean = statistics.fmean(differences) if differences else 0.0
+        return GateVerdict(
+            GateResult.UNDECIDED, mean, -math.inf, math.inf, math.inf, len(differences), missing, why
+        )
+    return _decide(differences, missing, rule, look)
+
+
+def _decide(differences: Sequence[float], missing: int, rule: GateRule, look: int) -> GateVerdict:
+    mean, half, detectable = interval(differences, rule)
+    low, high, pairs = mean - half, mean + half, len(differences)
+    told = f"a mean difference of {mean:+.3f} in log2, {low:+.3f} to {high:+.3f}, over {counted(pairs, 'pair')}"
+
+    def verdict(result: GateResult, why: str) -> GateVerdict:
+        return GateVerdict(result, mean, low, high, detectable, pairs, missing, f"{told}: {why}")
+
+    if low > 0:
+        return verdict(GateResult.ACCEPT, "it is better")
+    if high < 0:
+        return verdict(GateResult.REJECT, "it is worse")
+    if high < rule.least_gain:
+        return verdict(GateResult.REJECT, f"it gains less than {rule.least_gain:g}, which would be worth having")
+    if mean <= 0 and detectable <= rule.least_gain:
+        return verdict(GateResult.REJECT, f"no gain, and one of {rule.least_gain:g} would have been found")
+    more = "more pairs may tell" if look + 1 < rule.looks else f"{counted(rule.looks, 'look')} could not tell"
+    return verdict(GateResult.UNDECIDED, f"one below {detectable:.3f} may be missed; {more}")
+
+
+def interval(differences: Sequence[float], rule: GateRule) -> tuple[float, float, float]:
+    """Mean, half width of its interval at one look's confidence, and the least detectable difference."""
+    count = len(differences)
+    error = statistics.stdev(differences) / math.sqrt(count)
+    tail = rule.alpha / rule.looks / 2
+    critical, power = quantile(1 - tail, count - 1), quantile(POWER, count - 1)
+    return statistics.fmean(differences), critical * error, (critical + power) * error

@@ -1,0 +1,87 @@
+"""How a run's evaluations are divided: among generations, and in each between learning and the gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kernelevo.counting import counted
+from kernelevo.errors import BadInput
+from kernelevo.learning import LeverName
+from kernelevo.loop.gate import LEAST_PAIRS, GateRule
+
+MOST_PAIRS = 32
+LEAST_PER_PAIR, PER_PAIR = 5, 9
+"""Evaluations of one policy on one task of the gate: the start and two questions of four replies, or at least one."""
+PLANNED_LOOKS = 2
+"""Looks of a gate that a generation's own share pays for; what gates leave over pays for more."""
+PER_TASK = 8
+"""Evaluations of a generation for each task of the reward split, about."""
+MOST_TASKS = 24
+LEAST_TASKS = 2
+LEARNING_SHARE = 0.4
+"""The gate takes more: it tells two policies apart by what luck in a search leaves visible."""
+LEVERS: dict[str, tuple[LeverName, ...]] = {
+    "auto": ("harness", "weights"), "harness": ("harness",), "weights": ("weights",), "none": (),
+    "harness,weights": ("harness", "weights"), "weights,harness": ("harness", "weights"),
+}  # fmt: skip
+LEAST_COVERAGE = 0.6
+"""Below this part of verdicts that could be told, a generation is neither judged nor learned from."""
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """What a run was asked for. `levers` are those that may be used; `reuse` goes on with the trees of the generations
+    before, instead of beginning each from the starts; `gap` is how far the audit's gap may widen.
+    """
+
+    levers: tuple[LeverName, ...] = ("harness", "weights")
+    generations: int = 4
+    seed: int = 0
+    reuse: bool = True
+    rule: GateRule = field(default_factory=GateRule)
+    gap: float = 0.5
+    audits: int = 8
+
+    def __post_init__(self) -> None:
+        if self.generations < 1:
+            raise BadInput(f"--generations {self.generations} leaves nothing to be done; give at least 1")
+        if not self.gap > 0:
+            raise BadInput(f"--gap {self.gap:g} would pause every run; give a positive number of log2")
+        if self.seed < 0:
+            raise BadInput(f"--seed {self.seed} is negative; give 0 or more")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Of one generation: evaluations to learn from and tasks that share them; of a look of the gate, its pairs and the
+    evaluations of each side of one. `gate` is what all looks of a generation may use, what earlier ones left included.
+    """
+
+    learning: int
+    tasks: int
+    gate: int
+    pairs: int
+    per_pair: int
+
+    @property
+    def look(self) -> int:
+        return 2 * self.pairs * self.per_pair
+
+
+def make_plan(evaluations: int, settings: LoopSettings, reward_tasks: int) -> Plan:
+    """Raises BadInput where the evaluations do not suffice for a generation and its gate."""
+    each = evaluations // settings.generations
+    learning = int(each * LEARNING_SHARE) if settings.levers else each
+    gate = each - learning
+    per_pair = PER_PAIR if gate >= 2 * LEAST_PAIRS * PER_PAIR else LEAST_PER_PAIR
+    pairs = min(max(gate // (2 * PLANNED_LOOKS * per_pair), LEAST_PAIRS), MOST_PAIRS)
+    tasks = min(max(learning // PER_TASK, LEAST_TASKS), reward_tasks, MOST_TASKS)
+    plan = Plan(learning, tasks, gate, pairs if settings.levers else 0, per_pair if settings.levers else 0)
+    if plan.look > gate or learning < 2 * tasks:
+        least = settings.generations * max(2 * plan.look, 8 * tasks)
+        raise BadInput(
+            f"{counted(evaluations, 'evaluation')} do not suffice for {counted(settings.generations, 'generation')}: "
+            f"a generation and its gate take about {least // settings.generations}; "
+            f"give --budget evaluations={least}, or fewer --generations"
+        )
+    return plan

@@ -1,0 +1,108 @@
+"""Who acts: a model with an adapter, asked in one of two ways, under the settings of a harness.
+
+A way of asking turns a judged attempt into a question, and a reply into a candidate. That of decisions is here; that of
+whole programs is joined where what models are told is known (joining_loop.py).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from kernelevo.decisions import STOP, DecisionSettings, Observation, decision_prompt, read_decision
+from kernelevo.interfaces import Dialogue
+from kernelevo.language_model import Prompt, Reply, Sampling, Stop
+from kernelevo.learning import PolicyVersion
+from kernelevo.learning_interfaces import TaskSession
+from kernelevo.types import Attempt, Candidate
+
+MOST_OBSERVED = 256
+DECISION_TOKENS = 64
+"""A decision is one line; a model of ours needs three tokens for it."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reply was found to hold: `outcome` is "made" with a candidate, or one word on what is missing; `blamed`
+    says that it is missing by the policy's own fault, and so worth nothing.
+    """
+
+    outcome: str
+    candidate: Candidate | None = None
+    move: str = ""
+    blamed: bool = False
+
+
+MADE, STOPPED, UNREADABLE, ILLEGAL, NO_REPLY = "made", "stopped", "unreadable", "illegal", "no_reply"
+
+
+class Way(Protocol):
+    """How a model is asked about an attempt."""
+
+    def prompt(self, session: TaskSession, parent: Attempt, children: Sequence[Attempt]) -> Prompt | None:
+        """The question; None where nothing can be made of this attempt."""
+        ...
+
+    def sampling(self) -> Sampling: ...
+
+    def read(self, session: TaskSession, parent: Attempt, reply: Reply) -> Reading: ...
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A way of asking, the model behind it, and which version of what it is. `children` says whether questions tell
+    what was made of the parent, which has to be at hand then.
+    """
+
+    version: PolicyVersion
+    settings: DecisionSettings
+    way: Way
+    dialogue: Dialogue
+    tells_children: bool = False
+    restart: Callable[[int, Mapping[str, int]], None] = lambda seed, asked: None
+    """Begins a stream of replies anew, of a model that draws them from a seed (learning_interfaces.SeededModel)."""
+
+
+class DecisionWay:
+    """Shows the observation and reads one decision."""
+
+    def __init__(self, settings: DecisionSettings) -> None:
+        self._settings = settings
+        self._observed: OrderedDict[tuple[object, ...], Observation] = OrderedDict()
+
+    def prompt(self, session: TaskSession, parent: Attempt, children: Sequence[Attempt]) -> Prompt | None:
+        observation = self._observe(session, parent)
+        if all(option.decision == STOP for option in observation.options):
+            return None
+        return decision_prompt(observation)
+
+    def _observe(self, session: TaskSession, parent: Attempt) -> Observation:
+        """Once for a question and its replies, and for a parent that is asked about again soon."""
+        score = parent.verdict.score
+        key = (session.task, parent.candidate.id, score and score.value)
+        if key not in self._observed:
+            if len(self._observed) >= MOST_OBSERVED:
+                self._observed.popitem(last=False)
+            self._observed[key] = session.observe(parent, self._settings)
+        self._observed.move_to_end(key)
+        return self._observed[key]
+
+    def sampling(self) -> Sampling:
+        return Sampling(DECISION_TOKENS, self._settings.temperature, log_probabilities=True)
+
+    def read(self, session: TaskSession, parent: Attempt, reply: Reply) -> Reading:
+        if reply.stop is not Stop.COMPLETE and not reply.text:
+            return Reading(NO_REPLY)
+        decision = read_decision(reply.text)
+        if decision is None:
+            return Reading(UNREADABLE, blamed=True)
+        if decision == STOP:
+            return Reading(STOPPED, move=str(STOP))
+        legal = {option.decision for option in self._observe(session, parent).options}
+        candidate = session.apply(parent, decision) if decision in legal else None
+        if candidate is None:
+            return Reading(ILLEGAL, move=str(decision), blamed=True)
+        return Reading(MADE, candidate, str(decision))
+

@@ -1,0 +1,70 @@
+"""The sealed tasks are opened once for each claim."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from kernelevo.errors import BadInput, Infrastructure
+from kernelevo.loop.ledger import LEDGER, open_sealed, openings, write_outcome
+
+
+def test_a_claim_opens_once_and_its_run_may_go_on_until_the_outcome(tmp_path: Path) -> None:
+    open_sealed(tmp_path, "a wins", "run1", ["x", "y"])
+    open_sealed(tmp_path, " a wins ", "run1", ["x", "y"])
+    with pytest.raises(BadInput, match=r"opened the sealed tasks before \(run run1, .*was not finished"):
+        open_sealed(tmp_path, "a wins", "run2", ["x"])
+    write_outcome(tmp_path, "a wins", "run1", {"gain": 0.5})
+    with pytest.raises(BadInput, match="has its outcome"):
+        open_sealed(tmp_path, "a wins", "run1", ["x", "y"])
+    open_sealed(tmp_path, "b wins", "run2", ["x"])
+    first, second = openings(tmp_path)
+    assert (first.claim, first.run, first.tasks, first.outcome) == ("a wins", "run1", ("x", "y"), {"gain": 0.5})
+    assert second.outcome is None and len((tmp_path / LEDGER).read_text().splitlines()) == 3
+
+
+def test_an_outcome_is_written_once_and_only_of_an_opening(tmp_path: Path) -> None:
+    with pytest.raises(Infrastructure, match="has not opened"):
+        write_outcome(tmp_path, "a wins", "run1", {})
+    open_sealed(tmp_path, "a wins", "run1", ["x"])
+    write_outcome(tmp_path, "a wins", "run1", {"gain": 0.5})
+    write_outcome(tmp_path, "a wins", "run1", {"gain": 9.5})
+    assert openings(tmp_path)[0].outcome == {"gain": 0.5}
+
+
+@pytest.mark.parametrize("claim", ["", "ab", "x" * 201, "two\nlines", "\x1b[2J..."])
+def test_a_claim_is_one_line(tmp_path: Path, claim: str) -> None:
+    with pytest.raises(BadInput, match="--claim"):
+        open_sealed(tmp_path, claim, "run1", ["x"])
+    assert not openings(tmp_path)
+
+
+def test_a_damaged_ledger_opens_nothing(tmp_path: Path) -> None:
+    open_sealed(tmp_path, "a wins", "run1", ["x"])
+    with (tmp_path / LEDGER).open("a") as file:
+        file.write('{"claim": "half a li')
+    with pytest.raises(Infrastructure, match=f"{LEDGER}:2"):
+        open_sealed(tmp_path, "b wins", "run2", ["x"])
+
+
+def test_of_many_at_once_one_opens(tmp_path: Path) -> None:
+    opened: list[str] = []
+
+    def attempt(run: str) -> None:
+        try:
+            open_sealed(tmp_path, "a wins", run, ["x"])
+            opened.append(run)
+        except BadInput:
+            pass
+
+    threads = [threading.Thread(target=attempt, args=(f"run{number}",)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(opened) == 1
+    (line,) = (tmp_path / LEDGER).read_text().splitlines()
+    assert json.loads(line)["run"] == opened[0]
