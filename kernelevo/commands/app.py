@@ -24,6 +24,7 @@ from kernelevo.commands import (
     running,
     runs,
     setting_up,
+    studying,
     verify,
 )
 from kernelevo.errors import Infrastructure, Interrupted
@@ -67,6 +68,7 @@ app = typer.Typer(
 app.command("optimize", short_help="Search for a faster kernel, and prove it.")(optimize.optimize)
 app.command("resume", short_help="Go on with a recorded run.")(resume.resume)
 app.command("run", short_help="Improve the policy that proposes: the self-improving loop.")(running.run)
+app.add_typer(studying.app, name="study", short_help="Compare ways of spending the same budget.")
 app.command("check", short_help="Judge one kernel with all checks.")(judging.check)
 app.command("profile", short_help="Show where a kernel's time goes.")(profiling.profile)
 app.command("verify", short_help="Check a claim's evidence.")(verify.verify)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tiny.observations import GRAMMAR, observation
 
-torch = pytest.importorskip("torch", reason="the extra `lora` is not installed")
+pytest.importorskip("torch", reason="the extra `lora` is not installed")
 pytest.importorskip("safetensors", reason="the extra `lora` is not installed")
 
 import kernelevo.models.tiny as tiny

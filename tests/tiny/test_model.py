@@ -48,6 +48,20 @@ def test_the_same_seed_and_history_give_the_same_replies() -> None:
     assert resumed.sample(PROMPT, 8, told(), SECONDS) == second
 
 
+def test_policies_on_one_stream_differ_only_where_they_would_decide_otherwise() -> None:
+    """Biases that change little change few replies, and a stream that is begun again gives the same ones."""
+    model = TinyModel.fresh(GRAMMAR, seed=1)
+    nearly = decision_prompt(observation(biases={TILE: 0.01}))
+    first = [reply.text for reply in model.sample(PROMPT, 200, told(), SECONDS)]
+    model.restart(1, {})
+    second = [reply.text for reply in model.sample(nearly, 200, told(), SECONDS)]
+    assert sum(map(str.__eq__, first, second)) / 200 > 0.95
+    model.restart(2, {})
+    assert [reply.text for reply in model.sample(PROMPT, 200, told(), SECONDS)] != first
+    model.restart(1, {})
+    assert [reply.text for reply in model.sample(PROMPT, 200, told(), SECONDS)] == first
+
+
 def test_another_seed_gives_others() -> None:
     base = TinyModel.fresh(GRAMMAR).base
     texts = {tuple(r.text for r in TinyModel(base, seed=s).sample(PROMPT, 16, told(), SECONDS)) for s in range(4)}

@@ -7,11 +7,13 @@ import random
 import pytest
 from tiny.observations import GRAMMAR, OPTIONS, observation, random_observation
 
-torch = pytest.importorskip("torch", reason="the extra `lora` is not installed")
+pytest.importorskip("torch", reason="the extra `lora` is not installed")
 
-from kernelevo.models.tiny.base import random_base  # noqa: E402
-from kernelevo.models.tiny.network import TinyNetwork, collate  # noqa: E402
-from kernelevo.models.tiny.tokens import Encoder  # noqa: E402
+import torch
+
+from kernelevo.models.tiny.base import random_base
+from kernelevo.models.tiny.network import TinyNetwork, collate
+from kernelevo.models.tiny.tokens import Encoder
 
 ENCODER = Encoder(GRAMMAR)
 

@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 from tiny.observations import GRAMMAR, OPTIONS, observation
 
-torch = pytest.importorskip("torch", reason="the extra `lora` is not installed")
+pytest.importorskip("torch", reason="the extra `lora` is not installed")
 pytest.importorskip("peft", reason="the extra `lora` is not installed")
 
-from kernelevo.decisions import Decision, decision_prompt  # noqa: E402
-from kernelevo.errors import BadInput  # noqa: E402
-from kernelevo.language_model import Adapter, Reply, Sampling, Stop, Usage  # noqa: E402
-from kernelevo.models.tiny.model import TinyModel  # noqa: E402
+import torch
+
+from kernelevo.decisions import Decision, decision_prompt
+from kernelevo.errors import BadInput
+from kernelevo.language_model import Adapter, Reply, Sampling, Stop, Usage
+from kernelevo.models.tiny.model import TinyModel
 
 PROMPT = decision_prompt(observation())
 OTHER = decision_prompt(observation(occupancy=0.1, biases={OPTIONS[2]: 1.0}))

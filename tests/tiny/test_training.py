@@ -12,8 +12,9 @@ import pytest
 from tiny.observations import GRAMMAR as TOY
 from tiny.observations import OPTIONS, observation
 
-torch = pytest.importorskip("torch", reason="the extra `lora` is not installed")
+pytest.importorskip("torch", reason="the extra `lora` is not installed")
 
+import torch
 from tiny.traces import GRAMMAR, write_traces
 
 from kernelevo.decisions import STOP, Decision

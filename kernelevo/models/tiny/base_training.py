@@ -4,8 +4,9 @@ For each state the target is softmax(gain / TEMPERATURE) over the options that w
 reward that was reached through an option: better ones are likelier, nearly equal ones nearly equally so, failures are
 not. The network is compared with it over these options alone; what was not tried is neither praised nor blamed.
 
-In training some options are left out at random, as a harness may switch them off. The weights that are kept are those
-with the least loss on problems that had no part in training.
+In training some options are left out at random, as a harness may switch them off; so are words and facts, and the other
+facts are off a little: there are few problems, and what is learned must not hang on one number. The weights that are
+kept are those with the least loss on problems that had no part in training.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from kernelevo.decisions import STOP
 from kernelevo.models.tiny.base import random_base
 from kernelevo.models.tiny.held_out import HeldOut, judge_on
 from kernelevo.models.tiny.imitation import loss_of
-from kernelevo.models.tiny.network import USUAL_SIZE, Size, TinyNetwork, collate
+from kernelevo.models.tiny.network import USUAL_SIZE, Batch, Size, TinyNetwork, collate
 from kernelevo.models.tiny.tokens import Encoder
 from kernelevo.models.tiny.training_data import State, TrainingData, make_state
 
@@ -43,6 +45,9 @@ class TrainingSettings:
     weight_decay: float = 0.05
     dropout: float = 0.1
     options_left_out: float = 0.1
+    words_left_out: float = 0.1
+    facts_left_out: float = 0.1
+    facts_off: float = 0.1
     temperature: float = 0.15
     size: Size = USUAL_SIZE
 
@@ -103,8 +108,9 @@ def _epoch(
     network.train()
     total = 0.0
     for some in _batches(states, settings.batch, source):
-        shown = [_with_fewer_options(state, settings.options_left_out, encoder, source) for state in some]
-        loss = loss_of(network(collate([state.encoded for state in shown]))[0], shown, settings.temperature)
+        shown = [_with_fewer_options(state, settings, encoder, source) for state in some]
+        batch = _blurred(collate([state.encoded for state in shown]), network.fact_scale, settings)
+        loss = loss_of(network(batch)[0], shown, settings.temperature)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -122,16 +128,27 @@ def _batches(states: Sequence[State], size: int, source: random.Random) -> Itera
     return iter(batches)
 
 
-def _with_fewer_options(state: State, part: float, encoder: Encoder, source: random.Random) -> State:
-    """Half of the states lose some options; STOP stays, and so does a choice."""
-    if not part or source.random() < 0.5:
+def _with_fewer_options(state: State, settings: TrainingSettings, encoder: Encoder, source: random.Random) -> State:
+    """Half of the states lose some options and words; STOP stays, and so does a choice."""
+    if source.random() < 0.5:
         return state
-    options = [one for one in state.observation.options if one.decision == STOP or source.random() >= 2 * part]
-    observation = dataclasses.replace(state.observation, options=tuple(options))
+    part, words = 2 * settings.options_left_out, 2 * settings.words_left_out
+    seen = state.observation
+    observation = dataclasses.replace(
+        seen, options=tuple(one for one in seen.options if one.decision == STOP or source.random() >= part),
+        words=tuple(word for word in seen.words if source.random() >= words),
+    )  # fmt: skip
     decisions = (option.decision for option in state.encoded.options)
     gains = dict(zip(decisions, state.gains, strict=True))
     fewer = make_state(state.task, state.family, observation, gains, encoder)
     return fewer if fewer.told else state
+
+
+def _blurred(batch: Batch, scale: Tensor, settings: TrainingSettings) -> Batch:
+    """Facts moved by parts of their standard deviation, and some of them not known."""
+    facts = batch.facts + settings.facts_off * scale * torch.randn_like(batch.facts)
+    known = batch.known & (torch.rand_like(batch.facts) >= settings.facts_left_out)
+    return dataclasses.replace(batch, facts=facts, known=known)
 
 
 def _measure_facts(network: TinyNetwork, states: Sequence[State]) -> None:
@@ -156,6 +173,6 @@ def told(found: HeldOut) -> str:
     policy, uniform, order = found.policy, found.uniform, found.order
     return (
         f"held-out loss {found.loss:.4f}, first choice best in {policy.top1:.3f} (rules' order {order.top1:.3f}), "
-        f"its gain {policy.first:.3f} (order {order.first:.3f}), of one draw {policy.one:.3f} (uniform {uniform.one:.3f}), "
+        f"its gain {policy.first:.3f} (order {order.first:.3f}), a draw {policy.one:.3f} (uniform {uniform.one:.3f}), "
         f"of four {policy.four:.3f} (uniform {uniform.four:.3f}, order {order.four:.3f}) of {found.best:.3f} log2"
     )

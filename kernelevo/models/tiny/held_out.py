@@ -1,9 +1,9 @@
 """How good choices are on recorded states: of a policy, of uniform choice, and of trying rules in their order.
 
 Only states count in which there is something to be gained (more than NEAR). A gain is log2 of how much faster; what is
-worse than what one has gains nothing. `top1` is the share of states in which the likeliest choice is as good as the best
-there is, to within NEAR, and `first` the gain of that choice; `one` is the expected gain of one draw, and `four` that of
-the best of four. All of it is over the options whose worth is known.
+worse than what one has gains nothing. `top1` is the share of states in which the likeliest choice is as good as the
+best there is, to within NEAR, and `first` the gain of that choice; `one` is the expected gain of one draw, and `four`
+that of the best of four. All of it is over the options whose worth is known.
 """
 
 from __future__ import annotations

@@ -1,27 +1,30 @@
-"""The joints `Model` and `TrainableModel` over the tiny network: a prompt is one observation, a reply one decision.
+"""The joints `TrainableModel` and `SeededModel` over the tiny network: a prompt is one observation, a reply a decision.
 
-Replies are a function of the seed, the adapter, the prompt, the temperature, and how often this prompt was asked
-before: asking again gives new ones, and a run that is resumed says what it had asked (`asked`) and goes on as it would
-have. They cost nothing: the model is ours.
+Replies are drawn at points that hang on the seed, the state that is shown, and how often this prompt was asked before:
+asking again gives new ones, and a run that is resumed says what it had asked (`asked`) and goes on as it would have.
+The points do not hang on adapter, temperature or biases, so that policies that are compared differ by no luck. Replies
+cost nothing: the model is ours.
 """
 
 from __future__ import annotations
 
+import bisect
 import copy
-import hashlib
-import random
+import itertools
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from kernelevo.decisions import Grammar, observation_of
+from kernelevo.decisions import Grammar, Observation, observation_of
 from kernelevo.errors import BadInput
 from kernelevo.language_model import Adapter, Capabilities, Prompt, Reply, Sampling, Stop, Token, Usage
-from kernelevo.learning_interfaces import TrainableModel
+from kernelevo.learning_interfaces import SeededModel, TrainableModel
+from kernelevo.models.seeds import fraction_of
 from kernelevo.models.tiny import NAME
-from kernelevo.models.tiny.adapters import adapter_key, merged_adapter
+from kernelevo.models.tiny.adapters import merged_adapter
 from kernelevo.models.tiny.base import Base, random_base
 from kernelevo.models.tiny.network import collate
 from kernelevo.models.tiny.replies import tempered, token_groups, token_log_probabilities, token_texts
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from kernelevo.models.tiny.trainer import TinyTrainer
 
 
-class TinyModel(TrainableModel):
+class TinyModel(TrainableModel, SeededModel):
     """Raises BadInput for a prompt that shows no observation of the base's grammar."""
 
     def __init__(self, base: Base, *, seed: int = 0, asked: Mapping[str, int] | None = None) -> None:
@@ -40,9 +43,8 @@ class TinyModel(TrainableModel):
         self.base = base
         self.encoder = Encoder(base.grammar)
         self._seed = seed
-        self._asked = dict(asked or {})
+        self._asked = Counter(asked or {})
         self._network = base.network
-        self._adapter = ""
 
     @classmethod
     def fresh(cls, grammar: Grammar, seed: int = 0) -> TinyModel:
@@ -50,19 +52,19 @@ class TinyModel(TrainableModel):
         return cls(random_base(grammar, seed), seed=seed)
 
     def sample(self, prompt: Prompt, n: int, settings: Sampling, seconds: float) -> list[Reply]:
-        encoded = self.encoded(prompt)
-        number = self._asked[prompt.key] = self._asked.get(prompt.key, 0) + 1
+        observation = self._observation(prompt)
+        encoded = self.encoder.encode(observation)
         temperature = 1.0 if settings.temperature is None else settings.temperature
         with torch.no_grad():
             batch = collate([encoded])
             of_options = tempered(self._network(batch)[0], batch.biases, temperature)[0]
-        said = f"{self._seed} {self._adapter} {prompt.key} {temperature:.9g} {number}"
-        source = random.Random(hashlib.sha256(said.encode()).digest())
-        drawn = source.choices(range(len(encoded.options)), of_options.exp().tolist(), k=n)
+        before, self._asked[prompt.key] = self._asked[prompt.key], self._asked[prompt.key] + 1
+        bounds = list(itertools.accumulate(of_options.double().exp().tolist()))
+        points = [fraction_of(self._seed, observation.state_key, before, number) * bounds[-1] for number in range(n)]
         # The prompt is read once a call.
         return [
-            _reply(encoded, of_options, option, settings, 0 if place else encoded.tokens)
-            for place, option in enumerate(drawn)
+            _reply(encoded, of_options, bisect.bisect_right(bounds, point), settings, 0 if place else encoded.tokens)
+            for place, point in enumerate(points)
         ]
 
     def probabilities(self, prompt: Prompt, temperature: float = 1.0) -> dict[str, float]:
@@ -80,11 +82,12 @@ class TinyModel(TrainableModel):
     def load_adapter(self, adapter: Adapter | None) -> None:
         """Raises BadInput for a folder that holds no adapter of this base, or whose files were changed."""
         if adapter is None:
-            self._network, self._adapter = self.base.network, ""
+            self._network = self.base.network
             return
-        folder = Path(adapter.path)
-        self._network = merged_adapter(copy.deepcopy(self.base.network), folder, self.base.key)
-        self._adapter = adapter_key(folder)
+        self._network = merged_adapter(copy.deepcopy(self.base.network), Path(adapter.path), self.base.key)
+
+    def restart(self, seed: int, asked: Mapping[str, int]) -> None:
+        self._seed, self._asked = seed, Counter(asked)
 
     def trainer(self, adapter: Adapter | None, rank: int, seed: int, temperature: float = 1.0) -> TinyTrainer:
         """`temperature` is the one that replies were drawn with. Raises BadInput for an adapter of another base."""
@@ -97,14 +100,16 @@ class TinyModel(TrainableModel):
 
     def encoded(self, prompt: Prompt) -> Encoded:
         """The observation that a prompt shows, as the network reads it."""
+        return self.encoder.encode(self._observation(prompt))
+
+    def _observation(self, prompt: Prompt) -> Observation:
         try:
-            observation = observation_of(prompt)
+            return observation_of(prompt)
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise BadInput(
                 f"the model `{NAME}` answers observations of its grammar ({self.base.grammar.key[:12]}) only, "
                 f"and this prompt shows none ({error}); use another model for text"
             ) from error
-        return self.encoder.encode(observation)
 
 
 def _reply(encoded: Encoded, of_options: torch.Tensor, option: int, settings: Sampling, read: int) -> Reply:
