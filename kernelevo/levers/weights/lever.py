@@ -50,9 +50,9 @@ class WeightsLever(Lever):
         return Change("weights", str(into), policy.adapter, folder_key(into), self.said, details=details)
 
     def _present(self, record: LoopRecord, policy: PolicyVersion) -> WeightSettings:
-        """The settings, after what the gate said of changes of this adapter. Each rejection halves the learning rate and
-        how far the policy may move: it went too far, and less of the same may still help. Each time that the gate could
-        not tell doubles how far it may move: the change was too small to be seen.
+        """The settings, after what the gate said of changes of this adapter. Each rejection halves the learning rate
+        and how far the policy may move: it went too far, and less of the same may still help. Each time that the gate
+        could not tell doubles how far it may move: the change was too small to be seen.
         """
         said = [
             result for change, result in record.changes()
