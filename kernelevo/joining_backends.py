@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from kernelevo import __version__
 from kernelevo.errors import BadInput, KernelevoError
 from kernelevo.initialise import samples_folder
-from kernelevo.settings import Request, Settings
+from kernelevo.settings import Level, Request, Settings
 
 if TYPE_CHECKING:
     from kernelevo.backends.kernels.tools import KernelTask
@@ -139,13 +139,13 @@ class KernelTools:
         device, _, _ = open_device(request, self._walls, self._cuda, self._settings)
         return device
 
-    def _evaluator(self, problem: Problem, device: Device, mode: str, seed: int | None) -> Evaluator:
+    def _evaluator(self, problem: Problem, device: Device, mode: Level, seed: int | None) -> Evaluator:
         from kernelevo.evaluators import kernels
 
         generator = kernels.secret_generator if seed is None else kernels.seeded_generator(seed)
         return kernels.KernelEvaluator(
-            problem, self._compiler, device, mode=mode, generator=generator, oracle_compiler=self._cuda,  # type: ignore[arg-type]
-        )  # fmt: skip
+            problem, self._compiler, device, mode=mode, generator=generator, oracle_compiler=self._cuda
+        )
 
 
 def single_rules() -> tuple[RuleSettings, str]:

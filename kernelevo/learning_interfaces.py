@@ -37,7 +37,9 @@ class TaskSession(Protocol):
         ...
 
     def reward(self, verdict: Verdict) -> float | None:
-        """Higher is better and 1.0 is as good as the start; 0.0: failed by its own fault; None: missing data."""
+        """Higher is better and 1.0 is as good as the start, by the verifier that gave the verdict; 0.0: failed by its
+        own fault; None: missing data.
+        """
         ...
 
     def observe(self, attempt: Attempt, settings: DecisionSettings) -> Observation:

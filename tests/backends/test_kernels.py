@@ -75,7 +75,9 @@ def test_a_good_decision_is_rewarded_and_gains_are_of_one_device(backend: Backen
     assert verdict.status is Status.PASSED and verdict.device == REWARDED
     reward = session.reward(verdict)
     assert reward is not None and reward > 2
-    assert session.audit(better, SEED).device == AUDITED
+    audited = session.audit(better, SEED)
+    gain = session.reward(audited)
+    assert audited.device == AUDITED and gain is not None and gain > 2
 
 
 def test_a_wrong_program_is_worth_nothing_and_a_broken_one_is_a_value(backend: Backend) -> None:

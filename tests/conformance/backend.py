@@ -47,7 +47,8 @@ class BackendContract:
         verdict = session.judge(session.start, SEED)
         assert verdict.status is Status.PASSED and verdict.candidate == session.start.id
         assert session.reward(verdict) == pytest.approx(1.0)
-        assert session.audit(session.start, SEED).status is Status.PASSED
+        audited = session.audit(session.start, SEED)
+        assert audited.status is Status.PASSED and session.reward(audited) == pytest.approx(1.0)
 
     def test_the_same_seed_gives_the_same_reward(self, session: TaskSession, settings: DecisionSettings) -> None:
         attempt = started(session)

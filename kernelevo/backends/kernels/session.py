@@ -32,7 +32,7 @@ class KernelSession:
         self._tools = tools
         self._grammar = grammar
         self._memo = memo
-        self._starts: dict[str, Verdict] = {}
+        self._starts: dict[tuple[str, str], Verdict] = {}
         self._moves: dict[str, dict[Decision, Candidate]] = {}
 
     def judge(self, candidate: Candidate, seed: int | None = None) -> Verdict:
@@ -42,7 +42,7 @@ class KernelSession:
         return self._judged("audit", self._tools.auditor(self._task, seed), candidate, seed)
 
     def reward(self, verdict: Verdict) -> float | None:
-        """Time of the start over the candidate's, both on the draw that the verdict names."""
+        """Time of the start over the candidate's, both on the draw and by the verifier that the verdict is of."""
         if verdict.status is not Status.PASSED:
             return 0.0 if verdict.status.blames_candidate else None
         return reward_of(verdict, self._start_beside(verdict)).value
@@ -79,13 +79,15 @@ class KernelSession:
         return remembered(self._memo, key_of(self._tools.version, level, self.task, candidate.id, str(seed)), judge)
 
     def _start_beside(self, verdict: Verdict) -> Verdict:
-        """The start's verdict on the same draw as this one."""
+        """The start's verdict on the same draw as this one, by the verifier that gave this one."""
         if verdict.candidate == self.start.id:
             return verdict
         seed = verdict.provenance.seed if verdict.provenance else "0"
-        if seed not in self._starts:
-            self._starts[seed] = self.judge(self.start, int(seed, 16))
-        return self._starts[seed]
+        key = (verdict.device, seed)
+        if key not in self._starts:
+            judged = self.judge(self.start, int(seed, 16))
+            self._starts[key] = judged if judged.device == verdict.device else self.audit(self.start, int(seed, 16))
+        return self._starts[key]
 
     def _legal(self, attempt: Attempt) -> dict[Decision, Candidate]:
         known = self._moves.get(attempt.candidate.id)

@@ -79,6 +79,16 @@ def value_of(rng: Random, maps: Sequence[Map], load: str, indent: str) -> tuple[
     return "".join(lines), "v"
 
 
+def shaped(rng: Random, maps: Sequence[Map], load: str) -> tuple[str, str]:
+    """A device function for the top of the file ("" if maps can be nested, and are), and the load through the maps."""
+    nested = all(each.text.count("{v}") == 1 for each in maps)
+    lines, value = value_of(rng, maps, load, "    ") if nested else ("needed", "")
+    if not lines:
+        return "", value
+    body = "".join(f"    v = {each.of('v')};\n" for each in maps)
+    return f"__device__ float shaped(float v)\n{{\n{body}    return v;\n}}\n\n", f"shaped({load})"
+
+
 def kernel(name: str, parameters: str, body: str, block: str, launch: str, zero: str = "") -> str:
     """The file: macros, the plan, and one kernel. `launch` is the plan's line behind the kernel's name."""
     cleared = f"#pragma kernelevo zero {zero}\n" if zero else ""

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from kernelevo.backends.kernels.generated.drafting import ITEMS, PLANES, Draft, Pen, given, kernel, made, value_of
+from kernelevo.backends.kernels.generated.drafting import (
+    ITEMS,
+    PLANES,
+    Draft,
+    Pen,
+    given,
+    kernel,
+    made,
+    shaped,
+    value_of,
+)
 from kernelevo.backends.kernels.generated.elementwise import over_plane
 from kernelevo.backends.kernels.generated.maps import exact_chain
 
@@ -13,11 +23,11 @@ def permutation(pen: Pen) -> Draft:
     name, x, y = pen.names()
     maps, factor = pen.pool.chain(pen.rng, 2), pen.pick(False, False, True)
     rows, cols = pen.plane(large=style != "by_rows")
-    lines, value = value_of(pen.rng, maps, f"{x}[r * cols + c]", " " * 8)
-    store = f"{lines}        {y}[c * rows + r] = {value}{' * b[r]' if factor else ''};\n"
+    helper, value = shaped(pen.rng, maps, f"{x}[r * cols + c]")
+    store = f"        {y}[c * rows + r] = {value}{' * b[r]' if factor else ''};\n"
     second, passed = ("const float* b, ", f"{x}, b") if factor else ("", x)
     parameters = f"const float* {x}, {second}float* {y}, int rows, int cols"
-    text = over_plane(pen, style, name, parameters, f"({passed}, {y}, rows, cols)", store)
+    text = helper + over_plane(pen, style, name, parameters, f"({passed}, {y}, rows, cols)", store)
     inputs = [given(x, "rows, cols"), given("b", "rows")] if factor else [given(x, "rows, cols")]
 
     def reference(first, *others):  # type: ignore[no-untyped-def]
