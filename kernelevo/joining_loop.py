@@ -40,8 +40,10 @@ from kernelevo.types import RunRecord, Verdict
 
 if TYPE_CHECKING:
     from kernelevo.decisions import Grammar
-    from kernelevo.interfaces import Model, Store
+    from kernelevo.interfaces import Dialogue, Model, Store
     from kernelevo.learning_interfaces import Backend, Lever, TaskSession
+    from kernelevo.models.budget import Forecast, Spent, TokenBudget
+    from kernelevo.models.recorded import CallTime, RecordedModel
 
 DEFAULT_MODEL = "tiny"
 OWN_MODELS = ("tiny", "prior", "uniform", "tabular")
@@ -52,6 +54,8 @@ NO_LIMIT = 10**15
 CALL_SECONDS = 120.0
 """Of one question to a model, retries included."""
 DEFAULT_HARNESS = "default"
+EVOLVER = "evolver"
+"""The folder in a run's that holds what was asked of the evolver."""
 
 
 @dataclass(frozen=True)
@@ -168,11 +172,18 @@ def open_loop(
     price = None if request.price is None else Price(*request.price)
     budget = TokenBudget(limits.tokens or NO_LIMIT, limits.money, price)
 
+    dialogues: list[RecordedModel] = []
+
     def spent() -> Spending:
-        return record.spent() + Spending(tokens=dialogue.spent.tokens, money=dialogue.spent.cost)
+        used = [Spending(tokens=each.spent.tokens, money=each.spent.cost) for each in dialogues]
+        return sum(used, record.spent())
 
     account = Account(limits, spent)
-    dialogue = RecordedModel(model, store, budget, CallTime(CALL_SECONDS, lambda: _seconds_left(account)))
+    time = CallTime(CALL_SECONDS, lambda: _seconds_left(account))
+    dialogue = RecordedModel(model, store, _Shared(budget, dialogues), time)
+    dialogues.append(dialogue)
+    if request.evolver is not None and "harness" in request.levers:
+        dialogues.append(_evolver(request, folder, _Shared(budget, dialogues), time, closing))
     shared = memo or Memo()
     for key, judgement in record.judgements():
         shared.keep(key, judgement)
@@ -182,7 +193,9 @@ def open_loop(
     def open_policy(harness: Path, adapter: Path | None) -> Policy:
         return _policy(harness, adapter, backend.grammar, model, dialogue)
 
-    levers = open_levers(request, trainable, backend, folder, store, settings, closing)
+    if request.adapter is not None:
+        model.load_adapter(Adapter("start", 0, request.adapter))  # what cannot be loaded is said now
+    levers = open_levers(request, trainable, backend, dialogues[1] if len(dialogues) > 1 else None)
     tools = Tools(record, court, account, progress)
     parts = Parts(backend, open_policy, levers, tools, folder, exported, say)
     start = _start(request, folder, settings)
@@ -224,7 +237,17 @@ def _policy(harness: Path, adapter: Path | None, grammar: Grammar, model: Model,
         model.load_adapter(None)
     version = PolicyVersion(model.name, read.key, key)
     restart = model.restart if isinstance(model, SeededModel) else lambda seed, asked: None
-    return Policy(version, decisions, DecisionWay(decisions), dialogue, restart=restart)
+    if _decides(model.name, grammar):
+        return Policy(version, decisions, DecisionWay(decisions), dialogue, restart=restart)
+    from kernelevo.joining_programs import ProgramWay
+
+    way = ProgramWay(read, model.name)
+    return Policy(version, decisions, way, dialogue, tells_children=True, restart=restart)
+
+
+def _decides(model: str, grammar: Grammar) -> bool:
+    """Our own models decide; one of language writes kernels, and decides where there are no kernels to be written."""
+    return model in OWN_MODELS or grammar.backend != "kernels"
 
 
 def open_model(request: LoopRequest, grammar: Grammar, asked: Mapping[str, int]) -> tuple[Model, Any, str]:
@@ -237,7 +260,7 @@ def open_model(request: LoopRequest, grammar: Grammar, asked: Mapping[str, int])
     if name in ("tiny", "tabular"):
         model, why = _own_model(name, grammar, request.seed, asked)
         return model, model, f"model {name}: {why}"
-    return _served_model(request)
+    return _served_model(request, sum(asked.values()))
 
 
 def _own_model(name: str, grammar: Grammar, seed: int, asked: Mapping[str, int]) -> tuple[Any, str]:
@@ -245,9 +268,13 @@ def _own_model(name: str, grammar: Grammar, seed: int, asked: Mapping[str, int])
         if name == "tabular":
             from kernelevo.models.tabular import TabularModel
 
-            return TabularModel(seed=seed), "a table that starts at random, for trying out the loop"
+            return TabularModel(seed=seed, asked=asked), "a table that starts at random, for trying out the loop"
+        import torch
+
         from kernelevo.models.tiny import open_tiny
 
+        # More threads make so small a network no faster, and results hang on their number.
+        torch.set_num_threads(1)
         model = open_tiny(grammar, seed=seed, asked=asked)
         return model, model.base.sentence
     except ImportError as error:
@@ -257,22 +284,23 @@ def _own_model(name: str, grammar: Grammar, seed: int, asked: Mapping[str, int])
         ) from error
 
 
-def _served_model(request: LoopRequest) -> tuple[Model, Any, str]:
+def _served_model(request: LoopRequest, given: int) -> tuple[Model, Any, str]:
+    if request.adapter is not None and not request.model.startswith("hf:"):
+        raise BadInput("the loop loads adapters of its own into a server; leave --adapter out, or take tiny or hf:PATH")
     from kernelevo.joining_models import open_model as open_request
 
-    asked = ModelRequest(request.model, request.base_url, request.key_variable, request.price, adapter=request.adapter)
-    model = open_request(asked)
+    asked = ModelRequest(request.model, request.base_url, request.key_variable, request.price)
+    model = open_request(asked, given)
     return model, model if hasattr(model, "trainer") else None, f"model {asked.shown}: given by --model"
 
 
 def open_levers(
-    request: LoopRequest, trainable: Any, backend: Backend, folder: Path, store: Store, settings: Settings,
-    closing: ExitStack,
-) -> dict[LeverName, Lever]:  # fmt: skip
+    request: LoopRequest, trainable: Any, backend: Backend, evolver: Dialogue | None
+) -> dict[LeverName, Lever]:
     """The levers that the request allows; raises BadInput for one that this model does not have."""
     levers: dict[LeverName, Lever] = {}
     if "harness" in request.levers:
-        levers["harness"] = _harness_lever(request, backend, folder, settings, closing)
+        levers["harness"] = _harness_lever(backend, evolver)
     if "weights" in request.levers:
         if trainable is None:
             raise BadInput(
@@ -283,20 +311,56 @@ def open_levers(
     return levers
 
 
-def _harness_lever(
-    request: LoopRequest, backend: Backend, folder: Path, settings: Settings, closing: ExitStack
-) -> Lever:
+def _harness_lever(backend: Backend, evolver: Dialogue | None) -> Lever:
+    """Remedies first; then what the evolver drafts, or statistics where there is none."""
     from kernelevo.levers.harness.lever import HarnessLever
     from kernelevo.levers.harness.pace import Pace
     from kernelevo.levers.harness.remedying import RemedyDrafter
     from kernelevo.levers.harness.statistical import StatisticalDrafter
 
     pace = Pace()
-    return HarnessLever([RemedyDrafter(), StatisticalDrafter(backend.name, pace)], pace)
+    if evolver is None:
+        return HarnessLever([RemedyDrafter(), StatisticalDrafter(backend.name, pace)], pace)
+    from kernelevo.levers.harness.reflecting import ReflectingDrafter
+
+    return HarnessLever([RemedyDrafter(), ReflectingDrafter(evolver)], pace)
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """One budget of several models: what any of them has used is gone for all."""
+
+    budget: TokenBudget
+    dialogues: Sequence[RecordedModel]
+
+    def forecast(self, spent: Spent, prompt_tokens: int, n: int, max_tokens: int) -> Forecast | str:
+        for each in self.dialogues:
+            if each.spent is not spent:
+                spent = spent.plus(each.spent.tokens, each.spent.cost)
+        return self.budget.forecast(spent, prompt_tokens, n, max_tokens)
+
+
+def _evolver(
+    request: LoopRequest, folder: Path, budget: _Shared, time: CallTime, closing: ExitStack
+) -> RecordedModel:
+    """The model that drafts changes of the harness, on a record of its own beside the run's."""
+    from kernelevo.joining_models import open_model as open_request
+    from kernelevo.models.recorded import RecordedModel, recorded_turns
+    from kernelevo.stores.sqlite import DATABASE, SqliteStore
+
+    place = folder / EVOLVER
+    place.mkdir(parents=True, exist_ok=True)
+    store = SqliteStore.resume(place) if (place / DATABASE).exists() else SqliteStore.create(place)
+    closing.callback(store.close)
+    given = sum(len(turn.replies) for turn in recorded_turns(store).values())
+    asked = ModelRequest(str(request.evolver), request.base_url, request.key_variable, request.price)
+    model = open_request(asked, given)
+    closing.callback(model.close)
+    return RecordedModel(model, store, budget, time)
 
 
 def _weights_lever(request: LoopRequest, trainable: Any, backend: Backend) -> Lever:
-    from kernelevo.levers.weights import WeightsLever
+    from kernelevo.levers.weights.lever import WeightsLever
     from kernelevo.levers.weights.settings import weight_settings
 
     def temperature(harness: Path) -> float:
@@ -314,7 +378,7 @@ def _start(request: LoopRequest, folder: Path, settings: Settings) -> tuple[Path
         source = harness_folder(request, settings)
         read_harness(source)
         shutil.copytree(source, harness)
-    if request.adapter is not None and not adapter.exists() and request.model in OWN_MODELS:
+    if request.adapter is not None and not adapter.exists():
         shutil.copytree(request.adapter, adapter)
     return harness, adapter if adapter.exists() else None
 

@@ -17,10 +17,11 @@ from kernelevo.language_model import Adapter, Price
 from kernelevo.settings import DEFAULT_KEY_VARIABLE, EMBEDDED, ModelRequest, Settings
 
 if TYPE_CHECKING:
+    from kernelevo.harness import Harness
     from kernelevo.interfaces import Model, Proposer, Store
     from kernelevo.joining_decisions import DecisionPolicy
     from kernelevo.language_model import Reply
-    from kernelevo.proposers.policy import PolicyHarness, TaskWords
+    from kernelevo.proposers.policy import TaskWords
     from kernelevo.tasks import Task
     from kernelevo.types import Attempt
 
@@ -33,7 +34,7 @@ class Policy:
     """A model that is ready to be asked; `note` says which, by what harness and within what budget."""
 
     request: ModelRequest
-    harness: PolicyHarness
+    harness: Harness
     task: TaskWords
     note: str
     model: Model | None
@@ -46,14 +47,17 @@ class Policy:
         """The proposer on this record. `left` tells how many seconds may still be spent."""
         from kernelevo.models.budget import TokenBudget
         from kernelevo.models.recorded import CallTime, RecordedModel, recorded_turns
-        from kernelevo.proposers.policy import PolicyProposer
+        from kernelevo.proposers.agent import AgentProposer
+        from kernelevo.proposers.policy import PolicyProposer, policy_harness
 
         if self.model is None:
             given = sum(len(turn.replies) for turn in recorded_turns(store).values())
             self.model = _scripted(self.request, self.script, given)
         budget = TokenBudget(self.request.max_tokens, self.request.max_cost, _price(self.request))
         dialogue = RecordedModel(self.model, store, budget, CallTime(self.request.call_seconds, left))
-        return PolicyProposer(dialogue, self.harness, self.task, children)
+        if self.harness.dialogue.tools.on:
+            return AgentProposer(dialogue, self.harness, self.task, children)
+        return PolicyProposer(dialogue, policy_harness(self.harness), self.task, children)
 
     def joined_key(self, rules: str) -> str:
         """One hash of all texts that proposers go by; `rules` is that of the others'."""
@@ -70,17 +74,19 @@ def open_policy(request: ModelRequest, task: Task, bench: Any, settings: Setting
         from kernelevo.joining_decisions import open_decisions
 
         return open_decisions(request, task, bench, settings)
-    from kernelevo.proposers.policy import TaskWords, read_policy_harness
+    from kernelevo.harness import read_harness
+    from kernelevo.proposers.policy import TaskWords
 
     folder, why = settings.choose_harness(samples_folder() / "harness")
-    harness = read_policy_harness(folder / HARNESS)
+    harness = read_harness(folder / HARNESS)
     words = _task_words(task, f"{bench.device} ({bench.how})", bench.properties)
     told = TaskWords(words, task.language, task.file_name, bench.band)
     price = "its cost is unknown: give --price IN OUT" if request.price is None else _price_words(request)
     script, model = _open(request)
     # Notes go into evidence, which strangers read: the server's address is not in them.
+    way = "proposes in tool calls" if harness.dialogue.tools.on else "proposes"
     note = (
-        f"model {request.shown}{_where(request, model)} proposes, at most {request.max_tokens:,} tokens, {price}; "
+        f"model {request.shown}{_where(request, model)} {way}, at most {request.max_tokens:,} tokens, {price}; "
         f"harness {folder / HARNESS}: {why}"
     )
     return Policy(request, harness, told, note, model, script)
@@ -105,14 +111,15 @@ def _open(request: ModelRequest) -> tuple[Sequence[Reply], Model | None]:
     return [], open_model(request)
 
 
-def open_model(request: ModelRequest) -> Model:
-    """A model that answers any prompt, with its adapter loaded, where there is one; a script from its beginning.
+def open_model(request: ModelRequest, given: int = 0) -> Model:
+    """A model that answers any prompt, with its adapter loaded, where there is one; of a script `given` replies were
+    given before.
     Raises BadInput for the embedded model, which answers observations alone.
     """
     if request.kind == EMBEDDED:
         raise BadInput("the embedded model makes decisions and writes no text; name another --model here")
     if request.kind == "scripted":
-        return _scripted(request, _open(request)[0], 0)
+        return _scripted(request, _open(request)[0], given)
     if request.kind == "hf":
         return _open_local(request)
     variable = request.key_variable or DEFAULT_KEY_VARIABLE

@@ -241,6 +241,16 @@ def recorded(settings: Settings, name: str) -> Outcome:
     return read_outcome(folder)
 
 
+def head(settings: Settings, name: str) -> RunRecord:
+    """The head of a run's record: what was asked, on what."""
+    return head_of(find_run(settings.runs, name))
+
+
+def head_of(folder: Path) -> RunRecord:
+    with SqliteStore.read(folder) as store:
+        return store.run()
+
+
 def read_outcome(folder: Path) -> Outcome:
     with SqliteStore.read(folder) as store:
         record = store.run()

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kernelevo.errors import BadInput, Interrupted
+from kernelevo.errors import BadInput, Interrupted, KernelevoError
+from kernelevo.harness import read_harness
 from kernelevo.joining_backends import open_backend
-from kernelevo.joining_loop import LoopRequest, Workers, loop_record, open_loop
+from kernelevo.joining_loop import LoopRequest, Opened, Workers, loop_record, open_loop
 from kernelevo.loop.budget import LoopLimits
 from kernelevo.loop.export import export_generation
+from kernelevo.loop.lever_view import LeverView
 from kernelevo.loop.summary import mean_log2, run_summary
+from kernelevo.run_record import is_loop
 from kernelevo.settings import Settings
 from kernelevo.stores.folders import find_run, new_run_folder
 from kernelevo.stores.sqlite import SqliteStore
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from kernelevo.learning import TaskResult
     from kernelevo.loop.run_loop import Loop
     from kernelevo.loop.task_state import Phase
+    from kernelevo.telemetry import Telemetry
 
 Say = Callable[[str], None]
 
@@ -49,10 +54,17 @@ def start_loop(request: LoopRequest, settings: Settings, say: Say, why: str) -> 
     with closing(Workers(lambda: open_backend(request.task, settings))) as workers:
         backend = workers.backend()
         folder = new_run_folder(settings.runs)
-        with SqliteStore.create(folder) as store:
-            record = loop_record(folder.name, f"run {request.task}", request, backend)
+        record = loop_record(folder.name, f"run {request.task}", request, backend)
+        with ExitStack() as stack:
+            store = stack.enter_context(SqliteStore.create(folder))
             store.begin(record)
-            return _go_on(request, record, folder, store, settings, say, why, workers)
+            try:
+                opened = _open(request, folder, store, settings, say, workers)
+            except KernelevoError:
+                stack.close()
+                shutil.rmtree(folder)
+                raise
+            return _go_on(opened, request, record, folder, say, why)
 
 
 def resume_loop(name: str, changes: Mapping[str, Any], settings: Settings, say: Say) -> LoopOutcome:
@@ -63,7 +75,8 @@ def resume_loop(name: str, changes: Mapping[str, Any], settings: Settings, say: 
         request = changed(read_request(record), changes)
         with closing(Workers(lambda: open_backend(request.task, settings))) as workers:
             _require_same(record, workers)
-            return _go_on(request, record, folder, store, settings, say, f"as run {record.id} began", workers)
+            opened = _open(request, folder, store, settings, say, workers)
+            return _go_on(opened, request, record, folder, say, f"as run {record.id} began")
 
 
 def changed(request: LoopRequest, changes: Mapping[str, Any]) -> LoopRequest:
@@ -72,10 +85,6 @@ def changed(request: LoopRequest, changes: Mapping[str, Any]) -> LoopRequest:
     if isinstance(limits, Mapping):
         given["limits"] = LoopLimits(**{**dataclasses.asdict(request.limits), **limits})
     return dataclasses.replace(request, **given)
-
-
-def is_loop(record: RunRecord) -> bool:
-    return "loop" in record.settings
 
 
 def read_request(record: RunRecord) -> LoopRequest:
@@ -104,14 +113,14 @@ def _require_same(record: RunRecord, workers: Workers) -> None:
         )
 
 
-def _go_on(
-    request: LoopRequest, record: RunRecord, folder: Path, store: SqliteStore, settings: Settings, say: Say, why: str,
-    workers: Workers,
-) -> LoopOutcome:  # fmt: skip
-    with ExitStack() as stack:
-        shown = _Shown(say)
-        opened = open_loop(request, folder, store, settings, say, shown.progress, None, workers, _exported)
-        stack.callback(opened.close)
+def _open(
+    request: LoopRequest, folder: Path, store: SqliteStore, settings: Settings, say: Say, workers: Workers
+) -> Opened:
+    return open_loop(request, folder, store, settings, say, _Shown(say).progress, None, workers, _exported)
+
+
+def _go_on(opened: Opened, request: LoopRequest, record: RunRecord, folder: Path, say: Say, why: str) -> LoopOutcome:
+    with closing(opened):
         backend = opened.loop.parts.backend
         say(f"backend {backend.name} on {record.device} ({record.how}), {opened.notes[0]}; {why}")
         say(_plan_words(opened.loop, request, record))
@@ -127,7 +136,20 @@ def _go_on(
 
 
 def _exported(loop: Loop, generation: int) -> None:
-    export_generation(loop.record, loop.parts.folder, generation)
+    export_generation(loop.record, loop.parts.folder, generation, telemetry_of(loop, generation))
+
+
+def telemetry_of(loop: Loop, generation: int) -> dict[str, Any]:
+    """How the policy went by its harness, and what that changed since the generation before."""
+    from kernelevo.telemetry import effects, telemetry
+
+    def measured(number: int) -> Telemetry:
+        steps = LeverView(loop.record, loop.parts.folder).steps(number)
+        return telemetry(steps, read_harness(loop.present(number).harness))
+
+    told = measured(generation)
+    moved = effects(measured(generation - 1), told) if generation else []
+    return {"telemetry": told.plain(), "telemetry_effects": [each.plain() for each in moved]}
 
 
 def _plan_words(loop: Loop, request: LoopRequest, record: RunRecord) -> str:

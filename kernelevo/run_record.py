@@ -51,6 +51,11 @@ def make_record(
     )  # fmt: skip
 
 
+def is_loop(record: RunRecord) -> bool:
+    """Whether this is a run of the self-improving loop, and no search."""
+    return "loop" in record.settings
+
+
 def _hashes(task: Task) -> dict[str, str]:
     contents = {"kernel": task.text.encode(), "problem": task.problem_content}
     return {what: hashlib.sha256(content).hexdigest() for what, content in contents.items()}

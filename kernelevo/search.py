@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kernelevo.answer import Answer
@@ -126,7 +126,7 @@ class Search:
             grew = False
             for attempt in self.archive.ranked():
                 share = max(1, (size - len(batch)) // 2)
-                found = self._expand(attempt, self.archive.tried | batch.keys(), share)
+                found = self._expand(attempt, batch, share)
                 batch |= {candidate.id: candidate for candidate in found}
                 grew = grew or bool(found)
                 if len(batch) >= size:
@@ -135,8 +135,12 @@ class Search:
             self._record_proposal(candidate)
         return list(batch.values())
 
-    def _expand(self, attempt: Attempt, tried: frozenset[str], share: int) -> list[Candidate]:
-        """At most `share` new candidates from this attempt, of the first proposers that still have some."""
+    def _expand(self, attempt: Attempt, batch: Mapping[str, Candidate], share: int) -> list[Candidate]:
+        """At most `share` new candidates from this attempt, of the first proposers that still have some. One that has
+        none is not asked again, unless verdicts on what it made of this attempt in this very round are still to come.
+        """
+        tried = self.archive.tried | batch.keys()
+        waiting = {candidate.proposer for candidate in batch.values() if candidate.parent == attempt.candidate.id}
         found: dict[str, Candidate] = {}
         for proposer in self.proposers:
             source = (attempt.candidate.id, proposer.name)
@@ -144,7 +148,7 @@ class Search:
                 continue
             fresh = proposer.propose(attempt, tried | found.keys(), share - len(found))
             fresh = [candidate for candidate in fresh if candidate.id not in tried]
-            if not fresh:
+            if not fresh and proposer.name not in waiting:
                 self._exhausted.add(source)
             found |= {candidate.id: candidate for candidate in fresh}
         return list(found.values())[:share]

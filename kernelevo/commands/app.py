@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 import kernelevo
 from kernelevo.commands import (
+    adapters,
     evaluate,
     harness,
     judging,
@@ -23,6 +24,7 @@ from kernelevo.commands import (
     running,
     runs,
     setting_up,
+    studying,
     verify,
 )
 from kernelevo.errors import Infrastructure, Interrupted
@@ -66,6 +68,7 @@ app = typer.Typer(
 app.command("optimize", short_help="Search for a faster kernel, and prove it.")(optimize.optimize)
 app.command("resume", short_help="Go on with a recorded run.")(resume.resume)
 app.command("run", short_help="Improve the policy that proposes: the self-improving loop.")(running.run)
+app.add_typer(studying.app, name="study", short_help="Compare ways of spending the same budget.")
 app.command("check", short_help="Judge one kernel with all checks.")(judging.check)
 app.command("profile", short_help="Show where a kernel's time goes.")(profiling.profile)
 app.command("verify", short_help="Check a claim's evidence.")(verify.verify)
@@ -75,6 +78,7 @@ app.command("redteam", short_help="Try known ways of cheating on this installati
 runs.app.command("replies")(run_replies.replies)
 app.add_typer(runs.app, name="runs", short_help="List, show and compare recorded runs.")
 app.add_typer(harness.app, name="harness", short_help="Look at the harness that a run made, and take it over.")
+app.add_typer(adapters.app, name="adapter", short_help="Look at LoRA adapters, and merge them.")
 app.command("new", short_help="Write a kernel and a problem to start from.")(setting_up.new)
 app.command("import", short_help="Derive a launch plan from host code.")(setting_up.import_kernel)
 app.command("init", short_help="Put the sample kernels into a folder.")(setting_up.init)

@@ -10,7 +10,9 @@ from kernelevo import run
 from kernelevo.commands import model_options as mod
 from kernelevo.commands import options as opt
 from kernelevo.commands.ending import finish
+from kernelevo.commands.running import finish as finish_loop
 from kernelevo.progress import open_progress
+from kernelevo.run_record import is_loop
 
 
 def resume(
@@ -33,12 +35,20 @@ def resume(
     base_url: mod.BaseUrl = None,
     key_variable: mod.KeyVariable = None,
 ) -> None:
-    """Go on with a recorded run; nothing that was judged is judged again.
+    """Go on with a recorded run, a search's or a loop's; nothing that was judged is judged again.
 
     \b
     Example: kernelevo resume last --evaluations 200
     """
     state = opt.State.of(context)
+    if is_loop(run.head(state.settings, name)):
+        limits = {"evaluations": evaluations, "seconds": seconds, "tokens": max_tokens, "money": max_cost}
+        given = {"limits": {what: value for what, value in limits.items() if value is not None}, "workers": workers}
+        given |= {"base_url": base_url, "key_variable": key_variable}
+        from kernelevo.run_of_loop import resume_loop
+
+        finish_loop(resume_loop(name, given, state.settings, opt.announcer(as_json)), as_json, state)
+        return
     changes = {"evaluations": evaluations, "seconds": seconds, "workers": workers}
     changes |= {"max_tokens": max_tokens, "max_cost": max_cost, "base_url": base_url, "key_variable": key_variable}
     with open_progress(quiet, state.settings.plain) as listener:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,11 +11,15 @@ from kernelevo import run
 from kernelevo.answer import compared_words, distinguishable
 from kernelevo.commands import options as opt
 from kernelevo.commands.ending import show_outcome
+from kernelevo.commands.running import show as show_loop
 from kernelevo.errors import BadInput, KernelevoError
 from kernelevo.report import answer_of, compared, moved_between
 from kernelevo.report_counters import microseconds
 from kernelevo.report_file import unified_diff
 from kernelevo.report_table import Justify, open_console, print_rows
+from kernelevo.run_record import is_loop
+from kernelevo.stores.folders import find_run
+from kernelevo.types import RunRecord
 from kernelevo.wire.words import visible
 
 app = typer.Typer(help="Look at recorded runs.", no_args_is_help=True)
@@ -53,6 +58,12 @@ def show(context: typer.Context, name: opt.RunName, as_json: opt.AsJson = False,
     Example: kernelevo runs show last
     """
     state = opt.State.of(context)
+    if is_loop(run.head(state.settings, name)):
+        from kernelevo.run_of_loop import recorded_loop
+
+        told = (outcome := recorded_loop(find_run(state.settings.runs, name))).plain()
+        state.print_json(told) if as_json else show_loop(told, outcome.folder)
+        return
     show_outcome(run.recorded(state.settings, name), None, as_json, state)
 
 
@@ -98,6 +109,8 @@ def _row(folder: Any) -> dict[str, Any]:
     """One line of the list; a run that cannot be read is listed with the reason, and hides none of the others."""
     empty = dict.fromkeys(_FIELDS)
     try:
+        if is_loop(record := run.head_of(folder)):
+            return {**empty, **_loop_row(record, folder)}
         outcome = run.read_outcome(folder)
     except BadInput as fault:
         return {**empty, "run": folder.name, "state": f"nothing judged: {fault}"}
@@ -119,6 +132,16 @@ def _row(folder: Any) -> dict[str, Any]:
         "speedup": answer.speedup, "evaluations": answer.evaluations,
         "state": answer.ended if answer.confirmed else f"not confirmed: {answer.ended}",
     }  # fmt: skip
+
+
+def _loop_row(record: RunRecord, folder: Path) -> dict[str, Any]:
+    """A run of the loop has no time of its own: `kernelevo runs show` tells what it came to."""
+    from kernelevo.run_of_loop import recorded_loop
+
+    told = recorded_loop(folder).summary
+    state = told["ended"] or "it was stopped"
+    row = {"run": record.id, "began": record.started, "task": record.task, "device": record.device, "how": record.how}
+    return {**row, "evaluations": told["evaluations"], "state": f"paused: {state}" if told["paused"] else state}
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

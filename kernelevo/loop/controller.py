@@ -2,8 +2,8 @@
 
 Each lever that may be used is tried once, the harness first, since it takes least. After that the one with the higher
 measured gain for an evaluation goes next; where both have just paid, both at once, behind one gate. A lever whose
-changes were rejected several times in a row rests, and with all of them at rest the run has converged. (The published loop
-leaves this choice to a language model and says no reason: arXiv:2605.27276, section 3.)
+changes were rejected several times in a row rests, and with all of them at rest the run has converged. (The published
+loop leaves this choice to a language model and says no reason: arXiv:2605.27276, section 3.)
 """
 
 from __future__ import annotations

@@ -23,7 +23,8 @@ from kernelevo.loop.record import Record
 from kernelevo.loop.summary import generation_summary, policy_of, trajectory
 
 
-def export_generation(record: Record, folder: Path, generation: int) -> None:
+def export_generation(record: Record, folder: Path, generation: int, more: Mapping[str, Any] | None = None) -> None:
+    """`more` is what others measured of the generation, for metrics.json."""
     place = folder / f"gen_{generation}"
     place.mkdir(exist_ok=True)
     summary, policy = generation_summary(record, folder, generation), policy_of(record, generation)
@@ -31,7 +32,8 @@ def export_generation(record: Record, folder: Path, generation: int) -> None:
     lines = [json.dumps(step, separators=(",", ":")) for step in trajectory(record, folder, generation)]
     (place / "trajectory.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     apart = ("decision", "gate", "changes")
-    _write_json(place / "metrics.json", {name: value for name, value in summary.items() if name not in apart})
+    metrics = {name: value for name, value in summary.items() if name not in apart}
+    _write_json(place / "metrics.json", {**metrics, **(more or {})})
     _write_json(place / "decision.json", summary["decision"])
     _write_json(place / "gate.json", gate_of(summary))
     (place / "improvement.md").write_text(improvement_words(summary, policy), encoding="utf-8")

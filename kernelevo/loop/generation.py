@@ -13,11 +13,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kernelevo.language_model import Prompt, Reply, Turn
+from kernelevo.language_model import Prompt, Turn
 from kernelevo.learning import Spending, Step, TaskResult
 from kernelevo.loop.budget import Account
 from kernelevo.loop.judging import Court, Errand, Judgement
-from kernelevo.loop.policy import ILLEGAL, MADE, STOPPED, UNREADABLE, Policy, Reading
+from kernelevo.loop.policy import STOPPED, Policy, Reading
 from kernelevo.loop.record import Record, Round, Start
 from kernelevo.loop.task_state import Phase, Share, TaskState, restored, take
 from kernelevo.types import Attempt, Status
@@ -202,7 +202,7 @@ def _step(
 ) -> Step:
     reading, reply = one.readings[place], one.turn.replies[place]
     parent = one.parent.candidate.id
-    status, reward = (known.status, known.reward) if known else (None, _worth(one, reading, reply))
+    status, reward = (known.status, known.reward) if known else (None, _worth(one, reading))
     return Step(
         number=number, generation=phase.generation, turn=one.turn.number, task=one.state.task,
         family=one.state.share.family, parent=parent, depth=one.depth, prompt=one.prompt, reply=reply,
@@ -211,14 +211,14 @@ def _step(
     )  # fmt: skip
 
 
-def _worth(one: Asked, reading: Reading, reply: Reply) -> float | None:
+def _worth(one: Asked, reading: Reading) -> float | None:
     """Of a reply that made nothing: to stop keeps what there is, and what cannot be read or applied is worth nothing.
     A reply that was cut off is not the policy's doing.
     """
     if reading.outcome == STOPPED and one.state.tree is not None:
         node = one.state.tree.nodes.get(one.parent.candidate.id)
         return None if node is None else node.reward
-    return 0.0 if reading.outcome in (UNREADABLE, ILLEGAL) else None
+    return 0.0 if reading.blamed else None
 
 
 def coverage(rounds: Sequence[Round]) -> float:
@@ -226,6 +226,3 @@ def coverage(rounds: Sequence[Round]) -> float:
     statuses = [step.status for each in rounds for step in each.steps if step.fresh]
     statuses += [start.status for each in rounds for start in each.starts]
     return 1.0 if not statuses else sum(status is not Status.INFRA for status in statuses) / len(statuses)
-
-
-__all__ = ["MADE", "Phase", "Share", "Tools", "coverage", "execute"]

@@ -25,11 +25,14 @@ DECISION_TOKENS = 64
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reply was found to hold: `outcome` is "made" with a candidate, or one word on what is missing."""
+    """What a reply was found to hold: `outcome` is "made" with a candidate, or one word on what is missing; `blamed`
+    says that it is missing by the policy's own fault, and so worth nothing.
+    """
 
     outcome: str
     candidate: Candidate | None = None
     move: str = ""
+    blamed: bool = False
 
 
 MADE, STOPPED, UNREADABLE, ILLEGAL, NO_REPLY = "made", "stopped", "unreadable", "illegal", "no_reply"
@@ -94,10 +97,12 @@ class DecisionWay:
             return Reading(NO_REPLY)
         decision = read_decision(reply.text)
         if decision is None:
-            return Reading(UNREADABLE)
+            return Reading(UNREADABLE, blamed=True)
         if decision == STOP:
             return Reading(STOPPED, move=str(STOP))
         legal = {option.decision for option in self._observe(session, parent).options}
         candidate = session.apply(parent, decision) if decision in legal else None
-        return Reading(ILLEGAL, move=str(decision)) if candidate is None else Reading(MADE, candidate, str(decision))
+        if candidate is None:
+            return Reading(ILLEGAL, move=str(decision), blamed=True)
+        return Reading(MADE, candidate, str(decision))
 

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 from kernelevo.learning import Change, GateResult, GateVerdict, LeverName, PolicyVersion, Spending, Split, TaskResult
 from kernelevo.learning_interfaces import Backend, Lever
@@ -86,7 +85,7 @@ class Loop:
         noted = self.record.notes(ENDED)
         if noted and not noted[-1]["paused"]:
             return Ended(noted[-1]["reason"])
-        self._begin()
+        self.begin()
         ended = self._generations()
         self.record.note(ENDED, dataclasses.asdict(ended))
         return ended
@@ -106,7 +105,7 @@ class Loop:
                 return Ended(choice.reason)
             if refusal := self.parts.tools.account.refusal(Spending(evaluations=1)):
                 return Ended(refusal)
-        return Ended(f"{counted(self.settings.generations, 'generation')} are over")
+        return Ended("all generations that were asked for are over")
 
     # What the record says.
 
@@ -155,7 +154,8 @@ class Loop:
 
     # What a generation does.
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Notes which policy the run begins with."""
         if not self.record.notes(POLICY):
             harness, adapter = self._start
             policy = self.parts.open_policy(harness, adapter)
@@ -170,6 +170,11 @@ class Loop:
         self.record.note(
             POLICY, {"generation": generation, **places, "version": dataclasses.asdict(version), "why": why}
         )
+
+    def open_present(self) -> Policy:
+        """The policy that would act next."""
+        present = self.present()
+        return self._open(present.harness, present.adapter, present.version)
 
     def _open(self, harness: Path, adapter: Path | None, expected: PolicyVersion | None = None) -> Policy:
         policy = self.parts.open_policy(harness, adapter)

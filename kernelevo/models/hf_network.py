@@ -153,6 +153,18 @@ class HfNetwork:
         self._peft.set_adapter(others[0])
         self._peft.delete_adapter(slot)
 
+    def save_merged(self, adapter: Path, into: Path) -> None:
+        """Writes the model with an adapter's changes in its weights, as transformers writes models, or nothing. The
+        network is used up.
+        """
+        slot = self.open_slot(adapter)
+        assert self._peft is not None
+        merged = self._peft.merge_and_unload(adapter_names=[slot])
+        unfinished = into.with_name(f".{into.name}.unfinished")
+        merged.save_pretrained(unfinished)
+        self._tokenizer.save_pretrained(unfinished)
+        unfinished.rename(into)
+
     def leave_slot(self, slot: str) -> None:
         """Says that nobody needs an adapter any more; it is forgotten before another one comes."""
         self._left.append(slot)

@@ -40,21 +40,23 @@ class SqliteStore:
         self._together = False
 
     @classmethod
-    def create(cls, folder: Path) -> SqliteStore:
-        """A new store in the existing, empty `folder`."""
+    def create(cls, folder: Path, survives_power_loss: bool = True) -> SqliteStore:
+        """A new store in the existing, empty `folder`. One that need not survive a loss of power, but SIGKILL all the
+        same, waits for the disk much less.
+        """
         lock = WriterLock.take(folder)
         with _closing_on_error(lock), translated(folder):
-            connection = _connect(folder, writing=True)
+            connection = _connect(folder, writing=True, full=survives_power_loss)
             schema = files("kernelevo.stores").joinpath("schema.sql").read_text(encoding="utf-8")
             connection.executescript(f"BEGIN IMMEDIATE;\n{schema}\nPRAGMA user_version = {SCHEMA_VERSION};\nCOMMIT;")
         return cls(folder, connection, lock)
 
     @classmethod
-    def resume(cls, folder: Path) -> SqliteStore:
+    def resume(cls, folder: Path, survives_power_loss: bool = True) -> SqliteStore:
         """The store in `folder`, to go on writing; raises StoreConflict if it is held by another or damaged."""
         lock = WriterLock.take(folder)
         with _closing_on_error(lock), translated(folder):
-            connection = _connect(folder, writing=True)
+            connection = _connect(folder, writing=True, full=survives_power_loss)
             _check(connection, folder)
         return cls(folder, connection, lock)
 
@@ -179,7 +181,7 @@ class SqliteStore:
             return self._connection.execute(query, values).fetchall()
 
 
-def _connect(folder: Path, writing: bool) -> sqlite3.Connection:
+def _connect(folder: Path, writing: bool, full: bool = True) -> sqlite3.Connection:
     file = folder / DATABASE
     mode = "rwc" if writing else "ro"
     # A finished run in a folder we may not write to has no WAL file, and cannot be given one: nobody can change it.
@@ -189,7 +191,7 @@ def _connect(folder: Path, writing: bool) -> sqlite3.Connection:
     connection.execute("PRAGMA foreign_keys = ON")
     if writing:
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
     return connection
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -431,3 +432,18 @@ def test_a_finished_run_that_is_resumed_asks_for_nothing(shell: Shell, served: S
     asked = len(served.requests)
     code, _, _ = shell("resume", "last", "--json")
     assert code == 0 and len(served.requests) == asked
+
+
+def test_with_tools_on_a_model_reads_checks_and_submits_and_the_verdict_is_told_to_it(shell: Shell) -> None:
+    shutil.copytree(HERE.parent.parent / "harness", shell.folder / "harness")
+    dialogue = shell.folder / "harness" / "default" / "dialogue.toml"
+    dialogue.write_text(dialogue.read_text().replace("on = false", "on = true").replace("replies = 4", "replies = 1"))
+    submit, check = '{"tool": "submit"}\n', '{"tool": "check_candidate"}\n'
+    model = write_script(
+        shell, '{"tool": "read_profile"}', check + answer(kernel(60)), submit + answer(kernel(30), "even less"),
+    )  # fmt: skip
+    code, out, err = shell("optimize", "twice.cu", "--model", model, "--only-model", "--workers", "1")
+    assert code == 0, err
+    assert "proposes in tool calls" in out and "changed: scripted:replies.jsonl: even less" in out
+    assert "1 call read profile" in out and "2 programs, 2 passed" in out
+    assert "It passed, 60 us" in shell("runs", "replies", "last", "--prompts")[1]

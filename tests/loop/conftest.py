@@ -60,7 +60,8 @@ class BiasLever:
             self.said = "nothing to be changed"
             return None
         write_harness(into, draft)
-        return Change("harness", str(into), policy.harness, folder_key(into), f"draft {generation}", details={"n": seed})
+        after, reason = folder_key(into), f"draft {generation}"
+        return Change("harness", str(into), policy.harness, after, reason, details={"n": seed})
 
 
 @dataclass
@@ -97,14 +98,13 @@ class Bench:
 
         def open_policy(harness, adapter):
             settings = read_settings(harness)
-            version = PolicyVersion("prior", folder_key(harness))
-            return Policy(version, settings, DecisionWay(settings), dialogue, restart=model.restart)
+            way, version = DecisionWay(settings), PolicyVersion("prior", folder_key(harness))
+            return Policy(version, settings, way, dialogue, restart=model.restart)
 
         court = Court(session, SerialExecutor(), CODEC, self.memo, record.keep_judgement)
         account = Account(self.limits, lambda: record.spent() + Spending(tokens=dialogue.spent.tokens))
-        parts = Parts(
-            self.backend, open_policy, self.levers, Tools(record, court, account), self.folder, say=self.said.append
-        )
+        tools = Tools(record, court, account)
+        parts = Parts(self.backend, open_policy, self.levers, tools, self.folder, say=self.said.append)
         return Loop(parts, self.settings, (self.folder / "start", None))
 
 

@@ -10,12 +10,14 @@ import math
 from collections.abc import Callable
 
 import pytest
+from conftest import RULES, Bench, BiasLever
 
 from kernelevo.backends.scripted import ScriptedBackend, ScriptedSession
 from kernelevo.decisions import DecisionSettings
 from kernelevo.errors import Infrastructure
 from kernelevo.loop.controller import choose
 from kernelevo.loop.generation import coverage
+from kernelevo.loop.judging import Memo
 from kernelevo.loop.lever_view import LeverView, reward_phase, with_best
 from kernelevo.loop.record import AUDIT, CHANGE, DECISION, GATE, POLICY, RESULT, ROUND, VERDICT
 from kernelevo.loop.run_loop import Loop
@@ -23,7 +25,6 @@ from kernelevo.loop.summary import run_summary
 from kernelevo.models.recorded import ASKED
 from kernelevo.stores.memory import MemoryStore
 from kernelevo.types import Status
-from conftest import RULES, Bench, BiasLever
 
 GOOD = DecisionSettings({**RULES, "hoist": 3.0, "fuse": 4.0, "widen": 1.0, "drop": -6.0, "stall": -6.0})
 BAD = DecisionSettings({**RULES, "drop": 6.0, "stall": 6.0})
@@ -106,7 +107,7 @@ def test_a_run_that_is_killed_again_and_again_comes_to_the_same_record(bench: Ma
     while True:
         step = step % 170 + 23
         store = DyingStore(step, store)
-        made = dataclasses.replace(whole, store=store, levers={"harness": BiasLever(GOOD, BAD)}, memo=type(whole.memo)())
+        made = dataclasses.replace(whole, store=store, levers={"harness": BiasLever(GOOD, BAD)}, memo=Memo())
         try:
             made.loop().run()
             break
@@ -268,7 +269,7 @@ def test_a_widening_gap_pauses_the_run_and_a_wider_limit_goes_on(bench: Make) ->
 def test_a_harness_that_was_changed_behind_its_back_is_refused(bench: Make) -> None:
     made = bench(evaluations=300, generations=2)
     loop = made.loop()
-    loop._begin()
+    loop.begin()
     loop._execute(0)
     file = made.folder / "start" / "decisions.json"
     file.write_text(file.read_text().replace("1.0", "0.5"))

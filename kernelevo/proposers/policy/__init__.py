@@ -2,7 +2,7 @@
 (`harness`), and what is found in its replies (`program`).
 """
 
-from kernelevo.proposers.policy.harness import PolicyHarness, read_policy_harness
+from kernelevo.proposers.policy.harness import PolicyHarness, policy_harness, read_policy_harness
 from kernelevo.proposers.policy.program import Outcome, Reading, read_program
 from kernelevo.proposers.policy.prompt import TaskWords
 from kernelevo.proposers.policy.proposer import PolicyProposer
@@ -14,6 +14,7 @@ __all__ = [
     "PolicyProposer",
     "Reading",
     "TaskWords",
+    "policy_harness",
     "read_policy_harness",
     "read_program",
     "reference_source",

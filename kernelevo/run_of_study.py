@@ -1,0 +1,304 @@
+"""Runs a study of arms: the same tasks and seeds for every arm, each with the same number of evaluations.
+
+One folder holds the study's record (run.db: what every arm came to, as soon as it is there) and one run for each arm
+and seed (arms/NAME-SEED/). A study that was killed goes on with the arm it was at.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from kernelevo.errors import BadInput, Interrupted
+from kernelevo.harness import read_decision_file
+from kernelevo.joining_backends import open_backend
+from kernelevo.joining_loop import LoopRequest, Opened, Workers, harness_folder, loop_record, open_loop
+from kernelevo.learning import Split
+from kernelevo.loop.budget import Account, LoopLimits
+from kernelevo.loop.generation import Tools, execute
+from kernelevo.loop.judging import Errand, Memo
+from kernelevo.loop.ledger import open_sealed, write_outcome
+from kernelevo.loop.seeds import seed_of
+from kernelevo.loop.summary import run_summary
+from kernelevo.loop.task_state import Phase, Share
+from kernelevo.settings import Settings
+from kernelevo.stores.folders import find_run, new_run_folder
+from kernelevo.stores.memory import MemoryStore
+from kernelevo.stores.sqlite import DATABASE, SqliteStore
+from kernelevo.studies.arms import ARMS, Arm, Costs
+from kernelevo.studies.curves import after, curve
+from kernelevo.studies.results import Learned, Outcome, study_results
+from kernelevo.types import RunRecord
+
+FINISHED, STUDY_ENDED = "study_arm", "study_ended"
+DECISIONS = "decisions.toml"
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class StudyRequest:
+    """`test` evaluations for each task, `learning` ones for an arm's loop; `on` is the split that is tested on, which
+    needs a `claim` if it is the sealed one. `by_hand` is the decisions.toml that a person wrote.
+    """
+
+    task: str
+    arms: tuple[str, ...]
+    model: str
+    seeds: int = 5
+    learning: int = 400
+    test: int = 40
+    generations: int = 3
+    on: str = "development"
+    claim: str | None = None
+    by_hand: str | None = None
+    workers: int = 1
+    tasks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("seeds", "test", "generations", "workers"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"--{name} {getattr(self, name)} leaves nothing to be done; give at least 1")
+        if (self.on == Split.SEALED) != (self.claim is not None):
+            raise BadInput(
+                "sealed tasks are opened for a claim, once: give --on sealed and --claim WORDS together; "
+                "without them a study runs on the development split"
+            )
+
+
+@dataclass(frozen=True)
+class StudyOutcome:
+    run: str
+    folder: Path
+    record: RunRecord
+    results: Mapping[str, Any]
+
+    def plain(self) -> dict[str, Any]:
+        asked = self.record.settings["study"]
+        head = {name: asked[name] for name in ("task", "model", "on", "claim", "seeds")}
+        return {"run": self.run, "device": self.record.device, "how": self.record.how, **head, **self.results}
+
+
+def start_study(request: StudyRequest, settings: Settings, say: Say) -> StudyOutcome:
+    """Everything that is wrong with the request raises BadInput before the sealed tasks are opened."""
+    with closing(Workers(lambda: open_backend(request.task, settings))) as workers:
+        request = dataclasses.replace(request, tasks=tuple(_tasks_of(request, workers)))
+        _check(request, settings, workers)
+        folder = new_run_folder(settings.runs)
+        head = loop_record(folder.name, f"study arms {request.task}", LoopRequest(request.task), workers.backend())
+        record = dataclasses.replace(
+            head, settings={"study": dataclasses.asdict(request), "band": 0.0}, task=f"{request.task} (study)"
+        )
+        with SqliteStore.create(folder) as store:
+            store.begin(record)
+            return _Study(request, record, folder, store, settings, workers, say).run()
+
+
+def resume_study(name: str, settings: Settings, say: Say, workers_count: int | None = None) -> StudyOutcome:
+    folder = find_run(settings.runs, name)
+    with SqliteStore.resume(folder) as store:
+        record = store.run()
+        request = read_study(record)
+        if workers_count is not None:
+            request = dataclasses.replace(request, workers=workers_count)
+        with closing(Workers(lambda: open_backend(request.task, settings))) as workers:
+            return _Study(request, record, folder, store, settings, workers, say).run()
+
+
+def read_study(record: RunRecord) -> StudyRequest:
+    if "study" not in record.settings:
+        raise BadInput(f"run {record.id} is no study; `kernelevo resume {record.id}` goes on with it")
+    plain = record.settings["study"]
+    return StudyRequest(**{**plain, "arms": tuple(plain["arms"]), "tasks": tuple(plain["tasks"])})
+
+
+def _tasks_of(request: StudyRequest, workers: Workers) -> list[str]:
+    there = list(workers.backend().tasks(Split(request.on)))
+    if wrong := next((task for task in request.tasks if task not in there), None):
+        raise BadInput(f"--only {wrong!r} is no task of the split {request.on}; there are {', '.join(there)}")
+    return [task for task in there if not request.tasks or task in request.tasks]
+
+
+def _loop_request(request: StudyRequest, arm: Arm, seed: int, settings: Settings) -> LoopRequest:
+    """The loop of an arm that learns, and the policy of one that does not."""
+    model = arm.model or request.model
+    limits = LoopLimits(request.learning) if arm.learns else LoopLimits()
+    return LoopRequest(
+        request.task, model, levers=arm.levers, generations=request.generations, seed=seed, limits=limits,
+        workers=request.workers,
+    )  # fmt: skip
+
+
+def _check(request: StudyRequest, settings: Settings, workers: Workers) -> None:
+    """Opens every arm once, without a record, so that what is wrong with one is said now."""
+    for name in request.arms:
+        if ARMS[name].by_hand:
+            read_decision_file(_hand_text(request), str(request.by_hand))
+        asked = _loop_request(request, ARMS[name], 0, settings)
+        with TemporaryDirectory() as place:
+            open_loop(asked, Path(place), MemoryStore(), settings, lambda line: None, workers=workers).close()
+
+
+def _hand_text(request: StudyRequest) -> str:
+    if request.by_hand is None:
+        raise BadInput("the arm by_hand needs --by-hand FILE, the decisions.toml that a person wrote")
+    try:
+        return Path(request.by_hand).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"--by-hand {request.by_hand} cannot be read ({error}); give a decisions.toml") from error
+
+
+def costs_of(request: StudyRequest) -> Costs:
+    learns = any(ARMS[name].learns for name in request.arms)
+    return Costs(request.learning if learns else 0, request.test, max(1, len(request.tasks)))
+
+
+class _Study:
+    def __init__(
+        self, request: StudyRequest, record: RunRecord, folder: Path, store: SqliteStore, settings: Settings,
+        workers: Workers, say: Say,
+    ) -> None:  # fmt: skip
+        self.request, self.record, self.folder, self.store = request, record, folder, store
+        self.settings, self.workers, self.say = settings, workers, say
+        self.memo = Memo()
+        self.tasks = request.tasks
+        self.costs = costs_of(request)
+
+    def run(self) -> StudyOutcome:
+        if self.request.claim is not None:
+            open_sealed(self.settings.runs, self.request.claim, self.record.id, self.tasks)
+        self._introduce()
+        finished = {(note["arm"], note["seed"]) for note in self.store.notes(FINISHED)}
+        for seed in range(self.request.seeds):
+            for name in self.request.arms:
+                if (name, seed) not in finished:
+                    self._arm(ARMS[name], seed)
+        return self._ended()
+
+    def _introduce(self) -> None:
+        request, costs = self.request, self.costs
+        self.say(
+            f"study {self.record.id}: backend {request.task} on {self.record.device} ({self.record.how}), model "
+            f"{request.model}, {len(request.arms)} arms, {request.seeds} seeds, {len(self.tasks)} tasks "
+            f"({request.on}): {costs.test} evaluations on each task, {costs.learning} to learn from, {costs.total} in "
+            "all for each arm and seed"
+        )
+
+    def _ended(self) -> StudyOutcome:
+        results = results_of(self.store.notes(FINISHED), self.request)
+        if not self.store.notes(STUDY_ENDED):
+            self.store.note(STUDY_ENDED, {"arms": results["arms"], "comparisons": results["comparisons"]})
+        if self.request.claim is not None:
+            means = {row["arm"]: row["equal_total"] for row in results["arms"]}
+            write_outcome(self.settings.runs, self.request.claim, self.record.id, means)
+        return StudyOutcome(self.record.id, self.folder, self.record, results)
+
+    def _arm(self, arm: Arm, seed: int) -> None:
+        """Learns, if the arm does, then searches the test tasks, and notes what was found."""
+        place = self.folder / "arms" / f"{arm.name}-{seed}"
+        request = _loop_request(self.request, arm, seed, self.settings)
+        with ExitStack() as stack:
+            store = stack.enter_context(self._store(place, request))
+            self._write_harness(arm, place, request)
+            opened = open_loop(
+                request, place, store, self.settings, lambda line: None, memo=self.memo, workers=self.workers
+            )
+            stack.callback(opened.close)
+            try:
+                learned = self._learned(arm, seed, opened, place)
+                outcomes = self._test(arm, seed, opened)
+            except KeyboardInterrupt:
+                raise Interrupted(
+                    f"stopped in arm {arm.name} with seed {seed}; all that finished is kept: "
+                    f"go on with `kernelevo study arms --resume {self.record.id}`"
+                ) from None
+        plain = [dataclasses.asdict(each) for each in outcomes]
+        taught = None if learned is None else dataclasses.asdict(learned)
+        self.store.note(FINISHED, {"arm": arm.name, "seed": seed, "outcomes": plain, "learned": taught})
+        self._told(arm, seed, outcomes, learned)
+
+    def _store(self, place: Path, request: LoopRequest) -> SqliteStore:
+        place.mkdir(parents=True, exist_ok=True)
+        if (place / DATABASE).exists():
+            return SqliteStore.resume(place, survives_power_loss=False)
+        store = SqliteStore.create(place, survives_power_loss=False)
+        store.begin(loop_record(place.name, f"study arm {place.name}", request, self.workers.backend()))
+        return store
+
+    def _write_harness(self, arm: Arm, place: Path, request: LoopRequest) -> None:
+        """The harness that the arm begins with; that of a person differs in its decisions."""
+        harness = place / "start" / "harness"
+        if arm.by_hand and not harness.exists():
+            shutil.copytree(harness_folder(request, self.settings), harness)
+            (harness / DECISIONS).write_text(_hand_text(self.request), encoding="utf-8")
+
+    def _learned(self, arm: Arm, seed: int, opened: Opened, place: Path) -> Learned | None:
+        if not arm.learns:
+            opened.loop.begin()
+            return None
+        opened.loop.run()
+        told = run_summary(opened.loop.record, place)
+        spent = opened.loop.record.charged("reward:") + opened.loop.record.charged("gate:")
+        return Learned(arm.name, seed, spent, told["accepted"], told["ended"] or "")
+
+    def _test(self, arm: Arm, seed: int, opened: Opened) -> list[Outcome]:
+        """The search of the test's tasks with the policy that is kept, on draws and streams that all arms share."""
+        loop = opened.loop
+        each = self.costs.of(arm)
+        shares = [
+            Share(task, self.workers.session(task).family, each, seed_of(seed, "test inputs", task))
+            for task in self.tasks
+        ]
+        account = Account(LoopLimits(10**9), loop.record.spent)
+        phase = Phase("test", self.request.generations, strategy=arm.strategy, stream=seed_of(seed, "test replies"))
+        execute(phase, loop.open_present(), shares, Tools(loop.record, loop.parts.tools.court, account))
+        return [self._outcome(arm, seed, share, loop) for share in shares]
+
+    def _outcome(self, arm: Arm, seed: int, share: Share, loop: Any) -> Outcome:
+        found = curve(loop.record.rounds("test"), share.task)
+        at_test, at_total = after(found, self.costs.test), found[-1] if found else after(found, 0)
+        rewards = {
+            name: self._anew(share, seed, name, loop)
+            for name in dict.fromkeys((at_test.candidate, at_total.candidate)) if name is not None
+        }  # fmt: skip
+        return Outcome(
+            arm.name, seed, share.task, rewards.get(at_test.candidate or ""), rewards.get(at_total.candidate or ""),
+            tuple(each.reward for each in found), len(found),
+        )  # fmt: skip
+
+    def _anew(self, share: Share, seed: int, name: str, loop: Any) -> float | None:
+        """The reward on another draw: what is best of many was partly lucky."""
+        candidate = loop.record.candidate(share.task, name)
+        errand = Errand(share.task, candidate, seed_of(seed, "judged anew", share.task))
+        (judged,) = loop.parts.tools.court.judge([errand])
+        reward: float | None = judged.reward
+        return reward
+
+    def _told(self, arm: Arm, seed: int, outcomes: Sequence[Outcome], learned: Learned | None) -> None:
+        results = study_results(outcomes, [] if learned is None else [learned], self.costs, [arm.name])
+        (row,) = results["arms"]
+        taught = ""
+        if learned is not None:
+            taught = f", {learned.accepted} changes accepted in {learned.evaluations} evaluations: {learned.ended}"
+        self.say(f"  seed {seed}, {arm.name}: {2 ** row['equal_total']['mean']:.3f} times as fast{taught}")
+
+
+def recorded_study(folder: Path) -> StudyOutcome:
+    """What a study stands at, from its record alone."""
+    with SqliteStore.read(folder) as store:
+        record = store.run()
+        request = read_study(record)
+        results = results_of(store.notes(FINISHED), request)
+    return StudyOutcome(record.id, folder, record, results)
+
+
+def results_of(notes: Sequence[Mapping[str, Any]], request: StudyRequest) -> dict[str, Any]:
+    outcomes = [Outcome(**{**each, "curve": tuple(each["curve"])}) for note in notes for each in note["outcomes"]]
+    learned = [Learned(**note["learned"]) for note in notes if note["learned"] is not None]
+    results = study_results(outcomes, learned, costs_of(request), request.arms)
+    return {**results, "finished": len(notes), "planned": len(request.arms) * request.seeds}

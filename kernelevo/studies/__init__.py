@@ -1,0 +1,1 @@
+"""Studies of the loop: several ways of spending the same budget, on the same tasks and seeds, with intervals."""

@@ -1,0 +1,92 @@
+"""The arms of a study, and what each may spend.
+
+    base            the policy as it ships, no lever
+    harness         the loop with the harness lever alone
+    weights         the loop with the weights lever alone
+    both            the loop with both levers
+    best_of_n       the policy as it ships, one line of moves after the other from the start, no tree
+    by_hand         the policy as it ships, behind a harness that a person wrote
+    uniform         every legal decision as likely as another, no model
+
+The last two are the sober ones: whatever a lever gains has to be worth more than an afternoon's thought, and than none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kernelevo.errors import BadInput
+from kernelevo.learning import LeverName
+from kernelevo.loop.task_state import Strategy
+
+
+@dataclass(frozen=True)
+class Arm:
+    """`model` None is the study's; `by_hand` takes the harness that a person wrote."""
+
+    name: str
+    words: str
+    levers: tuple[LeverName, ...] = ()
+    model: str | None = None
+    strategy: Strategy = "tree"
+    by_hand: bool = False
+
+    @property
+    def learns(self) -> bool:
+        return bool(self.levers)
+
+
+ARMS = {
+    arm.name: arm
+    for arm in (
+        Arm("base", "as it ships"),
+        Arm("harness", "harness lever", ("harness",)),
+        Arm("weights", "weights lever", ("weights",)),
+        Arm("both", "both levers", ("harness", "weights")),
+        Arm("best_of_n", "best of N, no tree", strategy="rollouts"),
+        Arm("by_hand", "harness written by hand", by_hand=True),
+        Arm("uniform", "uniform over legal moves", model="uniform"),
+    )
+}
+SOBER = ("by_hand", "uniform")
+_OTHER_NAMES = {"H": "harness", "W": "weights", "W+H": "both", "H+W": "both", "best-of-N": "best_of_n"}
+
+
+def read_arms(text: str) -> list[Arm]:
+    """The arms that `base,H,W+H` names; raises BadInput for one that there is not, or that is named twice."""
+    names = [_OTHER_NAMES.get(word.strip(), word.strip().replace("-", "_")) for word in text.split(",") if word.strip()]
+    if wrong := next((name for name in names if name not in ARMS), None):
+        raise BadInput(f"--arms: there is no arm {wrong!r}; there are {', '.join(ARMS)}")
+    if len(set(names)) < len(names) or not names:
+        raise BadInput("--arms names an arm twice, or none; name each once, as in --arms base,H,W,W+H")
+    return [ARMS[name] for name in names]
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What every arm may spend with one seed: `learning` evaluations in all, and `test` on each of `tasks` tasks, the
+    start's included. An arm that does not learn spends its learning evaluations on the test, so that all cost the same.
+    """
+
+    learning: int
+    test: int
+    tasks: int
+
+    @property
+    def more(self) -> int:
+        """Evaluations of each task that learning would have paid for."""
+        return self.learning // self.tasks
+
+    @property
+    def total(self) -> int:
+        return self.test * self.tasks + self.learning
+
+    def of(self, arm: Arm) -> int:
+        """Evaluations of each task of the test."""
+        return self.test if arm.learns else self.test + self.more
+
+
+def learning_of(arms: Sequence[Arm], costs: Costs) -> int:
+    """Evaluations for learning that any arm has."""
+    return costs.learning if any(arm.learns for arm in arms) else 0

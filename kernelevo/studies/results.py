@@ -1,0 +1,103 @@
+"""What a study came to, as plain values: every arm under both ways of counting, and the comparisons that were asked."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kernelevo.studies.analysis import Mean, Scores, cost_per_gain, difference_of, log2_score, mean_of
+from kernelevo.studies.arms import ARMS, SOBER, Costs
+
+EQUAL_TOTAL, EQUAL_TEST = "equal_total", "equal_test"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One arm with one seed on one task. `at_test` and `at_total` are rewards, judged anew, of what was best after as
+    many evaluations as every arm has for the test, and after as many as make all arms cost the same; `curve` holds the
+    best rewards in the search itself, after each evaluation.
+    """
+
+    arm: str
+    seed: int
+    task: str
+    at_test: float | None
+    at_total: float | None
+    curve: tuple[float | None, ...]
+    evaluations: int
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What learning took and brought, of one arm with one seed."""
+
+    arm: str
+    seed: int
+    evaluations: int
+    accepted: int
+    ended: str
+
+
+def study_results(
+    outcomes: Sequence[Outcome], learned: Sequence[Learned], costs: Costs, arms: Sequence[str]
+) -> dict[str, Any]:
+    scores = {way: {arm: _scores(outcomes, arm, way) for arm in arms} for way in (EQUAL_TOTAL, EQUAL_TEST)}
+    rows = [_row(arm, scores, outcomes, learned, costs) for arm in arms if scores[EQUAL_TOTAL][arm]]
+    return {
+        "arms": rows,
+        "comparisons": [each for way in scores for each in _comparisons(way, scores[way], arms)],
+        "costs": {**dataclasses.asdict(costs), "total": costs.total},
+        "curves": {arm: mean_curve(outcomes, arm) for arm in arms},
+    }
+
+
+def _scores(outcomes: Sequence[Outcome], arm: str, way: str) -> Scores:
+    return {
+        (each.seed, each.task): log2_score(each.at_total if way == EQUAL_TOTAL else each.at_test)
+        for each in outcomes if each.arm == arm
+    }  # fmt: skip
+
+
+def _row(
+    arm: str, scores: Mapping[str, Mapping[str, Scores]], outcomes: Sequence[Outcome], learned: Sequence[Learned],
+    costs: Costs,
+) -> dict[str, Any]:  # fmt: skip
+    total, test = mean_of(scores[EQUAL_TOTAL][arm]), mean_of(scores[EQUAL_TEST][arm])
+    mine = [each for each in learned if each.arm == arm]
+    seeds = max(1, total.seeds)
+    spent = sum(each.evaluations for each in outcomes if each.arm == arm) + sum(each.evaluations for each in mine)
+    ways = {EQUAL_TOTAL: dataclasses.asdict(total), EQUAL_TEST: dataclasses.asdict(test)}
+    return {
+        "arm": arm, "words": ARMS[arm].words, **ways,
+        "evaluations_per_seed": spent / seeds, "learning_per_seed": sum(each.evaluations for each in mine) / seeds,
+        "evaluations_per_doubling": cost_per_gain(spent / seeds / max(1, total.tasks), total),
+        "changes_accepted": sum(each.accepted for each in mine), "learned": [dataclasses.asdict(each) for each in mine],
+    }  # fmt: skip
+
+
+def _comparisons(way: str, scores: Mapping[str, Scores], arms: Sequence[str]) -> list[dict[str, Any]]:
+    """Both levers against each other arm, and each lever against the better of the sober arms."""
+    there = [arm for arm in arms if scores[arm]]
+    pairs = [("both", other) for other in there if other != "both" and "both" in there]
+    sober = [arm for arm in SOBER if arm in there]
+    if sober:
+        better = max(sober, key=lambda arm: mean_of(scores[arm]).mean)
+        pairs += [(arm, better) for arm in ("base", "harness", "weights") if arm in there]
+    found = []
+    for one, other in pairs:
+        difference: Mean = difference_of(scores[one], scores[other])
+        found.append({"counting": way, "arm": one, "against": other, **dataclasses.asdict(difference)})
+    return found
+
+
+def mean_curve(outcomes: Sequence[Outcome], arm: str) -> list[float]:
+    """The mean over seeds and tasks of log2 of the best so far, after each evaluation of a task; what ended earlier
+    keeps what it had.
+    """
+    mine = [each.curve for each in outcomes if each.arm == arm and each.curve]
+    longest = max(map(len, mine), default=0)
+    return [
+        sum(log2_score(curve[min(at, len(curve) - 1)]) for curve in mine) / len(mine) for at in range(longest)
+    ]

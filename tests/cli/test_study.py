@@ -1,0 +1,103 @@
+"""`kernelevo study`: arms on the scripted backend, as a person types them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from cli.conftest import Shell
+
+from kernelevo import run_of_study
+from kernelevo.loop.ledger import LEDGER
+from kernelevo.stores.folders import run_folders
+
+QUICK = ("study", "arms", "scripted", "--model", "prior", "--workers", "1", "--seeds", "2", "--test", "8")
+LEARNING = ("--learning", "250", "--generations", "1", "--arms", "base,H,best-of-N,by_hand,uniform")
+
+
+def arms(shell: Shell, *words: str) -> dict:
+    code, out, err = shell(*QUICK, *words, "--json")
+    assert code == 0, err
+    return json.loads(out)
+
+
+def test_a_study_tells_every_arm_and_writes_a_page(shell: Shell) -> None:
+    told = arms(shell, *LEARNING)
+    rows = {row["arm"]: row for row in told["arms"]}
+    assert set(rows) == {"base", "harness", "best_of_n", "by_hand", "uniform"} and told["finished"] == 10
+    for row in rows.values():
+        assert row["equal_total"]["low"] <= row["equal_total"]["mean"] <= row["equal_total"]["high"]
+        assert row["equal_test"]["mean"] > 0
+        assert row["evaluations_per_seed"] <= told["costs"]["total"] == 2 * 8 + 250
+    assert rows["harness"]["learning_per_seed"] > 0 == rows["base"]["learning_per_seed"]
+    page = Path(told["page"]).read_text()
+    assert page.startswith("<!DOCTYPE html>") and page.count("<polyline") == 5
+    assert not re.search(r"<script|src=|href=|url\(", page)
+    code, out, _ = shell("study", "show", "last")
+    assert code == 0 and "10 of 10 arms are done" in out and "harness against" in out
+    assert json.loads(shell("study", "show", "last", "--json")[1])["arms"] == told["arms"]
+
+
+def test_a_study_that_was_stopped_goes_on_and_comes_to_the_same(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("--learning", "250", "--generations", "1", "--arms", "H,uniform")
+    whole = arms(shell, *words, "--runs", "whole")
+    real, calls = run_of_study.curve, []
+
+    def stopped(*given):
+        calls.append(given)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return real(*given)
+
+    monkeypatch.setattr(run_of_study, "curve", stopped)
+    code, _, err = shell(*QUICK, *words)
+    assert code == 130 and "kernelevo study arms --resume" in err
+    code, out, err = shell("study", "arms", "--resume", "last", "--json")
+    assert code == 0, err
+    resumed = json.loads(out)
+    assert [resumed[name] for name in ("arms", "comparisons", "curves")] == [
+        whole[name] for name in ("arms", "comparisons", "curves")
+    ]
+
+
+def test_sealed_tasks_are_opened_once_for_a_claim_and_listed(shell: Shell) -> None:
+    words = ("--arms", "base,uniform", "--on", "sealed")
+    code, _, err = shell(*QUICK, *words)
+    assert code == 2 and "--claim" in err and not run_folders(shell.folder / "runs")
+    told = arms(shell, *words, "--claim", "base beats uniform")
+    code, _, err = shell(*QUICK, *words, "--claim", "base beats uniform")
+    assert code == 2 and "opened the sealed tasks before" in err
+    code, _, err = shell("study", "arms", "--resume", told["run"])
+    assert code == 2 and "has its outcome" in err
+    (opening,) = json.loads(shell("study", "openings", "--json")[1])
+    assert (opening["claim"], opening["run"]) == ("base beats uniform", told["run"])
+    assert set(opening["tasks"]) == {"wide-21", "chained-21"}
+    assert opening["outcome"]["base"] == {row["arm"]: row for row in told["arms"]}["base"]["equal_total"]
+    assert "base beats uniform" in shell("study", "openings")[1] and (shell.folder / "runs" / LEDGER).exists()
+
+
+def test_a_study_on_the_development_split_opens_nothing(shell: Shell) -> None:
+    arms(shell, "--arms", "base")
+    assert not (shell.folder / "runs" / LEDGER).exists()
+    assert "never opened" in shell("study", "openings")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--arms", "base,best"], "there is no arm 'best'"),
+        (["--arms", "W"], "no weights that can be trained"),
+        (["--arms", "by_hand", "--by-hand", "/nowhere.toml"], "--by-hand /nowhere.toml cannot be read"),
+        (["--arms", "base", "--on", "gate"], "--on 'gate'"),
+        (["--arms", "base", "--claim", "no reason"], "--on sealed and --claim"),
+        (["--arms", "base", "--seeds", "0"], "--seeds 0"),
+        (["--arms", "base", "--only", "wide-1"], "--only 'wide-1'"),
+        (["--arms", "H", "--learning", "20"], "do not suffice"),
+    ],
+)
+def test_what_cannot_be_used_is_said_before_anything_is_opened(shell: Shell, words: list[str], sentence: str) -> None:
+    code, _, err = shell(*QUICK, *words)
+    assert code == 2 and sentence in err and "Traceback" not in err
+    assert not run_folders(shell.folder / "runs") and not (shell.folder / "runs" / LEDGER).exists()
