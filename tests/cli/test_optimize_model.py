@@ -176,7 +176,7 @@ def test_a_run_without_a_model_has_no_replies_and_no_budget_of_tokens(shell: She
         (["--model", "openai:x"], "OPENAI_API_KEY is not set"),
         (["--model", "openai:x", "--base-url", "http://127.0.0.1:1/v1", "--key-variable", "MINE"], "MINE is not set"),
         (["--model", "openai:x", "--base-url", "127.0.0.1:1"], "is no address of a server"),
-        (["--model", "openai:x", "--base-url", "http://127.0.0.1:1/v1", "--adapter", "/a"], "only a server of vLLM"),
+        (["--model", "openai:x", "--base-url", "http://127.0.0.1:1/v1", "--adapter", "/a"], "--adapter goes with"),
         (["--model", "openai:x", "--base-url", "http://me:pw@127.0.0.1:1/v1"], "--base-url would be recorded"),
         (["--model", "scripted:none.jsonl"], "none.jsonl cannot be read"),
         (["--model", "scripted:none.jsonl", "--base-url", "http://x"], "a script is a file"),
