@@ -49,6 +49,7 @@ class Policy:
         from kernelevo.models.recorded import CallTime, RecordedModel, recorded_turns
         from kernelevo.proposers.agent import AgentProposer
         from kernelevo.proposers.policy import PolicyProposer, policy_harness
+        from kernelevo.sandbox_scripts import run_script
 
         if self.model is None:
             given = sum(len(turn.replies) for turn in recorded_turns(store).values())
@@ -56,7 +57,7 @@ class Policy:
         budget = TokenBudget(self.request.max_tokens, self.request.max_cost, _price(self.request))
         dialogue = RecordedModel(self.model, store, budget, CallTime(self.request.call_seconds, left))
         if self.harness.dialogue.tools.on:
-            return AgentProposer(dialogue, self.harness, self.task, children)
+            return AgentProposer(dialogue, self.harness, self.task, children, run_script)
         return PolicyProposer(dialogue, policy_harness(self.harness), self.task, children)
 
     def joined_key(self, rules: str) -> str:

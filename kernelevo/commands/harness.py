@@ -61,7 +61,8 @@ def adopt(
     state = opt.State.of(context)
     target = _target(state.settings, to, for_writing=True)
     receipt = adopting.adopt(_proposal(state.settings, name), target)
-    _tell(state, receipt, f"adopted run {receipt.run} into {target}; `kernelevo harness rollback` undoes it", as_json)
+    words = f"adopted run {receipt.run} into {target}; `kernelevo harness rollback` undoes it"
+    _tell(state, receipt, f"{words} ({receipt.before[:12]} -> {receipt.after[:12]}, receipt {receipt.number})", as_json)
 
 
 @app.command("rollback")
@@ -74,14 +75,15 @@ def rollback(context: typer.Context, to: To = None, as_json: opt.AsJson = False)
     state = opt.State.of(context)
     target = _target(state.settings, to, for_writing=True)
     receipt = adopting.roll_back(target)
-    _tell(state, receipt, f"{target} is what it was before run {receipt.run} was adopted", as_json)
+    words = f"{target} is what it was before run {receipt.run} was adopted"
+    _tell(state, receipt, f"{words} ({receipt.after[:12]} -> {receipt.before[:12]}, receipt {receipt.number})", as_json)
 
 
 def _tell(state: opt.State, receipt: adopting.Receipt, words: str, as_json: bool) -> None:
     if as_json:
         state.print_json(receipt.plain())
     else:
-        print(f"{words} ({receipt.before[:12]} -> {receipt.after[:12]}, receipt {receipt.number})")
+        print(words)
 
 
 def _target(settings: Settings, to: Path | None, for_writing: bool = False) -> Path:

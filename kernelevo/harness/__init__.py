@@ -3,7 +3,7 @@ change. Every part may read one. The evaluator is outside: nothing here says wha
 
     manifest.toml        what the folder is for, its system prompt, and which parts of it a lever may write
     system.md            the first message to a language model
-    skills/NAME/         SKILL.md, and if it likes references/ (texts) and scripts/ (kept, and executed by nothing yet)
+    skills/NAME/         SKILL.md, and if it likes references/ (texts) and scripts/ (run behind the wall)
     dialogue.toml        how a language model is asked: sampling, skills, tools, what of the past is told
     decisions.toml       how a policy over decisions is asked: rules and their biases, temperature, depth, shares
     memory/lessons.jsonl what was learned that holds beyond one task

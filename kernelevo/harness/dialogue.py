@@ -37,7 +37,7 @@ from kernelevo.harness.tables import flag, read_toml, require_keys, whole, word,
 from kernelevo.language_model import Sampling
 
 MOST_REPLIES = 64
-TOOLS = ("read_profile", "read_diagnostics", "load_skill", "check_candidate", "submit")
+TOOLS = ("read_profile", "read_diagnostics", "load_skill", "run_script", "check_candidate", "submit")
 FORMATS = ("strict", "relaxed")
 _TABLES = {
     "sampling": ("replies", "max_tokens", "log_probabilities", "temperature"),

@@ -8,7 +8,7 @@
     system = "write"
     skills = "write"            # SKILL.md files; what a skill is checked by stays as it is
     references = "write"
-    scripts = "read"            # a lever's text is never executed
+    scripts = "read"            # always: what is executed is written by people
     dialogue = "write"
     decisions = "write"
     memory = "append"
@@ -42,7 +42,7 @@ _PLACES = {
 }
 PARTS = ("system", *_PLACES)
 NEVER_WRITTEN = frozenset(["scripts"])
-"""What a lever writes is told to models and is never executed, so that no scope can open these to it."""
+"""What a lever writes is told to models and never executed, not even behind the wall, so that no scope opens these."""
 
 
 class Scope(StrEnum):

@@ -9,7 +9,8 @@
 
 `checks` may be left out. It says how a program shows that the skill was followed: it holds one of these words as a
 whole word, outside comments. Words, not patterns: a harness is text that a model may have written, and a pattern can
-take for ever. `references/` are texts that are loaded by name; what is in `scripts/` is kept, and executed by nothing.
+take for ever. `references/` are texts that are loaded by name; `scripts/` are Python files that are run by name, behind
+the wall, with a kernel file on their standard input.
 """
 
 from __future__ import annotations

@@ -40,6 +40,11 @@ def harness(replies: int = 1, **tools: object) -> Harness:
     return dataclasses.replace(own, dialogue=dialogue)
 
 
+def printed(name: str, text: str, given: str) -> str:
+    """What the wall would answer, in words of its own."""
+    return f"{name} ran on {len(given)} characters: {text}"
+
+
 @dataclasses.dataclass
 class Agent:
     model: ScriptedModel
@@ -64,4 +69,4 @@ def agent(
     def children(about: str) -> list[Attempt]:
         return [each for each in known if each.candidate.parent == about]
 
-    return Agent(model, store, AgentProposer(dialogue, own or harness(), task(), children), known)
+    return Agent(model, store, AgentProposer(dialogue, own or harness(), task(), children, printed), known)

@@ -162,3 +162,20 @@ def test_skills_are_loaded_by_name_and_nothing_else_is_opened(arguments: dict[st
     one = agent(call("load_skill", **arguments), given("submit", 1), own=own)
     one.proposer.propose(START, NOTHING, 1)
     assert words in one.shown()
+
+
+def test_a_script_is_found_by_name_and_given_the_kernel_at_hand() -> None:
+    own = harness(names=("load_skill", "run_script", "check_candidate", "submit"))
+    skill = dataclasses.replace(own.skills["coalescing"], scripts=("count.py",))
+    files = {**own.files, "skills/coalescing/scripts/count.py": "print(1)"}
+    own = dataclasses.replace(own, skills={**own.skills, "coalescing": skill}, files=files)
+    calls = [
+        call("load_skill", name="coalescing"), call("run_script", name="coalescing", script="count.py"),
+        call("run_script", name="coalescing", script="../SKILL.md"), given("submit", 1),
+    ]  # fmt: skip
+    one = agent(*calls, own=own)
+    one.proposer.propose(START, NOTHING, 1)
+    told = [prompt.messages[-1].text for prompt in one.model.asked]
+    assert "run_script" in one.model.asked[0].messages[0].text and told[1].endswith("Scripts: count.py")
+    assert told[2] == f"count.py ran on {len(START.candidate.text)} characters: print(1)"
+    assert told[3] == "There is no such script; there are coalescing: count.py."

@@ -267,6 +267,23 @@ def test_a_proposer_that_repeats_itself_does_not_hold_up_the_search() -> None:
     assert world.light.asked == ["100", "50"]
 
 
+def test_a_proposer_that_waits_for_its_verdicts_is_asked_again_and_one_that_has_nothing_is_not() -> None:
+    class Waiting(Tree):
+        """Has its second text once the first is judged."""
+
+        def propose(self, parent, tried, limit):
+            asked.append(parent.candidate.text)
+            judged = "50" in world.light.asked
+            return Tree({"100": ["50", "25"] if judged else ["50"]}).propose(parent, tried, limit)
+
+    asked: list[str] = []
+    world = World("100", {})
+    search = world.search()
+    search.proposers = [Waiting({})]
+    assert search.run().best.candidate.text == "25"
+    assert asked.count("100") == 5 and asked.count("50") == 1
+
+
 def test_an_archive_knows_the_same_after_loading() -> None:
     world = World("100", Endless(), limits=Limits(evaluations=20, seconds=100))
     search = world.search()

@@ -23,7 +23,7 @@ class Pace:
     least: int = 2
     characters: int = 4000
     changes: int = 8
-    rate: float = 0.5
+    rate: float = 0.75
     divergence: float = 0.5
 
     def budget(self, drafted: int) -> EditBudget:

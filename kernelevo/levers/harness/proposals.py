@@ -26,6 +26,8 @@ FURTHEST = 3.0
 """A bias is drafted no further: at e^3, 20 to 1, a rule is drawn nearly whenever it is legal, and replies only repeat.
 On recorded searches of generated problems a larger bound made the best of four replies worse again.
 """
+LEAST_BIASED = 3
+"""Tries of a rule before its bias moves."""
 AGAIN = 0.1
 """How likely a rule that is off is tried again, at each draft."""
 
@@ -59,7 +61,7 @@ def biases(file: DecisionFile, backend: str, found: Comparison, rate: float, div
         old = file.choice(backend, name)
         bias = min(max(old.bias + float(move), -FURTHEST), FURTHEST)
         gain = found.rules[name]
-        if abs(bias - old.bias) < 0.05:
+        if abs(bias - old.bias) < 0.05 or gain.tries < LEAST_BIASED:
             continue
         yield Proposal(
             f"bias {name} {'up' if move > 0 else 'down'}", abs(float(move)) * float(share) * abs(gain.shrunk),

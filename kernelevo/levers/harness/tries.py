@@ -21,6 +21,8 @@ import numpy as np
 from kernelevo.decisions import STOP_RULE, read_decision
 from kernelevo.learning import Step
 
+MOST_GAIN = 2.0
+"""Four times as fast counts as much as more: a single leap of one naive kernel would else outweigh all other tries."""
 SHUFFLES = 999
 """Of a permutation test: its least p is 1/1000."""
 
@@ -47,7 +49,8 @@ def tries_of(steps: Iterable[Step]) -> list[Try]:
         before = rewards.get((step.task, step.parent), 1.0 if step.depth == 0 else None)
         if before is None:
             continue
-        gain = max(0.0, math.log2(max(step.best or 0.0, step.reward) / before)) if step.reward > 0 else 0.0
+        gain = math.log2(max(step.best or 0.0, step.reward) / before) if step.reward > 0 else 0.0
+        gain = min(max(gain, 0.0), MOST_GAIN)
         key = (step.task, step.parent, str(decision))
         if key not in found or found[key].gain < gain:
             found[key] = Try(step.task, step.family, step.parent, decision.rule, step.depth, gain)

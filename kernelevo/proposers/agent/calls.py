@@ -22,6 +22,7 @@ ARGUMENTS: Mapping[str, frozenset[str]] = {
     "read_profile": frozenset(),
     "read_diagnostics": frozenset(),
     "load_skill": frozenset(["name", "reference"]),
+    "run_script": frozenset(["name", "script"]),
     "check_candidate": frozenset(),
     "submit": frozenset(),
 }

@@ -13,7 +13,7 @@ from kernelevo.harness import Harness
 from kernelevo.language_model import Message, Prompt, Reply, Stop, Turn, total_usage
 from kernelevo.proposers.agent import tools
 from kernelevo.proposers.agent.calls import Call, Misread, read_call
-from kernelevo.proposers.agent.tools import Bench
+from kernelevo.proposers.agent.tools import Bench, Run
 from kernelevo.proposers.policy.harness import policy_harness
 from kernelevo.proposers.policy.prompt import TaskWords, settled_text, system_words
 from kernelevo.types import Attempt, Candidate
@@ -45,12 +45,15 @@ class Exchange:
 class Conversation:
     """`turns` are those of the record, in order, one reply each."""
 
-    def __init__(self, harness: Harness, task: TaskWords, parent: Attempt, model: str, turns: Sequence[Turn]) -> None:
+    def __init__(
+        self, harness: Harness, task: TaskWords, parent: Attempt, model: str, turns: Sequence[Turn], run: Run
+    ) -> None:  # fmt: skip
         self._harness = harness
         self._settings = harness.dialogue.tools
         self._task = task
         self._parent = parent
         self._model = model
+        self._run = run
         self.turns = turns
         self.exchanges = [self._exchange(reply) for turn in turns for reply in turn.replies[:1]]
 
@@ -125,6 +128,9 @@ class Conversation:
         if read.tool == "load_skill":
             name, reference = read.arguments.get("name", ""), read.arguments.get("reference", "")
             return tools.skill_words(self._harness, name, reference)
+        if read.tool == "run_script":
+            name, script = read.arguments.get("name", ""), read.arguments.get("script", "")
+            return tools.script_words(self._harness, name, script, bench, self._run)
         if read.tool == "read_profile":
             return tools.read_profile(bench, self._harness.dialogue.findings)
         return tools.read_diagnostics(bench)

@@ -8,6 +8,7 @@ conversations about the same attempt are begun, up to the harness's `replies`. E
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 from kernelevo.harness import Harness
@@ -23,15 +24,21 @@ Children = Callable[[str], Sequence[Attempt]]
 
 
 class AgentProposer:
-    """`children` tells of what was tried; the dialogue is the model, on the record and within its budget."""
+    """`children` tells of what was tried; the dialogue is the model, on the record and within its budget; `run` runs
+    scripts of skills behind the wall.
+    """
 
     name = "agent"
 
-    def __init__(self, dialogue: Dialogue, harness: Harness, task: TaskWords, children: Children) -> None:
+    def __init__(
+        self, dialogue: Dialogue, harness: Harness, task: TaskWords, children: Children, run: tools.Run
+    ) -> None:  # fmt: skip
         self._dialogue = dialogue
         self._harness = harness
         self._task = task
         self._children = children
+        # A conversation is read anew for each question, its scripts need not run anew.
+        self._run = functools.cache(run)
         self._given: set[str] = set()
 
     def propose(self, parent: Attempt, tried: frozenset[str], limit: int) -> list[Candidate]:
@@ -62,7 +69,7 @@ class AgentProposer:
         return found
 
     def _conversation(self, parent: Attempt, turns: Sequence[Turn]) -> Conversation:
-        return Conversation(self._harness, self._task, parent, self._dialogue.model, turns)
+        return Conversation(self._harness, self._task, parent, self._dialogue.model, turns, self._run)
 
     def _go_on(self, parent: Attempt, tried: frozenset[str]) -> bool:
         """One more question in the first conversation that can go on, else in a new one, unless as many wait for

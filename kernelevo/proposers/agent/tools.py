@@ -4,6 +4,7 @@ and outcomes are put together by proposers/policy/past.py, which keeps these out
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from kernelevo.harness import Harness
@@ -15,11 +16,15 @@ DESCRIPTIONS = {
     "kernel you are given",
     "read_diagnostics": '{"tool": "read_diagnostics"}: what the compiler and the checks said of the last candidate',
     "load_skill": '{"tool": "load_skill", "name": NAME}: the text of a skill; with "reference": FILE one of its texts',
+    "run_script": '{"tool": "run_script", "name": SKILL, "script": FILE}: what a skill\'s script prints of your last '
+    "candidate that passed, else of the kernel you are given",
     "check_candidate": '{"tool": "check_candidate"}, then the whole file in one fenced block: it is judged, and you '
     "are told how it went",
     "submit": '{"tool": "submit"}, then the whole file in one fenced block: your answer; it ends the conversation',
 }
 TRIED_ELSEWHERE = "This very program was tried elsewhere in this search; change it, or say another."
+Run = Callable[[str, str, str], str]
+"""Runs a script behind the wall: its name, its text, what it is given; and gives what it printed."""
 NOT_JUDGED = "It could not be judged, through no fault of its own."
 
 
@@ -31,6 +36,12 @@ class Bench:
     last: Attempt | None
     file_name: str
     band: float
+
+    @property
+    def subject(self) -> Attempt:
+        """The model's own last candidate, if it passed; else the parent."""
+        passed = self.last is not None and self.last.verdict.status is Status.PASSED
+        return self.last if passed and self.last is not None else self.parent
 
 
 def tools_words(harness: Harness) -> str:
@@ -61,18 +72,25 @@ def skill_words(harness: Harness, name: str, reference: str) -> str:
     if skill is None:
         return f"There is no such skill; there are {', '.join(harness.dialogue.skills) or 'none'}."
     if not reference:
-        more = f"\n\nReferences: {', '.join(skill.references)}" if skill.references else ""
-        return f"{skill.body}{more}"
+        more = {"References": skill.references, "Scripts": skill.scripts}
+        return skill.body + "".join(f"\n\n{kind}: {', '.join(names)}" for kind, names in more.items() if names)
     if reference not in skill.references:
         return f"{name} has no such reference; it has {', '.join(skill.references) or 'none'}."
     return harness.files[f"skills/{name}/references/{reference}"]
 
 
+def script_words(harness: Harness, name: str, script: str, bench: Bench, run: Run) -> str:
+    """What a skill's script prints of the kernel at hand; it is looked up by name among those that there are."""
+    skill = harness.skills.get(name)
+    if skill is None or script not in skill.scripts:
+        there = [f"{each.name}: {', '.join(each.scripts)}" for each in harness.skills.values() if each.scripts]
+        return f"There is no such script; there are {'; '.join(there) or 'none'}."
+    return run(script, harness.files[f"skills/{name}/scripts/{script}"], bench.subject.candidate.text)
+
+
 def read_profile(bench: Bench, findings: int) -> str:
-    passed = bench.last is not None and bench.last.verdict.status is Status.PASSED
-    subject = bench.last if passed and bench.last is not None else bench.parent
-    words = profile_words(subject.verdict, bench.file_name, findings)
-    return f"{'Your last candidate' if passed else 'The kernel you were given'}:\n{words}"
+    words = profile_words(bench.subject.verdict, bench.file_name, findings)
+    return f"{'The kernel you were given' if bench.subject is bench.parent else 'Your last candidate'}:\n{words}"
 
 
 def read_diagnostics(bench: Bench) -> str:
