@@ -71,7 +71,7 @@ class DecisionPolicy:
 
         task = self.task
         known = KernelTask(task.file_name, "", task.text, task.problem, task.problem)
-        tools = _BenchTools(self.rules, task, self.bench.properties, _RecordedStart(store))
+        tools = _BenchTools(self.rules, task, self.bench.properties, _RecordedStart(store), self.grammar.rules)
         return _Site(KernelSession(known, tools, self.grammar, MemoryMemo()), frozenset(self.grammar.rules))
 
 
@@ -144,7 +144,7 @@ class _RecordedStart:
         return next(each.verdict for each in attempts if each.verdict.status is Status.PASSED)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _BenchTools:
     """The tools of a session on the user's own task and device (backends/kernels/tools.py)."""
 
@@ -152,11 +152,8 @@ class _BenchTools:
     own: Task
     properties: Mapping[str, int]
     start: Evaluator
+    rules: Sequence[str]
     version: str = ""
-
-    @property
-    def rules(self) -> Sequence[str]:
-        return tuple(rule.name for rule in self.settings.rules)
 
     def verifier(self, task: KernelTask, seed: int | None) -> Evaluator:
         return self.start
