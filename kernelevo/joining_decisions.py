@@ -48,10 +48,11 @@ class DecisionPolicy:
     ) -> Proposer:
         """The proposer on this record. `left` tells how many seconds may still be spent."""
         from kernelevo.models.budget import TokenBudget
-        from kernelevo.models.recorded import ASKED, CallTime, RecordedModel
+        from kernelevo.models.recorded import CallTime, RecordedModel, recorded_turns
         from kernelevo.proposers.decide import DecideProposer
 
-        asked = Counter(str(note["prompt"]) for note in store.notes(ASKED))
+        # A question that was cut off before its answer is asked again, and answered as it would have been.
+        asked = Counter(turn.prompt for turn in recorded_turns(store).values())
         budget = TokenBudget(self.request.max_tokens, self.request.max_cost)
         model = _open_model(self.request, self.grammar, asked)
         dialogue = RecordedModel(model, store, budget, CallTime(self.request.call_seconds, left))
