@@ -196,7 +196,7 @@ def open_loop(
     if request.adapter is not None:
         model.load_adapter(Adapter("start", 0, request.adapter))  # what cannot be loaded is said now
     levers = open_levers(request, trainable, backend, dialogues[1] if len(dialogues) > 1 else None)
-    tools = Tools(record, court, account, progress)
+    tools = Tools(record, court, account, progress, getattr(backend, "how", "modelled") == "measured")
     parts = Parts(backend, open_policy, levers, tools, folder, exported, say)
     start = _start(request, folder, settings)
     return Opened(Loop(parts, request.settings, start), store, model.name, [why], closing)

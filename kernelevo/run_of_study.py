@@ -27,6 +27,7 @@ from kernelevo.loop.ledger import open_sealed, write_outcome
 from kernelevo.loop.seeds import seed_of
 from kernelevo.loop.summary import run_summary
 from kernelevo.loop.task_state import Phase, Share
+from kernelevo.run_record import is_study
 from kernelevo.settings import Settings
 from kernelevo.stores.folders import find_run, new_run_folder
 from kernelevo.stores.memory import MemoryStore
@@ -111,7 +112,7 @@ def resume_study(name: str, settings: Settings, say: Say, workers_count: int | N
 
 
 def read_study(record: RunRecord) -> StudyRequest:
-    if "study" not in record.settings:
+    if not is_study(record):
         raise BadInput(f"run {record.id} is no study; `kernelevo resume {record.id}` goes on with it")
     plain = record.settings["study"]
     return StudyRequest(**{**plain, "arms": tuple(plain["arms"]), "tasks": tuple(plain["tasks"])})
@@ -211,7 +212,7 @@ class _Study:
             stack.callback(opened.close)
             try:
                 learned = self._learned(arm, seed, opened, place)
-                outcomes = self._test(arm, seed, opened)
+                outcomes = self._test(arm, seed, opened, 0 if learned is None else learned.evaluations)
             except KeyboardInterrupt:
                 raise Interrupted(
                     f"stopped in arm {arm.name} with seed {seed}; all that finished is kept: "
@@ -246,10 +247,10 @@ class _Study:
         spent = opened.loop.record.charged("reward:") + opened.loop.record.charged("gate:")
         return Learned(arm.name, seed, spent, told["accepted"], told["ended"] or "")
 
-    def _test(self, arm: Arm, seed: int, opened: Opened) -> list[Outcome]:
+    def _test(self, arm: Arm, seed: int, opened: Opened, learned: int) -> list[Outcome]:
         """The search of the test's tasks with the policy that is kept, on draws and streams that all arms share."""
         loop = opened.loop
-        each = self.costs.of(arm)
+        each = self.costs.of(arm, learned)
         shares = [
             Share(task, self.workers.session(task).family, each, seed_of(seed, "test inputs", task))
             for task in self.tasks

@@ -56,6 +56,11 @@ def is_loop(record: RunRecord) -> bool:
     return "loop" in record.settings
 
 
+def is_study(record: RunRecord) -> bool:
+    """Whether this is a study of the loop's arms."""
+    return "study" in record.settings
+
+
 def _hashes(task: Task) -> dict[str, str]:
     contents = {"kernel": task.text.encode(), "problem": task.problem_content}
     return {what: hashlib.sha256(content).hexdigest() for what, content in contents.items()}

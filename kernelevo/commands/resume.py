@@ -11,8 +11,9 @@ from kernelevo.commands import model_options as mod
 from kernelevo.commands import options as opt
 from kernelevo.commands.ending import finish
 from kernelevo.commands.running import finish as finish_loop
+from kernelevo.commands.studying import finish as finish_study
 from kernelevo.progress import open_progress
-from kernelevo.run_record import is_loop
+from kernelevo.run_record import is_loop, is_study
 
 
 def resume(
@@ -35,13 +36,19 @@ def resume(
     base_url: mod.BaseUrl = None,
     key_variable: mod.KeyVariable = None,
 ) -> None:
-    """Go on with a recorded run, a search's or a loop's; nothing that was judged is judged again.
+    """Go on with a recorded run of a search, a loop or a study; nothing that was judged is judged again.
 
     \b
     Example: kernelevo resume last --evaluations 200
     """
     state = opt.State.of(context)
-    if is_loop(run.head(state.settings, name)):
+    record = run.head(state.settings, name)
+    if is_study(record):
+        from kernelevo.run_of_study import resume_study
+
+        finish_study(resume_study(name, state.settings, opt.announcer(as_json), workers), None, as_json, state)
+        return
+    if is_loop(record):
         limits = {"evaluations": evaluations, "seconds": seconds, "tokens": max_tokens, "money": max_cost}
         given = {"limits": {what: value for what, value in limits.items() if value is not None}, "workers": workers}
         given |= {"base_url": base_url, "key_variable": key_variable}

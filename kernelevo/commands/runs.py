@@ -12,12 +12,13 @@ from kernelevo.answer import compared_words, distinguishable
 from kernelevo.commands import options as opt
 from kernelevo.commands.ending import show_outcome
 from kernelevo.commands.running import show as show_loop
+from kernelevo.commands.studying import finish as finish_study
 from kernelevo.errors import BadInput, KernelevoError
 from kernelevo.report import answer_of, compared, moved_between
 from kernelevo.report_counters import microseconds
 from kernelevo.report_file import unified_diff
 from kernelevo.report_table import Justify, open_console, print_rows
-from kernelevo.run_record import is_loop
+from kernelevo.run_record import is_loop, is_study
 from kernelevo.stores.folders import find_run
 from kernelevo.types import RunRecord
 from kernelevo.wire.words import visible
@@ -58,7 +59,13 @@ def show(context: typer.Context, name: opt.RunName, as_json: opt.AsJson = False,
     Example: kernelevo runs show last
     """
     state = opt.State.of(context)
-    if is_loop(run.head(state.settings, name)):
+    record = run.head(state.settings, name)
+    if is_study(record):
+        from kernelevo.run_of_study import recorded_study
+
+        finish_study(recorded_study(find_run(state.settings.runs, name)), None, as_json, state)
+        return
+    if is_loop(record):
         from kernelevo.run_of_loop import recorded_loop
 
         told = (outcome := recorded_loop(find_run(state.settings.runs, name))).plain()
@@ -109,8 +116,9 @@ def _row(folder: Any) -> dict[str, Any]:
     """One line of the list; a run that cannot be read is listed with the reason, and hides none of the others."""
     empty = dict.fromkeys(_FIELDS)
     try:
-        if is_loop(record := run.head_of(folder)):
-            return {**empty, **_loop_row(record, folder)}
+        record = run.head_of(folder)
+        if is_loop(record) or is_study(record):
+            return {**empty, **(_loop_row(record, folder) if is_loop(record) else _study_row(record, folder))}
         outcome = run.read_outcome(folder)
     except BadInput as fault:
         return {**empty, "run": folder.name, "state": f"nothing judged: {fault}"}
@@ -142,6 +150,14 @@ def _loop_row(record: RunRecord, folder: Path) -> dict[str, Any]:
     state = told["ended"] or "it was stopped"
     row = {"run": record.id, "began": record.started, "task": record.task, "device": record.device, "how": record.how}
     return {**row, "evaluations": told["evaluations"], "state": f"paused: {state}" if told["paused"] else state}
+
+
+def _study_row(record: RunRecord, folder: Path) -> dict[str, Any]:
+    from kernelevo.run_of_study import recorded_study
+
+    told = recorded_study(folder).results
+    row = {"run": record.id, "began": record.started, "task": record.task, "device": record.device, "how": record.how}
+    return {**row, "state": f"{told['finished']} of {told['planned']} arms are done"}
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

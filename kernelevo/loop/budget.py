@@ -78,6 +78,12 @@ class Account:
     def evaluations_left(self) -> int:
         return max(0, self.limits.evaluations - self._spent().evaluations)
 
+    def forecast(self, evaluations: int) -> Spending:
+        """What so many more take, by what those before have taken on average."""
+        spent = self._spent()
+        share = evaluations / spent.evaluations if spent.evaluations else 0.0
+        return Spending(evaluations, seconds=spent.seconds * share, gpu_seconds=spent.gpu_seconds * share)
+
     def refusal(self, forecast: Spending) -> str:
         """Why a call of this size may not be made, or nothing."""
         spent, after = self._spent(), self._spent() + forecast

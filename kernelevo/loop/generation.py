@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kernelevo.language_model import Prompt, Turn
-from kernelevo.learning import Spending, Step, TaskResult
+from kernelevo.learning import Step, TaskResult
 from kernelevo.loop.budget import Account
 from kernelevo.loop.judging import Court, Errand, Judgement
 from kernelevo.loop.policy import STOPPED, Policy, Reading
@@ -34,6 +34,8 @@ class Tools:
     court: Court
     account: Account
     progress: Callable[[Phase, Sequence[TaskResult]], None] = lambda phase, results: None
+    measures: bool = False
+    """Whether verdicts are measured on a card, whose time the budget counts then."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def execute(phase: Phase, policy: Policy, shares: Sequence[Share], tools: Tools)
 def _judge_starts(phase: Phase, policy: Policy, states: Sequence[TaskState], tools: Tools) -> None:
     """The start of every task that has none yet and may still be judged, as a round of its own."""
     todo = [state for state in states if state.start is None and state.left > 0]
-    if not todo or tools.account.refusal(Spending(evaluations=len(todo))):
+    if not todo or tools.account.refusal(tools.account.forecast(len(todo))):
         return
     errands = []
     for state in todo:
@@ -77,7 +79,7 @@ def _judge_starts(phase: Phase, policy: Policy, states: Sequence[TaskState], too
         for errand, judgement in zip(errands, judged, strict=True)
     )
     made = Round(phase.name, phase.generation, starts, (), {state.task: 1 for state in todo})
-    tools.record.add_round(made)
+    tools.record.add_round(made, _gpu_seconds(judged, tools))
     for state in todo:
         take(state, made, policy, phase)
 
@@ -93,7 +95,7 @@ def _ask_round(phase: Phase, policy: Policy, states: Sequence[TaskState], tools:
         for parent, prompt in _questions(phase, policy, state, per_task, tools):
             wanted = min(_samples(phase, policy), state.left - planned[state.task])
             whole = planned.total() + wanted
-            if wanted < 1 or tools.account.refusal(Spending(evaluations=whole)):
+            if wanted < 1 or tools.account.refusal(tools.account.forecast(whole)):
                 break
             about = f"{phase.name}|{state.task}|{ordinal}"
             turn = _turn(policy, about, prompt, wanted)
@@ -186,8 +188,13 @@ def _judge_round(phase: Phase, policy: Policy, asked: Sequence[Asked], tools: To
             steps.append(_step(phase, policy, one, place, known, new, number))
     charged = Counter(errand.task for errand in fresh.values())
     made = Round(phase.name, phase.generation, (), tuple(steps), charged)
-    tools.record.add_round(made)
+    tools.record.add_round(made, _gpu_seconds(list(judged.values()), tools))
     return made
+
+
+def _gpu_seconds(judged: Sequence[Judgement], tools: Tools) -> float:
+    """What was judged by measuring has kept a card busy."""
+    return sum(each.seconds for each in judged) if tools.measures else 0.0
 
 
 def _errands(one: Asked) -> list[Errand | None]:

@@ -19,6 +19,8 @@ from kernelevo.learning_interfaces import TaskSession
 from kernelevo.types import Attempt, Candidate
 
 MOST_OBSERVED = 256
+HOTTEST = 2.0
+"""The highest temperature that a model is asked at (language_model.Sampling); a harness may say more."""
 DECISION_TOKENS = 64
 """A decision is one line; a model of ours needs three tokens for it."""
 
@@ -90,7 +92,7 @@ class DecisionWay:
         return self._observed[key]
 
     def sampling(self) -> Sampling:
-        return Sampling(DECISION_TOKENS, self._settings.temperature, log_probabilities=True)
+        return Sampling(DECISION_TOKENS, min(self._settings.temperature, HOTTEST), log_probabilities=True)
 
     def read(self, session: TaskSession, parent: Attempt, reply: Reply) -> Reading:
         if reply.stop is not Stop.COMPLETE and not reply.text:

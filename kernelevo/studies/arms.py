@@ -13,7 +13,6 @@ The last two are the sober ones: whatever a lever gains has to be worth more tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kernelevo.errors import BadInput
@@ -66,7 +65,7 @@ def read_arms(text: str) -> list[Arm]:
 @dataclass(frozen=True)
 class Costs:
     """What every arm may spend with one seed: `learning` evaluations in all, and `test` on each of `tasks` tasks, the
-    start's included. An arm that does not learn spends its learning evaluations on the test, so that all cost the same.
+    start's included. An arm that does not learn spends its learning evaluations on the test, too.
     """
 
     learning: int
@@ -74,19 +73,12 @@ class Costs:
     tasks: int
 
     @property
-    def more(self) -> int:
-        """Evaluations of each task that learning would have paid for."""
-        return self.learning // self.tasks
-
-    @property
     def total(self) -> int:
         return self.test * self.tasks + self.learning
 
-    def of(self, arm: Arm) -> int:
-        """Evaluations of each task of the test."""
-        return self.test if arm.learns else self.test + self.more
-
-
-def learning_of(arms: Sequence[Arm], costs: Costs) -> int:
-    """Evaluations for learning that any arm has."""
-    return costs.learning if any(arm.learns for arm in arms) else 0
+    def of(self, arm: Arm, learned: int = 0) -> int:
+        """Evaluations of each task of the test, after an arm's loop has used `learned`: what that left over is spent
+        here, so that all arms cost the same.
+        """
+        left = max(0, self.learning - learned) if arm.learns else self.learning
+        return self.test + left // self.tasks

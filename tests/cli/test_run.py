@@ -175,3 +175,42 @@ def test_what_cannot_be_used_is_said_before_anything_is_recorded(
     code, _, err = shell(*words)
     assert code == 2 and sentence in err and "Traceback" not in err
     assert not run_folders(shell.folder / "runs")
+
+
+def script(shell: Shell, name: str, *replies: str) -> str:
+    shell.write(name, "".join(f"{json.dumps({'text': text})}\n" for text in replies))
+    return f"scripted:{name}"
+
+
+def test_a_language_model_decides_and_its_tokens_and_nonsense_are_counted(shell: Shell) -> None:
+    model = script(shell, "m.jsonl", *["widen(copy) = 4", "fuse(everything)", "I would rather not", "stop"] * 8)
+    words = ("run", "scripted", "--model", model, "--levers", "none", "--generations", "1", "--workers", "1")
+    told = json.loads(shell(*words, "--budget", "evaluations=30", "--json")[1])
+    (generation,) = told["generations"]
+    outcomes = generation["metrics"]["outcomes"]
+    assert {"made", "illegal", "unreadable", "stopped"} <= outcomes.keys()
+    folder = shell.folder / "runs" / told["run"]
+    steps = [json.loads(line) for line in (folder / "gen_0" / "trajectory.jsonl").read_text().splitlines()]
+    worth = {step["outcome"]: step["reward"] for step in steps if step["depth"] == 0}
+    assert worth["illegal"] == worth["unreadable"] == 0.0 and worth["stopped"] == 1.0
+    left = generation["left"]
+    assert left["tokens"] is None
+    again = json.loads(shell(*words, "--budget", "evaluations=30,tokens=900", "--json", "--runs", "b")[1])
+    assert again["generations"][0]["left"]["tokens"] >= 0
+    assert again["generations"][0]["metrics"]["replies"] < generation["metrics"]["replies"]
+
+
+def test_an_evolver_drafts_the_change_on_a_record_of_its_own(shell: Shell) -> None:
+    edit = {
+        "kind": "replace", "file": "decisions.toml", "anchor": "temperature = 1.0", "text": "temperature = 0.5",
+        "reason": "decide more firmly",
+    }  # fmt: skip
+    evolver = script(shell, "e.jsonl", *[json.dumps({"reflection": "r", "notes": "", "edits": [edit]})] * 2)
+    told = json.loads(shell(*SHORT, "--evolver", evolver)[1])
+    (change,) = told["generations"][0]["changes"]
+    assert change["drafted"] and "+temperature = 0.5" in change["patch"]
+    with SqliteStore.read(shell.folder / "runs" / told["run"] / "evolver") as store:
+        assert store.notes(REPLIED)
+    with SqliteStore.read(shell.folder / "runs" / told["run"]) as store:
+        asked = [store.kept(key) for note in store.notes("model_asked") for _, key in note["messages"]]
+    assert not [text for text in asked if "decide more firmly" in text]

@@ -38,6 +38,9 @@ def test_a_study_tells_every_arm_and_writes_a_page(shell: Shell) -> None:
     code, out, _ = shell("study", "show", "last")
     assert code == 0 and "10 of 10 arms are done" in out and "harness against" in out
     assert json.loads(shell("study", "show", "last", "--json")[1])["arms"] == told["arms"]
+    assert json.loads(shell("runs", "show", "last", "--json")[1])["arms"] == told["arms"]
+    (row,) = json.loads(shell("runs", "list", "--json")[1])
+    assert (row["task"], row["state"]) == ("scripted (study)", "10 of 10 arms are done")
 
 
 def test_a_study_that_was_stopped_goes_on_and_comes_to_the_same(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +57,7 @@ def test_a_study_that_was_stopped_goes_on_and_comes_to_the_same(shell: Shell, mo
     monkeypatch.setattr(run_of_study, "curve", stopped)
     code, _, err = shell(*QUICK, *words)
     assert code == 130 and "kernelevo study arms --resume" in err
-    code, out, err = shell("study", "arms", "--resume", "last", "--json")
+    code, out, err = shell("resume", "last", "--json")
     assert code == 0, err
     resumed = json.loads(out)
     assert [resumed[name] for name in ("arms", "comparisons", "curves")] == [

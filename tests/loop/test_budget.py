@@ -42,6 +42,13 @@ def test_a_call_is_refused_before_it_would_go_beyond_a_limit() -> None:
     assert account.left() == left
 
 
+def test_a_forecast_goes_by_what_was_taken_so_far() -> None:
+    account = Account(LoopLimits(100, seconds=60), lambda: Spending(10, seconds=30, gpu_seconds=5))
+    assert account.forecast(4) == Spending(4, seconds=pytest.approx(12), gpu_seconds=pytest.approx(2))
+    assert account.refusal(account.forecast(10)) == "" and "seconds" in account.refusal(account.forecast(11))
+    assert Account(LoopLimits(), Spending).forecast(3) == Spending(3)
+
+
 def test_what_is_used_up_refuses_also_what_takes_nothing_of_it() -> None:
     account = Account(LoopLimits(10, seconds=60), lambda: Spending(seconds=61))
     assert "seconds" in account.refusal(Spending(evaluations=1))

@@ -28,7 +28,7 @@ from kernelevo.models.tiny.training_data import FAILED, TrainingData, is_held_ou
 
 TASKS = ("wide-1", "narrow-1", "chained-1", "wide-2", "wide-11", "narrow-11", "chained-11", "wide-31", "narrow-31",
          "chained-31", "narrow-41", "chained-41")  # fmt: skip
-SMALL = TrainingSettings(epochs=12, batch=8, size=Size(32, 2, 2), learning_rate=3e-3)
+SMALL = TrainingSettings(epochs=12, batch=8, size=Size(32, 2, 2), learning_rate=5e-3, mean_decay=0.8)
 ENCODER = Encoder(GRAMMAR)
 
 

@@ -5,8 +5,8 @@ reward that was reached through an option: better ones are likelier, nearly equa
 not. The network is compared with it over these options alone; what was not tried is neither praised nor blamed.
 
 In training some options are left out at random, as a harness may switch them off; so are words and facts, and the other
-facts are off a little: there are few problems, and what is learned must not hang on one number. The weights that are
-kept are those with the least loss on problems that had no part in training.
+facts are off a little: there are few problems, and what is learned must not hang on one number. What is judged and kept
+is a running mean of the weights, as it was when the loss on problems that had no part in training was least.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from kernelevo.decisions import STOP
 from kernelevo.models.tiny.base import random_base
@@ -37,17 +38,18 @@ class TrainingSettings:
     """`temperature` is the target's, in log2 of gain; after `patience` epochs without a better loss training ends."""
 
     seed: int = 0
-    epochs: int = 30
+    epochs: int = 20
     patience: int = 5
-    batch: int = 32
-    learning_rate: float = 1e-3
+    batch: int = 16
+    learning_rate: float = 5e-4
     warmup: float = 0.05
     weight_decay: float = 0.05
     dropout: float = 0.1
+    mean_decay: float = 0.99
     options_left_out: float = 0.1
-    words_left_out: float = 0.1
-    facts_left_out: float = 0.1
-    facts_off: float = 0.1
+    words_left_out: float = 0.2
+    facts_left_out: float = 0.25
+    facts_off: float = 0.2
     temperature: float = 0.15
     size: Size = USUAL_SIZE
 
@@ -86,15 +88,16 @@ def _fit(
         network.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=settings.weight_decay
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / steps, settings.warmup))
+    mean = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.mean_decay))
     best: tuple[float, TinyNetwork, int] | None = None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         for epoch in range(1, settings.epochs + 1):
-            trained = _epoch(network, data.train, encoder, settings, optimizer, schedule, source)
-            found = judge_on(data.held_out, network, settings.temperature)
+            trained = _epoch(network, mean, data.train, encoder, settings, optimizer, schedule, source)
+            found = judge_on(data.held_out, mean.module, settings.temperature)
             say(f"epoch {epoch}: loss {trained:.4f} in training; {told(found)}")
             if best is None or found.loss < best[0]:
-                best = found.loss, copy.deepcopy(network), epoch
+                best = found.loss, copy.deepcopy(mean.module), epoch
             if epoch - best[2] >= settings.patience:
                 break
     assert best is not None
@@ -102,7 +105,7 @@ def _fit(
 
 
 def _epoch(
-    network: TinyNetwork, states: Sequence[State], encoder: Encoder, settings: TrainingSettings,
+    network: TinyNetwork, mean: AveragedModel, states: Sequence[State], encoder: Encoder, settings: TrainingSettings,
     optimizer: torch.optim.Optimizer, schedule: Any, source: random.Random,
 ) -> float:  # fmt: skip
     network.train()
@@ -116,6 +119,7 @@ def _epoch(
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         schedule.step()
+        mean.update_parameters(network)
         total += loss.item() * len(some)
     return total / len(states)
 
