@@ -48,10 +48,11 @@ class DecisionPolicy:
     ) -> Proposer:
         """The proposer on this record. `left` tells how many seconds may still be spent."""
         from kernelevo.models.budget import TokenBudget
-        from kernelevo.models.recorded import ASKED, CallTime, RecordedModel
+        from kernelevo.models.recorded import CallTime, RecordedModel, recorded_turns
         from kernelevo.proposers.decide import DecideProposer
 
-        asked = Counter(str(note["prompt"]) for note in store.notes(ASKED))
+        # A question that was cut off before its answer is asked again, and answered as it would have been.
+        asked = Counter(turn.prompt for turn in recorded_turns(store).values())
         budget = TokenBudget(self.request.max_tokens, self.request.max_cost)
         model = _open_model(self.request, self.grammar, asked)
         dialogue = RecordedModel(model, store, budget, CallTime(self.request.call_seconds, left))
@@ -71,7 +72,7 @@ class DecisionPolicy:
 
         task = self.task
         known = KernelTask(task.file_name, "", task.text, task.problem, task.problem)
-        tools = _BenchTools(self.rules, task, self.bench.properties, _RecordedStart(store))
+        tools = _BenchTools(self.rules, task, self.bench.properties, _RecordedStart(store), self.grammar.rules)
         return _Site(KernelSession(known, tools, self.grammar, MemoryMemo()), frozenset(self.grammar.rules))
 
 
@@ -144,7 +145,7 @@ class _RecordedStart:
         return next(each.verdict for each in attempts if each.verdict.status is Status.PASSED)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _BenchTools:
     """The tools of a session on the user's own task and device (backends/kernels/tools.py)."""
 
@@ -152,11 +153,8 @@ class _BenchTools:
     own: Task
     properties: Mapping[str, int]
     start: Evaluator
+    rules: Sequence[str]
     version: str = ""
-
-    @property
-    def rules(self) -> Sequence[str]:
-        return tuple(rule.name for rule in self.settings.rules)
 
     def verifier(self, task: KernelTask, seed: int | None) -> Evaluator:
         return self.start
