@@ -27,6 +27,7 @@ CASES = {
     "mostly at the bottom": ([[0.0, 0.0, 0.0, 1.0, 1.1], [0.0, 0.0, 0.0, 1.3, 1.2]], 1.0, "entropic", "60%"),
     "dense, small groups": ([[1.0, 1.5], [2.0, 1.0], [1.2, 1.7, 1.4]], 1.0, "reinforce", "2.3"),
     "dense, large groups": (DENSE, 1.0, "grpo", "enough"),
+    "dense, groups that differ unlike": ([*DENSE, [1.0, 1.01, 1.02, 1.03]], 1.0, "reinforce", "times as much"),
     "missing rewards do not count": ([[*row, NAN, NAN] for row in DENSE], 1.0, "grpo", "4.0"),
 }
 
@@ -49,6 +50,8 @@ def test_a_choice_comes_with_its_figures() -> None:
     shape = told["shape"]
     assert (shape["replies"], shape["groups"], shape["constant"], shape["succeeded"]) == (8, 2, 0, 1.0)
     assert (shape["bottom"], shape["compared"]) == (0.25, 1.0)
+    first, second = (np.std(group) for group in DENSE)  # deciles lie a tenth of the way between the two
+    assert shape["unlike"] == pytest.approx((0.1 * first + 0.9 * second) / (0.9 * first + 0.1 * second))
 
 
 def test_the_skewness_is_that_of_the_formula() -> None:

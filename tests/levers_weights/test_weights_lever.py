@@ -217,12 +217,26 @@ def test_training_stops_when_the_policy_has_moved_far_enough(tmp_path: Path) -> 
     assert len(held.details["losses"]) < len(free.details["losses"]) == 40
 
 
-def test_a_rejected_change_is_tried_with_smaller_steps(tmp_path: Path) -> None:
-    rejected = (Change("weights", "", "", "a", "why"), "reject")
-    others = [(Change("harness", "", "", "b", "why"), "reject"), (Change("weights", "", "", "c", "why"), "accept")]
-    change = draft(WeightsLever(bandit(), TABULAR), steps_of(bandit()), tmp_path / "a", changes=[rejected, *others])
+@pytest.mark.parametrize(
+    "answers, rate, distance",
+    [
+        ((), 1, 1), (("reject",), 0.5, 0.5), (("undecided",), 1, 2), (("undecided",) * 5, 1, 4),
+        (("reject",) * 9, 1 / 16, 1 / 16), (("undecided", "reject"), 0.5, 1),
+    ],
+)  # fmt: skip
+def test_the_gate_s_answers_make_the_next_step_smaller_or_larger(
+    answers: tuple[str, ...], rate: float, distance: float, tmp_path: Path
+) -> None:
+    others = [
+        (Change("harness", "", "", "b", "why"), "reject"), (Change("weights", "", "", "c", "why"), "accept"),
+        (Change("weights", "", "another adapter", "c", "why"), "reject"),
+    ]  # fmt: skip
+    changes = [*others, *((Change("weights", "", "", "a", "why"), answer) for answer in answers)]
+    change = draft(WeightsLever(bandit(), TABULAR), steps_of(bandit()), tmp_path / "a", changes=changes)
     assert change is not None
-    assert change.details["settings"]["learning_rate"] == TABULAR.learning_rate / 2
+    settings = change.details["settings"]
+    assert settings["learning_rate"] == pytest.approx(TABULAR.learning_rate * rate)
+    assert settings["kl_stop"] == pytest.approx(TABULAR.kl_stop * distance)
 
 
 def test_a_temperature_of_the_harness_is_that_of_the_scores(tmp_path: Path) -> None:

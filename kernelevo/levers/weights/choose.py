@@ -5,8 +5,8 @@
     few replies succeed                                         best_of_n: imitate these until more do
     few states have two replies, and steps follow steps         ppo: only a value head gives a baseline
     sparse or right-skewed within groups                        entropic: what counts is the rare best
-    dense, small groups                                         reinforce: a deviation of so few is noise
-    dense, large groups                                         grpo
+    dense, small groups, or some differ much more than others   reinforce: a group's own deviation is no good measure
+    dense, large groups that differ alike                       grpo
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ SPARSE = 0.5
 """Share of replies at the bottom of their group: above it the median reply tells nothing, only the few others do."""
 LARGE = 4.0
 """Replies a group has on average, from which its standard deviation is known to about a third (1 / sqrt(2 (k - 1)))."""
+UNLIKE = 4.0
+"""Deviation of the groups that differ most to that of those that differ least (ninth and first decile), from which on
+dividing each by its own makes the least differences as loud as the largest (arXiv:2503.20783 names this bias)."""
 _RANKED_GROUPS, _RANKED_VALUES = 2, 3
 
 
@@ -43,8 +46,8 @@ class Shape:
     """The rewards of groups of replies, in figures. `replies` have a reward; `succeeded` is the share above 0.0,
     `compared` the share with another reply to the same prompt, `group` the mean size of groups that differ within,
     `bottom` the share of these groups' replies with the least reward, `skewness` that of their standardised rewards,
-    `length` the mean number of steps that lead to a reply, itself included. `ranked` says that every group holds the
-    same values.
+    `unlike` the ratio of the ninth to the first decile of their deviations, `length` the mean number of steps that lead
+    to a reply, itself included. `ranked` says that every group holds the same values.
     """
 
     replies: int
@@ -55,6 +58,7 @@ class Shape:
     group: float
     bottom: float
     skewness: float
+    unlike: float
     length: float
     ranked: bool
 
@@ -87,6 +91,7 @@ def shape_of(groups: Sequence[Numbers], lengths: Sequence[float]) -> Shape:
         group=told / max(len(telling), 1),
         bottom=sum(int((group == group.min()).sum()) for group in telling) / max(told, 1),
         skewness=_skewness(telling),
+        unlike=_unlike(telling),
         length=float(np.mean(lengths)) if len(lengths) else 0.0,
         ranked=_ranked(telling),
     )
@@ -121,6 +126,11 @@ def _rule(shape: Shape) -> tuple[Objective | None, str]:
         )
     if shape.group < LARGE:
         return "reinforce", f"rewards are dense and a group has {shape.group:.1f} replies, too few to know a deviation"
+    if shape.unlike > UNLIKE:
+        return "reinforce", (
+            f"rewards are dense, and some groups differ {shape.unlike:.1f} times as much as others, so that a group's "
+            "own deviation is no measure"
+        )
     return "grpo", f"rewards are dense and a group has {shape.group:.1f} replies, enough to know a deviation"
 
 
@@ -130,6 +140,13 @@ def _skewness(telling: Sequence[Numbers]) -> float:
         return 0.0
     standard = np.concatenate([(group - group.mean()) / group.std() for group in telling])
     return float(np.mean(standard**3))
+
+
+def _unlike(telling: Sequence[Numbers]) -> float:
+    if not telling:
+        return 1.0
+    low, high = np.quantile([group.std() for group in telling], [0.1, 0.9])
+    return float(high / low)
 
 
 def _ranked(telling: Sequence[Numbers]) -> bool:

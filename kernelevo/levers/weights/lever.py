@@ -15,8 +15,9 @@ from kernelevo.levers.weights.rows import Selection, select
 from kernelevo.levers.weights.settings import WeightSettings
 from kernelevo.levers.weights.training import Trained, train
 
-LEAST_SHARE = 1 / 16
-"""A learning rate is not halved further, however often the gate rejects: smaller steps change nothing it could see."""
+LEAST_SHARE, MOST_SHARE = 1 / 16, 4.0
+"""Bounds of what the gate's answers do to the size of a step: smaller ones change nothing that it could see, and much
+larger ones leave the policy that the replies are of."""
 
 
 @dataclass
@@ -49,14 +50,20 @@ class WeightsLever(Lever):
         return Change("weights", str(into), policy.adapter, folder_key(into), self.said, details=details)
 
     def _present(self, record: LoopRecord, policy: PolicyVersion) -> WeightSettings:
-        """The settings, with half the learning rate for each change of this adapter that the gate rejected: it went too
-        far or astray, and a smaller step in the same direction may still help.
+        """The settings, after what the gate said of changes of this adapter. Each rejection halves the learning rate
+        and how far the policy may move: it went too far, and less of the same may still help. Each time that the gate
+        could not tell doubles how far it may move: the change was too small to be seen.
         """
-        rejected = sum(
-            result == "reject" and change.lever == "weights" and change.before == policy.adapter
-            for change, result in record.changes()
+        said = [
+            result for change, result in record.changes()
+            if change.lever == "weights" and change.before == policy.adapter
+        ]  # fmt: skip
+        smaller = max(0.5 ** said.count("reject"), LEAST_SHARE)
+        larger = min(2.0 ** said.count("undecided"), MOST_SHARE)
+        settings = self.settings
+        return replace(
+            settings, learning_rate=settings.learning_rate * smaller, kl_stop=settings.kl_stop * smaller * larger
         )
-        return replace(self.settings, learning_rate=self.settings.learning_rate * max(0.5**rejected, LEAST_SHARE))
 
 
 def _lengths(chosen: Selection) -> list[int]:

@@ -55,9 +55,10 @@ class WeightSettings:
 LARGE = WeightSettings()
 """Rank 32 and 4e-5, as published for models of billions of parameters (arXiv:2601.16175, arXiv:2605.27276), where one
 pass over the replies is a step."""
-TINY = WeightSettings(rank=8, learning_rate=2e-3, epochs=4, kl_weight=0.02)
-"""About a million parameters, and a hundred replies a generation: larger steps, and several of them."""
-TABULAR = WeightSettings(rank=8, learning_rate=5e-2, epochs=4, kl_weight=0.02)
+TINY = WeightSettings(rank=8, learning_rate=2e-3, epochs=6, minibatch=32, kl_weight=0.02, kl_stop=0.4)
+"""About a million parameters, some hundred replies a generation, and few tokens a reply, each of them a choice: larger
+and several steps, and as far as a gate over some tens of pairs can tell (a tenth of a nat was not seen by it)."""
+TABULAR = WeightSettings(rank=8, learning_rate=5e-2, epochs=6, minibatch=32, kl_weight=0.02, kl_stop=0.4)
 _OF_KINDS = {"tiny": TINY, "tabular": TABULAR}
 
 
