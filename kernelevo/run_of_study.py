@@ -60,6 +60,8 @@ class StudyRequest:
     by_hand: str | None = None
     workers: int = 1
     tasks: tuple[str, ...] = ()
+    cells: tuple[Arm, ...] = ()
+    """The arms of a matrix, which have no names of their own."""
 
     def __post_init__(self) -> None:
         for name in ("seeds", "test", "generations", "workers"):
@@ -115,7 +117,20 @@ def read_study(record: RunRecord) -> StudyRequest:
     if not is_study(record):
         raise BadInput(f"run {record.id} is no study; `kernelevo resume {record.id}` goes on with it")
     plain = record.settings["study"]
-    return StudyRequest(**{**plain, "arms": tuple(plain["arms"]), "tasks": tuple(plain["tasks"])})
+    cells = tuple(Arm(**{**cell, "levers": tuple(cell["levers"])}) for cell in plain["cells"])
+    return StudyRequest(**{**plain, "arms": tuple(plain["arms"]), "tasks": tuple(plain["tasks"]), "cells": cells})
+
+
+def kept_by(name: str, settings: Settings) -> tuple[str, str | None, str]:
+    """What a run of the loop kept: the folders of its harness and adapter, and the model that acted."""
+    from kernelevo.run_of_loop import recorded_loop
+
+    told = recorded_loop(find_run(settings.runs, name))
+    policy = told.summary["policy"]
+    if not policy:
+        raise BadInput(f"run {name} has kept nothing yet; let it begin first")
+    adapter = str(told.folder / policy["adapter"]) if policy["adapter"] else None
+    return str(told.folder / policy["harness"]), adapter, str(told.record.settings["loop"]["model"])
 
 
 def _tasks_of(request: StudyRequest, workers: Workers) -> list[str]:
@@ -131,16 +146,21 @@ def _loop_request(request: StudyRequest, arm: Arm, seed: int, settings: Settings
     limits = LoopLimits(request.learning) if arm.learns else LoopLimits()
     return LoopRequest(
         request.task, model, levers=arm.levers, generations=request.generations, seed=seed, limits=limits,
-        workers=request.workers,
+        workers=request.workers, harness=arm.harness, adapter=arm.adapter,
     )  # fmt: skip
+
+
+def arms_of(request: StudyRequest) -> dict[str, Arm]:
+    """In the order in which they run."""
+    return {arm.name: arm for arm in request.cells} or {name: ARMS[name] for name in request.arms}
 
 
 def _check(request: StudyRequest, settings: Settings, workers: Workers) -> None:
     """Opens every arm once, without a record, so that what is wrong with one is said now."""
-    for name in request.arms:
-        if ARMS[name].by_hand:
+    for arm in arms_of(request).values():
+        if arm.by_hand:
             read_decision_file(_hand_text(request), str(request.by_hand))
-        asked = _loop_request(request, ARMS[name], 0, settings)
+        asked = _loop_request(request, arm, 0, settings)
         with TemporaryDirectory() as place:
             open_loop(asked, Path(place), MemoryStore(), settings, lambda line: None, workers=workers).close()
 
@@ -155,7 +175,7 @@ def _hand_text(request: StudyRequest) -> str:
 
 
 def costs_of(request: StudyRequest) -> Costs:
-    learns = any(ARMS[name].learns for name in request.arms)
+    learns = any(arm.learns for arm in arms_of(request).values())
     return Costs(request.learning if learns else 0, request.test, max(1, len(request.tasks)))
 
 
@@ -176,16 +196,16 @@ class _Study:
         self._introduce()
         finished = {(note["arm"], note["seed"]) for note in self.store.notes(FINISHED)}
         for seed in range(self.request.seeds):
-            for name in self.request.arms:
+            for name, arm in arms_of(self.request).items():
                 if (name, seed) not in finished:
-                    self._arm(ARMS[name], seed)
+                    self._arm(arm, seed)
         return self._ended()
 
     def _introduce(self) -> None:
         request, costs = self.request, self.costs
         self.say(
             f"study {self.record.id}: backend {request.task} on {self.record.device} ({self.record.how}), model "
-            f"{request.model}, {len(request.arms)} arms, {request.seeds} seeds, {len(self.tasks)} tasks "
+            f"{request.model}, {len(arms_of(request))} arms, {request.seeds} seeds, {len(self.tasks)} tasks "
             f"({request.on}): {costs.test} evaluations on each task, {costs.learning} to learn from, {costs.total} in "
             "all for each arm and seed"
         )
@@ -281,7 +301,7 @@ class _Study:
         return reward
 
     def _told(self, arm: Arm, seed: int, outcomes: Sequence[Outcome], learned: Learned | None) -> None:
-        results = study_results(outcomes, [] if learned is None else [learned], self.costs, [arm.name])
+        results = study_results(outcomes, [] if learned is None else [learned], self.costs, {arm.name: arm.words})
         (row,) = results["arms"]
         taught = ""
         if learned is not None:
@@ -301,5 +321,6 @@ def recorded_study(folder: Path) -> StudyOutcome:
 def results_of(notes: Sequence[Mapping[str, Any]], request: StudyRequest) -> dict[str, Any]:
     outcomes = [Outcome(**{**each, "curve": tuple(each["curve"])}) for note in notes for each in note["outcomes"]]
     learned = [Learned(**note["learned"]) for note in notes if note["learned"] is not None]
-    results = study_results(outcomes, learned, costs_of(request), request.arms)
-    return {**results, "finished": len(notes), "planned": len(request.arms) * request.seeds}
+    arms = {name: arm.words for name, arm in arms_of(request).items()}
+    results = study_results(outcomes, learned, costs_of(request), arms)
+    return {**results, "finished": len(notes), "planned": len(arms) * request.seeds}

@@ -66,6 +66,42 @@ def arms(
     finish(outcome, out, as_json, state)
 
 
+@app.command("matrix")
+def matrix(
+    context: typer.Context,
+    task: Annotated[str, typer.Argument(metavar="TASK", help="Domain: kernels, scripted, ...")],
+    executor: Annotated[list[str], typer.Option(metavar="NAME", help="Who acts; may be given several times.")],
+    kept: Annotated[
+        list[str] | None, typer.Option(metavar="RUN", help="Harness and adapter that this run of the loop kept.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(metavar="N", help="Repetitions, each with draws of its own.")] = 3,
+    test: Annotated[int, typer.Option(metavar="N", help="Evaluations on each task of the test.")] = 40,
+    only: Only = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the page here (default: in the run).")] = None,
+    workers: opt.Workers = None,
+    as_json: opt.AsJson = False,
+    runs: opt.Runs = None,
+) -> None:
+    """Cross executors with harnesses and adapters: every model behind what every run kept, on the development split.
+
+    \b
+    Example: kernelevo study matrix kernels --executor tiny --executor prior --kept 2q7m --kept 2q9x
+
+    Runs by different evolvers make the rows of an update-gain table, executors its columns; an adapter meets the
+    harness that it was not trained behind. An adapter is loaded into the model that it was trained on alone.
+    """
+    from kernelevo.run_of_study import StudyRequest, kept_by, start_study
+    from kernelevo.studies.arms import matrix as cells_of
+
+    state, say = opt.State.of(context), opt.announcer(as_json)
+    cells = cells_of(executor, {name: kept_by(name, state.settings) for name in kept or ()})
+    request = StudyRequest(
+        task, tuple(cell.name for cell in cells), ", ".join(executor), seeds, 0, test, 1,
+        workers=usable_cores() if workers is None else workers, tasks=tuple(only or ()), cells=tuple(cells),
+    )  # fmt: skip
+    finish(start_study(request, state.settings, say), out, as_json, state)
+
+
 def read_study(context: typer.Context, task: str | None) -> Any:
     from kernelevo.initialise import samples_folder
     from kernelevo.joining_backends import backend_names

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from kernelevo.errors import Infrastructure, StoreConflict
@@ -49,8 +49,20 @@ class MemoryStore:
             raise StoreConflict(f"a text that a note refers to ({key[:12]}) is not there")
         return self._texts[key]
 
-    def together(self) -> AbstractContextManager[None]:
-        return nullcontext()
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        lists: list[list[Any]] = [self._verdicts, self._notes]
+        tables: list[dict[str, Any]] = [self._candidates, self._texts]
+        before = [len(each) for each in (*lists, *tables)]
+        try:
+            yield
+        except BaseException:
+            for held, count in zip(lists, before[:2], strict=True):
+                del held[count:]
+            for table, count in zip(tables, before[2:], strict=True):
+                while len(table) > count:
+                    table.popitem()
+            raise
 
     def run(self) -> RunRecord:
         if self._run is None:

@@ -13,6 +13,7 @@ The last two are the sober ones: whatever a lever gains has to be worth more tha
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kernelevo.errors import BadInput
@@ -22,7 +23,9 @@ from kernelevo.loop.task_state import Strategy
 
 @dataclass(frozen=True)
 class Arm:
-    """`model` None is the study's; `by_hand` takes the harness that a person wrote."""
+    """`model` None is the study's; `by_hand` takes the harness that a person wrote, `harness` and `adapter` are folders
+    to begin with.
+    """
 
     name: str
     words: str
@@ -30,6 +33,8 @@ class Arm:
     model: str | None = None
     strategy: Strategy = "tree"
     by_hand: bool = False
+    harness: str | None = None
+    adapter: str | None = None
 
     @property
     def learns(self) -> bool:
@@ -60,6 +65,23 @@ def read_arms(text: str) -> list[Arm]:
     if len(set(names)) < len(names) or not names:
         raise BadInput("--arms names an arm twice, or none; name each once, as in --arms base,H,W,W+H")
     return [ARMS[name] for name in names]
+
+
+def matrix(executors: Sequence[str], kept: Mapping[str, tuple[str, str | None, str]]) -> list[Arm]:
+    """Every executor behind every harness and with every adapter that is its own. `kept` says what a run kept: the
+    folders of its harness and adapter, and its model, whose adapter no other model can load.
+    """
+    arms = []
+    for model in executors:
+        harnesses: dict[str, str | None] = {"start": None, **{run: folders[0] for run, folders in kept.items()}}
+        adapters: dict[str, str | None] = {"none": None}
+        adapters |= {run: adapter for run, (_, adapter, of) in kept.items() if adapter is not None and of == model}
+        for harness, folder in harnesses.items():
+            for adapter, weights in adapters.items():
+                words = f"{model}, harness {harness}, adapter {adapter}"
+                name = f"{model}.{harness}.{adapter}".replace("/", "_").replace(":", "_")
+                arms.append(Arm(name, words, model=model, harness=folder, adapter=weights))
+    return arms
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kernelevo.studies.analysis import Mean, Scores, cost_per_gain, difference_of, log2_score, mean_of
-from kernelevo.studies.arms import ARMS, SOBER, Costs
+from kernelevo.studies.arms import SOBER, Costs
 
 EQUAL_TOTAL, EQUAL_TEST = "equal_total", "equal_test"
 
@@ -41,13 +41,15 @@ class Learned:
 
 
 def study_results(
-    outcomes: Sequence[Outcome], learned: Sequence[Learned], costs: Costs, arms: Sequence[str]
+    outcomes: Sequence[Outcome], learned: Sequence[Learned], costs: Costs, arms: Mapping[str, str]
 ) -> dict[str, Any]:
+    """`arms` says of each arm in words what it is."""
     scores = {way: {arm: _scores(outcomes, arm, way) for arm in arms} for way in (EQUAL_TOTAL, EQUAL_TEST)}
-    rows = [_row(arm, scores, outcomes, learned, costs) for arm in arms if scores[EQUAL_TOTAL][arm]]
+    there = {arm: words for arm, words in arms.items() if scores[EQUAL_TOTAL][arm]}
+    rows = [_row(arm, words, scores, outcomes, learned, costs) for arm, words in there.items()]
     return {
         "arms": rows,
-        "comparisons": [each for way in scores for each in _comparisons(way, scores[way], arms)],
+        "comparisons": [each for way in scores for each in _comparisons(way, scores[way], list(arms))],
         "costs": {**dataclasses.asdict(costs), "total": costs.total},
         "curves": {arm: mean_curve(outcomes, arm) for arm in arms},
     }
@@ -61,8 +63,8 @@ def _scores(outcomes: Sequence[Outcome], arm: str, way: str) -> Scores:
 
 
 def _row(
-    arm: str, scores: Mapping[str, Mapping[str, Scores]], outcomes: Sequence[Outcome], learned: Sequence[Learned],
-    costs: Costs,
+    arm: str, words: str, scores: Mapping[str, Mapping[str, Scores]], outcomes: Sequence[Outcome],
+    learned: Sequence[Learned], costs: Costs,
 ) -> dict[str, Any]:  # fmt: skip
     total, test = mean_of(scores[EQUAL_TOTAL][arm]), mean_of(scores[EQUAL_TEST][arm])
     mine = [each for each in learned if each.arm == arm]
@@ -70,7 +72,7 @@ def _row(
     spent = sum(each.evaluations for each in outcomes if each.arm == arm) + sum(each.evaluations for each in mine)
     ways = {EQUAL_TOTAL: dataclasses.asdict(total), EQUAL_TEST: dataclasses.asdict(test)}
     return {
-        "arm": arm, "words": ARMS[arm].words, **ways,
+        "arm": arm, "words": words, **ways,
         "evaluations_per_seed": spent / seeds, "learning_per_seed": sum(each.evaluations for each in mine) / seeds,
         "evaluations_per_doubling": cost_per_gain(spent / seeds / max(1, total.tasks), total),
         "changes_accepted": sum(each.accepted for each in mine), "learned": [dataclasses.asdict(each) for each in mine],

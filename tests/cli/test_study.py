@@ -104,3 +104,20 @@ def test_what_cannot_be_used_is_said_before_anything_is_opened(shell: Shell, wor
     code, _, err = shell(*QUICK, *words)
     assert code == 2 and sentence in err and "Traceback" not in err
     assert not run_folders(shell.folder / "runs") and not (shell.folder / "runs" / LEDGER).exists()
+
+
+def test_a_matrix_crosses_executors_with_what_runs_kept(shell: Shell) -> None:
+    words = ("run", "scripted", "--model", "prior", "--levers", "none", "--generations", "1", "--workers", "1")
+    run = json.loads(shell(*words, "--budget", "evaluations=30", "--json")[1])["run"]
+    quick = ("--seeds", "1", "--test", "6", "--workers", "1", "--json")
+    code, out, err = shell(
+        "study", "matrix", "scripted", "--executor", "prior", "--executor", "uniform", "--kept", run, *quick
+    )
+    assert code == 0, err
+    told = json.loads(out)
+    names = [f"{model}.{harness}.none" for model in ("prior", "uniform") for harness in ("start", run)]
+    assert [row["arm"] for row in told["arms"]] == names and told["costs"]["learning"] == 0
+    rows = {row["arm"]: row["equal_test"]["mean"] for row in told["arms"]}
+    assert rows["prior.start.none"] == rows[f"prior.{run}.none"], "the run kept the harness that it began with"
+    shown = json.loads(shell("study", "show", "last", "--json")[1])
+    assert shown["arms"] == told["arms"]

@@ -53,6 +53,22 @@ class StoreContract:
         assert [note["name"] for note in store.notes("phase")] == ["search", "final"]
         assert store.notes("never written") == []
 
+    def test_what_is_written_together_is_there_whole_or_not_at_all(self, store: Store) -> None:
+        store.begin(RECORD)
+        with store.together():
+            kept = store.keep("one")
+            with store.together():
+                store.note("pair", {"text": kept})
+        with pytest.raises(RuntimeError, match="in between"), store.together():
+            store.note("pair", {"text": store.keep("two")})
+            store.propose(Candidate("a"))
+            raise RuntimeError("in between")
+        assert [store.kept(note["text"]) for note in store.notes("pair")] == ["one"] and store.candidates() == []
+        with store.together():
+            store.propose(candidate := Candidate("a"))
+            store.conclude(passed(candidate))
+        assert len(store.attempts()) == 1
+
     def test_texts_are_kept_once_under_their_hash(self, store: Store) -> None:
         store.begin(RECORD)
         key = store.keep("a long text \u2603\n")

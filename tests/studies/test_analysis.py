@@ -12,7 +12,7 @@ from kernelevo.language_model import Message, Prompt, Reply, Stop, Usage
 from kernelevo.learning import PolicyVersion, Step
 from kernelevo.loop.record import Round, Start
 from kernelevo.studies.analysis import cost_per_gain, difference_of, log2_score, mean_of
-from kernelevo.studies.arms import ARMS, Costs, read_arms
+from kernelevo.studies.arms import ARMS, Costs, matrix, read_arms
 from kernelevo.studies.curves import after, curve
 from kernelevo.studies.results import Learned, Outcome, mean_curve, study_results
 from kernelevo.types import Status
@@ -90,7 +90,7 @@ def test_results_tell_both_ways_of_counting_and_compare_with_the_better_sober_ar
     rewards = {"base": (2.0, 2.2), "both": (4.0, 4.0), "uniform": (1.5, 3.0), "by_hand": (2.5, 2.6)}
     outcomes = [outcome(arm, seed, task, *pair) for arm, pair in rewards.items() for seed in (0, 1) for task in "xy"]
     learned = [Learned("both", seed, 100, 1, "over") for seed in (0, 1)]
-    told = study_results(outcomes, learned, Costs(100, 10, 2), list(rewards))
+    told = study_results(outcomes, learned, Costs(100, 10, 2), dict.fromkeys(rewards, "words"))
     rows = {row["arm"]: row for row in told["arms"]}
     assert rows["both"]["equal_total"]["mean"] == pytest.approx(2.0)
     assert 2 ** rows["uniform"]["equal_test"]["mean"] == pytest.approx(1.5)
@@ -128,3 +128,11 @@ def test_a_curve_counts_what_was_charged() -> None:
     ]  # fmt: skip
     assert after(found, 1).reward == 1.0 and after(found, 99).candidate == "a" and after(found, 0).reward is None
     assert statistics.fmean(each.evaluations for each in found) == 2.5
+
+
+def test_an_adapter_meets_every_harness_and_its_own_model_alone() -> None:
+    kept = {"r1": ("/r1/harness", "/r1/adapter", "tiny"), "r2": ("/r2/harness", None, "prior")}
+    arms = matrix(["tiny", "prior"], kept)
+    assert len(arms) == 3 * 2 + 3 * 1 and len({arm.name for arm in arms}) == 9
+    assert all(arm.model == "tiny" for arm in arms if arm.adapter) and not any(arm.learns for arm in arms)
+    assert {arm.harness for arm in arms if arm.adapter} == {None, "/r1/harness", "/r2/harness"}
