@@ -7,8 +7,8 @@ import numpy as np
 from kernelevo.backends.kernels.generated.drafting import PLANES, Draft, Pen, given, kernel, made
 from kernelevo.backends.kernels.generated.maps import exact_chain
 
-_SIZES = ((192, 160, 128), (256, 192, 128), (256, 256, 96), (384, 256, 64), (300, 200, 96), (512, 256, 48))
-"""m, n, k: few results that take long, and many that do not."""
+_SIZES = ((192, 160, 128), (256, 192, 128), (256, 256, 96), (512, 512, 64), (300, 200, 96), (768, 384, 48))
+"""m, n, k: from few results, which leave the device half empty, to many."""
 _PRODUCTS = ("m=1, n=1, k=1", "m=33, n=20, k=17", "m=64, n=65, k=36")
 
 
