@@ -53,7 +53,7 @@ def factor(mean: Mapping[str, float]) -> str:
 
 
 def comparison(each: Mapping[str, Any]) -> str:
-    """`both against base, equal cost: 1.100 (1.02 to 1.19): ahead`; ahead or behind only where the interval says so, and
+    """`both against base, equal cost: 1.100 (1.02 to 1.19): ahead`; ahead or behind only where the interval says so and
     rests on enough: resampling two seeds, or two tasks, knows nothing of others.
     """
     verdict = "ahead" if each["low"] > 0 else "behind" if each["high"] < 0 else "cannot be told apart"
@@ -61,9 +61,8 @@ def comparison(each: Mapping[str, Any]) -> str:
         verdict = f"no claim with fewer than {LEAST} seeds and {LEAST} tasks"
     way = "equal cost" if each["counting"] == "equal_total" else "equal test"
     low, high = 2 ** each["low"], 2 ** each["high"]
-    return (
-        f"{each['arm']} against {each['against']}, {way}: {2 ** each['mean']:.3f} ({low:.3f} to {high:.3f}): {verdict}"
-    )
+    told = f"{2 ** each['mean']:.3f} ({low:.3f} to {high:.3f})"
+    return f"{each['arm']} against {each['against']}, {way}: {told}: {verdict}"
 
 
 def study_page(told: Mapping[str, Any]) -> str:
