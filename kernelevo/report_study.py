@@ -13,6 +13,8 @@ WAYS = {
     "equal_total": "at equal cost (what learning took is spent on the test by the others)",
     "equal_test": "with equally many evaluations of the test (learning paid apart)",
 }
+LEAST = 3
+"""Seeds, and tasks, below which nothing is called ahead."""
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 760, 360, 56, 44, 16, 150
 _OF_CURVES = (
     "Mean over seeds and tasks of log2 of the best reward in the search, after each evaluation of a task. Arms that "
@@ -51,13 +53,16 @@ def factor(mean: Mapping[str, float]) -> str:
 
 
 def comparison(each: Mapping[str, Any]) -> str:
-    """`both is 1.100 times as fast as base (1.02 to 1.19): ahead`; ahead or behind only where the interval says so."""
+    """`both against base, equal cost: 1.100 (1.02 to 1.19): ahead`; ahead or behind only where the interval says so and
+    rests on enough: resampling two seeds, or two tasks, knows nothing of others.
+    """
     verdict = "ahead" if each["low"] > 0 else "behind" if each["high"] < 0 else "cannot be told apart"
+    if min(each["seeds"], each["tasks"]) < LEAST:
+        verdict = f"no claim with fewer than {LEAST} seeds and {LEAST} tasks"
     way = "equal cost" if each["counting"] == "equal_total" else "equal test"
     low, high = 2 ** each["low"], 2 ** each["high"]
-    return (
-        f"{each['arm']} against {each['against']}, {way}: {2 ** each['mean']:.3f} ({low:.3f} to {high:.3f}): {verdict}"
-    )
+    told = f"{2 ** each['mean']:.3f} ({low:.3f} to {high:.3f})"
+    return f"{each['arm']} against {each['against']}, {way}: {told}: {verdict}"
 
 
 def study_page(told: Mapping[str, Any]) -> str:

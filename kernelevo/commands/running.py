@@ -94,7 +94,9 @@ def run(
     if resume is not None:
         if task is not None:
             raise BadInput(f"--resume {resume} goes on with what that run was begun on; leave {task} out")
-        outcome = resume_loop(resume, changes(budget, gap, workers), state.settings, say)
+        again = context.get_parameter_source("generations")
+        more = generations if again is not None and again.name != "DEFAULT" else None
+        outcome = resume_loop(resume, {**changes(budget, gap, workers), "generations": more}, state.settings, say)
     else:
         request, why = read_request(context, task)
         outcome = start_loop(request, state.settings, say, why)

@@ -83,11 +83,11 @@ class Loop:
     def run(self) -> Ended:
         """Goes on from the record to the end."""
         noted = self.record.notes(ENDED)
-        if noted and not noted[-1]["paused"]:
+        if noted and not noted[-1]["paused"] and noted[-1]["limit"] >= self._limit:
             return Ended(noted[-1]["reason"])
         self.begin()
         ended = self._generations()
-        self.record.note(ENDED, dataclasses.asdict(ended))
+        self.record.note(ENDED, {**dataclasses.asdict(ended), "limit": self._limit})
         return ended
 
     def _generations(self) -> Ended:
@@ -101,11 +101,20 @@ class Loop:
             if choice.levers:
                 self._change(generation, choice.levers)
             self.parts.exported(self, generation)
-            if choice.stop:
+            if choice.stop and not self._outgrown(generation):
                 return Ended(choice.reason)
             if refusal := self.parts.tools.account.refusal(Spending(evaluations=1)):
                 return Ended(refusal)
         return Ended("all generations that were asked for are over")
+
+    @property
+    def _limit(self) -> int:
+        return self.parts.tools.account.limits.evaluations
+
+    def _outgrown(self, generation: int) -> bool:
+        """Whether this generation's decision was made under a smaller budget than there is now."""
+        note = self.record.of_generation(DECISION, generation)
+        return note is not None and note["limit"] < self._limit
 
     # What the record says.
 
@@ -242,7 +251,8 @@ class Loop:
         noted = self.record.of_generation(DECISION, generation)
         if noted is None:
             choice = choose(self.facts(generation))
-            self.record.note(DECISION, {"generation": generation, **dataclasses.asdict(choice)})
+            note = {"generation": generation, **dataclasses.asdict(choice), "limit": self._limit}
+            self.record.note(DECISION, note)
             self.parts.say(f"generation {generation}: {', '.join(choice.levers) or 'no lever'}: {choice.reason}")
             return choice
         return Choice(tuple(noted["levers"]), noted["stop"], noted["reason"], noted["numbers"])

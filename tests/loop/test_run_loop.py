@@ -15,11 +15,12 @@ from conftest import RULES, Bench, BiasLever
 from kernelevo.backends.scripted import ScriptedBackend, ScriptedSession
 from kernelevo.decisions import DecisionSettings
 from kernelevo.errors import Infrastructure
+from kernelevo.loop.budget import LoopLimits
 from kernelevo.loop.controller import choose
 from kernelevo.loop.generation import coverage
 from kernelevo.loop.judging import Memo
 from kernelevo.loop.lever_view import LeverView, reward_phase, with_best
-from kernelevo.loop.record import AUDIT, CHANGE, DECISION, GATE, POLICY, RESULT, ROUND, VERDICT
+from kernelevo.loop.record import AUDIT, CHANGE, DECISION, ENDED, GATE, POLICY, RESULT, ROUND, VERDICT
 from kernelevo.loop.run_loop import Loop
 from kernelevo.loop.summary import run_summary
 from kernelevo.models.recorded import ASKED
@@ -144,6 +145,19 @@ def test_the_same_record_gives_the_same_decisions(bench: Make) -> None:
     before = told(made.store)
     assert again.run().reason == run_summary(loop.record, loop.parts.folder)["ended"]
     assert told(made.store) == before, "a run that has ended writes nothing more"
+
+
+def test_a_larger_budget_goes_on_where_the_old_one_ended(bench: Make) -> None:
+    made = bench(evaluations=200, generations=2)
+    made.limits = LoopLimits(200, seconds=1e9)
+    made.loop().run()
+    ended = made.store.notes(ENDED)
+    made.limits = LoopLimits(400, seconds=1e9)
+    made.settings = dataclasses.replace(made.settings, generations=4)
+    loop = made.loop()
+    loop.run()
+    assert len(ended) == 1 and len(made.store.notes(ENDED)) == 2 and len(loop.record.notes(RESULT)) == 4
+    assert 200 < loop.record.spent().evaluations <= 400
 
 
 def test_a_lever_sees_the_reward_split_alone(bench: Make) -> None:
