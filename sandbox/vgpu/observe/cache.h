@@ -8,9 +8,9 @@
 //
 // Simplifications, all on purpose:
 //   * Eight ways, least recently used, sets chosen by a hash; real associativity and policy are not published.
-//   * L1 is empty when a block begins, has the share of one block, stays its own while blocks take turns at a queue, and
-//     is that of all blocks that wait for each other; L2 is everyone's. Blocks that would run at the same time do not disturb each other otherwise, and
-//     prefetching does not exist.
+//   * L1 is empty when a block begins, has the share of one block, stays its own while blocks take turns at a queue,
+//     and is that of all blocks that wait for each other; L2 is everyone's. Blocks that would run at the same time do
+//     not disturb each other otherwise, and prefetching does not exist.
 //   * One L2, no partitions, no set-aside, no compression. It holds its content from launch to launch.
 //   * A store never reads DRAM first, even when it writes only a part of a sector.
 //   * An atomic works in L2: it drops the sector from L1, counts as an L2 write, and fetches the sector if absent.
