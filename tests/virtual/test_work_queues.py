@@ -14,9 +14,18 @@ from kernelevo.types import Sample
 from kernelevo.virtual import LaunchReport, Machine, Module, Timing
 
 PIECES = 96
-# words[0] is the counter, words[1] another one, words[2 + b] how often a warp of block b has done one. A piece is
-# 20 rounds of a loop; those that `LONG` picks are 200.
+# words[0] is the counter, words[1] another one, words[2 + b] how often a warp of block b has done one; six counters
+# follow. A piece is 20 rounds of a loop; those that `LONG` picks are 200.
 QUEUE = """
+.func (.param .b32 number) pop(.param .b64 counter)
+{
+  .reg .b32 %r<2>;
+  .reg .b64 %rd<2>;
+  ld.param.u64 %rd1, [counter];
+  atom.global.add.u32 %r1, [%rd1], 1;
+  st.param.b32 [number], %r1;
+  ret;
+}
 .visible .entry queue(.param .u64 words)
 {
   .reg .pred %p<4>;
@@ -57,6 +66,42 @@ BY_BLOCK = """@!%p1 atom.global.add.u32 %r3, [%rd1], 1;
 BY_WARP = """@%p0 atom.global.inc.u32 %r3, [%rd1], 100000;
   shfl.sync.idx.b32 %r3, %r3, 0, 31, -1;"""
 GENERIC = BY_BLOCK.replace("atom.global", "atom")
+CALLED = """@%p1 bra MEET;
+  {
+  .param .b64 given;
+  .param .b32 back;
+  st.param.b64 [given], %rd1;
+  call (back), pop, (given);
+  ld.param.b32 %r3, [back];
+  }
+  st.shared.u32 [piece], %r3;
+MEET:
+  bar.sync 0;
+  ld.shared.u32 %r3, [piece];
+  bar.sync 0;"""
+SIX_COUNTERS = """rem.u32 %r10, %r9, 6;
+  mov.u32 %r11, %nctaid.x;
+  add.u32 %r11, %r11, %r10;
+  mul.wide.u32 %rd3, %r11, 4;
+  add.u64 %rd3, %rd3, %rd1;
+  @!%p1 atom.global.add.u32 %r3, [%rd3+8], 1;
+  mad.lo.u32 %r3, %r3, 6, %r10;
+  @!%p1 st.shared.u32 [piece], %r3;
+  bar.sync 0;
+  ld.shared.u32 %r3, [piece];
+  bar.sync 0;
+  add.u32 %r9, %r9, 1;"""
+# Before its first piece each block waits until all are there.
+BARRIER = """@%p1 bra MET;
+  red.global.add.u32 [%rd1+4], 1;
+WAIT:
+  ld.volatile.global.u32 %r7, [%rd1+4];
+  mov.u32 %r6, %nctaid.x;
+  setp.lt.u32 %p2, %r7, %r6;
+  @%p2 bra WAIT;
+MET:
+  bar.sync 0;
+AGAIN:"""
 TWO_COUNTERS = BY_BLOCK + "\n  @!%p1 atom.global.add.u32 %r7, [%rd1+4], 1;"
 # Only the first block does anything, and everything; it asks the counter each time. The others ask once and return.
 FAKE = (
@@ -83,24 +128,36 @@ MODES: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-def launch(take: str, *, grid: int = 8, long: str = "", **options: Any) -> tuple[list[int], LaunchReport]:
+def launch(
+    take: str, *, grid: int = 8, long: str = "", first: str = "AGAIN:", **options: Any
+) -> tuple[list[int], LaunchReport]:
     """How often a warp of each block has done a piece, and the report."""
-    text = QUEUE.replace("TAKE", take).replace("LONG", long).replace("PIECES", str(PIECES))
+    text = QUEUE.replace("AGAIN:", first, 1)
+    text = text.replace("TAKE", take).replace("LONG", long).replace("PIECES", str(PIECES))
     with Machine(Module(access.HEAD + text), memory_bytes=1 << 20) as machine:
-        words = machine.array(np.zeros(2 + grid, np.uint32))
+        words = machine.array(np.zeros(2 + grid + 6, np.uint32))
         report = machine.launch(
             "queue", grid=grid, block=64, args=[words], budget=10**7, **{"timing": Timing(), **options}
         )
         assert report.faults == (), report.faults
-        return words.numpy()[2:].tolist(), report
+        return words.numpy()[2 : 2 + grid].tolist(), report
 
 
 @pytest.mark.parametrize("options", MODES)
-@pytest.mark.parametrize("take", [BY_BLOCK, BY_WARP, GENERIC, TWO_COUNTERS, STATIC])
+@pytest.mark.parametrize("take", [BY_BLOCK, BY_WARP, GENERIC, CALLED, TWO_COUNTERS, SIX_COUNTERS, STATIC])
 def test_blocks_that_take_equal_pieces_from_a_counter_take_equally_many(take: str, options: dict[str, Any]) -> None:
     pieces, _ = launch(take, **options)
     warps = 1 if take == BY_WARP else 2
     assert pieces == [PIECES * warps // 8] * 8
+
+
+@pytest.mark.parametrize("options", [*MODES, {"cooperative": True}, {"order": 1}, {"order": 2}])
+@pytest.mark.parametrize("grid", [8, 24])
+def test_blocks_that_waited_for_each_other_share_the_queue_behind_that(grid: int, options: dict[str, Any]) -> None:
+    """None is passed by those that were asked before it whether they can go on. A piece is longer than they ask."""
+    pieces, _ = launch(BY_BLOCK, grid=grid, first=BARRIER, long="mov.u32 %r4, 2000;", **options)
+    assert sum(pieces) == 2 * PIECES
+    assert max(pieces) <= 2 * (PIECES // grid + 1)
 
 
 @pytest.mark.parametrize("options", MODES)

@@ -71,7 +71,6 @@ enum class WarpState : uint8_t { ready, at_barrier, done };
 
 // Whether a warp waits until it is its turn to take a number from a counter, and whether it is (exec/taking.h).
 enum class Taking : uint8_t { no, waits, granted };
-constexpr uint32_t kCounters = 4;          // that a warp is known to take from
 
 constexpr uint32_t kJoins = 2048;          // of one warp at a time
 
@@ -128,7 +127,7 @@ struct Warp {
   bool spun = false;               // the last turn ended in a waiting loop
   // Sharing work with other blocks.
   Taking taking = Taking::no;
-  uint64_t counters[kCounters] = {};   // words that it took from in this block, the latest first
+  bool took = false;               // a number from a counter in this block
   uint64_t progress = 0;           // cycles of the virtual clock, waiting for others at barriers included
 };
 

@@ -1,11 +1,11 @@
 // Blocks that share a queue take their next piece of work from a counter in global memory: they add to it, and go on
 // or not by what it was (kDealsWork). On a card each does so when it has done its last piece. So that it is the same
 // here, where a block would run on alone and take all, a warp that takes from a counter again first lets those go on
-// that have done less (schedule/live_block.h). The first number from each counter costs no wait.
+// that have done less (schedule/live_block.h). The first number of a warp costs no wait.
 #pragma once
 
-#include <algorithm>
 #include <type_traits>
+#include <utility>
 
 #include "access.h"
 
@@ -18,13 +18,13 @@ inline bool may_take(const Op *op) {
          (op->kind == kAdd || op->kind == kInc || op->kind == kDec);
 }
 
-// The word that all active lanes address; 0 where there are several, or it is not in global memory.
-inline u64 common_word(const Warp &w, const Lanes64 &address) {
+// Whether all active lanes address one word, and it is in global memory.
+inline bool is_counter(const Warp &w, const Lanes64 &address) {
   const u64 word = address.at[first_lane(w.mask)];
   for (u32 rest = w.mask; rest; rest &= rest - 1) {
-    if (address.at[first_lane(rest)] != word) return 0;
+    if (address.at[first_lane(rest)] != word) return false;
   }
-  return word >= kGlobalBase ? word : 0;
+  return word >= kGlobalBase;
 }
 
 // Adding nothing is how a loop reads a word that it waits for.
@@ -37,15 +37,6 @@ inline bool adds_nothing(const Warp &w, const Op *op) {
   return true;
 }
 
-// Notes that the warp takes from the word. False: it has not done so lately.
-inline bool takes_again(Warp &w, u64 word) {
-  u64 *end = w.counters + kCounters, *found = std::find(w.counters, end, word);
-  const bool again = found != end;
-  std::rotate(w.counters, again ? found : end - 1, again ? found + 1 : end);
-  w.counters[0] = word;
-  return again;
-}
-
 // Whether the warp leaves before the operation, which it executes when it comes back.
 template <class Bits>
 inline bool leaves_to_take(Warp &w, const Op *op, const Lanes64 &address) {
@@ -53,9 +44,9 @@ inline bool leaves_to_take(Warp &w, const Op *op, const Lanes64 &address) {
     w.taking = Taking::no;
     return false;
   }
-  const u64 word = common_word(w, address);
-  if (!word || adds_nothing<Bits>(w, op)) return false;
-  if (!takes_again(w, word) || !(op->flags & kDealsWork)) return false;
+  if (!is_counter(w, address) || adds_nothing<Bits>(w, op)) return false;
+  const bool again = std::exchange(w.took, true);
+  if (!again || !(op->flags & kDealsWork)) return false;
   w.taking = Taking::waits;
   w.resume = op;
   w.run->latency = 0;                  // it has not been executed

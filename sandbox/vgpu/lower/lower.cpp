@@ -238,7 +238,7 @@ void lower_function(Program &program, SharedLayout &shared, FormFinder &forms, C
   Flow flow = find_blocks(function);
   find_reconvergence(flow);
   mark_merged_accesses(function, flow, shared);
-  mark_queues(function, flow);
+  mark_queues(function, flow, index != 0);
   mark_uniform_addresses(function);
   // From here every register has a life time; next it gets a place.
   FunctionCode code;

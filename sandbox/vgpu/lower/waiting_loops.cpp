@@ -247,8 +247,12 @@ std::vector<WaitingLoop> find_waiting_loops(const DraftFunction &function, const
   return loops;
 }
 
-void mark_queues(DraftFunction &function, const Flow &flow) {
+void mark_queues(DraftFunction &function, const Flow &flow, bool is_called) {
   if (std::none_of(function.drafts.begin(), function.drafts.end(), gives_numbers)) return;
+  for (Draft &draft : function.drafts) {
+    if (is_called && gives_numbers(draft)) draft.op.flags |= kDealsWork;
+  }
+  if (is_called) return;
   const CalleeWaits no_calls = [](const Draft &) { return false; };
   for_each_loop(function, flow, no_calls, [&](uint32_t, const Loop &loop) {
     for (const uint32_t each : loop.deals()) function.drafts[each].op.flags |= kDealsWork;

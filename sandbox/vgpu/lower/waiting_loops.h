@@ -24,7 +24,7 @@ std::vector<WaitingLoop> find_waiting_loops(const DraftFunction &, const Flow &,
 
 // Gives the atomics that add to a word outside shared memory kDealsWork where they are in a loop that ends by what they
 // give back, directly or by way of shared memory: so a block takes its work from a queue, while one that asks where to
-// write does not.
-void mark_queues(DraftFunction &, const Flow &);
+// write does not. In a function that is called all have it: the loop may be the caller's. Finding too many costs time.
+void mark_queues(DraftFunction &, const Flow &, bool is_called);
 
 }  // namespace vgpu

@@ -124,7 +124,7 @@ void LiveBlock::start(Run &run, uint64_t number, uint64_t progress) {
     w.lost = 0;
     w.forgives = w.splits = false;
     w.taking = Taking::no;
-    std::fill(std::begin(w.counters), std::end(w.counters), 0);
+    w.took = false;
     w.progress = progress;
     w.state = WarpState::ready;
     w.resume = run.ops + entry.entry;
@@ -183,6 +183,10 @@ uint64_t LiveBlock::progress() const {
 
 void LiveBlock::wait_until(uint64_t progress) {
   for (Warp &w : warps_) w.progress = std::max(w.progress, progress);
+}
+
+void LiveBlock::fall_back_to(uint64_t progress) {
+  for (Warp &w : warps_) w.progress = std::min(w.progress, progress);
 }
 
 void LiveBlock::exchange_l1() {

@@ -42,6 +42,7 @@ class LiveBlock {
   uint64_t progress() const;
   // What it waits for happens then at the earliest.
   void wait_until(uint64_t progress);
+  void fall_back_to(uint64_t progress);
 
  private:
   Outcome take_rounds(Run &);

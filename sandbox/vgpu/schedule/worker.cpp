@@ -116,33 +116,43 @@ bool Worker::may_begin_another() const {
   return begin_freely_ > 0 || in_vain_ >= waiting_.size();
 }
 
-// A block that is stuck has a turn after as many of the others as there are; once one of them can go on, so have all
-// that are stuck, for they may have waited for the same.
+// A block that is stuck has a turn after as many of the others as there are. Where one goes on the next follows at
+// once: at a barrier of the grid they all wait for one thing, and none is to find the queue behind it emptied.
 Worker::Block Worker::next_turn() {
-  Block block;
-  was_stuck_ = taking_.empty() || (!waiting_.empty() && (let_go_ > 0 || turns_of_taking_ >= taking_.size()));
-  if (was_stuck_) {
-    turns_of_taking_ = 0;
-    if (let_go_ == 0) happened_ = latest_;
-    let_go_ -= let_go_ > 0;
-    block = std::move(waiting_.front());
-    waiting_.pop_front();
-    block->wait_until(happened_);
-  } else {
-    ++turns_of_taking_;
-    auto next = taking_.extract(taking_.begin());
-    now_ = std::max(now_, next.key().first);
-    block = std::move(next.mapped());
-  }
+  if (taking_.empty() || (!waiting_.empty() && (stuck_are_next_ || turns_of_taking_ >= taking_.size())))
+    return next_stuck();
+  ++turns_of_taking_;
+  began_ = was_stuck_ = false;
+  auto next = taking_.extract(taking_.begin());
+  now_ = std::max(now_, next.key().first);
+  return std::move(next.mapped());
+}
+
+Worker::Block Worker::next_stuck() {
+  turns_of_taking_ = 0;
+  began_ = false;
+  was_stuck_ = true;
+  Block block = std::move(waiting_.front());
+  waiting_.pop_front();
+  stuck_at_ = block->progress();
+  block->wait_until(happened_);
   return block;
+}
+
+// All that go on after they were stuck do so from the same cycle. Asking in vain is no progress.
+void Worker::note_progress(LiveBlock &block, bool stuck) {
+  const bool goes_on = was_stuck_ && !stuck;
+  if (was_stuck_ && stuck) block.fall_back_to(stuck_at_);
+  latest_ = std::max(latest_, block.progress());
+  if (!goes_on) happened_ = latest_;
+  stuck_are_next_ = goes_on || began_;
 }
 
 void Worker::set_aside(Block block, LiveBlock::Outcome outcome) {
   const bool stuck = outcome == LiveBlock::Outcome::stuck;
   in_vain_ = stuck ? in_vain_ + 1 : 0;
   begin_freely_ = stuck ? begin_freely_ : 0;
-  if (was_stuck_ && !stuck) let_go_ = waiting_.size();
-  latest_ = std::max(latest_, block->progress());
+  note_progress(*block, stuck);
   if (stuck) {
     waiting_.push_back(std::move(block));
   } else if (outcome == LiveBlock::Outcome::taking) {
@@ -160,6 +170,7 @@ void Worker::run_blocks(uint64_t first, uint64_t last) {
       if (begin_freely_ > 0) --begin_freely_;
       else if (waiting_.size() >= BlockOrder::kWindow) begin_freely_ = BlockOrder::kWindow - 1;
       in_vain_ = 0;
+      began_ = true;
       was_stuck_ = false;
       block = next_block(order_.at(first++));
     } else {

@@ -55,7 +55,9 @@ class Worker {
   void finish(Block);
   bool may_begin_another() const;
   Block next_turn();
+  Block next_stuck();
   void set_aside(Block, LiveBlock::Outcome);
+  void note_progress(LiveBlock &, bool stuck);
 
   const Plan &plan_;
   std::vector<OpCounts> counts_;
@@ -70,10 +72,11 @@ class Worker {
   std::deque<Block> waiting_;          // live, stuck, in the order in which they get their next turn
   std::map<std::pair<uint64_t, uint64_t>, Block> taking_;      // live, by LiveBlock::next_take() and number
   uint64_t turns_of_taking_ = 0;       // since one that is stuck had a turn
-  uint64_t let_go_ = 0;                // turns of stuck ones that come first: what one waited for has happened
-  bool was_stuck_ = false;             // the block that runs
+  bool began_ = false, was_stuck_ = false;       // before its turn, the block that has or had the last one
+  bool stuck_are_next_ = false;        // what they wait for may just have happened
   uint64_t now_ = 0, latest_ = 0;      // LiveBlock::next_take() of the last turn, the most progress of any block
-  uint64_t happened_ = 0;              // that when what the stuck ones wait for may have happened
+  uint64_t happened_ = 0;              // latest_, but for blocks that were stuck, of which the last goes on
+  uint64_t stuck_at_ = 0;              // the progress of the block that has its turn, if it was stuck
   uint64_t in_vain_ = 0;               // turns in a row that left a block stuck
   uint64_t begin_freely_ = 0;          // blocks of the window that began because all were stuck
   std::vector<Block> unused_;
