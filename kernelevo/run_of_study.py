@@ -21,6 +21,7 @@ from kernelevo.joining_backends import open_backend
 from kernelevo.joining_loop import LoopRequest, Opened, Workers, harness_folder, loop_record, open_loop
 from kernelevo.learning import Split
 from kernelevo.loop.budget import Account, LoopLimits
+from kernelevo.loop.curves import after, curve
 from kernelevo.loop.generation import Tools, execute
 from kernelevo.loop.judging import Errand, Memo
 from kernelevo.loop.ledger import open_sealed, write_outcome
@@ -33,7 +34,6 @@ from kernelevo.stores.folders import find_run, new_run_folder
 from kernelevo.stores.memory import MemoryStore
 from kernelevo.stores.sqlite import DATABASE, SqliteStore
 from kernelevo.studies.arms import ARMS, Arm, Costs
-from kernelevo.studies.curves import after, curve
 from kernelevo.studies.results import Learned, Outcome, study_results
 from kernelevo.types import RunRecord
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 from kernelevo.learning import LeverName
+from kernelevo.loop.curves import EARLY
 from kernelevo.loop.gate import LEAST_PAIRS, GateRule
 
 MOST_PAIRS = 32
-LEAST_PER_PAIR, PER_PAIR = 5, 9
-"""Evaluations of one policy on one task of the gate: the start and two questions of four replies, or at least one."""
+LEAST_PER_PAIR, PER_PAIR = 5, 1 + EARLY
+"""Evaluations of one policy on one task of the gate: the start and few candidates; more pairs tell more than more of
+these."""
 PLANNED_LOOKS = 2
 """Looks of a gate that a generation's own share pays for; what gates leave over pays for more."""
 PER_TASK = 8
