@@ -12,9 +12,9 @@ from kernelevo.report_page.page import page
 WAYS = {
     "equal_total": "at equal cost (what learning took is spent on the test by the others)",
     "equal_test": "with equally many evaluations of the test (learning paid apart)",
-    "soon": "on average over the first six candidates of a task (learning paid apart)",
+    "soon": "on average over the first four candidates of a task (learning paid apart)",
 }
-SHORT = {"equal_total": "equal cost", "equal_test": "equal test", "soon": "first six"}
+SHORT = {"equal_total": "equal cost", "equal_test": "equal test", "soon": "first four"}
 LEAST = 3
 """Seeds, and tasks, below which nothing is called ahead."""
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 760, 360, 56, 44, 16, 150

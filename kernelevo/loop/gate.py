@@ -2,8 +2,8 @@
 could have shown.
 
 A pair is one task with one seed, on which both policies had the same few evaluations. A side's value is the mean over
-these of log2 of its best reward so far (curves.py): in the end most searches find the same, and a better policy finds it
-sooner. The interval is Student's, at a confidence that all looks share (Bonferroni): whoever looks at the pairs
+these of log2 of its best reward so far (curves.py): in the end most searches find the same, and a better policy finds
+it sooner. The interval is Student's, at a confidence that all looks share (Bonferroni): whoever looks at the pairs
 up to `looks` times and stops when he likes what he sees errs at most with probability `alpha`. The least detectable
 difference is (t[1 - a/2] + t[0.8]) s / sqrt(n): one that large is found in four cases of five.
 """

@@ -11,7 +11,7 @@ from kernelevo.loop.curves import EARLY
 from kernelevo.loop.gate import LEAST_PAIRS, GateRule
 
 MOST_PAIRS = 32
-LEAST_PER_PAIR, PER_PAIR = 5, 1 + EARLY
+PER_PAIR = 1 + EARLY
 """Evaluations of one policy on one task of the gate: the start and few candidates; more pairs tell more than more of
 these."""
 PLANNED_LOOKS = 2
@@ -75,10 +75,9 @@ def make_plan(evaluations: int, settings: LoopSettings, reward_tasks: int) -> Pl
     each = evaluations // settings.generations
     learning = int(each * LEARNING_SHARE) if settings.levers else each
     gate = each - learning
-    per_pair = PER_PAIR if gate >= 2 * LEAST_PAIRS * PER_PAIR else LEAST_PER_PAIR
-    pairs = min(max(gate // (2 * PLANNED_LOOKS * per_pair), LEAST_PAIRS), MOST_PAIRS)
+    pairs = min(max(gate // (2 * PLANNED_LOOKS * PER_PAIR), LEAST_PAIRS), MOST_PAIRS)
     tasks = min(max(learning // PER_TASK, LEAST_TASKS), reward_tasks, MOST_TASKS)
-    plan = Plan(learning, tasks, gate, pairs if settings.levers else 0, per_pair if settings.levers else 0)
+    plan = Plan(learning, tasks, gate, pairs if settings.levers else 0, PER_PAIR if settings.levers else 0)
     if plan.look > gate or learning < 2 * tasks:
         least = settings.generations * max(2 * plan.look, 8 * tasks)
         raise BadInput(

@@ -96,8 +96,8 @@ def test_results_tell_both_ways_of_counting_and_compare_with_the_better_sober_ar
     assert rows["both"]["equal_total"]["mean"] == pytest.approx(2.0)
     assert 2 ** rows["uniform"]["equal_test"]["mean"] == pytest.approx(1.5)
     assert 2 ** rows["uniform"]["equal_total"]["mean"] == pytest.approx(3.0)
-    # After one candidate 2, then 3 five times.
-    assert rows["uniform"]["soon"]["mean"] == pytest.approx((math.log2(1.5) + 5 * math.log2(3.0)) / 6)
+    # After one candidate 1.5, then 3 three times.
+    assert rows["uniform"]["soon"]["mean"] == pytest.approx((math.log2(1.5) + 3 * math.log2(3.0)) / 4)
     assert rows["both"]["learning_per_seed"] == 100 and rows["both"]["changes_accepted"] == 2
     pairs = {(each["counting"], each["arm"], each["against"]): each for each in told["comparisons"]}
     assert {against for _, arm, against in pairs if arm == "both"} == {"base", "uniform", "by_hand"}
