@@ -15,7 +15,7 @@ PER_PAIR = 1 + EARLY
 """Evaluations of one policy on one task of the gate: the start and few candidates; more pairs tell more than more of
 these."""
 PLANNED_LOOKS = 2
-"""Looks of a gate that a generation's own share pays for; what gates leave over pays for more."""
+"""Looks of a gate that a generation's own share pays for."""
 PER_TASK = 8
 """Evaluations of a generation for each task of the reward split, about."""
 MOST_TASKS = 24
