@@ -141,12 +141,14 @@ def _tasks_of(request: StudyRequest, workers: Workers) -> list[str]:
 
 
 def _loop_request(request: StudyRequest, arm: Arm, seed: int, settings: Settings) -> LoopRequest:
-    """The loop of an arm that learns, and the policy of one that does not."""
+    """The loop of an arm that learns, and the policy of one that does not. Every generation begins from the starts, as
+    the gate and the test do: in trees that are grown nothing is left to tell a good decision from another.
+    """
     model = arm.model or request.model
     limits = LoopLimits(request.learning) if arm.learns else LoopLimits()
     return LoopRequest(
         request.task, model, levers=arm.levers, generations=request.generations, seed=seed, limits=limits,
-        workers=request.workers, harness=arm.harness, adapter=arm.adapter,
+        reuse=False, workers=request.workers, harness=arm.harness, adapter=arm.adapter,
     )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ LEAST_PAIRS = 6
 
 @dataclass(frozen=True)
 class GateRule:
-    """`alpha` of all `looks` together, on either side; a change that gains less than `least_gain` (log2) is not worth having."""
+    """`alpha` of all `looks` together; a change that gains less than `least_gain` (log2) is not worth having."""
 
     alpha: float = 0.05
     looks: int = 2
