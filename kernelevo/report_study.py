@@ -12,7 +12,9 @@ from kernelevo.report_page.page import page
 WAYS = {
     "equal_total": "at equal cost (what learning took is spent on the test by the others)",
     "equal_test": "with equally many evaluations of the test (learning paid apart)",
+    "soon": "on average over the first four candidates of a task (learning paid apart)",
 }
+SHORT = {"equal_total": "equal cost", "equal_test": "equal test", "soon": "first four"}
 LEAST = 3
 """Seeds, and tasks, below which nothing is called ahead."""
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 760, 360, 56, 44, 16, 150
@@ -59,7 +61,7 @@ def comparison(each: Mapping[str, Any]) -> str:
     verdict = "ahead" if each["low"] > 0 else "behind" if each["high"] < 0 else "cannot be told apart"
     if min(each["seeds"], each["tasks"]) < LEAST:
         verdict = f"no claim with fewer than {LEAST} seeds and {LEAST} tasks"
-    way = "equal cost" if each["counting"] == "equal_total" else "equal test"
+    way = SHORT[each["counting"]]
     low, high = 2 ** each["low"], 2 ** each["high"]
     told = f"{2 ** each['mean']:.3f} ({low:.3f} to {high:.3f})"
     return f"{each['arm']} against {each['against']}, {way}: {told}: {verdict}"

@@ -21,6 +21,7 @@ from kernelevo.joining_backends import open_backend
 from kernelevo.joining_loop import LoopRequest, Opened, Workers, harness_folder, loop_record, open_loop
 from kernelevo.learning import Split
 from kernelevo.loop.budget import Account, LoopLimits
+from kernelevo.loop.curves import after, curve
 from kernelevo.loop.generation import Tools, execute
 from kernelevo.loop.judging import Errand, Memo
 from kernelevo.loop.ledger import open_sealed, write_outcome
@@ -33,7 +34,6 @@ from kernelevo.stores.folders import find_run, new_run_folder
 from kernelevo.stores.memory import MemoryStore
 from kernelevo.stores.sqlite import DATABASE, SqliteStore
 from kernelevo.studies.arms import ARMS, Arm, Costs
-from kernelevo.studies.curves import after, curve
 from kernelevo.studies.results import Learned, Outcome, study_results
 from kernelevo.types import RunRecord
 
@@ -141,12 +141,14 @@ def _tasks_of(request: StudyRequest, workers: Workers) -> list[str]:
 
 
 def _loop_request(request: StudyRequest, arm: Arm, seed: int, settings: Settings) -> LoopRequest:
-    """The loop of an arm that learns, and the policy of one that does not."""
+    """The loop of an arm that learns, and the policy of one that does not. Every generation begins from the starts, as
+    the gate and the test do: in trees that are grown nothing is left to tell a good decision from another.
+    """
     model = arm.model or request.model
     limits = LoopLimits(request.learning) if arm.learns else LoopLimits()
     return LoopRequest(
         request.task, model, levers=arm.levers, generations=request.generations, seed=seed, limits=limits,
-        workers=request.workers, harness=arm.harness, adapter=arm.adapter,
+        reuse=False, workers=request.workers, harness=arm.harness, adapter=arm.adapter,
     )  # fmt: skip
 
 

@@ -1,9 +1,10 @@
 """Which lever is pulled next, or none: a pure function of what the record says, so that it can be asked again.
 
-Each lever that may be used is tried once, the harness first, since it takes least. After that the one with the higher
-measured gain for an evaluation goes next; where both have just paid, both at once, behind one gate. A lever whose
-changes were rejected several times in a row rests, and with all of them at rest the run has converged. (The published
-loop leaves this choice to a language model and says no reason: arXiv:2605.27276, section 3.)
+At first all levers that may be used are pulled at once, behind one gate: it is paid for once, and what they gain
+together is seen in fewer pairs than what each does. Where that was not accepted, one lever goes alone, the one with the
+higher measured gain for an evaluation, the harness first; where both have just paid, both go at once again. A lever
+whose changes were rejected several times in a row rests, and with all of them at rest the run has converged.
+(The published loop leaves this choice to a language model and says no reason: arXiv:2605.27276, section 3.)
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ def choose(facts: Facts) -> Choice:
     awake = [lever for lever in facts.allowed if not _rests(lever, facts.trials)]
     if not awake:
         return Choice((), True, f"converged: {_names(facts.allowed)} brought nothing again and again")
+    if len(awake) > 1 and not facts.trials:
+        return Choice(tuple(awake), False, "none was tried yet: all at once, behind one gate")
     untried = [lever for lever in awake if not _of(lever, facts.trials)]
     if untried:
         return Choice((untried[0],), False, f"{untried[0]} was not tried yet")

@@ -1,8 +1,9 @@
 """Whether a change may become the present policy: a paired comparison, decided by an interval and by what so many pairs
 could have shown.
 
-A pair is one task with one seed, on which both policies had the same budget; its difference is that of log2 of their
-best rewards. The interval is Student's, at a confidence that all looks share (Bonferroni): whoever looks at the pairs
+A pair is one task with one seed, on which both policies had the same few evaluations. A side's value is the mean over
+these of log2 of its best reward so far (curves.py): in the end most searches find the same, and a better policy finds
+it sooner. The interval is Student's, at a confidence that all looks share (Bonferroni): whoever looks at the pairs
 up to `looks` times and stops when he likes what he sees errs at most with probability `alpha`. The least detectable
 difference is (t[1 - a/2] + t[0.8]) s / sqrt(n): one that large is found in four cases of five.
 """
@@ -28,7 +29,7 @@ class GateRule:
     """`alpha` of all `looks` together; a change that gains less than `least_gain` (log2) is not worth having."""
 
     alpha: float = 0.05
-    looks: int = 3
+    looks: int = 2
     least_gain: float = 0.05
 
     def __post_init__(self) -> None:
@@ -39,16 +40,16 @@ class GateRule:
 def compare(
     before: Sequence[float | None], after: Sequence[float | None], rule: GateRule, look: int
 ) -> GateVerdict:
-    """The verdict at look `look` (from 0) on the best rewards of the same pairs under the present and the changed
-    policy; None is missing data, and takes its pair away. A reward of 0 or less is no best reward of a start that
-    passed: ValueError.
+    """The verdict at look `look` (from 0) on the values (log2) of the same pairs under the present and the changed
+    policy; None is missing data, and takes its pair away. A value below 0 would be worse than a start that passed:
+    ValueError.
     """
     if len(before) != len(after):
         raise ValueError(f"pairs need both sides, not {len(before)} and {len(after)}")
     whole = [(old, new) for old, new in zip(before, after, strict=True) if old is not None and new is not None]
-    if any(value <= 0 for pair in whole for value in pair):
-        raise ValueError("the best of a task whose start passed is worth more than nothing")
-    differences = [math.log2(new) - math.log2(old) for old, new in whole]
+    if any(not 0 <= value < math.inf for pair in whole for value in pair):
+        raise ValueError("the best of a task whose start passed is worth no less than the start")
+    differences = [new - old for old, new in whole]
     missing = len(before) - len(whole)
     if len(differences) < LEAST_PAIRS:
         why = f"{counted(len(differences), 'pair')} of at least {LEAST_PAIRS} have a value on both sides"

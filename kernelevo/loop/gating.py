@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kernelevo.learning import GateResult, GateVerdict, Spending
+from kernelevo.loop.curves import curve, earliness
 from kernelevo.loop.gate import GateRule, compare
 from kernelevo.loop.generation import Tools, execute
 from kernelevo.loop.plan import Plan
@@ -57,8 +58,8 @@ def run_gate(
         if look not in noted:
             lists = looks(look)
             name, stream = f"gate:{generation}:{look}", seed_of(seed, "gate replies", generation, look)
-            old = _bests(name, PRESENT, sides.present, lists, generation, tools, stream)
-            new = _bests(name, CHANGED, sides.changed, lists, generation, tools, stream)
+            old = _values(name, PRESENT, sides.present, lists, generation, tools, stream)
+            new = _values(name, CHANGED, sides.changed, lists, generation, tools, stream)
             verdict = compare([*before, *old], [*after, *new], rule, look)
             cost = 2 * sum(share.evaluations for each in lists for share in each)
             allowance -= cost
@@ -75,16 +76,20 @@ def run_gate(
     raise AssertionError("the last look is final")
 
 
-def _bests(
+def _values(
     name: str, side: str, opened: Callable[[], Policy], lists: Sequence[Sequence[Share]], generation: int,
     tools: Tools, stream: int,
 ) -> list[float | None]:  # fmt: skip
+    """How soon one side found what it found (curves.py), a value for each pair."""
     policy = opened()
     found: list[float | None] = []
     for place, shares in enumerate(lists):
         phase = Phase(f"{name}:{place}:{side}", generation, stream=seed_of(stream, place))
-        results = execute(phase, policy, shares, tools)
-        found += [result.best for result in results]
+        execute(phase, policy, shares, tools)
+        rounds = tools.record.rounds(phase.name)
+        for share in shares:
+            bests = [each.reward for each in curve(rounds, share.task)]
+            found.append(earliness(bests, share.evaluations - 1))
     return found
 
 

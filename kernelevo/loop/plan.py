@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 from kernelevo.learning import LeverName
+from kernelevo.loop.curves import EARLY
 from kernelevo.loop.gate import LEAST_PAIRS, GateRule
 
 MOST_PAIRS = 32
-LEAST_PER_PAIR, PER_PAIR = 5, 9
-"""Evaluations of one policy on one task of the gate: the start and two questions of four replies, or at least one."""
+PER_PAIR = 1 + EARLY
+"""Evaluations of one policy on one task of the gate: the start and few candidates; more pairs tell more than more of
+these."""
 PLANNED_LOOKS = 2
-"""Looks of a gate that a generation's own share pays for; what gates leave over pays for more."""
+"""Looks of a gate that a generation's own share pays for."""
 PER_TASK = 8
 """Evaluations of a generation for each task of the reward split, about."""
 MOST_TASKS = 24
@@ -73,10 +75,9 @@ def make_plan(evaluations: int, settings: LoopSettings, reward_tasks: int) -> Pl
     each = evaluations // settings.generations
     learning = int(each * LEARNING_SHARE) if settings.levers else each
     gate = each - learning
-    per_pair = PER_PAIR if gate >= 2 * LEAST_PAIRS * PER_PAIR else LEAST_PER_PAIR
-    pairs = min(max(gate // (2 * PLANNED_LOOKS * per_pair), LEAST_PAIRS), MOST_PAIRS)
+    pairs = min(max(gate // (2 * PLANNED_LOOKS * PER_PAIR), LEAST_PAIRS), MOST_PAIRS)
     tasks = min(max(learning // PER_TASK, LEAST_TASKS), reward_tasks, MOST_TASKS)
-    plan = Plan(learning, tasks, gate, pairs if settings.levers else 0, per_pair if settings.levers else 0)
+    plan = Plan(learning, tasks, gate, pairs if settings.levers else 0, PER_PAIR if settings.levers else 0)
     if plan.look > gate or learning < 2 * tasks:
         least = settings.generations * max(2 * plan.look, 8 * tasks)
         raise BadInput(

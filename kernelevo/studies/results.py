@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kernelevo.loop.curves import earliness
 from kernelevo.studies.analysis import Mean, Scores, cost_per_gain, difference_of, log2_score, mean_of
 from kernelevo.studies.arms import SOBER, Costs
 
-EQUAL_TOTAL, EQUAL_TEST = "equal_total", "equal_test"
+EQUAL_TOTAL, EQUAL_TEST, SOON = "equal_total", "equal_test", "soon"
+WAYS = (EQUAL_TOTAL, EQUAL_TEST, SOON)
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def study_results(
     outcomes: Sequence[Outcome], learned: Sequence[Learned], costs: Costs, arms: Mapping[str, str]
 ) -> dict[str, Any]:
     """`arms` says of each arm in words what it is."""
-    scores = {way: {arm: _scores(outcomes, arm, way) for arm in arms} for way in (EQUAL_TOTAL, EQUAL_TEST)}
+    scores = {way: {arm: _scores(outcomes, arm, way) for arm in arms} for way in WAYS}
     there = {arm: words for arm, words in arms.items() if scores[EQUAL_TOTAL][arm]}
     rows = [_row(arm, words, scores, outcomes, learned, costs) for arm, words in there.items()]
     return {
@@ -56,21 +58,26 @@ def study_results(
 
 
 def _scores(outcomes: Sequence[Outcome], arm: str, way: str) -> Scores:
-    return {
-        (each.seed, each.task): log2_score(each.at_total if way == EQUAL_TOTAL else each.at_test)
-        for each in outcomes if each.arm == arm
-    }  # fmt: skip
+    """By SOON how early an arm found what it found, in the search itself; else what it had found, judged anew."""
+    return {(each.seed, each.task): _score(each, way) for each in outcomes if each.arm == arm}
+
+
+def _score(each: Outcome, way: str) -> float:
+    if way == SOON:
+        return earliness(each.curve) or 0.0
+    return log2_score(each.at_total if way == EQUAL_TOTAL else each.at_test)
 
 
 def _row(
     arm: str, words: str, scores: Mapping[str, Mapping[str, Scores]], outcomes: Sequence[Outcome],
     learned: Sequence[Learned], costs: Costs,
 ) -> dict[str, Any]:  # fmt: skip
-    total, test = mean_of(scores[EQUAL_TOTAL][arm]), mean_of(scores[EQUAL_TEST][arm])
+    means = {way: mean_of(scores[way][arm]) for way in WAYS}
+    total = means[EQUAL_TOTAL]
     mine = [each for each in learned if each.arm == arm]
     seeds = max(1, total.seeds)
     spent = sum(each.evaluations for each in outcomes if each.arm == arm) + sum(each.evaluations for each in mine)
-    ways = {EQUAL_TOTAL: dataclasses.asdict(total), EQUAL_TEST: dataclasses.asdict(test)}
+    ways = {way: dataclasses.asdict(mean) for way, mean in means.items()}
     return {
         "arm": arm, "words": words, **ways,
         "evaluations_per_seed": spent / seeds, "learning_per_seed": sum(each.evaluations for each in mine) / seeds,

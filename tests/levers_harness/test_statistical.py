@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from kernelevo.levers.harness.lever import HarnessLever
 from kernelevo.levers.harness.pace import Pace
 from kernelevo.levers.harness.proposals import switches
 from kernelevo.levers.harness.statistical import StatisticalDrafter, line_edit
-from kernelevo.levers.harness.tries import compare_rules, tries_of
+from kernelevo.levers.harness.tries import Comparison, Try, compare_rules, tries_of
 from levers_harness.made import SHIPPED, MadeRecord, copied, played, present, step
 
 EVEN = dict.fromkeys(("unroll", "restrict", "grid_stride", "vector_loads", "block_size"), (0.3, 0.3))
@@ -162,12 +163,13 @@ def test_a_rejected_edit_never_comes_again(tmp_path: Path) -> None:
 def test_temperature_rises_where_replies_repeat_and_falls_where_none_does() -> None:
     compared = compare_rules(tries_of(played(GOOD)), 0)
     repeating = [step(n, "unroll(a)", 1.0, fresh=n % 2 == 0) for n in range(60)]
-    (up,) = numbers.temperature(DecisionFile(), repeating, compared, 0.5)
+    (up,) = numbers.temperature(DecisionFile(), repeating, (), compared, 0.5)
     assert up.make(DecisionFile()).temperature > 1 and "30 of 60 replies repeat others" in up.reason
-    (down,) = numbers.temperature(DecisionFile(), [step(n, "unroll(a)", 1.0) for n in range(60)], compared, 0.5)
+    new = [step(n, "unroll(a)", 1.0) for n in range(60)]
+    (down,) = numbers.temperature(DecisionFile(), new, (), compared, 0.5)
     assert down.make(DecisionFile()).temperature < 1
     few = [step(n, "unroll(a)", 1.0, fresh=False) for n in range(20)]
-    assert list(numbers.temperature(DecisionFile(), few, compared, 0.5)) == []
+    assert list(numbers.temperature(DecisionFile(), few, (), compared, 0.5)) == []
 
 
 def test_depth_follows_where_the_last_moves_gain() -> None:
@@ -196,6 +198,25 @@ def test_retries_follow_what_asking_again_brings() -> None:
     (more,) = numbers.retries(DecisionFile(), asked([True] * 30))
     assert (fewer.make(DecisionFile()).retries, more.make(DecisionFile()).retries) == (0, 2)
     assert list(numbers.retries(DecisionFile(), asked([True, False] * 3))) == []
+
+
+def test_temperature_falls_where_the_likeliest_gains_most_and_rises_where_it_gains_least() -> None:
+    def tries(likely: float, other: float, attempts: int = 20) -> list[Try]:
+        return [
+            Try("t", "f", f"p{attempt}", rule, 0, gain, log_probability)
+            for attempt in range(attempts)
+            for rule, gain, log_probability in (("unroll", likely, -0.5), ("tune", other, -2.0))
+        ]
+
+    nothing = Comparison({}, 1.0, 0)
+    (down,) = numbers.temperature(DecisionFile(), (), tries(1.0, 0.0), nothing, 1.0)
+    (up,) = numbers.temperature(DecisionFile(), (), tries(0.0, 1.0), nothing, 1.0)
+    assert (down.make(DecisionFile()).temperature, up.make(DecisionFile()).temperature) == (0.5, 2.0)
+    assert "in 20 of 20" in down.reason and "in 0 of 20" in up.reason
+    even = [*tries(1.0, 0.0, 10), *(replace(each, parent=f"q{each.parent}") for each in tries(0.0, 1.0, 10))]
+    assert list(numbers.temperature(DecisionFile(), (), even, nothing, 1.0)) == []
+    assert list(numbers.temperature(DecisionFile(), (), tries(1.0, 1.0), nothing, 1.0)) == [], "ties tell nothing"
+    assert list(numbers.temperature(DecisionFile(), (), tries(1.0, 0.0, 5), nothing, 1.0)) == [], "too few"
 
 
 def test_samples_follow_whether_later_replies_are_new() -> None:

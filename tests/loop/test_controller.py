@@ -15,8 +15,15 @@ def trial(lever: str, result: str, difference: float = 0.2, evaluations: int = 2
     return Trial(0, (lever,), result, difference, evaluations)
 
 
+def test_at_first_all_are_tried_behind_one_gate_and_then_each_alone_if_that_was_not_accepted() -> None:
+    assert choose(facts()).levers == BOTH
+    assert choose(facts(Trial(0, BOTH, "accept", 0.4, 200))).levers == BOTH
+    assert choose(facts(Trial(0, BOTH, "reject", -0.4, 200))).levers == ("harness",)
+    tried = (Trial(0, BOTH, "undecided", 0.1, 200), trial("harness", "undecided", 0.1, 400))
+    assert choose(facts(*tried)).levers == ("weights",)
+
+
 def test_each_lever_is_tried_once_the_harness_first() -> None:
-    assert choose(facts()).levers == ("harness",)
     assert choose(facts(trial("harness", "accept"))).levers == ("weights",)
     assert choose(facts(allowed=("weights",))).levers == ("weights",)
 

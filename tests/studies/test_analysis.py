@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import statistics
 
@@ -10,10 +11,10 @@ import pytest
 from kernelevo.errors import BadInput
 from kernelevo.language_model import Message, Prompt, Reply, Stop, Usage
 from kernelevo.learning import PolicyVersion, Step
+from kernelevo.loop.curves import after, curve, earliness
 from kernelevo.loop.record import Round, Start
 from kernelevo.studies.analysis import cost_per_gain, difference_of, log2_score, mean_of
 from kernelevo.studies.arms import ARMS, Costs, matrix, read_arms
-from kernelevo.studies.curves import after, curve
 from kernelevo.studies.results import Learned, Outcome, mean_curve, study_results
 from kernelevo.types import Status
 
@@ -95,6 +96,8 @@ def test_results_tell_both_ways_of_counting_and_compare_with_the_better_sober_ar
     assert rows["both"]["equal_total"]["mean"] == pytest.approx(2.0)
     assert 2 ** rows["uniform"]["equal_test"]["mean"] == pytest.approx(1.5)
     assert 2 ** rows["uniform"]["equal_total"]["mean"] == pytest.approx(3.0)
+    # After one candidate 1.5, then 3 three times.
+    assert rows["uniform"]["soon"]["mean"] == pytest.approx((math.log2(1.5) + 3 * math.log2(3.0)) / 4)
     assert rows["both"]["learning_per_seed"] == 100 and rows["both"]["changes_accepted"] == 2
     pairs = {(each["counting"], each["arm"], each["against"]): each for each in told["comparisons"]}
     assert {against for _, arm, against in pairs if arm == "both"} == {"base", "uniform", "by_hand"}
@@ -136,3 +139,11 @@ def test_an_adapter_meets_every_harness_and_its_own_model_alone() -> None:
     assert len(arms) == 3 * 2 + 3 * 1 and len({arm.name for arm in arms}) == 9
     assert all(arm.model == "tiny" for arm in arms if arm.adapter) and not any(arm.learns for arm in arms)
     assert {arm.harness for arm in arms if arm.adapter} == {None, "/r1/harness", "/r2/harness"}
+
+
+def test_earliness_is_the_mean_over_candidates_of_the_best_so_far() -> None:
+    assert earliness([1.0, 1.0, 4.0], 2) == 1.0
+    assert earliness([1.0, 4.0], 4) == 2.0, "what ended earlier keeps what it had"
+    assert earliness([1.0, 4.0, 16.0], 1) == 2.0, "later ones do not count"
+    assert earliness([1.0], 3) == 0.0
+    assert earliness([], 3) is None and earliness([None, None], 3) is None

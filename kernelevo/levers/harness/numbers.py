@@ -17,12 +17,42 @@ from kernelevo.harness import DecisionFile
 from kernelevo.harness.decision_file import EXPLORATIONS, MOST_DEPTH, MOST_RETRIES, NAME, SHARES, TEMPERATURES
 from kernelevo.learning import Step
 from kernelevo.levers.harness.proposals import CHANCE, GAINED, LEAST_TRIES, Proposal
-from kernelevo.levers.harness.tries import Comparison, Try
+from kernelevo.levers.harness.tries import Comparison, Try, likeliest_against_others
 from kernelevo.statistics import share_interval
 
+LEAST_TEMPERATURE = 0.25
+"""Below it a policy only repeats itself, and what it repeats cannot be compared."""
 
-def temperature(file: DecisionFile, steps: Sequence[Step], found: Comparison, rate: float) -> Iterator[Proposal]:
-    """Higher where most replies repeat others, lower where none do and some rules are known to be better."""
+
+def temperature(
+    file: DecisionFile, steps: Sequence[Step], tries: Sequence[Try], found: Comparison, rate: float
+) -> Iterator[Proposal]:
+    """Lower where what the policy holds likeliest gains more than what else it tried, higher where it gains less:
+    whether the policy is to be trusted more than it trusts itself. Where its probabilities are not known: higher where
+    most replies repeat others, lower where none do and some rules are known to be better.
+    """
+    if any(each.log_probability is not None for each in tries):
+        yield from _by_trust(file, tries, rate)
+    else:
+        yield from _by_repeats(file, steps, found, rate)
+
+
+def _by_trust(file: DecisionFile, tries: Sequence[Try], rate: float) -> Iterator[Proposal]:
+    differences = likeliest_against_others(tries)
+    won = sum(difference > 0 for difference in differences)
+    low, high = share_interval(won, len(differences))
+    factor = 0.5 if low > 0.5 else 2.0 if high < 0.5 else None
+    if factor is None or len(differences) < LEAST_TRIES:
+        return
+    mean = float(np.mean(differences))
+    yield _heated(
+        file, factor**rate, abs(mean) / 4,
+        f"the likeliest try gained more than the others at its attempt in {won} of {len(differences)} (95 % interval "
+        f"{low:.0%} to {high:.0%}), {mean:+.3f} in log2 on average",
+    )  # fmt: skip
+
+
+def _by_repeats(file: DecisionFile, steps: Sequence[Step], found: Comparison, rate: float) -> Iterator[Proposal]:
     drawn = [step for step in steps if step.candidate is not None]
     repeated = sum(not step.fresh for step in drawn)
     low, high = share_interval(repeated, len(drawn))
@@ -30,13 +60,18 @@ def temperature(file: DecisionFile, steps: Sequence[Step], found: Comparison, ra
     factor = 1.5 if low > 0.3 else 1 / 1.5 if high < 0.15 and known else None
     if factor is None or len(drawn) < 30:
         return
-    value = round(min(max(file.temperature * factor**rate, TEMPERATURES[0]), TEMPERATURES[1]), 3)
     known_words = "" if factor > 1 else f", and rules are known to differ (p = {found.p:.3g})"
-    yield Proposal(
-        f"temperature {'up' if factor > 1 else 'down'}", 0.02,
-        f"{repeated} of {len(drawn)} replies repeat others (95 % interval {low:.0%} to {high:.0%}){known_words}; "
-        f"temperature {file.temperature:g} -> {value:g}",
-        lambda own: replace(own, temperature=value),
+    yield _heated(
+        file, factor**rate, 0.02,
+        f"{repeated} of {len(drawn)} replies repeat others (95 % interval {low:.0%} to {high:.0%}){known_words}",
+    )  # fmt: skip
+
+
+def _heated(file: DecisionFile, factor: float, weight: float, why: str) -> Proposal:
+    value = round(min(max(file.temperature * factor, LEAST_TEMPERATURE), TEMPERATURES[1]), 3)
+    return Proposal(
+        f"temperature {'up' if factor > 1 else 'down'}", weight,
+        f"{why}; temperature {file.temperature:g} -> {value:g}", lambda own: replace(own, temperature=value),
     )  # fmt: skip
 
 

@@ -78,7 +78,7 @@ class StatisticalDrafter:
         touched = {each.topic.partition(" ")[2] for each in switched}
         biased = proposals.biases(file, self._backend, found, rate, divergence)
         yield from (each for each in biased if each.topic.split()[1] not in touched)
-        yield from numbers.temperature(file, steps, found, rate)
+        yield from numbers.temperature(file, steps, tries, found, rate)
         yield from numbers.samples(file, steps)
         yield from numbers.depth(file, tries)
         yield from numbers.retries(file, steps)

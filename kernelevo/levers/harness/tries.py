@@ -29,12 +29,15 @@ SHUFFLES = 999
 
 @dataclass(frozen=True)
 class Try:
+    """`log_probability` is that of the decision under the policy that drew it, None where that is not recorded."""
+
     task: str
     family: str
     parent: str
     rule: str
     depth: int
     gain: float
+    log_probability: float | None = None
 
 
 def tries_of(steps: Iterable[Step]) -> list[Try]:
@@ -53,8 +56,25 @@ def tries_of(steps: Iterable[Step]) -> list[Try]:
         gain = min(max(gain, 0.0), MOST_GAIN)
         key = (step.task, step.parent, str(decision))
         if key not in found or found[key].gain < gain:
-            found[key] = Try(step.task, step.family, step.parent, decision.rule, step.depth, gain)
+            likely = _log_probability(step)
+            found[key] = Try(step.task, step.family, step.parent, decision.rule, step.depth, gain, likely)
     return list(found.values())
+
+
+def _log_probability(step: Step) -> float | None:
+    tokens = step.reply.tokens
+    return sum(token.log_probability for token in tokens) if tokens else None
+
+
+def likeliest_against_others(tries: Sequence[Try]) -> list[float]:
+    """For each attempt at which several tries were made, the gain of the one that the policy held likeliest over the
+    mean of the others; without ties, and without attempts whose probabilities are not known.
+    """
+    found = []
+    for group in _groups([each for each in tries if each.log_probability is not None]):
+        first, *others = sorted(group, key=lambda each: -(each.log_probability or 0.0))
+        found.append(first.gain - sum(each.gain for each in others) / len(others))
+    return [difference for difference in found if difference]
 
 
 @dataclass(frozen=True)

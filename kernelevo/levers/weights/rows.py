@@ -17,6 +17,8 @@ from kernelevo.levers.weights.settings import WeightSettings
 
 START_REWARD = 1.0
 """Of the start of a task, as backends define it."""
+LEAST_GAIN = math.log2(1.01)
+"""Log2 of the reward over the parent's: one per cent is none."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,12 @@ def select(record: LoopRecord, policy: PolicyVersion, settings: WeightSettings) 
         if step.generation < last - settings.generations:
             excluded["an earlier generation"] += 1
             continue
-        if why := _why_not(step, policy, settings):
+        value = _value(step, rewards, settings)
+        if why := _why_not(step, value, policy, settings):
             excluded[why] += 1
             continue
         row = Row(
-            step.prompt, step.reply, _value(step, settings), _gain(step, rewards), step.depth + 1,
+            step.prompt, step.reply, value, _gain(step, rewards), step.depth + 1,
             made.get((step.task, step.parent), -1), step.policy != policy,
         )  # fmt: skip
         groups.setdefault((step.generation, step.task, step.prompt.key, step.policy), []).append(len(rows))
@@ -78,9 +81,9 @@ def select(record: LoopRecord, policy: PolicyVersion, settings: WeightSettings) 
     return Selection(rows, [tuple(group) for group in groups.values()], dict(sorted(excluded.items())))
 
 
-def _why_not(step: Step, policy: PolicyVersion, settings: WeightSettings) -> str:
+def _why_not(step: Step, value: float, policy: PolicyVersion, settings: WeightSettings) -> str:
     """Why a step is nothing to learn from, or ""."""
-    if math.isnan(_value(step, settings)):
+    if math.isnan(value):
         return "missing data"
     if not step.reply.text and not step.reply.tokens:
         return "no text"
@@ -93,15 +96,32 @@ def _why_not(step: Step, policy: PolicyVersion, settings: WeightSettings) -> str
     return "" if step.reply.tokens else "stale, without log-probabilities"
 
 
-def _value(step: Step, settings: WeightSettings) -> float:
+Rewards = Mapping[tuple[str, str | None], float | None]
+
+
+def _value(step: Step, rewards: Rewards, settings: WeightSettings) -> float:
     """NaN where it is not known: faults of ours have no reward, and what follows them has none either."""
-    value = step.best if settings.value == "best" and step.best is not None else step.reward
+    value = step.reward if settings.value == "reward" or step.best is None else step.best
+    if settings.value == "gain":
+        return _log_gain(value, _parent(step, rewards))
     return math.nan if value is None else value
 
 
-def _gain(step: Step, rewards: Mapping[tuple[str, str | None], float | None]) -> float:
+def _log_gain(best: float | None, parent: float | None) -> float:
+    """0.0 where nothing was gained: one still has the parent."""
+    if best is None or not parent:
+        return math.nan
+    gain = math.log2(best / parent) if best > 0 else 0.0
+    return gain if gain > LEAST_GAIN else 0.0
+
+
+def _parent(step: Step, rewards: Rewards) -> float | None:
+    return START_REWARD if step.depth == 0 else rewards.get((step.task, step.parent))
+
+
+def _gain(step: Step, rewards: Rewards) -> float:
     """The reward above the parent's; 0.0 of a failure, after which one still has the parent."""
-    parent = START_REWARD if step.depth == 0 else rewards.get((step.task, step.parent))
+    parent = _parent(step, rewards)
     if step.reward is None or parent is None:
         return math.nan
     return step.reward - parent if step.reward > 0 else 0.0

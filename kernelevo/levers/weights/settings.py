@@ -12,9 +12,10 @@ from kernelevo.levers.weights.choose import OBJECTIVES, Objective
 @dataclass(frozen=True)
 class WeightSettings:
     """`objective` None is chosen from the shape of the rewards. A reply is worth its `value`: the reward of what it
-    made, or the best among that and everything made of it later. Steps of the last `generations` are looked at. Those
-    of another harness or adapter are stale: excluded, or (`weigh`) weighed by how likely the present policy is to write
-    them, at most `ratio_cap`. `least` replies are needed to learn at all.
+    made, the best among that and everything made of it later, or the `gain`, log2 of that best over the parent's
+    reward. Steps of the last `generations` are looked at. Those of another harness or adapter are stale: excluded, or
+    (`weigh`) weighed by how likely the present policy is to write them, at most `ratio_cap`. `least` replies are needed
+    to learn at all.
 
     `epochs` passes in minibatches of about `minibatch` replies (whole groups), Adam with `learning_rate`, gradients
     clipped to the norm `gradient_clip`; it stops early when the policy is `kl_stop` nats a token from the one that it
@@ -30,7 +31,7 @@ class WeightSettings:
     kl_stop: float = 0.1
     kl_weight: float = 0.1
     objective: Objective | None = None
-    value: Literal["best", "reward"] = "best"
+    value: Literal["best", "reward", "gain"] = "best"
     generations: int = 4
     stale: Literal["exclude", "weigh"] = "exclude"
     ratio_cap: float = 2.0
@@ -55,7 +56,9 @@ class WeightSettings:
 LARGE = WeightSettings()
 """Rank 32 and 4e-5, as published for models of billions of parameters (arXiv:2601.16175, arXiv:2605.27276), where one
 pass over the replies is a step."""
-TINY = WeightSettings(rank=8, learning_rate=2e-3, epochs=6, minibatch=32, kl_weight=0.02, kl_stop=0.4)
+TINY = WeightSettings(
+    rank=8, learning_rate=2e-3, epochs=6, minibatch=32, kl_weight=0.02, kl_stop=0.4, value="gain"
+)
 """About a million parameters, some hundred replies a generation, and few tokens a reply, each of them a choice: larger
 and several steps, and as far as a gate over some tens of pairs can tell (a tenth of a nat was not seen by it)."""
 TABULAR = WeightSettings(rank=8, learning_rate=5e-2, epochs=6, minibatch=32, kl_weight=0.02, kl_stop=0.4)
