@@ -169,7 +169,7 @@ def open_loop(
     closing.callback(model.close)
     record = Record(store, backend.version, lambda: recorded_turns(store))
     limits = request.limits
-    price = None if request.price is None else Price(*request.price)
+    price = _price(request)
     budget = TokenBudget(limits.tokens or NO_LIMIT, limits.money, price)
 
     dialogues: list[RecordedModel] = []
@@ -178,7 +178,7 @@ def open_loop(
         used = [Spending(tokens=each.spent.tokens, money=each.spent.cost) for each in dialogues]
         return sum(used, record.spent())
 
-    account = Account(limits, spent)
+    account = Account(limits, spent, lambda: dialogues[0].refused if dialogues else "")
     time = CallTime(CALL_SECONDS, lambda: _seconds_left(account))
     dialogue = RecordedModel(model, store, _Shared(budget, dialogues), time)
     dialogues.append(dialogue)
@@ -200,6 +200,22 @@ def open_loop(
     parts = Parts(backend, open_policy, levers, tools, folder, exported, say)
     start = _start(request, folder, settings)
     return Opened(Loop(parts, request.settings, start), store, model.name, [why], closing)
+
+
+def _price(request: LoopRequest) -> Price | None:
+    """What models cost; nothing, where all of them run in this process. Raises BadInput where money is limited and
+    nobody knows what a reply costs.
+    """
+    if request.price is not None:
+        return Price(*request.price)
+    served = [name for name in (request.model, request.evolver) if name and name.startswith(("openai:", "vllm:"))]
+    if request.limits.money is None:
+        return None
+    if served:
+        raise BadInput(
+            f"--budget money={request.limits.money:g} needs --price IN OUT: nobody knows what {served[0]} costs"
+        )
+    return Price(0.0, 0.0)
 
 
 def _seconds_left(account: Account) -> float:
