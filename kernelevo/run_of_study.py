@@ -7,7 +7,6 @@ and seed (arms/NAME-SEED/). A study that was killed goes on with the arm it was 
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from kernelevo.errors import BadInput, Interrupted
-from kernelevo.harness import read_decision_file
+from kernelevo.harness import read_decision_file, read_harness, write_files
 from kernelevo.joining_backends import open_backend
 from kernelevo.joining_loop import LoopRequest, Opened, Workers, harness_folder, loop_record, open_loop
 from kernelevo.learning import Split
@@ -159,7 +158,8 @@ def _check(request: StudyRequest, settings: Settings, workers: Workers) -> None:
     """Opens every arm once, without a record, so that what is wrong with one is said now."""
     for arm in arms_of(request).values():
         if arm.by_hand:
-            read_decision_file(_hand_text(request), str(request.by_hand))
+            hand = read_decision_file(_hand_text(request), str(request.by_hand))
+            hand.settings(workers.backend().grammar)  # before the sealed tasks are opened
         asked = _loop_request(request, arm, 0, settings)
         with TemporaryDirectory() as place:
             open_loop(asked, Path(place), MemoryStore(), settings, lambda line: None, workers=workers).close()
@@ -255,7 +255,7 @@ class _Study:
         """The harness that the arm begins with; that of a person differs in its decisions."""
         harness = place / "start" / "harness"
         if arm.by_hand and not harness.exists():
-            shutil.copytree(harness_folder(request, self.settings), harness)
+            write_files(harness, read_harness(harness_folder(request, self.settings)).files)
             (harness / DECISIONS).write_text(_hand_text(self.request), encoding="utf-8")
 
     def _learned(self, arm: Arm, seed: int, opened: Opened, place: Path) -> Learned | None:

@@ -121,3 +121,13 @@ def test_a_matrix_crosses_executors_with_what_runs_kept(shell: Shell) -> None:
     assert rows["prior.start.none"] == rows[f"prior.{run}.none"], "the run kept the harness that it began with"
     shown = json.loads(shell("study", "show", "last", "--json")[1])
     assert shown["arms"] == told["arms"]
+
+
+def test_a_rule_that_is_none_opens_nothing(shell: Shell) -> None:
+    wrong = Path(run_of_study.__file__).parent.parent / "harness" / "by-hand.toml"
+    text = wrong.read_text().replace("[rules]", "[rules]\nscripted.nothing = { on = true, bias = 0.0 }", 1)
+    shell.write("wrong.toml", text)
+    words = (*QUICK, "--arms", "by_hand,uniform", "--by-hand", "wrong.toml", "--on", "sealed", "--claim", "by hand")
+    code, _, err = shell(*words)
+    assert code == 2 and "scripted.nothing is no rule" in err
+    assert not (shell.folder / "runs" / LEDGER).exists() and not run_folders(shell.folder / "runs")
