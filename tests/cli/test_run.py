@@ -179,6 +179,14 @@ def test_what_cannot_be_used_is_said_before_anything_is_recorded(
     assert not run_folders(shell.folder / "runs")
 
 
+@pytest.mark.parametrize("words", [("--model", "tiny"), ("--seed", "9"), ("--levers", "none"), ("--harness", "/no")])
+def test_what_a_resumed_run_would_leave_aside_is_refused(shell: Shell, words: tuple[str, str]) -> None:
+    code, _, err = shell("run", "--resume", "last", *words)
+    assert code == 2 and f"leave {words[0]} out" in err and "--budget, --generations" in err
+    code, _, err = shell("study", "arms", "--resume", "last", "--seeds", "9")
+    assert code == 2 and "leave --seeds out" in err
+
+
 def write_default(shell: Shell) -> Path:
     place = shell.folder / "mine"
     shutil.copytree(ROOT / "harness" / "default", place)
