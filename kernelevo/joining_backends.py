@@ -20,6 +20,7 @@ from kernelevo import __version__
 from kernelevo.errors import BadInput, KernelevoError
 from kernelevo.initialise import samples_folder
 from kernelevo.settings import Level, Request, Settings
+from kernelevo.wire.words import visible
 
 if TYPE_CHECKING:
     from kernelevo.backends.kernels.tools import KernelTask
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 GROUP = "kernelevo.backends"
 REWARDED, AUDITED = "virtual:h100", "virtual:a100"
 """The device whose times are rewarded, and the one that the audit verifier judges on."""
+_OF_A_BACKEND = ("name", "version", "grammar", "tasks", "open", "close")
 _JUDGING = ("evaluators", "devices", "compilers", "kernel", "wire", "diagnosis", "sandbox.py")
 """What of the package decides verdicts."""
 
@@ -43,14 +45,17 @@ def open_backend(name: str, settings: Settings) -> Backend:
     offered = {each.name: each for each in entry_points(group=GROUP)}
     if name not in offered:
         raise BadInput(f"there is no backend {name!r}; there are {', '.join(backend_names())}")
+    distribution = offered[name].dist
+    package = "another package" if distribution is None else distribution.name
     try:
         opened: Backend = offered[name].load()(settings)
     except KernelevoError:
         raise
-    except (ImportError, AttributeError, TypeError) as error:
-        distribution = offered[name].dist
-        package = "another package" if distribution is None else distribution.name
-        raise BadInput(f"the backend {name} of {package} cannot be opened ({error}); repair or uninstall it") from error
+    except Exception as error:  # of another package: whatever it raises is no fault of ours
+        said = " ".join(f"{type(error).__name__}: {visible(str(error))}".split())
+        raise BadInput(f"the backend {name} of {package} cannot be opened ({said}); repair or uninstall it") from error
+    if missing := [word for word in _OF_A_BACKEND if not hasattr(opened, word)]:
+        raise BadInput(f"the backend {name} of {package} is none: it has no {missing[0]}; repair or uninstall it")
     return opened
 
 

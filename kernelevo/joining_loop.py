@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import kernelevo
 from kernelevo.errors import BadInput, NotInstalled
-from kernelevo.harness import read_harness
+from kernelevo.harness import read_harness, write_files
 from kernelevo.initialise import samples_folder
 from kernelevo.joining_backends import open_backend
 from kernelevo.language_model import Adapter, Price
@@ -169,7 +169,7 @@ def open_loop(
     closing.callback(model.close)
     record = Record(store, backend.version, lambda: recorded_turns(store))
     limits = request.limits
-    price = None if request.price is None else Price(*request.price)
+    price = _price(request)
     budget = TokenBudget(limits.tokens or NO_LIMIT, limits.money, price)
 
     dialogues: list[RecordedModel] = []
@@ -178,7 +178,7 @@ def open_loop(
         used = [Spending(tokens=each.spent.tokens, money=each.spent.cost) for each in dialogues]
         return sum(used, record.spent())
 
-    account = Account(limits, spent)
+    account = Account(limits, spent, lambda: dialogues[0].refused if dialogues else "")
     time = CallTime(CALL_SECONDS, lambda: _seconds_left(account))
     dialogue = RecordedModel(model, store, _Shared(budget, dialogues), time)
     dialogues.append(dialogue)
@@ -199,7 +199,24 @@ def open_loop(
     tools = Tools(record, court, account, progress, getattr(backend, "how", "modelled") == "measured")
     parts = Parts(backend, open_policy, levers, tools, folder, exported, say)
     start = _start(request, folder, settings)
+    read_harness(start[0]).decisions.settings(backend.grammar)  # a rule that is none is said now
     return Opened(Loop(parts, request.settings, start), store, model.name, [why], closing)
+
+
+def _price(request: LoopRequest) -> Price | None:
+    """What models cost; nothing, where all of them run in this process. Raises BadInput where money is limited and
+    nobody knows what a reply costs.
+    """
+    if request.price is not None:
+        return Price(*request.price)
+    served = [name for name in (request.model, request.evolver) if name and name.startswith(("openai:", "vllm:"))]
+    if request.limits.money is None:
+        return None
+    if served:
+        raise BadInput(
+            f"--budget money={request.limits.money:g} needs --price IN OUT: nobody knows what {served[0]} costs"
+        )
+    return Price(0.0, 0.0)
 
 
 def _seconds_left(account: Account) -> float:
@@ -375,12 +392,21 @@ def _start(request: LoopRequest, folder: Path, settings: Settings) -> tuple[Path
     """
     harness, adapter = folder / "start" / "harness", folder / "start" / "adapter"
     if not harness.exists():
-        source = harness_folder(request, settings)
-        read_harness(source)
-        shutil.copytree(source, harness)
+        unfinished = harness.with_name(".harness")  # what a run that was killed has written in part is written anew
+        shutil.rmtree(unfinished, ignore_errors=True)
+        write_files(unfinished, read_harness(harness_folder(request, settings)).files)
+        unfinished.rename(harness)
     if request.adapter is not None and not adapter.exists():
-        shutil.copytree(request.adapter, adapter)
+        _copy_adapter(Path(request.adapter), adapter)
     return harness, adapter if adapter.exists() else None
+
+
+def _copy_adapter(source: Path, adapter: Path) -> None:
+    try:
+        shutil.copytree(source, adapter)
+    except OSError as error:
+        shutil.rmtree(adapter, ignore_errors=True)
+        raise BadInput(f"the adapter in {source} cannot be copied ({error}); give a folder of plain files") from error
 
 
 def harness_folder(request: LoopRequest, settings: Settings) -> Path:

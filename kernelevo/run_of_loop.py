@@ -98,7 +98,7 @@ def recorded_loop(folder: Path) -> LoopOutcome:
     from kernelevo.loop.record import Record
     from kernelevo.models.recorded import recorded_turns
 
-    with SqliteStore.read(folder) as store:
+    with SqliteStore.read(folder) as store, store.at_one_moment():
         record = store.run()
         loop = Record(store, record.versions["backend"], lambda: recorded_turns(store))
         return LoopOutcome(record.id, record, folder, run_summary(loop, folder))

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from kernelevo.errors import BadInput, Interrupted
-from kernelevo.harness import read_decision_file
+from kernelevo.harness import read_decision_file, read_harness, write_files
 from kernelevo.joining_backends import open_backend
 from kernelevo.joining_loop import LoopRequest, Opened, Workers, harness_folder, loop_record, open_loop
 from kernelevo.learning import Split
@@ -39,6 +39,8 @@ from kernelevo.types import RunRecord
 
 FINISHED, STUDY_ENDED = "study_arm", "study_ended"
 DECISIONS = "decisions.toml"
+START, HARNESS, BY_HAND = "start", "harness", "by-hand.toml"
+"""In the study's folder: what its arms begin with, as it was when the study began."""
 Say = Callable[[str], None]
 
 
@@ -161,7 +163,8 @@ def _check(request: StudyRequest, settings: Settings, workers: Workers) -> None:
     """Opens every arm once, without a record, so that what is wrong with one is said now."""
     for arm in arms_of(request).values():
         if arm.by_hand:
-            read_decision_file(_hand_text(request), str(request.by_hand))
+            hand = read_decision_file(_hand_text(request), str(request.by_hand))
+            hand.settings(workers.backend().grammar)  # before the sealed tasks are opened
         asked = _loop_request(request, arm, 0, settings)
         with TemporaryDirectory() as place:
             open_loop(asked, Path(place), MemoryStore(), settings, lambda line: None, workers=workers).close()
@@ -193,6 +196,7 @@ class _Study:
         self.costs = costs_of(request)
 
     def run(self) -> StudyOutcome:
+        self._freeze()
         if self.request.claim is not None:
             open_sealed(self.settings.runs, self.request.claim, self.record.id, self.tasks)
         self._introduce()
@@ -202,6 +206,18 @@ class _Study:
                 if (name, seed) not in finished:
                     self._arm(arm, seed)
         return self._ended()
+
+    def _freeze(self) -> None:
+        """Copies what arms begin with, once: what is edited or adopted meanwhile is no part of this study."""
+        start, unfinished = self.folder / START, self.folder / f".{START}"
+        if start.exists():
+            return
+        shutil.rmtree(unfinished, ignore_errors=True)
+        source = harness_folder(LoopRequest(self.request.task), self.settings)
+        write_files(unfinished / HARNESS, read_harness(source).files)
+        if any(arm.by_hand for arm in arms_of(self.request).values()):
+            (unfinished / BY_HAND).write_text(_hand_text(self.request), encoding="utf-8")
+        unfinished.rename(start)
 
     def _introduce(self) -> None:
         request, costs = self.request, self.costs
@@ -225,9 +241,10 @@ class _Study:
         """Learns, if the arm does, then searches the test tasks, and notes what was found."""
         place = self.folder / "arms" / f"{arm.name}-{seed}"
         request = _loop_request(self.request, arm, seed, self.settings)
+        request = dataclasses.replace(request, harness=arm.harness or str(self.folder / START / HARNESS))
         with ExitStack() as stack:
             store = stack.enter_context(self._store(place, request))
-            self._write_harness(arm, place, request)
+            self._write_harness(arm, place)
             opened = open_loop(
                 request, place, store, self.settings, lambda line: None, memo=self.memo, workers=self.workers
             )
@@ -253,12 +270,12 @@ class _Study:
         store.begin(loop_record(place.name, f"study arm {place.name}", request, self.workers.backend()))
         return store
 
-    def _write_harness(self, arm: Arm, place: Path, request: LoopRequest) -> None:
-        """The harness that the arm begins with; that of a person differs in its decisions."""
-        harness = place / "start" / "harness"
+    def _write_harness(self, arm: Arm, place: Path) -> None:
+        """The harness that the arm of a person begins with, which differs in its decisions."""
+        harness, start = place / START / HARNESS, self.folder / START
         if arm.by_hand and not harness.exists():
-            shutil.copytree(harness_folder(request, self.settings), harness)
-            (harness / DECISIONS).write_text(_hand_text(self.request), encoding="utf-8")
+            hand = (start / BY_HAND).read_text(encoding="utf-8")
+            write_files(harness, {**read_harness(start / HARNESS).files, DECISIONS: hand})
 
     def _learned(self, arm: Arm, seed: int, opened: Opened, place: Path) -> Learned | None:
         if not arm.learns:

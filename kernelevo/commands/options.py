@@ -302,6 +302,21 @@ def check_command(request: Request, file: Path, problem: Path) -> str:
     return shlex.join([*words, "--std", request.standard] if request.standard else words)
 
 
+def require_resumable(context: typer.Context, run: str, may_change: Sequence[str]) -> None:
+    """Raises BadInput for an option that was given and would be left aside: a run goes on as it was begun."""
+    always = {"resume", "as_json", "runs"}
+    for parameter in context.command.params:
+        source = context.get_parameter_source(str(parameter.name))
+        given = source is not None and source.name == "COMMANDLINE"
+        if given and parameter.name not in {*always, *may_change}:
+            word = parameter.opts[0] if parameter.opts[0].startswith("-") else str(context.params[str(parameter.name)])
+            named = ", ".join(f"--{name.replace('_', '-')}" for name in may_change)
+            raise BadInput(
+                f"--resume {run} goes on with what that run was begun on; leave {word} out "
+                f"(only {named} may be given anew)"
+            )
+
+
 def announcer(as_json: bool) -> Callable[[str], None]:
     """Says one line: on standard output for a person, on standard error where that belongs to JSON."""
     return lambda line: print(line, file=sys.stderr if as_json else sys.stdout, flush=True)

@@ -43,6 +43,8 @@ Budget = Annotated[
 Harness = Annotated[
     str | None, typer.Option("--harness", metavar="FOLDER", help="Harness to begin with (default: harness/default).")
 ]
+MAY_CHANGE = ("budget", "generations", "gap", "workers", "base_url", "key_variable", "price")
+"""Options that a run may be given anew when it goes on."""
 Resume = Annotated[str | None, typer.Option("--resume", metavar="RUN", help="Go on with this run.")]
 
 
@@ -92,11 +94,11 @@ def run(
     state = opt.State.of(context)
     say = opt.announcer(as_json)
     if resume is not None:
-        if task is not None:
-            raise BadInput(f"--resume {resume} goes on with what that run was begun on; leave {task} out")
+        opt.require_resumable(context, resume, MAY_CHANGE)
         again = context.get_parameter_source("generations")
         more = generations if again is not None and again.name != "DEFAULT" else None
-        outcome = resume_loop(resume, {**changes(budget, gap, workers), "generations": more}, state.settings, say)
+        anew = {"generations": more, "base_url": base_url, "key_variable": key_variable, "price": price}
+        outcome = resume_loop(resume, {**changes(budget, gap, workers), **anew}, state.settings, say)
     else:
         request, why = read_request(context, task)
         outcome = start_loop(request, state.settings, say, why)

@@ -58,8 +58,7 @@ def arms(
 
     state, say = opt.State.of(context), opt.announcer(as_json)
     if resume is not None:
-        if task is not None:
-            raise BadInput(f"--resume {resume} goes on with what that study was begun on; leave {task} out")
+        opt.require_resumable(context, resume, ("workers", "out"))
         outcome = resume_study(resume, state.settings, say, workers)
     else:
         outcome = start_study(read_study(context, task), state.settings, say)

@@ -23,6 +23,8 @@ def read_text(folder: Path, name: str) -> str:
     place = folder / name
     if not place.resolve().is_relative_to(folder.resolve()):
         raise BadInput(f"{folder}: {name!r} is no file of this folder")
+    if place.exists() and not place.is_file():
+        raise BadInput(f"{place} is no plain file; a harness holds plain files only")
     try:
         content = place.read_bytes()
     except OSError as error:

@@ -58,11 +58,18 @@ def _number(name: str, value: str, word: str) -> float:
 
 
 class Account:
-    """What is left. `spent` tells what the record says was used, this session's seconds included."""
+    """What is left. `spent` tells what the record says was used, this session's seconds included; `unasked` why the
+    model that acts was not asked its last question (nothing if it was): too little was left for one.
+    """
 
-    def __init__(self, limits: LoopLimits, spent: Callable[[], Spending]) -> None:
+    def __init__(
+        self, limits: LoopLimits, spent: Callable[[], Spending], unasked: Callable[[], str] = lambda: ""
+    ) -> None:
         self.limits = limits
         self._spent = spent
+        self._unasked = unasked
+        self.stopped = ""
+        """Why the last round was not begun or not made larger; nothing if it was."""
 
     def spent(self) -> Spending:
         return self._spent()
@@ -84,6 +91,11 @@ class Account:
         share = evaluations / spent.evaluations if spent.evaluations else 0.0
         return Spending(evaluations, seconds=spent.seconds * share, gpu_seconds=spent.gpu_seconds * share)
 
+    def stops(self, evaluations: int) -> str:
+        """Why a round of so many may not be made, or nothing; it is remembered as `stopped`."""
+        self.stopped = self.refusal(self.forecast(evaluations))
+        return self.stopped
+
     def refusal(self, forecast: Spending) -> str:
         """Why a call of this size may not be made, or nothing."""
         spent, after = self._spent(), self._spent() + forecast
@@ -95,7 +107,7 @@ class Account:
                 return f"money is limited to {limit:g}, and nobody knows what a reply costs: give --price IN OUT"
             if then > limit or used >= limit:
                 return f"the budget is used up: {used:,.6g} of {limit:,.6g} {name.replace('_', ' ')}"
-        return ""
+        return self._unasked()
 
 
 def split_evaluations(

@@ -66,7 +66,7 @@ def execute(phase: Phase, policy: Policy, shares: Sequence[Share], tools: Tools)
 def _judge_starts(phase: Phase, policy: Policy, states: Sequence[TaskState], tools: Tools) -> None:
     """The start of every task that has none yet and may still be judged, as a round of its own."""
     todo = [state for state in states if state.start is None and state.left > 0]
-    if not todo or tools.account.refusal(tools.account.forecast(len(todo))):
+    if not todo or tools.account.stops(len(todo)):
         return
     errands = []
     for state in todo:
@@ -95,7 +95,7 @@ def _ask_round(phase: Phase, policy: Policy, states: Sequence[TaskState], tools:
         for parent, prompt in _questions(phase, policy, state, per_task, tools):
             wanted = min(_samples(phase, policy), state.left - planned[state.task])
             whole = planned.total() + wanted
-            if wanted < 1 or tools.account.refusal(tools.account.forecast(whole)):
+            if wanted < 1 or tools.account.stops(whole):
                 break
             about = f"{phase.name}|{state.task}|{ordinal}"
             turn = _turn(policy, about, prompt, wanted)

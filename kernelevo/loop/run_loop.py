@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kernelevo.errors import BadInput
 from kernelevo.learning import Change, GateResult, GateVerdict, LeverName, PolicyVersion, Spending, Split, TaskResult
@@ -83,11 +84,11 @@ class Loop:
     def run(self) -> Ended:
         """Goes on from the record to the end."""
         noted = self.record.notes(ENDED)
-        if noted and not noted[-1]["paused"] and noted[-1]["limit"] >= self._limit:
+        if noted and not noted[-1]["paused"] and not self._widened(noted[-1]):
             return Ended(noted[-1]["reason"])
         self.begin()
         ended = self._generations()
-        self.record.note(ENDED, {**dataclasses.asdict(ended), "limit": self._limit})
+        self.record.note(ENDED, {**dataclasses.asdict(ended), "limit": self._limit, "bounds": self._bounds()})
         return ended
 
     def _generations(self) -> Ended:
@@ -99,17 +100,40 @@ class Loop:
                 return Ended(reason, paused=True)
             choice = self._choose(generation)
             if choice.levers:
+                if (refusal := self._broke()) and not self._drafted(generation):
+                    self.parts.exported(self, generation)
+                    return Ended(refusal)
                 self._change(generation, choice.levers)
             self.parts.exported(self, generation)
             if choice.stop and not self._outgrown(generation):
                 return Ended(choice.reason)
-            if refusal := self.parts.tools.account.refusal(Spending(evaluations=1)):
+            if refusal := self._broke():
                 return Ended(refusal)
         return Ended("all generations that were asked for are over")
 
     @property
     def _limit(self) -> int:
         return self.parts.tools.account.limits.evaluations
+
+    def _broke(self) -> str:
+        """Why not even one more evaluation can be made, or nothing: a gate would compare what nobody has tried."""
+        account = self.parts.tools.account
+        return account.stopped or account.refusal(Spending(evaluations=1))
+
+    def _drafted(self, generation: int) -> bool:
+        return any(note["generation"] == generation for note in self.record.notes(CHANGE))
+
+    def _bounds(self) -> dict[str, float | None]:
+        """What ends a run whatever it finds; None: no limit."""
+        return {**dataclasses.asdict(self.parts.tools.account.limits), "generations": self.settings.generations}
+
+    def _widened(self, ended: Mapping[str, Any]) -> bool:
+        """Whether there is more of anything than there was when the run ended."""
+        before = ended.get("bounds", {"evaluations": ended["limit"]})
+        now = self._bounds()
+        return any(
+            limit is not None and (now[name] is None or now[name] > limit) for name, limit in before.items()
+        )
 
     def _outgrown(self, generation: int) -> bool:
         """Whether this generation's decision was made under a smaller budget than there is now."""

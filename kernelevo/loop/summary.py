@@ -66,9 +66,9 @@ def trajectory(record: Record, folder: Path, generation: int) -> list[dict[str, 
 
 
 def policy_of(record: Record, generation: int) -> Mapping[str, Any]:
-    """Which policy acted in a generation."""
+    """Which policy acted in a generation; nothing where the run was stopped before it noted one."""
     notes = [note for note in record.notes(POLICY) if note["generation"] <= generation]
-    return _without_seconds(notes[-1]) or {}
+    return _without_seconds(notes[-1] if notes else None) or {}
 
 
 def run_summary(record: Record, folder: Path) -> dict[str, Any]:

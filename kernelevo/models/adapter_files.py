@@ -10,6 +10,7 @@ The same weights give the same bytes: lists are sorted, and no path or date is i
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -48,20 +49,33 @@ def read_config(folder: Path) -> dict[str, Any]:
         plain = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BadInput(f"{folder} holds no adapter in peft's format ({error}); give a folder with {CONFIG}") from error
-    if not isinstance(plain, dict) or plain.get("peft_type") != "LORA" or type(plain.get("r")) is not int:
-        raise BadInput(f"{folder / CONFIG} describes no LoRA adapter; give one with peft_type LORA and a rank r")
+    if not isinstance(plain, dict) or plain.get("peft_type") != "LORA" or not _sizes(plain):
+        raise BadInput(
+            f"{folder / CONFIG} describes no LoRA adapter; give one with peft_type LORA, a rank r from 1 and a number "
+            "lora_alpha"
+        )
     return plain
 
 
+def _sizes(plain: Mapping[str, Any]) -> bool:
+    """Whether the rank is one, and the scale can be told."""
+    rank, alpha = plain.get("r"), plain.get("lora_alpha", 1)
+    return type(rank) is int and rank > 0 and type(alpha) in (int, float) and math.isfinite(alpha)
+
+
 def read_tensors(file: Path) -> dict[str, Any]:
-    """Raises BadInput for a file that is missing or broken."""
+    """Raises BadInput for a file that is missing or broken, or holds what is no number."""
+    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
-        return load_file(file)
+        tensors = load_file(file)
     except (OSError, SafetensorError) as error:
         raise BadInput(f"{file} cannot be read as safetensors ({error}); give a whole adapter") from error
+    if wrong := next((name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()), None):
+        raise BadInput(f"{file} holds infinities or what is no number (in {wrong!r}); give an adapter that was trained")
+    return tensors
 
 
 def _plain(value: Any) -> Any:

@@ -48,6 +48,8 @@ class RecordedModel(Dialogue):
         self._turns = recorded_turns(store)
         self._asked = len(store.notes(ASKED))
         self.spent = spent_so_far(store)
+        self.refused = ""
+        """Why the last question was not asked; nothing if it was."""
 
     def turns(self, about: str) -> list[Turn]:
         return [turn for turn in self._turns.values() if turn.about == about]
@@ -61,6 +63,7 @@ class RecordedModel(Dialogue):
         if isinstance(forecast, str):
             self._stopped(forecast)
             return None
+        self.refused = ""
         allowed = Sampling(forecast.max_tokens, settings.temperature, settings.log_probabilities)
         with self._store.together():
             number = self._note_asked(about, prompt, forecast, allowed)
@@ -82,6 +85,7 @@ class RecordedModel(Dialogue):
 
     def _stopped(self, why: str) -> None:
         """Says so in the record, once for each reason in a row."""
+        self.refused = why
         noted = self._store.notes(STOPPED)
         if not noted or noted[-1]["why"] != why:
             self._store.note(STOPPED, {"why": why})

@@ -150,6 +150,16 @@ class SqliteStore:
         self.close()
 
     @contextmanager
+    def at_one_moment(self) -> Iterator[None]:
+        """All that is read inside is of one moment, whatever another process writes meanwhile."""
+        with translated(self.folder):
+            self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.execute("ROLLBACK")
+
+    @contextmanager
     def together(self) -> Iterator[None]:
         if self._together:
             yield

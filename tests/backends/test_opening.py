@@ -42,6 +42,27 @@ def test_one_that_cannot_be_had_is_bad_input(tmp_path: Path, monkeypatch: pytest
         joining_backends.open_backend("proteins", settings_at(tmp_path))
 
 
+@pytest.mark.parametrize(
+    "value, words",
+    [("raising", "RuntimeError: it \\\\x1b broke"), ("nothing", "of another package is none: it has no name")],
+)
+def test_a_fault_of_another_package_is_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, words: str
+) -> None:
+    entries = offered(f"test_opening:{value}")
+    monkeypatch.setattr(joining_backends, "entry_points", lambda group: entries)
+    with pytest.raises(BadInput, match=words):
+        joining_backends.open_backend("proteins", settings_at(tmp_path))
+
+
+def raising(settings: object) -> ScriptedBackend:
+    raise RuntimeError("it \x1b broke")
+
+
+def nothing(settings: object) -> None:
+    return None
+
+
 def opened_with_settings(settings: object) -> ScriptedBackend:
     assert settings is not None
     return ScriptedBackend()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -175,6 +177,47 @@ def test_what_cannot_be_used_is_said_before_anything_is_recorded(
     code, _, err = shell(*words)
     assert code == 2 and sentence in err and "Traceback" not in err
     assert not run_folders(shell.folder / "runs")
+
+
+@pytest.mark.parametrize("words", [("--model", "tiny"), ("--seed", "9"), ("--levers", "none"), ("--harness", "/no")])
+def test_what_a_resumed_run_would_leave_aside_is_refused(shell: Shell, words: tuple[str, str]) -> None:
+    code, _, err = shell("run", "--resume", "last", *words)
+    assert code == 2 and f"leave {words[0]} out" in err and "--budget, --generations" in err
+    code, _, err = shell("study", "arms", "--resume", "last", "--seeds", "9")
+    assert code == 2 and "leave --seeds out" in err
+
+
+def write_default(shell: Shell) -> Path:
+    place = shell.folder / "mine"
+    shutil.copytree(ROOT / "harness" / "default", place)
+    return place
+
+
+def test_a_harness_of_unknown_rules_is_refused_before_anything_is_recorded(shell: Shell) -> None:
+    decisions = write_default(shell) / "decisions.toml"
+    decisions.write_text(decisions.read_text().replace("[rules]", "[rules]\nscripted.no = { on = true, bias = 0.0 }"))
+    code, _, err = shell(*SHORT, "--harness", "mine")
+    assert code == 2 and "scripted.no is no rule" in err and not run_folders(shell.folder / "runs")
+
+
+def test_hidden_files_beside_a_harness_are_not_taken_along(shell: Shell) -> None:
+    place = write_default(shell)
+    (place / ".#system.md").symlink_to("somebody@somewhere.123")  # an editor's lock
+    (place / ".git").mkdir()
+    os.mkfifo(place / ".git" / "pipe")
+    code, out, err = shell(*WORDS[:-4], "--levers", "none", "--generations", "1", "--harness", "mine", "--json",
+                           "--budget", "evaluations=20", "--workers", "1")  # fmt: skip
+    assert code == 0, err
+    start = shell.folder / "runs" / json.loads(out)["run"] / "start" / "harness"
+    assert (start / "system.md").exists() and not list(start.rglob(".*"))
+
+
+def test_a_pipe_in_a_file_s_place_is_said_and_not_waited_for(shell: Shell) -> None:
+    manifest = write_default(shell) / "manifest.toml"
+    manifest.unlink()
+    os.mkfifo(manifest)
+    code, _, err = shell(*SHORT, "--harness", "mine")
+    assert code == 2 and "is no plain file" in err
 
 
 def script(shell: Shell, name: str, *replies: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,36 @@ def test_a_matrix_crosses_executors_with_what_runs_kept(shell: Shell) -> None:
     assert rows["prior.start.none"] == rows[f"prior.{run}.none"], "the run kept the harness that it began with"
     shown = json.loads(shell("study", "show", "last", "--json")[1])
     assert shown["arms"] == told["arms"]
+
+
+def test_a_rule_that_is_none_opens_nothing(shell: Shell) -> None:
+    wrong = Path(run_of_study.__file__).parent.parent / "harness" / "by-hand.toml"
+    text = wrong.read_text().replace("[rules]", "[rules]\nscripted.nothing = { on = true, bias = 0.0 }", 1)
+    shell.write("wrong.toml", text)
+    words = (*QUICK, "--arms", "by_hand,uniform", "--by-hand", "wrong.toml", "--on", "sealed", "--claim", "by hand")
+    code, _, err = shell(*words)
+    assert code == 2 and "scripted.nothing is no rule" in err
+    assert not (shell.folder / "runs" / LEDGER).exists() and not run_folders(shell.folder / "runs")
+
+
+def test_what_is_edited_meanwhile_is_no_part_of_a_study(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = Path(run_of_study.__file__).parent.parent / "harness"
+    shutil.copytree(samples / "default", shell.folder / "harness" / "default")
+    shutil.copy(samples / "by-hand.toml", shell.folder / "hand.toml")
+    words = ("--arms", "base,by_hand", "--by-hand", "hand.toml")
+    whole = arms(shell, *words, "--runs", "whole")
+    real, calls = run_of_study.curve, []
+
+    def stopped(*given):
+        calls.append(given)
+        if len(calls) == 5:  # two tasks for each arm: the first seed is done
+            raise KeyboardInterrupt
+        return real(*given)
+
+    monkeypatch.setattr(run_of_study, "curve", stopped)
+    assert shell(*QUICK, *words)[0] == 130
+    for place in (shell.folder / "harness" / "default" / "decisions.toml", shell.folder / "hand.toml"):
+        place.write_text(re.sub("temperature = .*", "temperature = 5.0", place.read_text()))
+    assert arms(shell, *words, "--runs", "edited")["arms"] != whole["arms"]
+    code, out, err = shell("resume", run_folders(shell.folder / "runs")[0].name, "--json")
+    assert code == 0 and json.loads(out)["arms"] == whole["arms"], err

@@ -85,7 +85,8 @@ class Bench:
         for turn in recorded_turns(self.store).values():
             asked[turn.prompt] = asked.get(turn.prompt, 0) + 1
         model = self.model("prior", self.settings.seed, asked)
-        dialogue = RecordedModel(model, self.store, TokenBudget(10**9), CallTime(60.0, lambda: 1e9))
+        budget = TokenBudget(10**9 if self.limits.tokens is None else self.limits.tokens)
+        dialogue = RecordedModel(model, self.store, budget, CallTime(60.0, lambda: account.left()["seconds"] or 1e9))
         sessions: dict = {}
 
         def session(task):
@@ -102,7 +103,11 @@ class Bench:
             return Policy(version, settings, way, dialogue, restart=model.restart)
 
         court = Court(session, SerialExecutor(), CODEC, self.memo, record.keep_judgement)
-        account = Account(self.limits, lambda: record.spent() + Spending(tokens=dialogue.spent.tokens))
+
+        def spent() -> Spending:
+            return record.spent() + Spending(tokens=dialogue.spent.tokens)
+
+        account = Account(self.limits, spent, lambda: dialogue.refused)
         tools = Tools(record, court, account)
         parts = Parts(self.backend, open_policy, self.levers, tools, self.folder, say=self.said.append)
         return Loop(parts, self.settings, (self.folder / "start", None))

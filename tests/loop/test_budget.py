@@ -49,6 +49,15 @@ def test_a_forecast_goes_by_what_was_taken_so_far() -> None:
     assert Account(LoopLimits(), Spending).forecast(3) == Spending(3)
 
 
+def test_why_a_round_was_not_begun_is_remembered_until_one_is() -> None:
+    spent = [Spending(4, seconds=0.8)]
+    account = Account(LoopLimits(100, seconds=1), lambda: spent[0])
+    assert "seconds" in account.stops(4) and account.stopped == account.stops(4)
+    assert account.refusal(Spending(evaluations=1)) == "" and account.stopped
+    assert account.stops(1) == account.stopped == ""
+    assert Account(LoopLimits(), Spending, lambda: "no call fits").stops(1) == "no call fits"
+
+
 def test_what_is_used_up_refuses_also_what_takes_nothing_of_it() -> None:
     account = Account(LoopLimits(10, seconds=60), lambda: Spending(seconds=61))
     assert "seconds" in account.refusal(Spending(evaluations=1))

@@ -299,3 +299,27 @@ def test_trees_go_on_or_begin_anew(bench: Make, reuse: bool) -> None:
     assert bool(starts) != reuse
     depths = [step.depth for step in view(loop).steps(1)]
     assert (min(depths) == 0) or reuse
+
+
+def test_more_generations_go_on_where_a_run_ended(bench: Make) -> None:
+    made = bench(evaluations=400, generations=1)
+    made.limits = LoopLimits(400, seconds=1e9)
+    made.loop().run()
+    again = made.loop()
+    assert again.run().reason.startswith("all generations") and len(made.store.notes(ENDED)) == 1
+    made.settings = dataclasses.replace(made.settings, generations=2)
+    made.limits = LoopLimits(800, seconds=1e9)
+    made.loop().run()
+    assert len(made.store.notes(RESULT)) == 2 and len(made.store.notes(ENDED)) == 2
+
+
+@pytest.mark.parametrize("name, small", [("tokens", 150), ("seconds", 0.5)])
+def test_a_model_s_budget_ends_a_run_by_its_name_and_a_larger_one_goes_on(bench: Make, name: str, small: float) -> None:
+    made = bench({"harness": BiasLever(GOOD)}, evaluations=400, generations=1)
+    made.limits = LoopLimits(400, **{name: small})
+    ended = made.loop().run()
+    assert "used" in ended.reason or "time" in ended.reason, ended
+    assert not made.store.notes(GATE) and not made.store.notes(CHANGE)  # a gate would compare nothing
+    made.limits = LoopLimits(400, **{name: 1e9})
+    made.loop().run()
+    assert len(made.store.notes(ENDED)) == 2 and made.store.notes(GATE)

@@ -15,6 +15,7 @@ from typing import Any
 from torch import nn
 
 from kernelevo.errors import BadInput
+from kernelevo.models.adapter_files import read_tensors
 
 CONFIG, WEIGHTS, VALUE_HEAD, MANIFEST = (
     "adapter_config.json", "adapter_model.safetensors", "value_head.safetensors", "kernelevo.json"
@@ -60,6 +61,7 @@ def merged_adapter(network: nn.Module, folder: Path, base: str) -> Any:
     from peft import PeftModel
 
     require_adapter(folder, base)
+    read_tensors(folder / WEIGHTS)  # raises for what is no number
     return PeftModel.from_pretrained(network, str(folder)).merge_and_unload().eval()
 
 
