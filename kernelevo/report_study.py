@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -41,11 +42,16 @@ def study_lines(told: Mapping[str, Any]) -> Iterator[str]:
             yield f"  {row['arm']:<10} {factor(row[way])}   {row['words']}"
     for each in told["comparisons"]:
         yield f"  {comparison(each)}"
+    yield from (f"  {each}" for each in costs(told))
+
+
+def costs(told: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each arm: what it took."""
     for row in told["arms"]:
         doubling = row["evaluations_per_doubling"]
         cost = "nothing gained" if doubling is None else f"{doubling:.0f} evaluations of a task for each doubling"
         yield (
-            f"  {row['arm']:<10} {row['evaluations_per_seed']:.0f} evaluations for each seed, of these "
+            f"{row['arm']:<10} {row['evaluations_per_seed']:.0f} evaluations for each seed, of these "
             f"{row['learning_per_seed']:.0f} to learn ({row['changes_accepted']} changes accepted); {cost}"
         )
 
@@ -69,7 +75,7 @@ def comparison(each: Mapping[str, Any]) -> str:
 
 def study_page(told: Mapping[str, Any]) -> str:
     """One page with the curves, the table and how it was got; it loads nothing."""
-    lines = list(study_lines(told))
+    lines = [*map(comparison, told["comparisons"]), *costs(told)]
     badges = [told["device"], told["how"], f"{told['seeds']} seeds", f"split {told['on']}", f"model {told['model']}"]
     claim = el("p", f"Claim: {told['claim']}") if told["claim"] else None
     return page(
@@ -80,7 +86,7 @@ def study_page(told: Mapping[str, Any]) -> str:
            el("p", _OF_CURVES, class_="note"), class_="panel"),
         [el("section", el("h3", f"Times as fast as the start, {words}"), intervals(told["arms"], way), class_="panel")
          for way, words in WAYS.items()],
-        el("section", el("h3", "In words"), [el("p", each) for each in lines],
+        el("section", el("h3", "Comparisons and costs"), [el("p", each) for each in lines],
            el("p", _OF_INTERVALS, class_="note"), class_="panel"),
     )  # fmt: skip
 
@@ -97,7 +103,8 @@ def curves(found: Mapping[str, Sequence[float]]) -> Html:
 
 
 def _x(at: float, longest: int) -> float:
-    return _LEFT + (_WIDTH - _LEFT - _RIGHT) * at / max(1, longest)
+    """On a logarithmic scale: arms differ in their first evaluations."""
+    return _LEFT + (_WIDTH - _LEFT - _RIGHT) * math.log2(max(1, at)) / math.log2(max(2, longest))
 
 
 def _y(value: float, highest: float) -> float:
@@ -110,14 +117,17 @@ def _axes(longest: int, highest: float) -> Iterator[Html]:
     for part in range(5):
         value = highest * part / 4
         yield text(_LEFT - 6, _y(value, highest) + 4, f"{2**value:.2f}x", "end")
-        yield text(_x(longest * part / 4, longest), _HEIGHT - _BOTTOM + 18, f"{longest * part / 4:.0f}", "middle")
-    yield text(_x(longest / 2, longest), _HEIGHT - 6, "evaluations of a task", "middle")
+    for at in (2**power for power in range(longest.bit_length())):
+        yield text(_x(at, longest), _HEIGHT - _BOTTOM + 18, str(at), "middle")
+    yield text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 6, "evaluations of a task, its start among them", "middle")
 
 
 def _curve(arm: str, values: Sequence[float], longest: int, highest: float, colour: str, place: int) -> list[Html]:
     points = " ".join(f"{_x(at, longest):.1f},{_y(value, highest):.1f}" for at, value in enumerate(values, 1))
-    name = el("text", arm, x=_WIDTH - _RIGHT + 10, y=_TOP + 14 + 18 * place, fill=colour)
-    return [el("polyline", points=points, fill="none", stroke=colour, stroke_width=2), name]
+    left, top = _WIDTH - _RIGHT + 10, _TOP + 14 + 18 * place
+    key = el("line", x1=left, y1=top - 4, x2=left + 18, y2=top - 4, stroke=colour, stroke_width=3)
+    name = el("text", arm, x=left + 24, y=top)
+    return [el("polyline", points=points, fill="none", stroke=colour, stroke_width=2), key, name]
 
 
 def intervals(rows: Sequence[Mapping[str, Any]], way: str) -> Html:
