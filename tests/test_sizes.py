@@ -69,3 +69,10 @@ def test_only_the_edges_catch_everything(path: Path) -> None:
 def test_a_swallowing_handler_is_recognised() -> None:
     assert swallowing_handlers("try:\n    x\nexcept Exception:\n    pass\n") == [3]
     assert swallowing_handlers("try:\n    x\nexcept Exception as e:\n    raise ValueError from e\n") == []
+
+
+def test_no_two_test_files_have_one_module_name() -> None:
+    """pytest imports those outside packages by their bare name, and collects nothing at all where two share one."""
+    files = [path for path in (ROOT / "tests").rglob("test_*.py") if not (path.parent / "__init__.py").exists()]
+    names = [path.name for path in files]
+    assert len(names) > 100 and not {name for name in names if names.count(name) > 1}

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 
 import pytest
-from conftest import RULES, Bench, BiasLever
+from loop.conftest import RULES, Bench, BiasLever
 
 from kernelevo.backends.scripted import ScriptedBackend, ScriptedSession
 from kernelevo.decisions import DecisionSettings
