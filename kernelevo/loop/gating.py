@@ -60,7 +60,7 @@ def run_gate(
             name, stream = f"gate:{generation}:{look}", seed_of(seed, "gate replies", generation, look)
             old = _values(name, PRESENT, sides.present, lists, generation, tools, stream)
             new = _values(name, CHANGED, sides.changed, lists, generation, tools, stream)
-            verdict = compare([*before, *old], [*after, *new], rule, look)
+            verdict = _unless_cut_short(compare([*before, *old], [*after, *new], rule, look), tools)
             cost = 2 * sum(share.evaluations for each in lists for share in each)
             allowance -= cost
             final = _is_final(verdict, look, rule, cost, allowance, tools)
@@ -74,6 +74,14 @@ def run_gate(
         if noted[look]["final"]:
             return read_verdict(noted[look])
     raise AssertionError("the last look is final")
+
+
+def _unless_cut_short(verdict: GateVerdict, tools: Tools) -> GateVerdict:
+    """The changed side acts second: a budget that ends meanwhile takes from that side alone, and nothing can be told."""
+    if not tools.account.stopped:
+        return verdict
+    why = f"not every pair had its evaluations: {tools.account.stopped}"
+    return dataclasses.replace(verdict, result=GateResult.UNDECIDED, reason=why)
 
 
 def _values(
@@ -94,7 +102,7 @@ def _values(
 
 
 def _is_final(verdict: GateVerdict, look: int, rule: GateRule, cost: int, allowance: int, tools: Tools) -> bool:
-    if verdict.result is not GateResult.UNDECIDED or look + 1 == rule.looks:
+    if verdict.result is not GateResult.UNDECIDED or tools.account.stopped or look + 1 == rule.looks:
         return True
     return cost > allowance or bool(tools.account.refusal(Spending(evaluations=cost)))
 
