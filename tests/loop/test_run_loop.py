@@ -23,7 +23,7 @@ from kernelevo.loop.lever_view import LeverView, reward_phase, with_best
 from kernelevo.loop.record import AUDIT, CHANGE, DECISION, ENDED, GATE, POLICY, RESULT, ROUND, VERDICT
 from kernelevo.loop.run_loop import Loop
 from kernelevo.loop.summary import run_summary
-from kernelevo.models.recorded import ASKED
+from kernelevo.models.recorded import ASKED, spent_so_far
 from kernelevo.stores.memory import MemoryStore
 from kernelevo.types import Status
 
@@ -323,3 +323,15 @@ def test_a_model_s_budget_ends_a_run_by_its_name_and_a_larger_one_goes_on(bench:
     made.limits = LoopLimits(400, **{name: 1e9})
     made.loop().run()
     assert len(made.store.notes(ENDED)) == 2 and made.store.notes(GATE)
+
+
+def test_a_gate_whose_budget_ends_in_its_midst_decides_nothing(bench: Make) -> None:
+    whole, cut = (bench({"harness": BiasLever(GOOD)}, evaluations=600, generations=1) for _ in range(2))
+    whole.loop().run()
+    assert whole.store.notes(GATE)[-1]["result"] == "accept"
+    used = spent_so_far(whole.store).tokens
+    cut.limits = LoopLimits(600, tokens=used - 20)
+    cut.loop().run()
+    last = cut.store.notes(GATE)[-1]
+    assert (last["result"], last["final"]) == ("undecided", True) and "not every pair" in last["reason"], last
+    assert cut.loop().present().harness.name == "start"
