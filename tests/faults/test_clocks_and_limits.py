@@ -26,6 +26,9 @@ TELLS_THE_DATE = {
     "stores/folders.py": "ids of runs sort by time",
     "stores/sqlite.py": "rows say when they were written",
     "run_record.py": "a record says when its run began",
+    "joining_loop.py": "so does that of a loop",
+    "loop/ledger.py": "an opening of sealed tasks says when",
+    "harness/adopting.py": "a receipt says when",
     "devices/calibrating.py": "a calibration is not of tomorrow",
 }
 """The only places that may look at a clock that can be set, and why."""
