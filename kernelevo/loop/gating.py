@@ -77,7 +77,7 @@ def run_gate(
 
 
 def _unless_cut_short(verdict: GateVerdict, tools: Tools) -> GateVerdict:
-    """The changed side acts second: a budget that ends meanwhile takes from that side alone, and nothing can be told."""
+    """The changed side acts second: a budget that ends meanwhile takes from that side alone, and tells nothing."""
     if not tools.account.stopped:
         return verdict
     why = f"not every pair had its evaluations: {tools.account.stopped}"
