@@ -16,6 +16,7 @@ import pytest
 from cli.conftest import Shell
 
 import kernelevo
+from kernelevo.initialise import samples_folder
 from kernelevo.loop.record import ROUND, VERDICT
 from kernelevo.models.recorded import REPLIED
 from kernelevo.stores.folders import run_folders
@@ -189,7 +190,7 @@ def test_what_a_resumed_run_would_leave_aside_is_refused(shell: Shell, words: tu
 
 def write_default(shell: Shell) -> Path:
     place = shell.folder / "mine"
-    shutil.copytree(ROOT / "harness" / "default", place)
+    shutil.copytree(samples_folder() / "harness" / "default", place)
     return place
 
 

@@ -11,6 +11,7 @@ import pytest
 from cli.conftest import Shell
 
 from kernelevo import run_of_study
+from kernelevo.initialise import samples_folder
 from kernelevo.loop.ledger import LEDGER
 from kernelevo.stores.folders import run_folders
 
@@ -125,7 +126,7 @@ def test_a_matrix_crosses_executors_with_what_runs_kept(shell: Shell) -> None:
 
 
 def test_a_rule_that_is_none_opens_nothing(shell: Shell) -> None:
-    wrong = Path(run_of_study.__file__).parent.parent / "harness" / "by-hand.toml"
+    wrong = samples_folder() / "harness" / "by-hand.toml"
     text = wrong.read_text().replace("[rules]", "[rules]\nscripted.nothing = { on = true, bias = 0.0 }", 1)
     shell.write("wrong.toml", text)
     words = (*QUICK, "--arms", "by_hand,uniform", "--by-hand", "wrong.toml", "--on", "sealed", "--claim", "by hand")
@@ -135,7 +136,7 @@ def test_a_rule_that_is_none_opens_nothing(shell: Shell) -> None:
 
 
 def test_what_is_edited_meanwhile_is_no_part_of_a_study(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    samples = Path(run_of_study.__file__).parent.parent / "harness"
+    samples = samples_folder() / "harness"
     shutil.copytree(samples / "default", shell.folder / "harness" / "default")
     shutil.copy(samples / "by-hand.toml", shell.folder / "hand.toml")
     words = ("--arms", "base,by_hand", "--by-hand", "hand.toml")

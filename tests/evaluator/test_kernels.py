@@ -199,11 +199,11 @@ def test_the_reason_of_a_kill_is_said() -> None:
     assert "1 GiB of memory" in judge("killed")[0].feedback
 
 
-def test_where_a_killed_run_stood_is_not_known_its_kernel_and_cases_are_told() -> None:
+def test_where_a_killed_run_stood_is_not_known_its_kernel_and_the_case_that_is_killed_again_are_told() -> None:
     verdict = judge("killed")[0]
-    assert verdict.fault is not None and len(verdict.fault.cases) > 1 and verdict.fault.source.line == 0
+    assert verdict.fault is not None and len(verdict.fault.cases) == 1 and verdict.fault.source.line == 0
     first, kernel = verdict.feedback.split("\n")
-    assert first.startswith("one of the cases rows=") and "1 GiB of memory" in first and kernel.strip() == "in killed"
+    assert first.startswith("case rows=") and "1 GiB of memory" in first and kernel.strip() == "in killed"
 
 
 def test_the_first_failure_ends_it_after_a_small_batch() -> None:
