@@ -13,7 +13,7 @@ from kernelevo.kernel.languages import CUDA, TRITON
 from kernelevo.language_model import Reply, Stop, Usage
 from kernelevo.proposers.policy.program import LONGEST_SUMMARY, MOST_BYTES, NO_SUMMARY, Outcome, read_program
 
-TRIES, BETWEEN = 12, 8.0
+LONGER, TRIES, BETWEEN = 16, 12, 90.0
 
 FILE = """#pragma kernelevo launch f<<<1, 32>>>(x, y)
 extern "C" __global__ void f(const float* x, float* y)
@@ -138,10 +138,12 @@ def test_a_summary_inside_of_code_is_none() -> None:
 
 
 def growth(work: Callable[[str], object], unit: str, count: int) -> float:
-    """How many times as long four times the text takes; of whatever else runs here, the least disturbed of some
-    tries. Where time follows length it is 4, where it follows its square 16.
+    """How many times as long sixteen times the text takes; of whatever else runs here, the least disturbed of some
+    tries. Where time follows length it is 16 (a loaded machine has made three times as much of it), where it follows
+    its square 256.
     """
-    least = {count // 4: math.inf, count: math.inf}
+    short = count // LONGER
+    least = {short: math.inf, count: math.inf}
     # A collection looks at everything that all tests before have left, whatever the text.
     gc.disable()
     try:
@@ -150,11 +152,11 @@ def growth(work: Callable[[str], object], unit: str, count: int) -> float:
                 began = time.process_time()
                 work(unit * size)
                 least[size] = min(least[size], time.process_time() - began)
-            if least[count] < BETWEEN * least[count // 4]:
+            if least[count] < BETWEEN * least[short]:
                 break
     finally:
         gc.enable()
-    return least[count] / least[count // 4]
+    return least[count] / least[short]
 
 
 @pytest.mark.parametrize(
@@ -171,4 +173,4 @@ def test_hostile_replies_are_read_in_time_that_follows_their_length(unit: str, c
 
 
 def test_time_that_follows_the_square_of_a_length_is_noticed() -> None:
-    assert growth(lambda text: [text.count("}", place) for place in range(len(text))], "{", 8_000) > BETWEEN
+    assert growth(lambda text: [text.count("}", place) for place in range(len(text))], "{", 32_000) > BETWEEN
