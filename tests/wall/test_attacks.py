@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -72,6 +73,11 @@ def user(request: pytest.FixtureRequest) -> list[str]:
 def victim(user: list[str]) -> Iterator[int]:
     process = subprocess.Popen([*user, "sleep", "60"], env={"PATH": os.environ["PATH"], TOKEN: "secret"})
     try:
+        until = time.monotonic() + 30
+        # Before that it is still another user's.
+        while Path(f"/proc/{process.pid}/comm").read_text() != "sleep\n":
+            assert time.monotonic() < until, "the victim did not start"
+            time.sleep(0.001)
         yield process.pid
     finally:
         process.kill()
