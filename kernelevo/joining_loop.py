@@ -34,7 +34,7 @@ from kernelevo.loop.plan import LoopSettings
 from kernelevo.loop.policy import DecisionWay, Policy
 from kernelevo.loop.record import Record
 from kernelevo.loop.run_loop import Loop, Parts
-from kernelevo.settings import ModelRequest, Settings, usable_cores
+from kernelevo.settings import ModelRequest, Settings
 from kernelevo.stores.codec import from_json, to_json
 from kernelevo.types import RunRecord, Verdict
 
@@ -426,6 +426,3 @@ def loop_record(run_id: str, command: str, request: LoopRequest, backend: Backen
         versions={"kernelevo": kernelevo.__version__, "python": platform.python_version(), "backend": backend.version},
         hashes={"grammar": backend.grammar.key, "request": hashlib.sha256(repr(plain).encode()).hexdigest()},
     )  # fmt: skip
-
-
-DEFAULT_WORKERS = usable_cores

@@ -69,6 +69,8 @@ class StudyRequest:
         for name in ("seeds", "test", "generations", "workers"):
             if getattr(self, name) < 1:
                 raise BadInput(f"--{name} {getattr(self, name)} leaves nothing to be done; give at least 1")
+        if self.learning < 0:
+            raise BadInput(f"--learning {self.learning} is negative; give the evaluations of an arm's loop")
         if (self.on == Split.SEALED) != (self.claim is not None):
             raise BadInput(
                 "sealed tasks are opened for a claim, once: give --on sealed and --claim WORDS together; "

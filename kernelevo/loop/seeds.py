@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-PER_RUN, PER_PHASE = "run", "phase"
-
 
 def seed_of(seed: int, *words: object) -> int:
     """31 bits that hang on the seed and all the words."""

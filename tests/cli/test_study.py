@@ -156,3 +156,8 @@ def test_what_is_edited_meanwhile_is_no_part_of_a_study(shell: Shell, monkeypatc
     assert arms(shell, *words, "--runs", "edited")["arms"] != whole["arms"]
     code, out, err = shell("resume", run_folders(shell.folder / "runs")[0].name, "--json")
     assert code == 0 and json.loads(out)["arms"] == whole["arms"], err
+
+
+def test_negative_learning_is_refused(shell: Shell) -> None:
+    code, _, errors = shell("study", "arms", "scripted", "--model", "prior", "--learning", "-5")
+    assert code == 2 and "--learning -5 is negative" in errors
