@@ -248,3 +248,23 @@ class TestHostileText:
             '    0 bytes stack frame, 999 bytes spill stores, 999 bytes spill loads"\n'
         )
         assert build(compiler, posing + KERNEL % "1").kernels[0].spill_bytes == 0
+
+
+TEXTURE = "tex1Dfetch<float>(t, 0)"
+
+
+def test_a_text_that_needs_what_the_quick_compile_lacks_is_compiled_again(compiler: NvrtcCompiler) -> None:
+    """NVRTC's --minimal, which is tried first, declares no textures and no types of the runtime."""
+    text = (
+        'extern "C" __global__ void k(float *x, cudaTextureObject_t t) '
+        "{ cudaError_t e = cudaSuccess; x[0] = %s + e; }\n"
+    )
+    assert "tex.1d" in build(compiler, text % TEXTURE).ptx
+    assert errors(compiler, text % f"{TEXTURE} + nothing") == [
+        'scale.cu:1:127: error: identifier "nothing" is undefined',
+    ]
+
+
+def test_no_kernel_is_told_which_compile_it_is_in(compiler: NvrtcCompiler) -> None:
+    text = "#ifdef __CUDACC_RTC_MINIMAL__\n#define VALUE 2\n#else\n#define VALUE 3\n#endif\n" + KERNEL % "VALUE"
+    assert "1077936128" in build(compiler, text).ptx  # 3.0f
