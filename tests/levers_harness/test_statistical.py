@@ -9,7 +9,7 @@ import pytest
 
 from kernelevo.harness import DecisionFile, RuleChoice, read_decision_file, read_harness
 from kernelevo.learning import Change, PolicyVersion
-from kernelevo.levers.harness import numbers
+from kernelevo.levers.harness import breadth, numbers
 from kernelevo.levers.harness.edits import Applied, EditBudget, apply_edits
 from kernelevo.levers.harness.lever import HarnessLever
 from kernelevo.levers.harness.pace import Pace
@@ -219,13 +219,43 @@ def test_temperature_falls_where_the_likeliest_gains_most_and_rises_where_it_gai
     assert list(numbers.temperature(DecisionFile(), (), tries(1.0, 0.0, 5), nothing, 1.0)) == [], "too few"
 
 
-def test_samples_follow_whether_later_replies_are_new() -> None:
-    def drawn(fresh: bool):
-        return [step(n, "unroll(a)", 1.0, turn=n // 4, fresh=fresh or n % 4 == 0) for n in range(80)]
+def asked(task: int, again: float, on: float):
+    """Two questions of two replies each. The first reply doubles the speed, the second to the same question takes it to
+    `again`, and the first to the next one, about the best, to `on`.
+    """
+    rewards = [(2.0, "start"), (again, "start"), (on, f"b{task}"), (0.5, f"b{task}")]
+    best = 0 if again <= 2.0 else 1
+    return [
+        step(
+            10 * task + n, f"unroll(s{n})", reward, task=f"t{task}", turn=10 * task + n // 2, parent=parent,
+            candidate=f"b{task}" if n == best else f"c{task}.{n}",
+        )
+        for n, (reward, parent) in enumerate(rewards)
+    ]
 
-    (fewer,) = numbers.samples(DecisionFile(), drawn(False))
-    (more,) = numbers.samples(DecisionFile(), drawn(True))
-    assert (fewer.make(DecisionFile()).samples, more.make(DecisionFile()).samples) == (3, 5)
+
+def test_samples_follow_what_an_evaluation_adds_here_and_further_on() -> None:
+    file = DecisionFile()
+    deep = [each for task in range(8) for each in asked(task, 2.0, 4.0 + task / 8)]
+    wide = [each for task in range(8) for each in asked(task, 4.0 + task / 8, 4.0)]
+    (fewer,) = breadth.samples(file, deep, 0)
+    (more,) = breadth.samples(file, wide, 0)
+    assert (fewer.make(file).samples, more.make(file).samples) == (2, 8)
+    assert "added +1." in fewer.reason and "8 tasks" in fewer.reason
+    assert list(breadth.samples(file, deep[: 4 * 5], 0)) == [], "five tasks are too few"
+    half = [each for task in range(8) for each in asked(task, *((2.0, 4.0) if task % 2 else (4.0, 4.0)))]
+    assert list(breadth.samples(file, half, 0)) == [], "half of the tasks say so and half the contrary"
+    assert list(breadth.samples(DecisionFile(samples=1), deep, 0)) == [], "one is the least"
+
+
+def test_before_an_improvement_more_samples_cost_nothing() -> None:
+    """The next question is about the same attempt, whether it comes one reply sooner or later."""
+    slow = [
+        step(10 * task + n, f"unroll(s{n})", 1.0, task=f"t{task}", turn=10 * task + n // 2)
+        for task in range(8)
+        for n in range(4)
+    ]
+    assert [each.difference for each in breadth.additions(slow)] == [None] * 8
 
 
 def test_exploration_follows_where_records_come_from() -> None:

@@ -197,3 +197,15 @@ def test_the_divergence_is_the_mean_of_its_estimator_and_zero_of_the_same() -> N
     assert losses.divergence(first, second, torch.ones(1, 1, dtype=torch.bool)).item() == pytest.approx(
         0.5 - 1 + math.log(2)
     )
+
+
+def test_the_divergence_of_a_policy_that_did_not_write_the_replies_is_weighed() -> None:
+    """Over all tokens of a choice, each as often as the writer writes it, the weighed estimate is the divergence."""
+    wrote, first, second = (log(*each) for each in ((0.5, 0.3, 0.2), (1e-9, 0.4, 0.6 - 1e-9), (0.2, 0.2, 0.6)))
+    often = [5, 3, 2]
+    repeated = [torch.repeat_interleave(each, torch.tensor(often))[:, None] for each in (wrote, first, second)]
+    mask = torch.ones(10, 1, dtype=torch.bool)
+    exact = float((first.exp() * (first - second)).sum())
+    weighed = losses.divergence(repeated[1], repeated[2], mask, wrote=repeated[0]).item()
+    assert weighed == pytest.approx(exact, rel=1e-6)
+    assert losses.divergence(repeated[1], repeated[2], mask).item() > 1e6, "as if the policy had written them"

@@ -116,28 +116,6 @@ def retries(file: DecisionFile, steps: Sequence[Step]) -> Iterator[Proposal]:
         )  # fmt: skip
 
 
-def samples(file: DecisionFile, steps: Sequence[Step]) -> Iterator[Proposal]:
-    """Fewer replies at a time where the later ones of a turn only repeat the first, more where they never do."""
-    later = [step for turn in _by_turn(steps) for step in turn[1:] if step.candidate is not None]
-    fresh = sum(step.fresh for step in later)
-    low, high = share_interval(fresh, len(later))
-    value = file.samples + (-1 if high < 0.5 and file.samples > 2 else 1 if low > 0.9 and file.samples < 8 else 0)
-    if len(later) >= 30 and value != file.samples:
-        yield Proposal(
-            f"samples {'up' if value > file.samples else 'down'}", 0.01,
-            f"{fresh} of {len(later)} replies after the first of their turn were new "
-            f"(95 % interval {low:.0%} to {high:.0%}); samples {file.samples} -> {value}",
-            lambda own: replace(own, samples=value),
-        )  # fmt: skip
-
-
-def _by_turn(steps: Sequence[Step]) -> list[list[Step]]:
-    turns: dict[int, list[Step]] = defaultdict(list)
-    for step in sorted(steps, key=lambda step: step.number):
-        turns[step.turn].append(step)
-    return list(turns.values())
-
-
 def exploration(file: DecisionFile, steps: Sequence[Step], rate: float) -> Iterator[Proposal]:
     """Higher where new records of a task come from attempts that were not its best, lower where never."""
     elsewhere = [from_best is False for from_best in _records(steps)]

@@ -18,7 +18,7 @@ from kernelevo.harness import DecisionFile, Harness, read_decision_file
 from kernelevo.harness.manifest import DECISIONS
 from kernelevo.learning import PolicyVersion, Step
 from kernelevo.learning_interfaces import LoopRecord
-from kernelevo.levers.harness import numbers, proposals
+from kernelevo.levers.harness import breadth, numbers, proposals
 from kernelevo.levers.harness.drafts import Draft
 from kernelevo.levers.harness.edits import Edit, EditBudget
 from kernelevo.levers.harness.pace import Pace
@@ -79,7 +79,7 @@ class StatisticalDrafter:
         biased = proposals.biases(file, self._backend, found, rate, divergence)
         yield from (each for each in biased if each.topic.split()[1] not in touched)
         yield from numbers.temperature(file, steps, tries, found, rate)
-        yield from numbers.samples(file, steps)
+        yield from breadth.samples(file, steps, seed)
         yield from numbers.depth(file, tries)
         yield from numbers.retries(file, steps)
         yield from numbers.exploration(file, steps, rate)

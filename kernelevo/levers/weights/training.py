@@ -168,7 +168,8 @@ class _Course:
         """Estimates of KL in nats a token, of the policy before from the present one, and of this one from the base."""
         new = scores.log_probabilities.detach()
         own = _padded(self.before.own, batch, scores)
-        return float(losses.divergence(own, new, scores.mask)), float(losses.divergence(new, scores.base, scores.mask))
+        from_base = losses.divergence(new, scores.base, scores.mask, wrote=own)
+        return float(losses.divergence(own, new, scores.mask)), float(from_base)
 
     def moved(self) -> tuple[float, float]:
         """The same over all rows."""

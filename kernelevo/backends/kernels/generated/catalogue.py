@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 
-from kernelevo.backends.kernels.generated import elementwise, planes, products, rows, whole
+from kernelevo.backends.kernels.generated import elementwise, pipelines, planes, products, rows, whole
 from kernelevo.backends.kernels.generated.drafting import DISTRIBUTIONS, Draft, Pen
 from kernelevo.backends.kernels.generated.maps import FIRST, SECOND
 from kernelevo.errors import BadInput
@@ -24,6 +24,7 @@ FAMILIES: Mapping[str, Callable[[Pen], Draft]] = {
     "matrix_vector": products.matrix_vector,
     "matrix_product": products.matrix_product,
     "outer": products.outer,
+    "pipeline": pipelines.pipeline,
 }
 SECOND_POOL = 2000
 """Problems from this number on are made of the maps of the second pool."""

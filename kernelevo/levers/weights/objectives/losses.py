@@ -93,11 +93,14 @@ def known_rows(values: Tensor) -> Tensor:
     return ~torch.isnan(values)
 
 
-def divergence(first: Tensor, second: Tensor, mask: Tensor) -> Tensor:
+def divergence(first: Tensor, second: Tensor, mask: Tensor, wrote: Tensor | None = None) -> Tensor:
     """An estimate of KL(first || second) in nats a token, of replies that `first` wrote: the mean of k3 = s - 1 -
-    log s, s = second / first, which is never negative (http://joschu.net/blog/kl-approx.html).
+    log s, s = second / first, which is never negative (http://joschu.net/blog/kl-approx.html). Of replies that another
+    policy wrote, each token counts first / wrote times: a token that `first` would not write tells nothing of it,
+    however large its s is.
     """
-    return _k3(_apart(second, first, mask)).sum() / mask.sum().clamp(min=1)
+    weights = torch.ones_like(first) if wrote is None else torch.exp(_apart(first, wrote, mask))
+    return (weights * _k3(_apart(second, first, mask))).sum() / mask.sum().clamp(min=1)
 
 
 def _score_function_loss(scored: Scored, advantages: Tensor, kl: float, cap: float) -> Tensor:
