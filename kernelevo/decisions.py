@@ -77,10 +77,13 @@ class Grammar:
 
 @dataclass(frozen=True)
 class Option:
-    """A decision that is legal now, and what the harness adds to its logit."""
+    """A decision that is legal now, what the harness adds to its logit, and a word of the grammar that holds of this
+    option alone ("": none).
+    """
 
     decision: Decision
     bias: float = 0.0
+    word: str = ""
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.bias):
@@ -112,7 +115,9 @@ class Observation:
         plain = {
             "grammar": self.grammar, "facts": dict(sorted(self.facts.items())), "words": sorted(self.words),
             "moves": [str(move) for move in self.moves],
-            "options": [[str(option.decision), option.bias] for option in self.options],
+            "options": [
+                [str(option.decision), option.bias, *([option.word] if option.word else [])] for option in self.options
+            ],
         }  # fmt: skip
         return json.dumps(plain, separators=(",", ":"))
 
@@ -130,10 +135,16 @@ def read_observation(text: str) -> Observation:
     plain = json.loads(text)
     if not isinstance(plain, dict) or plain.keys() != {"grammar", "facts", "words", "moves", "options"}:
         raise ValueError("an observation is an object with grammar, facts, words, moves and options")
-    options = tuple(Option(_decision(name), float(bias)) for name, bias in plain["options"])
+    options = tuple(map(_option, plain["options"]))
     facts = {str(name): float(number) for name, number in plain["facts"].items()}
     moves = tuple(map(_decision, plain["moves"]))
     return Observation(str(plain["grammar"]), facts, tuple(map(str, plain["words"])), moves, options)
+
+
+def _option(plain: Any) -> Option:
+    if not isinstance(plain, list) or len(plain) not in (2, 3):
+        raise ValueError("an option is a list of a decision, a bias and perhaps a word")
+    return Option(_decision(plain[0]), float(plain[1]), *map(str, plain[2:]))
 
 
 def decision_prompt(observation: Observation) -> Prompt:

@@ -82,7 +82,21 @@ def derive(
         results = evaluate(partial(Rounded.of, style=(STYLES | SHUFFLED)[style](precision)))
         for scale, result, wanted in zip(scales, results, expected, strict=True):
             _raise_to(scale, result, wanted)
+            _require_some_finite(result, wanted, compute)
     return [_bound(*each, precision) for each in zip(scales, expected, storage, strict=True)]
+
+
+def _require_some_finite(result: Array, wanted: Array, compute: str) -> None:
+    """Where nothing that is finite in float64 stays so, no scale can be told, and no kernel could be right."""
+    finite = np.isfinite(wanted)
+    with np.errstate(over="ignore"):
+        lost = finite.any() and not np.isfinite(np.asarray(result, dtype=np.float64)[finite]).any()
+    if lost:
+        raise BadInput(
+            f"no tolerance can be derived, because the reference has no finite value in {compute} where it has one in "
+            "float64; keep its inputs away from where it divides by zero or overflows, or declare "
+            "tolerance=Tolerance(...)"
+        )
 
 
 def _bound(scale: Array, expected: Array, storage: str, precision: Precision) -> Array | None:

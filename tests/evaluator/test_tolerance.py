@@ -134,6 +134,13 @@ def test_what_is_only_copied_or_selected_must_be_exact() -> None:
         assert derive(lambda wrap, f=reference: [f(wrap(values))], [exact], "f32", ["f16"])[0] is not None
 
 
+def test_a_reference_that_is_finite_in_float64_alone_is_said_to_be_so() -> None:
+    """1 + tanh(-8.8) is 5e-8, and 0 in f32: no kernel has a finite value there."""
+    x = np.array([-8.8])
+    with np.errstate(divide="ignore"), pytest.raises(BadInput, match="no finite value in f32"):
+        derive(lambda wrap: [1.0 / (1.0 + np.tanh(wrap(x)))], [1.0 / (1.0 + np.tanh(x))], "f32", ["f32"])
+
+
 def test_a_reference_that_insists_on_float64_is_refused() -> None:
     values = np.random.default_rng(1).normal(size=100).astype(F32)
     exact = np.asarray(values, float) / 3

@@ -248,6 +248,15 @@ def test_samples_follow_what_an_evaluation_adds_here_and_further_on() -> None:
     assert list(breadth.samples(DecisionFile(samples=1), deep, 0)) == [], "one is the least"
 
 
+def test_where_the_record_tells_nothing_samples_are_a_trial_by_the_mean() -> None:
+    file = DecisionFile()
+    mixed = [each for task in range(9) for each in asked(task, *((2.0, 4.0) if task % 2 else (4.0, 4.0)))]
+    assert list(breadth.samples(file, mixed, 0)) == []
+    (one,) = breadth.trial(file, mixed)
+    assert one.make(file).samples == 8 and "a trial" in one.reason, "the same again added a little more"
+    assert list(breadth.trial(file, mixed[: 4 * 5])) == [], "five tasks are too few"
+
+
 def test_before_an_improvement_more_samples_cost_nothing() -> None:
     """The next question is about the same attempt, whether it comes one reply sooner or later."""
     slow = [

@@ -35,15 +35,15 @@ _CHOSEN: Mapping[Split, str] = {
     """,
     Split.GATE: """
         row_map-2001 pipeline-2000 whole_sum-2000 pipeline-2001 permutation-2000 pipeline-2003 matrix_product-2001
-        pipeline-2004 broadcast-2000 pipeline-2005 stencil-2001 pipeline-2006 row_fold-2001 pipeline-2007 outer-2001
-        pipeline-2008 matrix_vector-2001 pipeline-2009 difference-2000 pipeline-2010 elementwise-2001 pipeline-2011
-        pipeline-2012
+        pipeline-2005 broadcast-2000 pipeline-2006 stencil-2001 pipeline-2007 row_fold-2001 pipeline-2008 outer-2001
+        pipeline-2009 matrix_vector-2001 pipeline-2010 difference-2000 pipeline-2011 elementwise-2001 pipeline-2012
+        pipeline-2013
     """,
     Split.DEVELOPMENT: """
         row_map-3000 pipeline-3000 whole_sum-3001 pipeline-3002 permutation-3001 pipeline-3004 matrix_product-3000
         pipeline-3005 broadcast-3002 pipeline-3006 stencil-3001 pipeline-3007 row_fold-3001 pipeline-3008 outer-3000
         pipeline-3009 matrix_vector-3001 pipeline-3010 difference-3001 pipeline-3011 elementwise-3000 pipeline-3012
-        pipeline-3013
+        pipeline-3014
     """,
 }
 

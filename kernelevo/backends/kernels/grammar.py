@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from kernelevo.decisions import STOP_RULE, Grammar
 from kernelevo.diagnosis.diagnose import RULES as DIAGNOSES
 
-VERSION = 1
+VERSION = 2
 TUNE = "tune"
 BOUNDS = (
     "launch", "issue", "L1 sectors", "L1 data pipe", "shared memory", "fp32", "integer", "special", "conversion",
@@ -30,6 +30,8 @@ FACTS = (
     "log2_inputs", "log2_outputs", "log2_dim_1", "log2_dim_2", "log2_dim_3", "arrays",
 )  # fmt: skip
 EVENNESS = ("dim_1", "dim_2", "dim_3")
+PLACES = {"place_half": 0.5, "place_quarter": 0.25, "place_tenth": 0.1, "place_little": 0.0}
+"""Words of options, in programs of several launches: at least this share of the time is spent where it changes them."""
 
 
 def word(name: str) -> str:
@@ -44,7 +46,7 @@ def words() -> tuple[str, ...]:
     limits = [f"limit_{word(bound)}" for bound in BOUNDS]
     found = [f"found_{rule.__name__}" for rule in DIAGNOSES if rule.__name__ != "bound"]
     even = [f"{name}_of_{size}" for name in EVENNESS for size in (4, 32)]
-    return (*limits, *found, *(f"shows_{name}" for name in SYMPTOMS), *even)
+    return (*limits, *found, *(f"shows_{name}" for name in SYMPTOMS), *even, *PLACES)
 
 
 def grammar_of(rules: Sequence[str]) -> Grammar:

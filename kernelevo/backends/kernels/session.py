@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from kernelevo.backends.kernels.memo import Memo, key_of, remembered
 from kernelevo.backends.kernels.moves import legal_moves
-from kernelevo.backends.kernels.observing import facts_of, words_of
+from kernelevo.backends.kernels.observing import facts_of, slowest, words_of
+from kernelevo.backends.kernels.places import place_word, time_shares
 from kernelevo.backends.kernels.tools import KernelTask, Tools
 from kernelevo.decisions import STOP, Decision, DecisionSettings, Grammar, Observation, Option, read_decision
 from kernelevo.errors import Infrastructure
@@ -55,7 +56,10 @@ class KernelSession:
         moves = tuple(move for move in map(read_decision, attempt.candidate.moves) if move is not None)
         deep = len(attempt.candidate.moves) >= settings.depth
         legal = [] if deep else [each for each in self._legal(attempt) if each.rule in settings.rules]
-        options = tuple(Option(each, settings.rules.get(each.rule, 0.0)) for each in (*legal, STOP))
+        shares, text = time_shares(slowest(attempt.verdict)), attempt.candidate.text
+        options = tuple(
+            Option(each, settings.rules.get(each.rule, 0.0), place_word(each, shares, text)) for each in (*legal, STOP)
+        )
         return Observation(self._grammar.key, facts, tuple(sorted(words)), moves, options)
 
     def apply(self, attempt: Attempt, decision: Decision) -> Candidate | None:

@@ -43,20 +43,37 @@ class Additions:
 
 def samples(file: DecisionFile, steps: Sequence[Step], seed: int) -> Iterator[Proposal]:
     """Half as many where going on added more than the same again, task by task; twice as many where it added less."""
-    found = [each.difference for each in additions(steps)]
-    differences = [difference for difference in found if difference is not None]
+    differences = _differences(steps)
     if len(differences) < LEAST_TASKS:
         return
-    mean, p = float(np.mean(differences)), _sign_test(np.array(differences), seed)
+    p = _sign_test(differences, seed)
+    if p <= CHANCE:
+        yield from _moved(file, differences, f"p = {p:.3g}")
+
+
+def trial(file: DecisionFile, steps: Sequence[Step]) -> Iterator[Proposal]:
+    """The same move on the mean alone: what to try where the record tells nothing, and a gate would else be idle."""
+    differences = _differences(steps)
+    if len(differences) >= LEAST_TASKS:
+        yield from _moved(file, differences, "which chance shows, too: a trial, for the gate to decide")
+
+
+def _moved(file: DecisionFile, differences: np.ndarray, weighed: str) -> Iterator[Proposal]:
+    mean = float(np.mean(differences))
     value = max(1, file.samples // FACTOR) if mean > 0 else min(MOST_SAMPLES, file.samples * FACTOR)
-    if p <= CHANCE and value != file.samples:
+    if value != file.samples:
         yield Proposal(
             f"samples {'up' if value > file.samples else 'down'}", abs(mean),
-            f"after an improvement an evaluation added {mean:+.3f} in log2 more where it went on from the best than where "
-            f"the same question was answered again ({len(differences)} tasks, p = {p:.3g}); "
+            f"after an improvement an evaluation added {mean:+.3f} in log2 more where it went on from the best than "
+            f"where the same question was answered again ({len(differences)} tasks, {weighed}); "
             f"samples {file.samples} -> {value}",
             lambda own: replace(own, samples=value),
         )  # fmt: skip
+
+
+def _differences(steps: Sequence[Step]) -> np.ndarray:
+    found = [each.difference for each in additions(steps)]
+    return np.array([difference for difference in found if difference is not None])
 
 
 def _sign_test(differences: np.ndarray, seed: int) -> float:

@@ -5,6 +5,7 @@
 
 It changes priors, switches, how replies are drawn and how the run's own budget is split; never how large that is, and
 nothing for which there is no more evidence than chance gives. That is modest, and it is all that numbers can tell.
+Where they tell nothing, one number is tried (how many replies a question asks for), and the gate says.
 """
 
 from __future__ import annotations
@@ -48,11 +49,15 @@ class StatisticalDrafter:
         tries = tries_of(steps)
         found = compare_rules(tries, seed)
         ordered = self._ordered(record, harness.decisions, steps, tries, found, seed)
-        edits = _edits(harness.files[DECISIONS], harness.decisions, ordered, budget, rejected_keys(record))
+        text, rejected = harness.files[DECISIONS], rejected_keys(record)
+        edits = _edits(text, harness.decisions, ordered, budget, rejected)
+        reason = f"{counted(len(edits), 'number')} of decisions.toml by what {len(tries)} tries of {whose} gained"
+        if not edits:
+            reason = f"a trial, since {len(tries)} tries of {whose} tell no number that should be changed"
+            edits = _edits(text, harness.decisions, list(breadth.trial(harness.decisions, steps)), budget, rejected)
         self.said = f"{len(tries)} tries of {whose} tell no number that should be changed"
         if not edits:
             return None
-        reason = f"{counted(len(edits), 'number')} of decisions.toml by what {len(tries)} tries of {whose} gained"
         rules = {
             name: {"tries": gain.tries, "measured": gain.measured, "shrunk": gain.shrunk}
             for name, gain in found.rules.items()

@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from kernelevo.decisions import Decision, Grammar, Observation, Option
@@ -102,12 +102,13 @@ class Encoder:
             *(self._position(Kind.MOVE, move, sites, len(moves) - at) for at, move in enumerate(moves)),
         ]
         decisions = [option.decision for option in options]
+        words = [self._words.get(option.word, 0) for option in options]
         choices, paths, places = _choices(decisions)
         positions = [
             *read,
             *(
-                self._position(Kind.OPTION, one, sites, rank)
-                for one, rank in zip(decisions, _ranks(decisions), strict=True)
+                replace(self._position(Kind.OPTION, one, sites, rank), word=word)
+                for one, rank, word in zip(decisions, _ranks(decisions), words, strict=True)
             ),
             Position(Kind.DECIDE),
             *(self._choice_position(place, sites) for place in places[1:]),
@@ -127,6 +128,7 @@ class Encoder:
         strange = [
             *(decision.rule for decision in decisions if decision.rule not in self._rules),
             *(word for word in observation.words if word not in self._words),
+            *(option.word for option in observation.options if option.word and option.word not in self._words),
             *(name for name in observation.facts if name not in self._facts),
         ]
         if strange:

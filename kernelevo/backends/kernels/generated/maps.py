@@ -39,8 +39,11 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pool:
+    """`weight` is the place of a map that is never negative: what rows are divided by is a sum of its values, and 1."""
+
     maps: tuple[Map, ...]
     pairs: tuple[Pair, ...]
+    weight: int
 
     def chain(self, rng: Random, most: int) -> list[Map]:
         """One map or several, of which no two that follow each other are the same."""
@@ -61,6 +64,7 @@ FIRST = Pool(
         Pair("{a} - 0.5f * {b}", lambda a, b: a - 0.5 * b),
         Pair("fmaxf({a}, {b})", np.maximum),
     ),
+    weight=2,
 )
 SECOND = Pool(
     maps=(
@@ -76,6 +80,7 @@ SECOND = Pool(
         Pair("fminf({a}, {b})", np.minimum),
         Pair("{a} * 0.25f + {b}", lambda a, b: a * 0.25 + b),
     ),
+    weight=5,
 )
 
 

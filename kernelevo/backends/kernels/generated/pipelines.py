@@ -1,5 +1,5 @@
-"""Several kernels after each other, each reading the plane that the one before wrote: what there is to be done stands in
-several places, and the largest gain comes from where most of the time goes.
+"""Several kernels after each other, each reading the plane that the one before wrote: what there is to be done stands
+in several places, and the largest gain comes from where most of the time goes.
 
 A stage is a problem of another family on the pipeline's plane. Its kernel, macros and functions get names of their own;
 its launch is given the planes between stages (temporaries of the plan) and the sizes as they are there.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from kernelevo.backends.kernels.generated import elementwise, planes, rows
@@ -56,10 +56,10 @@ class _Stage:
 
 
 def pipeline(pen: Pen) -> Draft:
-    """Two or three stages over a plane, of which the last may make one number of each row."""
+    """Two to four stages over a plane, of which the last may make one number of each row."""
     shape = pen.plane()
     drawn = _OnPlane(pen.rng, pen.pool, *shape)
-    makers = [pen.pick(*STAGES) for _ in range(pen.pick(2, 2, 3))]
+    makers = [pen.pick(*STAGES) for _ in range(pen.pick(2, 3, 3, 4))]
     if pen.pick(True, False):
         makers[-1] = rows.row_fold
     stages = _stages(makers, drawn)
@@ -107,7 +107,7 @@ def _extents_of(argument: Any) -> list[str]:
 def _renamed(stage: _Stage, number: int, source: str, target: str) -> tuple[str, str]:
     """The stage's text without its launch, and that launch as a line of the pipeline's plan."""
     text = _OWN.sub(lambda own: f"{own[0]}_{number}", stage.draft.text)
-    (name, geometry, arguments), = _LAUNCH.findall(text)
+    ((name, geometry, _),) = _LAUNCH.findall(text)
     text = re.sub(rf"\b{name}\b", f"{name}_{number}", _LAUNCH.sub("", text))
     inputs = [source] if stage.factors is None else [source, stage.factors.name]
     sizes = {"rows": stage.rows, "cols": stage.cols}

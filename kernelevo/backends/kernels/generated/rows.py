@@ -56,7 +56,8 @@ def row_map(pen: Pen) -> Draft:
     name, x, y = pen.names()
     rows, cols = pen.plane()
     kind = pen.pick("share", "shift", "scale")
-    maps = {"share": pen.pool.maps[2:3], "shift": pen.pool.chain(pen.rng, 1), "scale": pen.pool.maps[4:5]}[kind]
+    weight, chain = pen.pool.maps[pen.pool.weight], pen.pool.chain(pen.rng, 1)
+    maps = {"share": [weight], "shift": chain, "scale": pen.pool.maps[4:5]}[kind]
     fold = pen.pick(SUM, LARGEST) if kind == "shift" else SUM
     opening, load, block, launch = _row(pen, style, x)
     lines, value = value_of(pen.rng, list(maps), load, " " * 8)
