@@ -71,7 +71,7 @@ std::string_view Cursor::directive() {
 std::string_view Cursor::quoted() {
   if (!take('"')) return {};
   const size_t start = at_;
-  while (at_ < text_.size() && text_[at_] != '"') ++at_;
+  for (; at_ < text_.size() && text_[at_] != '"'; ++at_) line_ += text_[at_] == '\n';
   const std::string_view inside = between(start, at_);
   if (at_ < text_.size()) ++at_;
   return inside;
@@ -136,20 +136,27 @@ bool Cursor::real(int64_t &bits, bool &is_f64) {
   return true;
 }
 
-void Cursor::skip_line() {
-  while (at_ < text_.size() && text_[at_] != '\n') ++at_;
+char Cursor::skip_token() {
+  const char first = peek();
+  if (first == '"') {
+    quoted();
+  } else if (at_ < text_.size()) {
+    ++at_;
+  }
+  return first;
 }
 
+// Inline assembly stands in the text word for word. Where skipping ends in the midst of its strings or comments, they are
+// executed here and nowhere else.
 void Cursor::skip_past(char c) {
-  for (; at_ < text_.size() && text_[at_] != c; ++at_) line_ += text_[at_] == '\n';
-  if (at_ < text_.size()) ++at_;
+  while (!at_end() && skip_token() != c) {}
 }
 
 void Cursor::skip_braces() {
   skip_past('{');
-  for (int depth = 1; at_ < text_.size() && depth > 0; ++at_) {
-    depth += text_[at_] == '{' ? 1 : text_[at_] == '}' ? -1 : 0;
-    line_ += text_[at_] == '\n';
+  for (int depth = 1; depth > 0 && !at_end();) {
+    const char token = skip_token();
+    depth += token == '{' ? 1 : token == '}' ? -1 : 0;
   }
 }
 

@@ -29,7 +29,10 @@ void Parser::run() {
 
 void Parser::directive() {
   const std::string_view word = in_.directive();
-  if (word == ".version") return in_.skip_line();
+  if (word == ".version") {
+    in_.dotted();
+    return;
+  }
   if (word == ".address_size") {
     int64_t bits = 0;
     if (!in_.integer(bits) || bits != 64)
@@ -38,7 +41,8 @@ void Parser::directive() {
   }
   if (word == ".target") {
     module_.target = std::string(in_.identifier());
-    return in_.skip_line();
+    while (in_.take(',')) in_.identifier();
+    return;
   }
   if (word == ".file") return file_directive();
   if (word == ".loc") return location();
@@ -68,18 +72,32 @@ void Parser::linkage_then(std::string_view word) {
   expect(';', "after a variable");
 }
 
+// `.file index "name" {, time, size}`
 void Parser::file_directive() {
-  int64_t index = 0;
+  int64_t index = 0, number = 0;
   if (!in_.integer(index)) error(".file needs an index");
   module_.files[static_cast<uint32_t>(index)] = std::string(in_.quoted());
-  in_.skip_line();
+  while (in_.take(',')) in_.integer(number);
 }
 
+// `.loc file line column {, function_name label {+ number}, inlined_at file line column}`: what follows on the line is
+// another statement.
 void Parser::location() {
-  int64_t file = 0, line = 0;
+  int64_t file = 0, line = 0, number = 0;
   if (!in_.integer(file) || !in_.integer(line)) error(".loc needs a file and a line");
   position_ = {static_cast<uint32_t>(file), static_cast<uint32_t>(line)};
-  in_.skip_line();
+  in_.integer(number);
+  while (in_.take(',')) {
+    const std::string_view attribute = in_.identifier();
+    if (attribute == "function_name") {
+      in_.identifier();
+      if (in_.take('+')) in_.integer(number);
+    } else if (attribute == "inlined_at") {
+      for (int i = 0; i < 3; ++i) in_.integer(number);
+    } else {
+      error("'" + std::string(attribute) + "' is not known of .loc");
+    }
+  }
 }
 
 void Parser::alias() {
