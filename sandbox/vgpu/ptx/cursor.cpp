@@ -78,6 +78,11 @@ std::string_view Cursor::quoted() {
 }
 
 bool Cursor::integer(int64_t &value) {
+  bool ignored = false;
+  return integer(value, ignored);
+}
+
+bool Cursor::integer(int64_t &value, bool &is_unsigned) {
   skip_space();
   size_t at = at_;
   const bool negative = raw() == '-';
@@ -98,7 +103,9 @@ bool Cursor::integer(int64_t &value) {
     magnitude = magnitude * base + static_cast<uint32_t>(digit);
   }
   if (at == first_digit && base != 8) return false;
-  if (at < text_.size() && (text_[at] == 'U' || text_[at] == 'u')) ++at;
+  const bool marked = at < text_.size() && (text_[at] == 'U' || text_[at] == 'u');
+  if (marked) ++at;
+  is_unsigned = marked || magnitude > uint64_t(INT64_MAX);
   value = static_cast<int64_t>(negative ? 0 - magnitude : magnitude);
   at_ = at;
   return true;

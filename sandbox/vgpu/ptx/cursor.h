@@ -20,6 +20,7 @@ class Cursor {
   std::string_view directive();               // one word with its leading dot: .reg of `.reg.b32`
   std::string_view quoted();                  // "text", without the quotes; no escapes, may hold ends of lines
   bool integer(int64_t &value);               // optional sign; decimal, hexadecimal, octal, binary, trailing U
+  bool integer(int64_t &value, bool &is_unsigned);   // and whether it is .u64: with U, or beyond .s64
   bool expression(int64_t &value);            // a constant expression of integers; nothing is read where it fails
   bool real(int64_t &bits, bool &is_f64);     // 0fXXXXXXXX, 0dXXXXXXXXXXXXXXXX, or a decimal fraction
   void skip_past(char c);                     // to behind the next c that is in no comment and no string

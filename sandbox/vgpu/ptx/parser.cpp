@@ -261,6 +261,16 @@ void Parser::initialiser(Variable &variable) {
   if (variable.content.size() > variable.bytes) error("an initialiser is longer than its variable");
 }
 
+// The bits of the float nearest to the double of these bits.
+static int64_t narrowed(int64_t bits) {
+  double wide = 0;
+  std::memcpy(&wide, &bits, 8);
+  const float narrow = float(wide);
+  uint32_t out = 0;
+  std::memcpy(&out, &narrow, 4);
+  return out;
+}
+
 void Parser::initial_value(Variable &variable, uint64_t &offset, int depth) {
   if (depth > kMaxNesting) {
     error("an initialiser is nested too deeply");
@@ -279,6 +289,7 @@ void Parser::initial_value(Variable &variable, uint64_t &offset, int depth) {
   bool is_f64 = false;
   std::string_view name;
   if (in_.real(value, is_f64) || in_.expression(value)) {
+    if (is_f64 && bytes == 4) value = narrowed(value);
     std::memcpy(&variable.content[offset], &value, std::min<uint32_t>(bytes, 8));
   } else if (!(name = in_.identifier()).empty()) {
     const bool wrapped = name == "generic" && in_.take('(');
