@@ -70,8 +70,8 @@ class Program {
   NvrtcApi::Program program_ = nullptr;
 };
 
-// Whether the text has a word that looks like one of those that --minimal leaves out: cudaError_t, tex2D, surf1Dread. Its
-// own declaration of such a name, or an #ifdef of one, is no error without them, and would make another program.
+// Whether the text has a word that looks like one of those that --minimal leaves out: cudaError_t, tex2D, surf1Dread.
+// Its own declaration of such a name, or an #ifdef of one, is no error without them, and would make another program.
 bool names_what_is_left_out(const std::string &text) {
   for (const std::string prefix : {"cuda", "tex", "surf", "CUDART_"}) {
     for (size_t at = text.find(prefix); at != std::string::npos; at = text.find(prefix, at + 1)) {
@@ -83,9 +83,9 @@ bool names_what_is_left_out(const std::string &text) {
   return false;
 }
 
-// Without the declarations of textures, of the runtime's device functions and of launches from device code NVRTC needs a
-// fifth less time (https://docs.nvidia.com/cuda/nvrtc/#supported-compile-options, --minimal), and makes the same PTX and
-// cubin of a text that needs none of them. A text that does is an error then, and is compiled again with them.
+// Without the declarations of textures, of the runtime's device functions and of launches from device code NVRTC needs
+// a fifth less time (https://docs.nvidia.com/cuda/nvrtc/#supported-compile-options, --minimal), and makes the same PTX
+// and cubin of a text that needs none of them. A text that does is an error then, and is compiled again with them.
 CompileResult compile_quickly(const NvrtcApi &api, const CompileRequest &request) {
   if (names_what_is_left_out(request.source)) return Program(api, request).compile(request);
   CompileRequest quick = request;

@@ -153,8 +153,8 @@ char Cursor::skip_token() {
   return first;
 }
 
-// Inline assembly stands in the text word for word. Where skipping ends in the midst of its strings or comments, they are
-// executed here and nowhere else.
+// Inline assembly stands in the text word for word. Where skipping ends in the midst of its strings or comments, they
+// are executed here and nowhere else.
 void Cursor::skip_past(char c) {
   while (!at_end() && skip_token() != c) {}
 }

@@ -17,8 +17,8 @@ constexpr Binary kBinary[] = {{"||", 1}, {"&&", 2}, {"==", 6}, {"!=", 6}, {"<=",
 // .s64, or .u64: a literal with U or beyond .s64, what ~ gives, and what was worked out with one of these.
 struct Value { int64_t bits = 0; bool is_unsigned = false; };
 
-// Comparisons and logic give .s64, shifts keep the type of what is shifted (by the count modulo 64, as the assembler's own
-// machine does), all others work in .u64 if either side is. Which of these the manual leaves open is as ptxas has it.
+// Comparisons and logic give .s64, shifts keep the type of what is shifted (by the count modulo 64), all others work in
+// .u64 if either side is. What the manual leaves open is as ptxas has it.
 template <typename T>
 T worked_out(std::string_view how, T x, T y) {
   const uint64_t a = uint64_t(x), b = uint64_t(y);
