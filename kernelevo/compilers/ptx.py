@@ -21,7 +21,7 @@ _PARAMETER = re.compile(
 )
 
 
-_UNREAD = re.compile(r'//[^\n]*|/\*.*?(?:\*/|\Z)|"[^"\n]*"?', re.DOTALL)
+_UNREAD = re.compile(r'//[^\n]*|/\*.*?(?:\*/|\Z)|"[^"]*"?', re.DOTALL)
 
 
 def entry_parameters(ptx: str, wanted: Collection[str] = ()) -> dict[str, tuple[Parameter, ...]]:

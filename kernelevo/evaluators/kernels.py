@@ -229,6 +229,7 @@ class KernelEvaluator:
         if isinstance(image, BuildFailure):
             raise Rejected(Status.BUILD_ERROR, "build", _diagnosis(image), diagnostics=image.diagnostics)
         dossier.image = image
+        require_kept(image)
         return image
 
     def _built_once(self, plan: Plan, schedules: dict[str, Schedule], dossier: Dossier) -> Image:
@@ -247,7 +248,6 @@ class KernelEvaluator:
         self._runner(rng, schedules, image, budget, dossier).run([example.trial(self.problem)])
 
     def _check_launches(self, plan: Plan, schedules: dict[str, Schedule], image: Image, dossier: Dossier) -> None:
-        require_kept(image)
         for name, steps in schedules.items():
             check_launches(plan, steps, image, name, self.device.properties)
         dossier.passed("build", f"{image.compiler} for {image.arch}; every launch fits its kernel's parameters")

@@ -74,8 +74,8 @@ class Sizes:
         shapes = [[extent.evaluate(dims) for extent in tensor.shape] for tensor in problem.tensors]
         elements = sum(math.prod(max(extent, 1) for extent in shape) for shape in shapes)
         # Without an expression for it, a kernel may well do something for each combination of indices.
-        work = problem.flops.evaluate(dims) // 2 if problem.flops is not None else math.prod(dims.values())
-        return max(elements, work)
+        operations = problem.operations(dims)
+        return max(elements, math.prod(dims.values()) if operations is None else operations // 2)
 
 
 def _count(whole: Whole, most: int) -> int:

@@ -2,9 +2,10 @@
 
 A problem that leaves its tests to us is meant for every size that it allows. So a full check runs a few more, drawn by
 lot like inputs: small ones and a larger one, each on one of the distributions, no dimension larger than in any of the
-tests: beyond these even an honest kernel may meet a limit of the device, and would pass or fail by lot. They follow
-from the seed that the verdict records, and take no part in what else is drawn from it. A problem that lists its own
-tests has said which sizes count, and an oracle is known to be right at those alone: there none are drawn.
+tests (or of the timed sizes, where constraints leave next to no tests): beyond these even an honest kernel may meet a
+limit of the device, and would pass or fail by lot. They follow from the seed that the verdict records, and take no part
+in what else is drawn from it. A problem that lists its own tests has said which sizes count, and an oracle is known to
+be right at those alone: there none are drawn.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from kernelevo.evaluators.example import Example
 from kernelevo.evaluators.rejection import Rejected
 from kernelevo.evaluators.sizes import CHEAP, Sizes
 from kernelevo.evaluators.trials import distributions
+from kernelevo.kernel.cases import ENOUGH
 from kernelevo.kernel.problem import Problem
 from kernelevo.types import Status
 
@@ -59,7 +61,10 @@ class Unlisted:
         return found
 
     def _largest(self) -> dict[str, int]:
-        return {name: max(case.dims[name] for case in self._problem.tests) for name in self._problem.dims}
+        """The tests' range; that of the timed sizes, too, where constraints leave so few tests that they have none."""
+        problem = self._problem
+        cases = problem.tests if len(problem.tests) >= ENOUGH else (*problem.tests, *problem.benchmarks)
+        return {name: max(case.dims[name] for case in cases) for name in problem.dims}
 
     def _unlisted(self, sizes: Sizes, rng: np.random.Generator, limit: int, taken: set[str]) -> str:
         def whole(low: int, high: int) -> int:

@@ -38,7 +38,7 @@ from kernelevo.kernel.declared import (
 )
 from kernelevo.kernel.distributions import Distribution
 from kernelevo.kernel.dtypes import Array, DType
-from kernelevo.kernel.expressions import Expression, parse
+from kernelevo.kernel.expressions import Expression, ExpressionError, parse
 from kernelevo.kernel.references import USER_FAULTS, Reference, by_name, described, keyword_names
 
 
@@ -244,7 +244,16 @@ class Problem:
         return max(tensor.elements(dims) for tensor in self.tensors)
 
     def _declared_work(self, dims: Mapping[str, int]) -> int:
-        return max(self.least_bytes(dims), self.flops.evaluate(dims) if self.flops is not None else 0)
+        return max(self.least_bytes(dims), self.operations(dims) or 0)
+
+    def operations(self, dims: Mapping[str, int]) -> int | None:
+        """The declared `flops` at these sizes, sys.maxsize where they have no value (n * n * n * n of a large n), None
+        where none are declared. For choosing sizes.
+        """
+        try:
+            return None if self.flops is None else self.flops.evaluate(dims)
+        except ExpressionError:
+            return sys.maxsize
 
     def allows(self, dims: Mapping[str, int]) -> bool:
         """Whether every tensor has elements at these sizes, and every constraint holds; says nothing of memory."""

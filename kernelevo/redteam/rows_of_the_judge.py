@@ -53,4 +53,10 @@ OF_THE_JUDGE = (
         "a text that is another program under another compiler, by __CUDACC_RTC__ and the like",
         "a verdict is about the program that the named compiler made",
     ),
+    stopped(
+        "K38",
+        "inline assembly that is one program for the virtual GPU and another for the assembler, by code in strings and "
+        "comments or behind directives, or by constants",
+        "they are read as ptxas reads them; tests/virtual/ptx holds the forms that were compared",
+    ),
 )

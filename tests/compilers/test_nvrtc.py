@@ -266,5 +266,14 @@ def test_a_text_that_needs_what_the_quick_compile_lacks_is_compiled_again(compil
 
 
 def test_no_kernel_is_told_which_compile_it_is_in(compiler: NvrtcCompiler) -> None:
-    text = "#ifdef __CUDACC_RTC_MINIMAL__\n#define VALUE 2\n#else\n#define VALUE 3\n#endif\n" + KERNEL % "VALUE"
-    assert "1077936128" in build(compiler, text).ptx  # 3.0f
+    for macro, value in (("__CUDACC_RTC_MINIMAL__", 3), ("cudaStreamDefault", 2), ("CUDART_CB", 2)):
+        text = f"#ifdef {macro}\n#define VALUE 2\n#else\n#define VALUE 3\n#endif\n" + KERNEL % "VALUE"
+        assert {2: "1073741824", 3: "1077936128"}[value] in build(compiler, text).ptx, macro
+
+
+@pytest.mark.parametrize(
+    "text", ["typedef int cudaError_t;\n", "enum { cudaSuccess = 7 };\n", "struct cudaDeviceProp { float x; };\n"]
+)
+def test_a_name_that_the_quick_compile_leaves_free_is_taken(compiler: NvrtcCompiler, text: str) -> None:
+    assert errors(compiler, text + KERNEL % "1")
+    assert build(compiler, text.replace("cuda", "my_") + KERNEL % "1")

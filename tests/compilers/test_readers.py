@@ -102,6 +102,7 @@ def test_a_parameter_that_is_not_understood_is_an_error() -> None:
         "// .entry first(.param .weird x)\n",
         "/* .entry first(.param .weird x) */",
         '.pragma ".entry first(.weird)";',
+        '.pragma "two\nlines .entry first(.weird)";',
         ".visible .entry evil(.param .texref x) { ret; }",
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from evaluator.emulation import BUDGET, INTEGER, POINTER, FunctionCompiler, FunctionDevice, Stopped
 from evaluator.test_kernels import typed
@@ -9,6 +10,7 @@ from evaluator.test_kernels import typed
 from kernelevo.evaluators.chosen_sizes import ADVICE, explained
 from kernelevo.evaluators.kernels import KernelEvaluator
 from kernelevo.evaluators.rejection import Rejected
+from kernelevo.evaluators.sizes import Sizes
 from kernelevo.kernel.arguments import Input, Output
 from kernelevo.kernel.cases import MAX_TEST_WORK
 from kernelevo.kernel.problem import Problem
@@ -34,6 +36,17 @@ def test_declared_work_bounds_the_sizes_that_are_chosen(declared: dict[str, str]
 
 def test_a_problem_whose_least_work_is_large_keeps_its_smallest_test() -> None:
     assert sizes(pairs(flops=f"{2 * MAX_TEST_WORK} + n")) == [1]
+
+
+@pytest.mark.parametrize("flops", ["n * n * n * n", "8 * n / (n - 33)"])
+def test_sizes_at_which_the_declared_work_has_no_value_are_not_chosen(flops: str) -> None:
+    problem = pairs(flops=flops)
+    assert 3 < len(problem.tests) < len(pairs().tests)
+    assert all(problem.flops.evaluate(case.dims) <= MAX_TEST_WORK for case in problem.tests)
+    unbounded = Sizes(problem)
+    rngs = [np.random.Generator(np.random.SFC64(seed)) for seed in range(50)]
+    drawn = [unbounded.draw(lambda low, high, rng=rng: int(rng.integers(low, high, endpoint=True))) for rng in rngs]
+    assert max(sizes["n"] for sizes in drawn) > 10
 
 
 def stops_at(limit: int):

@@ -37,6 +37,8 @@ def image(ptx: str) -> Image:
         "{discard.L2 [%rd1], 128;}",
         "@%p1 discard /* where? */ .global // here\n .L2 [%rd1], 128;",
         '.file 1 "a // b"\ndiscard.L2 [%rd1], 128; // "',
+        '.pragma "nounroll\\"; discard.L2 [%rd1], 128; .pragma "nounroll";',
+        '.pragma "two\nlines"; discard.L2 [%rd1], 128; .pragma "nounroll";',
     ],
 )
 def test_the_instruction_is_found_however_it_is_written(ptx: str) -> None:
@@ -52,6 +54,7 @@ def test_the_instruction_is_found_however_it_is_written(ptx: str) -> None:
         "// discard.L2 [%rd1], 128;\nret;",
         "/* discard.L2\n [%rd1], 128; */ ret;",
         '.file 1 "discard.cu"\nret;',
+        '.pragma "two\nlines: discard.L2";\nret;',
         "discard:\nbra discard;",
         "call my_discard, ();\nmov.b64 %discard.x, 1;",
     ],
@@ -66,7 +69,14 @@ def judge() -> Iterator[api.Judge]:
         yield opened
 
 
-@pytest.mark.parametrize(("least", "instruction"), [(64, "discard.global.L2"), (1 << 30, "discard/**/.global.L2")])
+@pytest.mark.parametrize(
+    ("least", "instruction"),
+    [
+        (64, "discard.global.L2"),
+        (1 << 30, "discard/**/.global.L2"),
+        (64, r'.pragma \"nounroll\\\"; .pragma \"\"; discard.global.L2'),
+    ],
+)
 def test_a_kernel_that_throws_its_output_away_breaks_the_rules_executed_or_not(
     judge: api.Judge, least: int, instruction: str
 ) -> None:

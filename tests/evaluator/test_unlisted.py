@@ -123,6 +123,15 @@ def test_constraints_between_dimensions_leave_sizes_of_every_kind(problem: Probl
     assert max(max(case.dims.values()) for case in cases) > min(largest, 400) // 2
 
 
+def test_where_constraints_leave_next_to_no_tests_sizes_up_to_the_timed_ones_are_drawn() -> None:
+    tensors = ("f32[heads, width, model]",) * 2
+    problem = tied(tensors, ["heads * width == model"], "heads=8, width=64, model=512")
+    assert [case.name for case in problem.tests] == ["heads=1,width=1,model=1"]
+    cases = [problem.case(each.case) for seed in range(20) for each in Unlisted(problem).draw(f"{seed:x}")]
+    assert len(cases) > 50 and len({case.name for case in cases}) > 20
+    assert all(case.dims["heads"] <= 8 and case.dims["width"] <= 64 for case in cases)
+
+
 def test_a_limit_on_one_dimension_is_found_beside_a_constraint_on_two() -> None:
     problem = tied(("f32[n, m]", "f32[n, m]"), ["n == m", "n % 4 == 0", "n <= 128"], "n=64, m=64")
     dimensions = {each.name: (each.granule, each.most) for each in Sizes(problem).dimensions}

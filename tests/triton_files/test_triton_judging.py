@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from kernelevo import Input, Output, Problem
+from kernelevo.api import evaluate
 from kernelevo.cli import main
+from kernelevo.types import Status
 
 needs_triton = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="the extra `triton` is not there")
 
@@ -180,3 +183,40 @@ def test_a_new_problem_in_triton_is_written(folder: Path, capsys: pytest.Capture
     assert main(["new", "gelu", "--triton", "--from", "x.cu", "--folder", "j"]) == 2
     if importlib.util.find_spec("triton") is not None:
         assert main(["check", "k/gelu.triton.py", "--case", "n=5000"]) == 0
+
+
+ELSEWHERE = """\
+import triton
+import triton.language as tl
+
+# kernelevo: launch vector_add[ceildiv(n, 256)](a, b, c, n, N=n)
+
+
+@triton.jit
+def vector_add(a, b, c, n, N: tl.constexpr):
+    at = tl.program_id(0) * 256 + tl.arange(0, 256)
+    tl.store(c + at, tl.load(a + at, at < n) + tl.load(b + at, at < n), at < n)
+    if LISTED:
+        tl.inline_asm_elementwise(
+            "INSTRUCTION.global.L2 [$1]SIZE; mov.u32 $0, 0;", "=r,l", [(c + tl.program_id(0) * 256).to(tl.uint64)],
+            dtype=tl.int32, is_pure=False, pack=1)
+"""
+
+
+@needs_triton
+@pytest.mark.parametrize(
+    ("instruction", "size", "status"),
+    [("discard", ", 128", Status.RULE_BROKEN), ("prefetch", "", Status.PASSED)],
+)
+def test_a_specialisation_of_unlisted_sizes_may_not_throw_its_output_away(
+    tmp_path: Path, instruction: str, size: str, status: Status
+) -> None:
+    problem = Problem(
+        [Input("a", "f32[n]", aligned=16), Input("b", "f32[n]", aligned=16), Output("c", "f32[n]", aligned=16)],
+        lambda a, b: a + b, ["n=4096"], flops="n",
+    )  # fmt: skip
+    listed = " and ".join(f"N != {case.dims['n']}" for case in (*problem.tests, *problem.benchmarks))
+    text = ELSEWHERE.replace("LISTED", listed).replace("INSTRUCTION", instruction).replace("SIZE", size)
+    (tmp_path / "k.triton.py").write_text(text)
+    verdict = evaluate(problem, tmp_path / "k.triton.py", seed=1)
+    assert verdict.status is status, verdict.feedback

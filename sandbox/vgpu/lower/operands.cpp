@@ -182,15 +182,6 @@ uint32_t symbol_address(const Scope &scope, const ptx::Operand &operand, char ki
 }
 
 uint64_t immediate_bits(const ptx::Operand &operand, char kind) {
-  if (operand.kind == ptx::Operand::Kind::f32 && kind == 'x') {
-    const uint32_t bits = uint32_t(operand.value);
-    float value;
-    std::memcpy(&value, &bits, 4);
-    const double wide = value;
-    uint64_t out;
-    std::memcpy(&out, &wide, 8);
-    return out;
-  }
   if (operand.kind == ptx::Operand::Kind::f64 && kind == 'w') {
     double value;
     std::memcpy(&value, &operand.value, 8);

@@ -71,13 +71,18 @@ std::string_view Cursor::directive() {
 std::string_view Cursor::quoted() {
   if (!take('"')) return {};
   const size_t start = at_;
-  while (at_ < text_.size() && text_[at_] != '"') ++at_;
+  for (; at_ < text_.size() && text_[at_] != '"'; ++at_) line_ += text_[at_] == '\n';
   const std::string_view inside = between(start, at_);
   if (at_ < text_.size()) ++at_;
   return inside;
 }
 
 bool Cursor::integer(int64_t &value) {
+  bool ignored = false;
+  return integer(value, ignored);
+}
+
+bool Cursor::integer(int64_t &value, bool &is_unsigned) {
   skip_space();
   size_t at = at_;
   const bool negative = raw() == '-';
@@ -98,7 +103,9 @@ bool Cursor::integer(int64_t &value) {
     magnitude = magnitude * base + static_cast<uint32_t>(digit);
   }
   if (at == first_digit && base != 8) return false;
-  if (at < text_.size() && (text_[at] == 'U' || text_[at] == 'u')) ++at;
+  const bool marked = at < text_.size() && (text_[at] == 'U' || text_[at] == 'u');
+  if (marked) ++at;
+  is_unsigned = marked || magnitude > uint64_t(INT64_MAX);
   value = static_cast<int64_t>(negative ? 0 - magnitude : magnitude);
   at_ = at;
   return true;
@@ -136,20 +143,27 @@ bool Cursor::real(int64_t &bits, bool &is_f64) {
   return true;
 }
 
-void Cursor::skip_line() {
-  while (at_ < text_.size() && text_[at_] != '\n') ++at_;
+char Cursor::skip_token() {
+  const char first = peek();
+  if (first == '"') {
+    quoted();
+  } else if (at_ < text_.size()) {
+    ++at_;
+  }
+  return first;
 }
 
+// Inline assembly stands in the text word for word. Where skipping ends in the midst of its strings or comments, they
+// are executed here and nowhere else.
 void Cursor::skip_past(char c) {
-  for (; at_ < text_.size() && text_[at_] != c; ++at_) line_ += text_[at_] == '\n';
-  if (at_ < text_.size()) ++at_;
+  while (!at_end() && skip_token() != c) {}
 }
 
 void Cursor::skip_braces() {
   skip_past('{');
-  for (int depth = 1; at_ < text_.size() && depth > 0; ++at_) {
-    depth += text_[at_] == '{' ? 1 : text_[at_] == '}' ? -1 : 0;
-    line_ += text_[at_] == '\n';
+  for (int depth = 1; depth > 0 && !at_end();) {
+    const char token = skip_token();
+    depth += token == '{' ? 1 : token == '}' ? -1 : 0;
   }
 }
 

@@ -29,7 +29,10 @@ void Parser::run() {
 
 void Parser::directive() {
   const std::string_view word = in_.directive();
-  if (word == ".version") return in_.skip_line();
+  if (word == ".version") {
+    in_.dotted();
+    return;
+  }
   if (word == ".address_size") {
     int64_t bits = 0;
     if (!in_.integer(bits) || bits != 64)
@@ -38,7 +41,8 @@ void Parser::directive() {
   }
   if (word == ".target") {
     module_.target = std::string(in_.identifier());
-    return in_.skip_line();
+    while (in_.take(',')) in_.identifier();
+    return;
   }
   if (word == ".file") return file_directive();
   if (word == ".loc") return location();
@@ -68,18 +72,32 @@ void Parser::linkage_then(std::string_view word) {
   expect(';', "after a variable");
 }
 
+// `.file index "name" {, time, size}`
 void Parser::file_directive() {
-  int64_t index = 0;
+  int64_t index = 0, number = 0;
   if (!in_.integer(index)) error(".file needs an index");
   module_.files[static_cast<uint32_t>(index)] = std::string(in_.quoted());
-  in_.skip_line();
+  while (in_.take(',')) in_.integer(number);
 }
 
+// `.loc file line column {, function_name label {+ number}, inlined_at file line column}`: what follows on the line is
+// another statement.
 void Parser::location() {
-  int64_t file = 0, line = 0;
+  int64_t file = 0, line = 0, number = 0;
   if (!in_.integer(file) || !in_.integer(line)) error(".loc needs a file and a line");
   position_ = {static_cast<uint32_t>(file), static_cast<uint32_t>(line)};
-  in_.skip_line();
+  in_.integer(number);
+  while (in_.take(',')) {
+    const std::string_view attribute = in_.identifier();
+    if (attribute == "function_name") {
+      in_.identifier();
+      if (in_.take('+')) in_.integer(number);
+    } else if (attribute == "inlined_at") {
+      for (int i = 0; i < 3; ++i) in_.integer(number);
+    } else {
+      error("'" + std::string(attribute) + "' is not known of .loc");
+    }
+  }
 }
 
 void Parser::alias() {
@@ -243,6 +261,16 @@ void Parser::initialiser(Variable &variable) {
   if (variable.content.size() > variable.bytes) error("an initialiser is longer than its variable");
 }
 
+// The bits of the float nearest to the double of these bits.
+static int64_t narrowed(int64_t bits) {
+  double wide = 0;
+  std::memcpy(&wide, &bits, 8);
+  const float narrow = float(wide);
+  uint32_t out = 0;
+  std::memcpy(&out, &narrow, 4);
+  return out;
+}
+
 void Parser::initial_value(Variable &variable, uint64_t &offset, int depth) {
   if (depth > kMaxNesting) {
     error("an initialiser is nested too deeply");
@@ -261,6 +289,7 @@ void Parser::initial_value(Variable &variable, uint64_t &offset, int depth) {
   bool is_f64 = false;
   std::string_view name;
   if (in_.real(value, is_f64) || in_.expression(value)) {
+    if (is_f64 && bytes == 4) value = narrowed(value);
     std::memcpy(&variable.content[offset], &value, std::min<uint32_t>(bytes, 8));
   } else if (!(name = in_.identifier()).empty()) {
     const bool wrapped = name == "generic" && in_.take('(');
