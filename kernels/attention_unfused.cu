@@ -6,21 +6,22 @@
 #pragma kernelevo tune BLOCK 32 64 128 256
 #pragma kernelevo temp float scores[heads * length * length]
 #pragma kernelevo temp float weights[heads * length * length]
-#pragma kernelevo launch score<<<dim3(ceildiv(length, 16), ceildiv(length, 16), heads), dim3(16, 16)>>>(q, k, scores, length, width)
+#pragma kernelevo launch score<<<dim3(ceildiv(length, 16), ceildiv(length, 16), heads), dim3(16, 16)>>>( \
+    q, k, scores, length, width)
 #pragma kernelevo launch softmax<<<ceildiv(heads * length, BLOCK), BLOCK>>>(scores, weights, heads * length, length)
-#pragma kernelevo launch mix<<<dim3(ceildiv(width, 16), ceildiv(length, 16), heads), dim3(16, 16)>>>(weights, v, out, length, width)
+#pragma kernelevo launch mix<<<dim3(ceildiv(width, 16), ceildiv(length, 16), heads), dim3(16, 16)>>>( \
+    weights, v, out, length, width)
 
 extern "C" __global__ void score(const float* q, const float* k, float* scores, int length, int width)
 {
     int col = blockIdx.x * blockDim.x + threadIdx.x;
     int row = blockIdx.y * blockDim.y + threadIdx.y;
-    int head = blockIdx.z;
     if (row < length && col < length) {
         float sum = 0.0f;
         for (int i = 0; i < width; i++) {
-            sum += q[(head * length + row) * width + i] * k[(head * length + col) * width + i];
+            sum += q[(blockIdx.z * length + row) * width + i] * k[(blockIdx.z * length + col) * width + i];
         }
-        scores[(head * length + row) * length + col] = sum / sqrtf(width);
+        scores[(blockIdx.z * length + row) * length + col] = sum / sqrtf(width);
     }
 }
 
@@ -50,12 +51,11 @@ extern "C" __global__ void mix(const float* weights, const float* v, float* out,
 {
     int col = blockIdx.x * blockDim.x + threadIdx.x;
     int row = blockIdx.y * blockDim.y + threadIdx.y;
-    int head = blockIdx.z;
     if (row < length && col < width) {
         float sum = 0.0f;
         for (int i = 0; i < length; i++) {
-            sum += weights[(head * length + row) * length + i] * v[(head * length + i) * width + col];
+            sum += weights[(blockIdx.z * length + row) * length + i] * v[(blockIdx.z * length + i) * width + col];
         }
-        out[(head * length + row) * width + col] = sum;
+        out[(blockIdx.z * length + row) * width + col] = sum;
     }
 }

@@ -19,8 +19,9 @@ problem = Problem(
         Output("out", "f32[heads, length, width]", aligned=16),
     ],
     reference=reference,
-    benchmarks=["heads=4, length=256, width=64"],
+    benchmarks=["heads=2, length=256, width=64"],
     # No huge ones: exp turns the rounding of a large score into a large error of its weight, in honest kernels too.
     inputs={name: [normal(), uniform(0.0, 1.0), integers()] for name in "qkv"},
+    constraints=["heads <= 64"],
     flops="4 * heads * length * length * width",
 )

@@ -7,7 +7,8 @@
 #pragma kernelevo temp float mean[cols]
 #pragma kernelevo temp float variance[cols]
 #pragma kernelevo launch statistics<<<ceildiv(cols, BLOCK), BLOCK>>>(x, mean, variance, rows, cols)
-#pragma kernelevo launch normalise<<<ceildiv(cols, BLOCK), BLOCK>>>(x, mean, variance, gamma, beta, y, rows, cols, epsilon)
+#pragma kernelevo launch normalise<<<ceildiv(cols, BLOCK), BLOCK>>>( \
+    x, mean, variance, gamma, beta, y, rows, cols, epsilon)
 
 extern "C" __global__ void statistics(const float* x, float* mean, float* variance, int rows, int cols)
 {

@@ -20,8 +20,8 @@ problem = Problem(
     reference=reference,
     benchmarks=["rows=4096, classes=512"],
     inputs={
-        # No constant rows: all losses are the same then, and adding one number again and again in f32 rounds the same way
-        # each time, so honest orders differ widely.
+        # No constant rows: all losses are the same then, and adding one number again and again in f32 rounds the same
+        # way each time, so honest orders differ widely.
         "x": [normal(), uniform(0.0, 1.0), uniform(-100.0, 100.0), biased(), integers()],
         "labels": [integers(0, "classes - 1")],
     },

@@ -6,9 +6,11 @@
 #pragma kernelevo tune BLOCK 32 64 128 256
 #pragma kernelevo temp float sums[rows * hidden]
 #pragma kernelevo temp float h[rows * hidden]
-#pragma kernelevo launch linear<<<dim3(ceildiv(rows, 16), ceildiv(hidden, 16)), dim3(16, 16)>>>(x, w1, b1, sums, rows, hidden, width)
+#pragma kernelevo launch linear<<<dim3(ceildiv(rows, 16), ceildiv(hidden, 16)), dim3(16, 16)>>>( \
+    x, w1, b1, sums, rows, hidden, width)
 #pragma kernelevo launch gelu<<<ceildiv(rows * hidden, BLOCK), BLOCK>>>(sums, h, rows * hidden)
-#pragma kernelevo launch linear<<<dim3(ceildiv(rows, 16), ceildiv(width, 16)), dim3(16, 16)>>>(h, w2, b2, y, rows, width, hidden)
+#pragma kernelevo launch linear<<<dim3(ceildiv(rows, 16), ceildiv(width, 16)), dim3(16, 16)>>>( \
+    h, w2, b2, y, rows, width, hidden)
 
 extern "C" __global__ void linear(const float* a, const float* w, const float* bias, float* c, int m, int n, int k)
 {
