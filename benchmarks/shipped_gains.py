@@ -1,9 +1,9 @@
 """Modelled gains on the shipped kernels: `kernelevo optimize` on each, as a user would run it, and a table.
 
-    python benchmarks/shipped_gains.py [--device virtual:h100] [--seconds 45] [--write]
+    python benchmarks/shipped_gains.py [--device virtual:h100] [--seconds 45] [--only NAME ...] [--write]
 
-`--write` records the table as benchmarks/results/shipped_gains-DEVICE.json. Gains are of modelled time, stated with the
-counts that moved; they are claims about the model, not about a card.
+`--write` records the table as benchmarks/results/shipped_gains-DEVICE.json; with `--only`, these rows of it. Gains are
+of modelled time, stated with the counts that moved; they are claims about the model, not about a card.
 """
 
 from __future__ import annotations
@@ -23,15 +23,17 @@ KEPT = ("baseline_us", "best_us", "speedup", "evaluations", "passed", "moves", "
 
 def main() -> int:
     options = read_options()
-    rows = {kernel.stem: optimise(kernel, options) for kernel in sorted((ROOT / "kernels").glob("*.cu"))}
+    rows = {kernel.stem: optimise(kernel, options) for kernel in kernels(options.only)}
     for name, row in rows.items():
         moves = " + ".join(row["moves"]) or "nothing faster"
         gain = f"{row['baseline_us']:9.2f} -> {row['best_us']:8.2f} us modelled, {row['speedup']:7.2f} times"
-        print(f"{name:12} {gain}, {row['evaluations']:3} evaluations in {row['seconds']:.0f} s: {moves}")
+        print(f"{name:17} {gain}, {row['evaluations']:3} evaluations in {row['seconds']:.0f} s: {moves}")
     if options.write:
         target = ROOT / "benchmarks" / "results" / f"shipped_gains-{options.device.replace(':', '_')}.json"
         target.parent.mkdir(exist_ok=True)
-        target.write_text(json.dumps({"device": options.device, "how": "modelled", "kernels": rows}, indent=1) + "\n")
+        kept = json.loads(target.read_text())["kernels"] if options.only and target.exists() else {}
+        record = {"device": options.device, "how": "modelled", "kernels": dict(sorted((kept | rows).items()))}
+        target.write_text(json.dumps(record, indent=1) + "\n")
     return 0 if all(row["passed"] for row in rows.values()) else 1
 
 
@@ -39,8 +41,17 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="virtual:h100")
     parser.add_argument("--seconds", type=float, default=45.0, help="search time per kernel")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these kernels; all others keep what is recorded")
     parser.add_argument("--write", action="store_true", help="record the table under benchmarks/results/")
     return parser.parse_args()
+
+
+def kernels(only: list[str] | None) -> list[Path]:
+    """The shipped ones in CUDA, or those named; raises SystemExit for a name that none has."""
+    shipped = {kernel.stem: kernel for kernel in sorted((ROOT / "kernels").glob("*.cu"))}
+    if unknown := [name for name in only or () if name not in shipped]:
+        raise SystemExit(f"there is no shipped kernel {unknown[0]}; there are {', '.join(shipped)}")
+    return [kernel for name, kernel in shipped.items() if only is None or name in only]
 
 
 def optimise(kernel: Path, options: argparse.Namespace) -> dict[str, Any]:

@@ -15,7 +15,15 @@ from kernelevo.types import Budget, Candidate, Status, Verdict
 
 KERNELS = Path(__file__).parent.parent.parent / "kernels"
 SHIPPED = sorted([*KERNELS.glob("*.cu"), *KERNELS.glob("*.triton.py")])
-SMALL = {**BENCHMARKS, "attention": "heads=2, length=64, width=64", "matmul_f16": "m=64, n=64, k=64"}
+SMALL = {
+    **BENCHMARKS,
+    "attention": "heads=2, length=64, width=64",
+    "attention_unfused": "heads=2, length=64, width=32",
+    "batch_norm": "rows=128, cols=96",
+    "cross_entropy": "rows=128, classes=100",
+    "matmul_f16": "m=64, n=64, k=64",
+    "mlp": "rows=64, width=32, hidden=96",
+}
 REMARKS = {
     # Triton's conversions of layouts let several threads store the same value in one shared word.
     "attention.triton.py": {"race"},
@@ -53,7 +61,7 @@ def sanitize(
 
 
 def test_there_are_kernels_to_look_at() -> None:
-    assert len(SHIPPED) > 8
+    assert len(SHIPPED) > 12
 
 
 @pytest.mark.parametrize("kernel", SHIPPED, ids=lambda path: path.name)

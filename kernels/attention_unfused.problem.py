@@ -1,0 +1,27 @@
+"""Attention in f32: softmax(q k^T / sqrt(width)) v for every head."""
+
+import numpy as np
+
+from kernelevo import Input, Output, Problem, integers, normal, uniform
+
+
+def reference(q, k, v, *, width):
+    scores = q @ np.swapaxes(k, 1, 2) / np.sqrt(width)
+    weights = np.exp(scores - scores.max(axis=2, keepdims=True))
+    return weights / weights.sum(axis=2, keepdims=True) @ v
+
+
+problem = Problem(
+    arguments=[
+        Input("q", "f32[heads, length, width]", aligned=16),
+        Input("k", "f32[heads, length, width]", aligned=16),
+        Input("v", "f32[heads, length, width]", aligned=16),
+        Output("out", "f32[heads, length, width]", aligned=16),
+    ],
+    reference=reference,
+    benchmarks=["heads=2, length=256, width=64"],
+    # No huge ones: exp turns the rounding of a large score into a large error of its weight, in honest kernels too.
+    inputs={name: [normal(), uniform(0.0, 1.0), integers()] for name in "qkv"},
+    constraints=["heads <= 64"],
+    flops="4 * heads * length * length * width",
+)
