@@ -41,7 +41,7 @@ def started(session: KernelSession) -> Attempt:
     return Attempt(session.start, session.judge(session.start, SEED))
 
 
-@pytest.mark.parametrize("name", ["row_map-1000", "whole_sum-1000", "matrix_product-1000", "stencil-1000"])
+@pytest.mark.parametrize("name", ["row_map-1001", "whole_sum-1001", "matrix_product-1000", "stencil-1000"])
 def test_legal_decisions_make_what_the_proposers_make(backend: Backend, settings: DecisionSettings, name: str) -> None:
     session = backend.open(name)
     parent = started(session)
@@ -58,7 +58,7 @@ def test_legal_decisions_make_what_the_proposers_make(backend: Backend, settings
 
 
 def test_a_decision_names_rule_site_and_value(backend: Backend, settings: DecisionSettings) -> None:
-    session = backend.open("whole_sum-1000")
+    session = backend.open("whole_sum-3001")
     parent = started(session)
     decisions = [option.decision for option in session.observe(parent, settings).options]
     assert [each for each in decisions if each.rule == "atomic_reduce" and each.site and each.value]
@@ -67,7 +67,7 @@ def test_a_decision_names_rule_site_and_value(backend: Backend, settings: Decisi
 
 
 def test_a_good_decision_is_rewarded_and_gains_are_of_one_device(backend: Backend) -> None:
-    session = backend.open("whole_sum-1000")
+    session = backend.open("whole_sum-3001")
     parent = started(session)
     better = session.apply(parent, Decision("atomic_reduce", _kernel_of(session), 8))
     assert better is not None

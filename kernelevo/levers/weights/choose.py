@@ -35,9 +35,9 @@ SKEWED = 1.0
 SPARSE = 0.5
 """Share of replies at the bottom of their group: above it the median reply tells nothing, only the few others do."""
 LARGE = 6.0
-"""Replies a group has on average, from which its standard deviation is known to about a third (1 / sqrt(2 (k - 1))), and
-a tilt of ln 2 nats still rests on three of them. On recorded groups of 3.9 right-skewed replies plain differences taught
-`tiny` more than the tilt at the same divergence (docs/loop.md)."""
+"""Replies a group has on average, from which its standard deviation is known to about a third (1 / sqrt(2 (k - 1))),
+and a tilt of ln 2 nats still rests on three of them. On recorded groups of 3.9 right-skewed replies plain differences
+taught `tiny` more than the tilt at the same divergence."""
 UNLIKE = 4.0
 """Deviation of the groups that differ most to that of those that differ least (ninth and first decile), from which on
 dividing each by its own makes the least differences as loud as the largest (arXiv:2503.20783 names this bias)."""

@@ -59,9 +59,9 @@ pass over the replies is a step."""
 TINY = WeightSettings(
     rank=8, learning_rate=1e-3, epochs=40, minibatch=1024, kl_weight=0.02, kl_stop=0.8, value="gain"
 )
-"""About a million parameters, some hundred replies a generation, and few tokens a reply, each of them a choice: steps over
-all replies at once, as many as it takes to go as far as a gate over some tens of pairs can tell (on recorded replies
-0.8 nats gained more than 0.4, and 1.5 hardly more)."""
+"""About a million parameters, some hundred replies a generation, and few tokens a reply, each of them a choice: steps
+over all replies at once, as many as it takes to go as far as a gate over some tens of pairs can tell (on recorded
+replies 0.8 nats gained more than 0.4, and 1.5 hardly more)."""
 TABULAR = WeightSettings(rank=8, learning_rate=5e-2, epochs=6, minibatch=32, kl_weight=0.02, kl_stop=0.4)
 _OF_KINDS = {"tiny": TINY, "tabular": TABULAR}
 
