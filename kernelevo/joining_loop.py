@@ -70,7 +70,7 @@ class LoopRequest:
     levers: tuple[LeverName, ...] = ("harness", "weights")
     generations: int = 4
     seed: int = 0
-    reuse: bool = True
+    reuse: bool = False
     gap: float = 0.5
     limits: LoopLimits = field(default_factory=LoopLimits)
     workers: int = 1

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from kernelevo.kernel.languages import CUDA
@@ -31,7 +31,9 @@ class ProgramWay:
         self._harness = policy_harness(harness)
         self._model = model
 
-    def prompt(self, session: TaskSession, parent: Attempt, children: Sequence[Attempt]) -> Prompt | None:
+    def prompt(
+        self, session: TaskSession, parent: Attempt, children: Sequence[Attempt], made: Collection[str]
+    ) -> Prompt | None:
         told = TaskWords(session.words(), CUDA, FILE_NAME, BAND)
         return build_prompt(self._harness, told, parent, children, [])
 

@@ -61,8 +61,8 @@ def run(
     adapter: Annotated[
         str | None, typer.Option(metavar="FOLDER", help="LoRA adapter of the model to begin with.")
     ] = None,
-    fresh_trees: Annotated[
-        bool, typer.Option("--fresh-trees", help="Begin every generation from the starts, on tasks drawn anew.")
+    grow_trees: Annotated[
+        bool, typer.Option("--grow-trees", help="Go on with the trees of the generations before, on their tasks.")
     ] = False,
     gap: Annotated[
         float | None,
@@ -122,7 +122,7 @@ def read_request(context: typer.Context, task: str | None) -> tuple[Any, str]:
     request = LoopRequest(
         task=task, model=model, evolver=given["evolver"], harness=given["harness"], adapter=given["adapter"],
         levers=LEVERS[given["levers"]], generations=given["generations"], seed=given["seed"],
-        reuse=not given["fresh_trees"], gap=0.5 if given["gap"] is None else given["gap"],
+        reuse=given["grow_trees"], gap=0.5 if given["gap"] is None else given["gap"],
         limits=read_limits(given["budget"]) if given["budget"] else LoopLimits(),
         workers=usable_cores() if given["workers"] is None else given["workers"], base_url=given["base_url"],
         key_variable=given["key_variable"], price=given["price"],

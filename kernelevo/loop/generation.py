@@ -10,7 +10,7 @@ evaluation; whatever is judged costs one, also where its verdict was known from 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from kernelevo.language_model import Prompt, Turn
@@ -114,21 +114,29 @@ def _samples(phase: Phase, policy: Policy) -> int:
 def _questions(
     phase: Phase, policy: Policy, state: TaskState, count: int, tools: Tools
 ) -> list[tuple[Attempt, Prompt]]:
-    """At most `count` questions about the next parents; those about which nothing can be asked are closed."""
+    """At most `count` questions about the next parents; those about which nothing can be asked are closed, and others
+    chosen instead: a resumed run, which has closed none yet, asks the same.
+    """
     session = tools.court.session(state.task)
     while True:
         found: list[tuple[Attempt, Prompt]] = []
-        names = state.parents(phase.strategy, count)
-        for name in names:
+        closed = False
+        for name in state.parents(phase.strategy, count):
             parent = _attempt(state, name, tools)
             children = _children(phase, state, name, tools) if policy.tells_children else []
-            prompt = policy.way.prompt(session, parent, children)
-            if prompt is None and state.tree is not None:
-                state.tree.close(name)
-            elif prompt is not None:
+            prompt = policy.way.prompt(session, parent, children, _made(phase, state))
+            if prompt is not None:
                 found.append((parent, prompt))
-        if found or not names:
+            elif state.tree is not None:
+                state.tree.close(name)
+                closed = True
+        if not closed:
             return found
+
+
+def _made(phase: Phase, state: TaskState) -> Collection[str]:
+    """All that was made of a task; nothing for independent samples, of which one may begin as another did."""
+    return () if state.tree is None or phase.strategy == "rollouts" else state.tree.parents
 
 
 def _turn(policy: Policy, about: str, prompt: Prompt, n: int) -> Turn | None:

@@ -39,7 +39,7 @@ class LoopSettings:
     levers: tuple[LeverName, ...] = ("harness", "weights")
     generations: int = 4
     seed: int = 0
-    reuse: bool = True
+    reuse: bool = False
     rule: GateRule = field(default_factory=GateRule)
     gap: float = 0.5
     audits: int = 8

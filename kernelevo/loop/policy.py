@@ -7,11 +7,11 @@ whole programs is joined where what models are told is known (joining_loop.py).
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from kernelevo.decisions import STOP, DecisionSettings, Observation, decision_prompt, read_decision
+from kernelevo.decisions import STOP, Decision, DecisionSettings, Observation, decision_prompt, read_decision
 from kernelevo.interfaces import Dialogue
 from kernelevo.language_model import Prompt, Reply, Sampling, Stop
 from kernelevo.learning import PolicyVersion
@@ -43,8 +43,12 @@ MADE, STOPPED, UNREADABLE, ILLEGAL, NO_REPLY = "made", "stopped", "unreadable", 
 class Way(Protocol):
     """How a model is asked about an attempt."""
 
-    def prompt(self, session: TaskSession, parent: Attempt, children: Sequence[Attempt]) -> Prompt | None:
-        """The question; None where nothing can be made of this attempt."""
+    def prompt(
+        self, session: TaskSession, parent: Attempt, children: Sequence[Attempt], made: Collection[str]
+    ) -> Prompt | None:
+        """The question; None where nothing can be made of this attempt. `made` are the ids of all that was made of the
+        task.
+        """
         ...
 
     def sampling(self) -> Sampling: ...
@@ -67,18 +71,30 @@ class Policy:
     """Begins a stream of replies anew, of a model that draws them from a seed (learning_interfaces.SeededModel)."""
 
 
+def _leads_on(session: TaskSession, parent: Attempt, decision: Decision, made: Collection[str]) -> bool:
+    if decision == STOP:
+        return True
+    candidate = session.apply(parent, decision)
+    return candidate is not None and candidate.id not in made
+
+
 class DecisionWay:
-    """Shows the observation and reads one decision."""
+    """Shows the observation and reads one decision. What the task has seen already is left out: a policy that is sure
+    of itself would say it again and again, and its searches would end with their evaluations unspent.
+    """
 
     def __init__(self, settings: DecisionSettings) -> None:
         self._settings = settings
         self._observed: OrderedDict[tuple[object, ...], Observation] = OrderedDict()
 
-    def prompt(self, session: TaskSession, parent: Attempt, children: Sequence[Attempt]) -> Prompt | None:
+    def prompt(
+        self, session: TaskSession, parent: Attempt, children: Sequence[Attempt], made: Collection[str]
+    ) -> Prompt | None:
         observation = self._observe(session, parent)
-        if all(option.decision == STOP for option in observation.options):
+        options = tuple(one for one in observation.options if _leads_on(session, parent, one.decision, made))
+        if all(option.decision == STOP for option in options):
             return None
-        return decision_prompt(observation)
+        return decision_prompt(replace(observation, options=options))
 
     def _observe(self, session: TaskSession, parent: Attempt) -> Observation:
         """Once for a question and its replies, and for a parent that is asked about again soon."""

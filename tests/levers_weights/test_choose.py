@@ -30,7 +30,7 @@ CASES = {
     "right-skewed, small groups": ([[0.0, 0.0, 0.0, 9.0], [0.0, 0.0, 0.0, 8.0, 0.1]], 1.0, "reinforce", "4.5"),
     "dense, small groups": ([[1.0, 1.5], [2.0, 1.0], [1.2, 1.7, 1.4]], 1.0, "reinforce", "2.3"),
     "dense, large groups": (DENSE, 1.0, "grpo", "enough"),
-    "dense, groups that differ unlike": ([*DENSE, [1.0, 1.01, 1.02, 1.03, 1.04, 1.05]], 1.0, "reinforce", "times as much"),
+    "dense, groups that differ unlike": ([*DENSE, [1.0, 1.01, 1.02, 1.03, 1.04, 1.05]], 1.0, "reinforce", "times as"),
     "missing rewards do not count": ([[*row, NAN, NAN] for row in DENSE], 1.0, "grpo", "6.0"),
 }
 

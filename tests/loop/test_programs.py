@@ -42,7 +42,7 @@ def reply(text: str, stop: Stop = Stop.COMPLETE) -> Reply:
 
 def test_it_is_told_the_task_the_kernel_and_what_was_tried(way: ProgramWay) -> None:
     parent = attempt(KERNEL)
-    prompt = way.prompt(SESSION, parent, [attempt(KERNEL.replace("2.0f", "2"), parent.candidate.id)])
+    prompt = way.prompt(SESSION, parent, [attempt(KERNEL.replace("2.0f", "2"), parent.candidate.id)], ())
     system, user = prompt.messages
     assert system.text.startswith("You make GPU kernels faster") and "Double every element." in user.text
     assert KERNEL.strip() in user.text and "What was made of it already" in user.text

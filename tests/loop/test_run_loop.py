@@ -27,7 +27,7 @@ from kernelevo.models.recorded import ASKED, spent_so_far
 from kernelevo.stores.memory import MemoryStore
 from kernelevo.types import Status
 
-GOOD = DecisionSettings({**RULES, "hoist": 3.0, "fuse": 4.0, "widen": 1.0, "drop": -6.0, "stall": -6.0})
+GOOD = DecisionSettings({**RULES, "cut": 4.0, "fuse": 4.0, "drop": -6.0, "stall": -6.0})
 BAD = DecisionSettings({**RULES, "drop": 6.0, "stall": 6.0})
 NOTES = (POLICY, RESULT, AUDIT, DECISION, CHANGE, GATE, ROUND, VERDICT, ASKED)
 Make = Callable[..., Bench]
@@ -42,7 +42,7 @@ def told(store: MemoryStore) -> list[str]:
 
 
 def test_a_good_change_is_adopted_and_a_bad_one_is_not(bench: Make) -> None:
-    made = bench({"harness": BiasLever(GOOD, BAD)}, evaluations=1200, generations=2)
+    made = bench({"harness": BiasLever(GOOD, BAD)}, evaluations=2400, generations=2)
     loop = made.loop()
     loop.run()
     results = [note["result"] for note in loop.record.notes(GATE) if note["final"]]
@@ -220,12 +220,12 @@ def test_failures_are_worth_nothing_and_missing_data_have_no_reward(bench: Make)
     stopped = [step for step in steps if step.outcome == "stopped"]
     assert wrong and all(step.reward == 0.0 for step in wrong)
     assert stalled and all(step.reward is None and step.best is None for step in stalled)
-    assert all(step.candidate is None and step.reward >= 1.0 for step in stopped)
+    assert all(step.candidate is None and step.reward > 0.0 for step in stopped)
 
 
 class LostSession(ScriptedSession):
     def judge(self, candidate, seed=None):
-        if "widen" in candidate.text or "tune" in candidate.text or "cut" in candidate.text:
+        if candidate.text != self.start.text:
             raise Infrastructure("the machine is on fire")
         return super().judge(candidate, seed)
 
@@ -326,11 +326,11 @@ def test_a_model_s_budget_ends_a_run_by_its_name_and_a_larger_one_goes_on(bench:
 
 
 def test_a_gate_whose_budget_ends_in_its_midst_decides_nothing(bench: Make) -> None:
-    whole, cut = (bench({"harness": BiasLever(GOOD)}, evaluations=600, generations=1) for _ in range(2))
+    whole, cut = (bench({"harness": BiasLever(GOOD)}, evaluations=1200, generations=1) for _ in range(2))
     whole.loop().run()
     assert whole.store.notes(GATE)[-1]["result"] == "accept"
     used = spent_so_far(whole.store).tokens
-    cut.limits = LoopLimits(600, tokens=used - 20)
+    cut.limits = LoopLimits(1200, tokens=used - 20)
     cut.loop().run()
     last = cut.store.notes(GATE)[-1]
     assert (last["result"], last["final"]) == ("undecided", True) and "not every pair" in last["reason"], last
