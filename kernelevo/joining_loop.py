@@ -30,7 +30,7 @@ from kernelevo.loop.budget import Account, LoopLimits
 from kernelevo.loop.gate import GateRule
 from kernelevo.loop.generation import Tools
 from kernelevo.loop.judging import Codec, Court, Memo
-from kernelevo.loop.plan import LoopSettings
+from kernelevo.loop.plan import LEVERS, LoopSettings
 from kernelevo.loop.policy import DecisionWay, Policy
 from kernelevo.loop.record import Record
 from kernelevo.loop.run_loop import Loop, Parts
@@ -54,6 +54,8 @@ NO_LIMIT = 10**15
 CALL_SECONDS = 120.0
 """Of one question to a model, retries included."""
 DEFAULT_HARNESS = "default"
+TRAINED_HERE = ("tiny", "tabular")
+"""Besides hf:FOLDER."""
 EVOLVER = "evolver"
 """The folder in a run's that holds what was asked of the evolver."""
 
@@ -309,6 +311,14 @@ def _served_model(request: LoopRequest, given: int) -> tuple[Model, Any, str]:
     asked = ModelRequest(request.model, request.base_url, request.key_variable, request.price)
     model = open_request(asked, given)
     return model, model if hasattr(model, "trainer") else None, f"model {asked.shown}: given by --model"
+
+
+def levers_of(words: str, model: str) -> tuple[LeverName, ...]:
+    """What --levers says; `auto` leaves out the weights of a model that cannot be trained here. Raises BadInput."""
+    if words not in LEVERS:
+        raise BadInput(f"--levers {words!r} is none of {', '.join(LEVERS)}; write, say, --levers harness")
+    trained = model in TRAINED_HERE or model.startswith("hf:")
+    return tuple(lever for lever in LEVERS[words] if words != "auto" or trained or lever != "weights")
 
 
 def open_levers(

@@ -52,8 +52,19 @@ def costs(told: Mapping[str, Any]) -> Iterator[str]:
         cost = "nothing gained" if doubling is None else f"{doubling:.0f} evaluations of a task for each doubling"
         yield (
             f"{row['arm']:<10} {row['evaluations_per_seed']:.0f} evaluations for each seed, of these "
-            f"{row['learning_per_seed']:.0f} to learn ({row['changes_accepted']} changes accepted); {cost}"
+            f"{row['learning_per_seed']:.0f} to learn ({row['changes_accepted']} changes accepted); {cost}{_paid(row)}"
         )
+
+
+def _paid(row: Mapping[str, Any]) -> str:
+    """From how many tasks on learning has paid for itself."""
+    tasks, needs = row["pays_after_tasks"], row["base_needs"]
+    if tasks is None:
+        return ""
+    found = "what it finds in five evaluations of a task base finds in"
+    if needs is None:
+        return f"; {found} none of the study's: learning pays after {tasks:.0f} tasks at most"
+    return f"; {found} {needs}: learning pays after about {tasks:.0f} tasks"
 
 
 def factor(mean: Mapping[str, float]) -> str:

@@ -24,7 +24,7 @@ from kernelevo.loop.budget import Account, LoopLimits
 from kernelevo.loop.curves import after, curve
 from kernelevo.loop.generation import Tools, execute
 from kernelevo.loop.judging import Errand, Memo
-from kernelevo.loop.ledger import open_sealed, write_outcome
+from kernelevo.loop.ledger import open_sealed, require_unopened, write_outcome
 from kernelevo.loop.seeds import seed_of
 from kernelevo.loop.summary import run_summary
 from kernelevo.loop.task_state import Phase, Share
@@ -96,6 +96,8 @@ def start_study(request: StudyRequest, settings: Settings, say: Say) -> StudyOut
     with closing(Workers(lambda: open_backend(request.task, settings))) as workers:
         request = dataclasses.replace(request, tasks=tuple(_tasks_of(request, workers)))
         _check(request, settings, workers)
+        if request.claim is not None:
+            require_unopened(settings.runs, request.claim)
         folder = new_run_folder(settings.runs)
         head = loop_record(folder.name, f"study arms {request.task}", LoopRequest(request.task), workers.backend())
         record = dataclasses.replace(

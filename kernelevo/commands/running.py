@@ -108,22 +108,19 @@ def run(
 def read_request(context: typer.Context, task: str | None) -> tuple[Any, str]:
     """The request that this command line makes, and why the model is the one it is."""
     from kernelevo.joining_backends import backend_names
-    from kernelevo.joining_loop import DEFAULT_MODEL, LoopRequest
+    from kernelevo.joining_loop import DEFAULT_MODEL, LoopRequest, levers_of
     from kernelevo.loop.budget import LoopLimits, read_limits
-    from kernelevo.loop.plan import LEVERS
 
     given = context.params
     if task is None:
         raise BadInput(f"name what the loop is to run on: {', '.join(backend_names())}, as in `kernelevo run kernels`")
-    if given["levers"] not in LEVERS:
-        raise BadInput(f"--levers {given['levers']!r} is none of {', '.join(LEVERS)}; write, say, --levers harness")
     model = given["model"] or DEFAULT_MODEL
     why = "given by --model" if given["model"] else "the default, ours, needs no server; choose another with --model"
     request = LoopRequest(
         task=task, model=model, evolver=given["evolver"], harness=given["harness"], adapter=given["adapter"],
-        levers=LEVERS[given["levers"]], generations=given["generations"], seed=given["seed"],
+        levers=levers_of(given["levers"], model), generations=given["generations"], seed=given["seed"],
         reuse=given["grow_trees"], gap=0.5 if given["gap"] is None else given["gap"],
-        limits=read_limits(given["budget"]) if given["budget"] else LoopLimits(),
+        limits=LoopLimits() if given["budget"] is None else read_limits(given["budget"]),
         workers=usable_cores() if given["workers"] is None else given["workers"], base_url=given["base_url"],
         key_variable=given["key_variable"], price=given["price"],
     )  # fmt: skip

@@ -46,6 +46,8 @@ def read_limits(text: str) -> LoopLimits:
         if name in given:
             raise BadInput(f"--budget names {name} twice; give it once")
         given[name] = _number(name, value, word)
+    if not given:
+        raise BadInput(f"--budget {text!r} names no limit; write {', '.join(names)}, as in seconds=600")
     return LoopLimits(**given)  # type: ignore[arg-type]
 
 

@@ -40,19 +40,33 @@ class Opening:
 
 def open_sealed(runs: Path, claim: str, run: str, tasks: Sequence[str]) -> None:
     """Writes down that `run` opens the sealed tasks for this claim; raises BadInput if the claim was used before."""
-    name = claim.strip()
-    if not _CLAIM.fullmatch(name):
-        raise BadInput("--claim says in 3 to 200 letters what opening the sealed tasks is to show; give one line")
     with _locked(runs) as file:
-        before = [each for each in _read(file, runs) if each.claim == name]
-        if not before:
-            _append(file, {"claim": name, "event": "opened", "run": run, "tasks": list(tasks)})
-        elif before[0].run != run or before[0].outcome is not None:
-            state = "has its outcome" if before[0].outcome is not None else "was not finished"
-            raise BadInput(
-                f"the claim {name!r} opened the sealed tasks before (run {before[0].run}, {before[0].at}; it {state}); "
-                "they are opened once for each claim: go on with that run, or name another claim"
-            )
+        if not _require_own(_read(file, runs), claim, run):
+            _append(file, {"claim": claim.strip(), "event": "opened", "run": run, "tasks": list(tasks)})
+
+
+def require_unopened(runs: Path, claim: str) -> None:
+    """Raises BadInput if the claim was used before, or is none."""
+    _require_own(openings(runs), claim, "")
+
+
+def _require_own(opened: Sequence[Opening], claim: str, run: str) -> bool:
+    """Whether this run opened the sealed tasks for this claim, and may go on; raises BadInput where another did."""
+    if not _CLAIM.fullmatch(claim.strip()):
+        raise BadInput("--claim says in 3 to 200 letters what opening the sealed tasks is to show; give one line")
+    before = [each for each in opened if _same(each.claim, claim)]
+    if before and (before[0].run != run or before[0].outcome is not None):
+        state = "has its outcome" if before[0].outcome is not None else "was not finished"
+        raise BadInput(
+            f"the claim {before[0].claim!r} opened the sealed tasks before (run {before[0].run}, {before[0].at}; it "
+            f"{state}); they are opened once for each claim: go on with that run, or name another claim"
+        )
+    return bool(before)
+
+
+def _same(one: str, other: str) -> bool:
+    """Claims that differ by spaces or case are one claim."""
+    return one.casefold().split() == other.casefold().split()
 
 
 def write_outcome(runs: Path, claim: str, run: str, outcome: Mapping[str, Any]) -> None:

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kernelevo.loop.curves import earliness
+from kernelevo.loop.curves import EARLY, earliness
 from kernelevo.studies.analysis import Mean, Scores, cost_per_gain, difference_of, log2_score, mean_of
 from kernelevo.studies.arms import SOBER, Costs
 
 EQUAL_TOTAL, EQUAL_TEST, SOON = "equal_total", "equal_test", "soon"
 WAYS = (EQUAL_TOTAL, EQUAL_TEST, SOON)
+BASE = "base"
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,29 @@ def study_results(
     scores = {way: {arm: _scores(outcomes, arm, way) for arm in arms} for way in WAYS}
     there = {arm: words for arm, words in arms.items() if scores[EQUAL_TOTAL][arm]}
     rows = [_row(arm, words, scores, outcomes, learned, costs) for arm, words in there.items()]
+    curves = {arm: mean_curve(outcomes, arm) for arm in arms}
     return {
-        "arms": rows,
+        "arms": [{**row, **break_even(curves, row["arm"], row["learning_per_seed"])} for row in rows],
         "comparisons": [each for way in scores for each in _comparisons(way, scores[way], list(arms))],
         "costs": {**dataclasses.asdict(costs), "total": costs.total},
-        "curves": {arm: mean_curve(outcomes, arm) for arm in arms},
+        "curves": curves,
     }
+
+
+def break_even(curves: Mapping[str, Sequence[float]], arm: str, learning: float) -> dict[str, float | None]:
+    """`base_needs`: after how many evaluations of a task the policy as it ships has found, on average, what this arm
+    has found after EARLY candidates; `pays_after_tasks`: how many tasks it takes until the evaluations saved on each are
+    those that learning took. Both None for what did not learn, `base_needs` where base never gets there in the study
+    (then `pays_after_tasks` is an upper bound), `pays_after_tasks` where nothing is saved.
+    """
+    nothing: dict[str, float | None] = {"base_needs": None, "pays_after_tasks": None}
+    base, own = curves.get(BASE) or (), curves.get(arm) or ()
+    if not learning or not base or not own:
+        return nothing
+    level = own[min(EARLY, len(own) - 1)]
+    needs = next((count for count, found in enumerate(base, 1) if found >= level), None)
+    saved = (len(base) if needs is None else needs) - (1 + EARLY)
+    return {"base_needs": needs, "pays_after_tasks": learning / saved if saved > 0 else None}
 
 
 def _scores(outcomes: Sequence[Outcome], arm: str, way: str) -> Scores:

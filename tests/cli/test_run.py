@@ -161,7 +161,8 @@ def test_a_larger_budget_goes_on_where_the_old_one_ended(shell: Shell) -> None:
         (["run"], "name what the loop is to run on: kernels, scripted"),
         (["run", "nothing"], "there is no backend 'nothing'"),
         (["run", "scripted", "--levers", "all"], "--levers 'all' is none of"),
-        (["run", "scripted", "--model", "prior"], "no weights that can be trained"),
+        (["run", "scripted", "--model", "prior", "--levers", "weights"], "no weights that can be trained"),
+        (["run", "scripted", "--model", "prior", "--budget", ","], "names no limit"),
         (["run", "scripted", "--model", "prior", "--levers", "none", "--budget", "evals=3"], "no such limit"),
         (["run", "scripted", "--model", "prior", "--levers", "harness", "--budget", "evaluations=30"], "not suffice"),
         (["run", "scripted", "--model", "nonsense", "--levers", "none"], "names no model"),
@@ -186,6 +187,12 @@ def test_what_a_resumed_run_would_leave_aside_is_refused(shell: Shell, words: tu
     assert code == 2 and f"leave {words[0]} out" in err and "--budget, --generations" in err
     code, _, err = shell("study", "arms", "--resume", "last", "--seeds", "9")
     assert code == 2 and "leave --seeds out" in err
+
+
+def test_of_a_model_without_weights_auto_is_the_harness(shell: Shell) -> None:
+    words = ("run", "scripted", "--model", "prior", "--workers", "1", "--generations", "1")
+    code, out, err = shell(*words, "--budget", "evaluations=250")
+    assert code == 0 and "levers: harness; budget" in out + err, err
 
 
 def write_default(shell: Shell) -> Path:

@@ -72,8 +72,10 @@ def test_sealed_tasks_are_opened_once_for_a_claim_and_listed(shell: Shell) -> No
     code, _, err = shell(*QUICK, *words)
     assert code == 2 and "--claim" in err and not run_folders(shell.folder / "runs")
     told = arms(shell, *words, "--claim", "base beats uniform")
-    code, _, err = shell(*QUICK, *words, "--claim", "base beats uniform")
+    there = run_folders(shell.folder / "runs")
+    code, _, err = shell(*QUICK, *words, "--claim", "Base beats  uniform")
     assert code == 2 and "opened the sealed tasks before" in err
+    assert run_folders(shell.folder / "runs") == there, "a refused claim leaves nothing behind"
     code, _, err = shell("study", "arms", "--resume", told["run"])
     assert code == 2 and "has its outcome" in err
     (opening,) = json.loads(shell("study", "openings", "--json")[1])

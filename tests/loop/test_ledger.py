@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kernelevo.errors import BadInput, Infrastructure
-from kernelevo.loop.ledger import LEDGER, open_sealed, openings, write_outcome
+from kernelevo.loop.ledger import LEDGER, open_sealed, openings, require_unopened, write_outcome
 
 
 def test_a_claim_opens_once_and_its_run_may_go_on_until_the_outcome(tmp_path: Path) -> None:
@@ -24,6 +24,18 @@ def test_a_claim_opens_once_and_its_run_may_go_on_until_the_outcome(tmp_path: Pa
     first, second = openings(tmp_path)
     assert (first.claim, first.run, first.tasks, first.outcome) == ("a wins", "run1", ("x", "y"), {"gain": 0.5})
     assert second.outcome is None and len((tmp_path / LEDGER).read_text().splitlines()) == 3
+
+
+def test_claims_that_differ_by_case_or_spaces_are_one(tmp_path: Path) -> None:
+    require_unopened(tmp_path, "Both levers  beat base")
+    open_sealed(tmp_path, "both levers beat base", "run1", ["x"])
+    for claim in ("Both levers  beat base", "BOTH LEVERS BEAT BASE "):
+        with pytest.raises(BadInput, match="opened the sealed tasks before"):
+            open_sealed(tmp_path, claim, "run2", ["x"])
+        with pytest.raises(BadInput, match="opened the sealed tasks before"):
+            require_unopened(tmp_path, claim)
+    require_unopened(tmp_path, "both levers beat by hand")
+    assert len(openings(tmp_path)) == 1
 
 
 def test_an_outcome_is_written_once_and_only_of_an_opening(tmp_path: Path) -> None:

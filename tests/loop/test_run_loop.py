@@ -335,3 +335,17 @@ def test_a_gate_whose_budget_ends_in_its_midst_decides_nothing(bench: Make) -> N
     last = cut.store.notes(GATE)[-1]
     assert (last["result"], last["final"]) == ("undecided", True) and "not every pair" in last["reason"], last
     assert cut.loop().present().harness.name == "start"
+
+
+def test_nothing_is_asked_for_twice(bench: Make) -> None:
+    """A policy that is nearly sure of one decision spends its evaluations all the same."""
+    sure = DecisionSettings({**RULES, "cut": 8.0, "widen": 7.0}, samples=2)
+    loop = bench(evaluations=120, generations=1, start=sure).loop()
+    loop.run()
+    made: dict[str, dict[str, int]] = {}
+    for step in view(loop).steps(0):
+        if step.candidate is not None:
+            turn = made.setdefault(step.task, {}).setdefault(step.candidate, step.turn)
+            assert turn == step.turn, "only replies to one question may say the same"
+    assert all(result.evaluations == len(made[result.task]) + 1 for result in loop.results(0))
+    assert sum(result.evaluations for result in loop.results(0)) >= 60

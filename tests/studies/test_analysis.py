@@ -15,7 +15,7 @@ from kernelevo.loop.curves import after, curve, earliness
 from kernelevo.loop.record import Round, Start
 from kernelevo.studies.analysis import cost_per_gain, difference_of, log2_score, mean_of
 from kernelevo.studies.arms import ARMS, Costs, matrix, read_arms
-from kernelevo.studies.results import Learned, Outcome, mean_curve, study_results
+from kernelevo.studies.results import Learned, Outcome, break_even, mean_curve, study_results
 from kernelevo.types import Status
 
 
@@ -104,6 +104,17 @@ def test_results_tell_both_ways_of_counting_and_compare_with_the_better_sober_ar
     assert ("equal_total", "base", "uniform") in pairs and ("equal_test", "base", "by_hand") in pairs
     ahead = pairs["equal_total", "both", "uniform"]
     assert 2 ** ahead["mean"] == pytest.approx(4 / 3) and ahead["low"] > 0
+
+
+def test_learning_pays_after_as_many_tasks_as_it_saves_evaluations_on() -> None:
+    """Five evaluations of an arm are worth nine of base: four are saved on each task."""
+    base = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.1]
+    curves = {"base": base, "both": [0.0, 0.5, 0.8, 0.9, 0.95, 1.0], "weights": [0.0] * 9, "harness": [2.0] * 6}
+    assert break_even(curves, "both", 400.0) == {"base_needs": 9, "pays_after_tasks": 100.0}
+    assert break_even(curves, "weights", 400.0)["pays_after_tasks"] is None, "nothing is saved"
+    assert break_even(curves, "harness", 400.0) == {"base_needs": None, "pays_after_tasks": 80.0}, "base never is there"
+    assert break_even(curves, "base", 0.0) == {"base_needs": None, "pays_after_tasks": None}
+    assert break_even({"both": [0.0, 1.0]}, "both", 400.0)["pays_after_tasks"] is None, "no base in the study"
 
 
 def test_a_mean_curve_keeps_what_ended_earlier() -> None:
