@@ -61,9 +61,9 @@ def study_results(
 
 def break_even(curves: Mapping[str, Sequence[float]], arm: str, learning: float) -> dict[str, float | None]:
     """`base_needs`: after how many evaluations of a task the policy as it ships has found, on average, what this arm
-    has found after EARLY candidates; `pays_after_tasks`: how many tasks it takes until the evaluations saved on each are
-    those that learning took. Both None for what did not learn, `base_needs` where base never gets there in the study
-    (then `pays_after_tasks` is an upper bound), `pays_after_tasks` where nothing is saved.
+    has found after EARLY candidates; `pays_after_tasks`: how many tasks it takes until the evaluations saved on each
+    are those that learning took. Both None for what did not learn, `base_needs` where base never gets there in the
+    study (then `pays_after_tasks` is an upper bound), `pays_after_tasks` where nothing is saved.
     """
     nothing: dict[str, float | None] = {"base_needs": None, "pays_after_tasks": None}
     base, own = curves.get(BASE) or (), curves.get(arm) or ()
