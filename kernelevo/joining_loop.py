@@ -56,8 +56,8 @@ CALL_SECONDS = 120.0
 DEFAULT_HARNESS = "default"
 TRAINED_HERE = ("tiny", "tabular")
 """Besides hf:FOLDER."""
-EVOLVER = "evolver"
-"""The folder in a run's that holds what was asked of the evolver."""
+EVOLVER, JUDGE = "evolver", "judge"
+"""The folders in a run's that hold what was asked of the evolver, and of the judge of compliance."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ class LoopRequest:
     task: str
     model: str = DEFAULT_MODEL
     evolver: str | None = None
+    judge: str | None = None
     harness: str | None = None
     adapter: str | None = None
     levers: tuple[LeverName, ...] = ("harness", "weights")
@@ -142,6 +143,7 @@ class Opened:
     model: str
     notes: Sequence[str]
     closing: ExitStack = field(default_factory=ExitStack)
+    judge: Dialogue | None = None
 
     def close(self) -> None:
         self.closing.close()
@@ -184,8 +186,10 @@ def open_loop(
     time = CallTime(CALL_SECONDS, lambda: _seconds_left(account))
     dialogue = RecordedModel(model, store, _Shared(budget, dialogues), time)
     dialogues.append(dialogue)
-    if request.evolver is not None and "harness" in request.levers:
-        dialogues.append(_evolver(request, folder, _Shared(budget, dialogues), time, closing))
+    aside: dict[str, RecordedModel] = {}
+    for role, name in _asked_aside(request).items():
+        aside[role] = _aside(name, folder / role, request, _Shared(budget, dialogues), time, closing)
+        dialogues.append(aside[role])
     shared = memo or Memo()
     for key, judgement in record.judgements():
         shared.keep(key, judgement)
@@ -197,12 +201,12 @@ def open_loop(
 
     if request.adapter is not None:
         model.load_adapter(Adapter("start", 0, request.adapter))  # what cannot be loaded is said now
-    levers = open_levers(request, trainable, backend, dialogues[1] if len(dialogues) > 1 else None)
+    levers = open_levers(request, trainable, backend, aside.get(EVOLVER))
     tools = Tools(record, court, account, progress, getattr(backend, "how", "modelled") == "measured")
     parts = Parts(backend, open_policy, levers, tools, folder, exported, say)
     start = _start(request, folder, settings)
     read_harness(start[0]).decisions.settings(backend.grammar)  # a rule that is none is said now
-    return Opened(Loop(parts, request.settings, start), store, model.name, [why], closing)
+    return Opened(Loop(parts, request.settings, start), store, model.name, [why], closing, aside.get(JUDGE))
 
 
 def _price(request: LoopRequest) -> Price | None:
@@ -211,7 +215,8 @@ def _price(request: LoopRequest) -> Price | None:
     """
     if request.price is not None:
         return Price(*request.price)
-    served = [name for name in (request.model, request.evolver) if name and name.startswith(("openai:", "vllm:"))]
+    named = (request.model, request.evolver, request.judge)
+    served = [name for name in named if name and name.startswith(("openai:", "vllm:"))]
     if request.limits.money is None:
         return None
     if served:
@@ -367,20 +372,25 @@ class _Shared:
         return self.budget.forecast(spent, prompt_tokens, n, max_tokens)
 
 
-def _evolver(
-    request: LoopRequest, folder: Path, budget: _Shared, time: CallTime, closing: ExitStack
+def _asked_aside(request: LoopRequest) -> dict[str, str]:
+    """The models that are asked beside the one that acts, by what for."""
+    evolver = request.evolver if "harness" in request.levers else None
+    return {role: name for role, name in ((EVOLVER, evolver), (JUDGE, request.judge)) if name is not None}
+
+
+def _aside(
+    name: str, place: Path, request: LoopRequest, budget: _Shared, time: CallTime, closing: ExitStack
 ) -> RecordedModel:
-    """The model that drafts changes of the harness, on a record of its own beside the run's."""
+    """A model on a record of its own beside the run's."""
     from kernelevo.joining_models import open_model as open_request
     from kernelevo.models.recorded import RecordedModel, recorded_turns
     from kernelevo.stores.sqlite import DATABASE, SqliteStore
 
-    place = folder / EVOLVER
     place.mkdir(parents=True, exist_ok=True)
     store = SqliteStore.resume(place) if (place / DATABASE).exists() else SqliteStore.create(place)
     closing.callback(store.close)
     given = sum(len(turn.replies) for turn in recorded_turns(store).values())
-    asked = ModelRequest(str(request.evolver), request.base_url, request.key_variable, request.price)
+    asked = ModelRequest(name, request.base_url, request.key_variable, request.price)
     model = open_request(asked, given)
     closing.callback(model.close)
     return RecordedModel(model, store, budget, time)

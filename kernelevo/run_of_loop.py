@@ -26,10 +26,11 @@ from kernelevo.stores.sqlite import SqliteStore
 from kernelevo.types import RunRecord
 
 if TYPE_CHECKING:
-    from kernelevo.learning import TaskResult
+    from kernelevo.harness import Harness
+    from kernelevo.interfaces import Dialogue
+    from kernelevo.learning import Step, TaskResult
     from kernelevo.loop.run_loop import Loop
     from kernelevo.loop.task_state import Phase
-    from kernelevo.telemetry import Telemetry
 
 Say = Callable[[str], None]
 
@@ -116,7 +117,14 @@ def _require_same(record: RunRecord, workers: Workers) -> None:
 def _open(
     request: LoopRequest, folder: Path, store: SqliteStore, settings: Settings, say: Say, workers: Workers
 ) -> Opened:
-    return open_loop(request, folder, store, settings, say, _Shown(say).progress, None, workers, _exported)
+    made: list[Opened] = []
+
+    def exported(loop: Loop, generation: int) -> None:
+        told = telemetry_of(loop, generation, made[0].judge)
+        export_generation(loop.record, loop.parts.folder, generation, told)
+
+    made.append(open_loop(request, folder, store, settings, say, _Shown(say).progress, None, workers, exported))
+    return made[0]
 
 
 def _go_on(opened: Opened, request: LoopRequest, record: RunRecord, folder: Path, say: Say, why: str) -> LoopOutcome:
@@ -135,21 +143,23 @@ def _go_on(opened: Opened, request: LoopRequest, record: RunRecord, folder: Path
         return LoopOutcome(record.id, record, folder, run_summary(opened.loop.record, folder))
 
 
-def _exported(loop: Loop, generation: int) -> None:
-    export_generation(loop.record, loop.parts.folder, generation, telemetry_of(loop, generation))
-
-
-def telemetry_of(loop: Loop, generation: int) -> dict[str, Any]:
-    """How the policy went by its harness, and what that changed since the generation before."""
+def telemetry_of(loop: Loop, generation: int, judge: Dialogue | None = None) -> dict[str, Any]:
+    """How the policy went by its harness, what that changed since the generation before, and what a judge says of it,
+    if there is one.
+    """
+    from kernelevo.following import judge_following
     from kernelevo.telemetry import effects, telemetry
 
-    def measured(number: int) -> Telemetry:
+    def steps_under(number: int) -> tuple[Sequence[Step], Harness]:
         steps = LeverView(loop.record, loop.parts.folder).steps(number)
-        return telemetry(steps, read_harness(loop.present(number).harness))
+        return steps, read_harness(loop.present(number).harness)
 
-    told = measured(generation)
-    moved = effects(measured(generation - 1), told) if generation else []
-    return {"telemetry": told.plain(), "telemetry_effects": [each.plain() for each in moved]}
+    told = telemetry(*steps_under(generation))
+    moved = effects(telemetry(*steps_under(generation - 1)), told) if generation else []
+    found = {"telemetry": told.plain(), "telemetry_effects": [each.plain() for each in moved]}
+    if judge is not None:
+        found["judged_following"] = judge_following(*steps_under(generation), judge, generation)
+    return found
 
 
 def _plan_words(loop: Loop, request: LoopRequest, record: RunRecord) -> str:

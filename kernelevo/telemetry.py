@@ -105,7 +105,7 @@ def telemetry(steps: Sequence[Step], harness: Harness) -> Telemetry:
     following = [(each.phase, followed) for each in told for followed in each.followed.values()]
     return Telemetry(
         trajectories=len(trajectories),
-        loaded=_rate(any(_loaded(step.prompt, harness) for step in one) for one in able),
+        loaded=_rate(any(loaded_skills(step.prompt, harness) for step in one) for one in able),
         followed=_rate(followed for _, followed in following),
         passed_loaded=_rate(_passed(each.step) for each in passes if each.loaded),
         passed_otherwise=_rate(_passed(each.step) for each in passes if not each.loaded),
@@ -136,7 +136,7 @@ def _read(steps: Sequence[Step], harness: Harness) -> Iterator[_Told]:
         if observation is not None:
             yield _decided(phase, step, observation)
             continue
-        loaded = _loaded(step.prompt, harness)
+        loaded = loaded_skills(step.prompt, harness)
         yield _Told(phase, step, frozenset(loaded), _followed(step, loaded), None, frozenset(), None)
 
 
@@ -155,7 +155,8 @@ def _decided(phase: str, step: Step, observation: Observation) -> _Told:
     return _Told(phase, step, frozenset(), {}, heeded, legal, None if decision is None else decision.rule)
 
 
-def _loaded(prompt: Prompt, harness: Harness) -> dict[str, Skill]:
+def loaded_skills(prompt: Prompt, harness: Harness) -> dict[str, Skill]:
+    """The skills whose text stands in a prompt, whoever put it there."""
     texts = [message.text for message in prompt.messages]
     return {name: skill for name, skill in harness.skills.items() if any(skill.body in text for text in texts)}
 

@@ -53,6 +53,9 @@ def run(
     task: TaskName = None,
     model: LoopModel = None,
     evolver: Evolver = None,
+    judge: Annotated[
+        str | None, typer.Option("--judge", metavar="NAME", help="Language model that says if skills are followed.")
+    ] = None,
     levers: Levers = "auto",
     generations: Annotated[int, typer.Option(metavar="N", help="At most so many generations.")] = 4,
     budget: Budget = None,
@@ -117,7 +120,8 @@ def read_request(context: typer.Context, task: str | None) -> tuple[Any, str]:
     model = given["model"] or DEFAULT_MODEL
     why = "given by --model" if given["model"] else "the default, ours, needs no server; choose another with --model"
     request = LoopRequest(
-        task=task, model=model, evolver=given["evolver"], harness=given["harness"], adapter=given["adapter"],
+        task=task, model=model, evolver=given["evolver"], judge=given["judge"], harness=given["harness"],
+        adapter=given["adapter"],
         levers=levers_of(given["levers"], model), generations=given["generations"], seed=given["seed"],
         reuse=given["grow_trees"], gap=0.5 if given["gap"] is None else given["gap"],
         limits=LoopLimits() if given["budget"] is None else read_limits(given["budget"]),

@@ -265,3 +265,14 @@ def test_an_evolver_drafts_the_change_on_a_record_of_its_own(shell: Shell) -> No
     with SqliteStore.read(shell.folder / "runs" / told["run"]) as store:
         asked = [store.kept(key) for note in store.notes("model_asked") for _, key in note["messages"]]
     assert not [text for text in asked if "decide more firmly" in text]
+
+
+def test_a_judge_is_recorded_beside_the_run_and_told_of_with_the_metrics(shell: Shell) -> None:
+    """A policy over decisions loads no skill, so that there is nothing to be asked; what there is is on record."""
+    told = json.loads(shell(*SHORT, "--judge", script(shell, "j.jsonl", "yes"), "--json")[1])
+    folder = shell.folder / "runs" / told["run"]
+    metrics = json.loads((folder / "gen_0" / "metrics.json").read_text())
+    assert (metrics["judged_following"]["asked"], metrics["judged_following"]["judge"]) == (0, "scripted:j.jsonl")
+    assert (folder / "judge" / "run.db").exists()
+    code, _, err = shell(*SHORT, "--judge", "nonsense")
+    assert code == 2 and "nonsense" in err
