@@ -95,6 +95,7 @@ class KernelTools:
         request = Request(kernel=Path("kernel.cu"), device=REWARDED, times_from="ptx")
         self._settings = settings
         self._walls, self._compiler, self._cuda = open_compilers(request, CUDA, settings, ())
+        self.device = REWARDED
         self._device, _, _ = open_device(request, self._walls, self._cuda, settings)
         self._properties = self._device.properties
         self._rules, rules_text = single_rules()

@@ -32,6 +32,7 @@ from kernelevo.search import Judges, Search, SearchTime
 from kernelevo.settings import DEFAULT_FINDINGS, Level, Limits, ModelRequest, Request, Settings
 from kernelevo.snapshots import snapshot
 from kernelevo.stores.folders import find_run, new_run_folder, run_folders
+from kernelevo.stores.lock import writer_of
 from kernelevo.stores.sqlite import SqliteStore
 from kernelevo.tasks import Task, open_task
 from kernelevo.types import Attempt, Budget, Candidate, How, RunRecord, Verdict
@@ -250,12 +251,17 @@ def head_of(folder: Path) -> RunRecord:
         return store.run()
 
 
+def unfinished(folder: Path) -> str:
+    """What is to be said of a run that has not ended."""
+    return "it was stopped" if writer_of(folder) is None else "it is running"
+
+
 def read_outcome(folder: Path) -> Outcome:
     with SqliteStore.read(folder) as store:
         record = store.run()
         archive = Archive.load(store, float(record.settings["band"]))
         ended, model = store.notes(ENDED_NOTE), model_use(store)
-    outcome = _outcome(folder, record, archive, str(ended[-1]["reason"]) if ended else "it was stopped")
+    outcome = _outcome(folder, record, archive, str(ended[-1]["reason"]) if ended else unfinished(folder))
     return replace(outcome, model=model)
 
 

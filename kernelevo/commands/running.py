@@ -166,9 +166,15 @@ def show(told: dict[str, Any], folder: Path) -> None:
         trained = f", adapter {folder / policy['adapter']}" if policy["adapter"] else ""
         kept = f"harness {folder / policy['harness']}{trained}"
         print(f"kept: {kept}: {policy['why']}")
+    from kernelevo.stores.lock import writer_of
+
     state = "paused" if told["paused"] else "ended"
-    reason = told["ended"] or f"it was stopped; go on with `kernelevo run --resume {told['run']}`"
-    print(f"{state}: {reason}")
+    if told["ended"]:
+        print(f"{state}: {told['ended']}")
+    elif writer_of(folder) is None:
+        print(f"it was stopped; go on with `kernelevo run --resume {told['run']}`")
+    else:
+        print(f"it is running; `kernelevo runs show {told['run']}` tells more later")
     if told["paused"]:
         print(f"look at gen_*/metrics.json; `kernelevo run --resume {told['run']} --gap X` goes on with a wider gap")
 

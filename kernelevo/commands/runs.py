@@ -147,7 +147,7 @@ def _loop_row(record: RunRecord, folder: Path) -> dict[str, Any]:
     from kernelevo.run_of_loop import recorded_loop
 
     told = recorded_loop(folder).summary
-    state = told["ended"] or "it was stopped"
+    state = told["ended"] or run.unfinished(folder)
     row = {"run": record.id, "began": record.started, "task": record.task, "device": record.device, "how": record.how}
     return {**row, "evaluations": told["evaluations"], "state": f"paused: {state}" if told["paused"] else state}
 

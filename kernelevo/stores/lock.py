@@ -40,3 +40,23 @@ class WriterLock:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def writer_of(folder: Path) -> int | None:
+    """The process that writes the run in `folder` now; None where nobody does, or nobody can tell. The lock is not
+    tried: a writer that begins at that moment would find it taken.
+    """
+    lock = folder / LOCK_FILE
+    try:
+        pid = int(lock.read_text(encoding="ascii"))
+        files = list(Path(f"/proc/{pid}/fd").iterdir())
+    except (OSError, ValueError):
+        return None
+    return pid if any(_leads_to(each, str(lock.resolve())) for each in files) else None
+
+
+def _leads_to(link: Path, target: str) -> bool:
+    try:
+        return os.readlink(link) == target
+    except OSError:  # closed meanwhile
+        return False

@@ -276,3 +276,15 @@ def test_a_judge_is_recorded_beside_the_run_and_told_of_with_the_metrics(shell: 
     assert (folder / "judge" / "run.db").exists()
     code, _, err = shell(*SHORT, "--judge", "nonsense")
     assert code == 2 and "nonsense" in err
+
+
+def test_a_run_that_goes_on_is_not_said_to_be_stopped(shell: Shell, children: list[subprocess.Popen]) -> None:
+    child = start(shell, children, *LONG)
+    folder = wait_for(shell.folder / "runs", ROUND, 4)
+    child.send_signal(signal.SIGSTOP)
+    shown, listed = shell("runs", "show", folder.name)[1], shell("runs", "list")[1]
+    child.send_signal(signal.SIGCONT)
+    assert "it is running" in shown and "it is running" in listed and "stopped" not in shown + listed
+    child.send_signal(signal.SIGINT)
+    child.communicate(timeout=30)
+    assert "it was stopped; go on with" in shell("runs", "show", folder.name)[1]

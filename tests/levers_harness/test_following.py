@@ -23,7 +23,9 @@ def own(tmp_path: Path) -> Harness:
     return harness(tmp_path)
 
 
-def judge(store: MemoryStore, *answers: str, given: int = 0, tokens: int = PLENTY) -> tuple[ScriptedModel, RecordedModel]:
+def judge(
+    store: MemoryStore, *answers: str, given: int = 0, tokens: int = PLENTY
+) -> tuple[ScriptedModel, RecordedModel]:
     replies = [Reply(text, Stop.COMPLETE, Usage(100, 1)) for text in answers]
     model = ScriptedModel(replies, name="judge", given=given)
     return model, RecordedModel(model, store, TokenBudget(tokens), CallTime(60.0, lambda: 1e9))
@@ -46,7 +48,8 @@ def test_only_programs_that_had_the_advice_before_them_are_shown(own: Harness) -
     assert judge_following(steps, own, dialogue, 0)["asked"] == 1
     (prompt,) = model.asked
     assert prompt.messages[0].text == SYSTEM
-    assert own.skills["vector_loads"].body in prompt.messages[1].text and "float4 v = rows[i];" in prompt.messages[1].text
+    asked = prompt.messages[1].text
+    assert own.skills["vector_loads"].body in asked and "float4 v = rows[i];" in asked
 
 
 def test_of_many_programs_some_are_asked_about_all_along(own: Harness) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import pytest
 from conformance.lever import ListedRecord, step_of
 
 from kernelevo.language_model import Message, Prompt
@@ -64,3 +65,16 @@ def test_one_candidate_of_two_tasks_is_two() -> None:
     moved = replace(steps[1], task="another task")
     rows = select(ListedRecord([[steps[0], moved]]), POLICY, SETTINGS).rows
     assert rows[1].previous == -1 and math.isnan(rows[1].gain)
+
+
+def test_a_gain_is_log2_of_the_best_over_the_parent_and_nothing_below_one_per_cent() -> None:
+    """start -1.5-> a (best 3.0), a -3.0-> b, a -fails, a -1.507-> e, b -ours: `tiny` learns from gains."""
+    little = step_of(4, prompt("a"), "w", 1.507, POLICY, candidate="e", parent="a", depth=1)
+    chosen = select(ListedRecord([[*trajectory(), little]]), POLICY, replace(SETTINGS, value="gain"))
+    assert [row.value for row in chosen.rows] == pytest.approx([math.log2(3.0), 1.0, 0.0, 0.0])
+    assert chosen.excluded == {"missing data": 1}
+
+
+def test_a_gain_over_a_parent_that_is_not_known_is_missing() -> None:
+    chosen = select(ListedRecord([trajectory()[1:2]]), POLICY, replace(SETTINGS, value="gain"))
+    assert not chosen.rows and chosen.excluded == {"missing data": 1}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 import subprocess
@@ -15,6 +16,7 @@ from conformance.store import RECORD, StoreContract, passed
 
 import kernelevo
 from kernelevo.errors import BadInput, Infrastructure, StoreConflict
+from kernelevo.stores.lock import writer_of
 from kernelevo.stores.sqlite import DATABASE, SqliteStore
 from kernelevo.types import Candidate
 
@@ -76,6 +78,15 @@ def test_a_second_writer_is_told_who_the_first_is(tmp_path: Path) -> None:
 def test_a_second_writer_in_the_same_process_is_refused_too(tmp_path: Path) -> None:
     with begun(tmp_path), pytest.raises(StoreConflict):
         SqliteStore.resume(tmp_path)
+
+
+def test_who_writes_a_run_is_known_and_nobody_after_that(tmp_path: Path) -> None:
+    assert writer_of(tmp_path) is None
+    with SqliteStore.create(tmp_path):
+        assert writer_of(tmp_path) == os.getpid()
+    assert writer_of(tmp_path) is None, "this process is alive, and does not hold the lock"
+    (tmp_path / "run.lock").write_text("not a number\n")
+    assert writer_of(tmp_path) is None
 
 
 def test_a_run_can_be_read_while_it_is_written(tmp_path: Path) -> None:

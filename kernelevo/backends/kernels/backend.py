@@ -55,6 +55,7 @@ class KernelBackend:
 
     def __init__(self, tools: Tools, shipped: Mapping[str, Callable[[], KernelTask]], memo: Memo | None = None) -> None:
         self.version = tools.version
+        self.device = tools.device
         self.grammar = grammar_of(tools.rules)
         self._tools = tools
         self._shipped = shipped

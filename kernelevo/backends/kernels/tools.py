@@ -27,10 +27,11 @@ class KernelTask:
 
 class Tools(Protocol):
     """One worker's tools (kernelevo/joining_backends.py). `version` says with what is judged: it changes whenever a
-    verdict on the same candidate and seed may.
+    verdict on the same candidate and seed may; `device` is the one whose times are rewarded.
     """
 
     version: str
+    device: str
     rules: Sequence[str]
 
     def verifier(self, task: KernelTask, seed: int | None) -> Evaluator:
