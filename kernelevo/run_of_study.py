@@ -19,7 +19,7 @@ from kernelevo.errors import BadInput, Interrupted
 from kernelevo.harness import read_decision_file, read_harness, write_files
 from kernelevo.joining_backends import open_backend
 from kernelevo.joining_loop import LoopRequest, Opened, Workers, harness_folder, loop_record, open_loop
-from kernelevo.learning import Split
+from kernelevo.learning import Split, folder_key
 from kernelevo.loop.budget import Account, LoopLimits
 from kernelevo.loop.curves import after, curve
 from kernelevo.loop.generation import Tools, execute
@@ -135,8 +135,11 @@ def kept_by(name: str, settings: Settings) -> tuple[str, str | None, str]:
     policy = told.summary["policy"]
     if not policy:
         raise BadInput(f"run {name} has kept nothing yet; let it begin first")
-    adapter = str(told.folder / policy["adapter"]) if policy["adapter"] else None
-    return str(told.folder / policy["harness"]), adapter, str(told.record.settings["loop"]["model"])
+    harness, adapter = told.folder / policy["harness"], told.folder / policy["adapter"] if policy["adapter"] else None
+    version = policy["version"]
+    if read_harness(harness).key != version["harness"] or (adapter and folder_key(adapter) != version["adapter"]):
+        raise BadInput(f"what run {name} kept was changed since, in {told.folder}; put it back, or name another run")
+    return str(harness), None if adapter is None else str(adapter), str(told.record.settings["loop"]["model"])
 
 
 def _tasks_of(request: StudyRequest, workers: Workers) -> list[str]:

@@ -153,7 +153,15 @@ class Loop:
         return Present(note["generation"], self.parts.folder / note["harness"], adapter, version, note["why"])
 
     def gaps(self) -> list[Gap]:
-        return [Gap(**note["gap"]) for note in self.record.notes(AUDIT) if note["gap"] is not None]
+        """Of all generations, without those at the beginning that a budget cut short: they found little, so that the
+        gap that is usual would look as if it had widened.
+        """
+        notes = [note for note in self.record.notes(AUDIT) if note["gap"] is not None]
+        whole = next((place for place, note in enumerate(notes) if not self._cut(note["generation"])), 0)
+        return [Gap(**note["gap"]) for note in notes[whole:]]
+
+    def _cut(self, generation: int) -> bool:
+        return 2 * sum(result.evaluations for result in self.results(generation)) < self.plan.learning
 
     def results(self, generation: int) -> list[TaskResult]:
         note = self.record.of_generation(RESULT, generation)

@@ -125,6 +125,10 @@ def test_a_matrix_crosses_executors_with_what_runs_kept(shell: Shell) -> None:
     assert rows["prior.start.none"] == rows[f"prior.{run}.none"], "the run kept the harness that it began with"
     shown = json.loads(shell("study", "show", "last", "--json")[1])
     assert shown["arms"] == told["arms"]
+    kept = next((shell.folder / "runs" / run).glob("start/harness/decisions.toml"))
+    kept.write_text(kept.read_text().replace("temperature = 1.0", "temperature = 0.5"))
+    code, _, err = shell("study", "matrix", "scripted", "--executor", "prior", "--kept", run, *quick)
+    assert code == 2 and f"what run {run} kept was changed since" in err
 
 
 def test_a_rule_that_is_none_opens_nothing(shell: Shell) -> None:

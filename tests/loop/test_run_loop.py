@@ -15,6 +15,7 @@ from loop.conftest import RULES, Bench, BiasLever
 from kernelevo.backends.scripted import ScriptedBackend, ScriptedSession
 from kernelevo.decisions import DecisionSettings
 from kernelevo.errors import Infrastructure
+from kernelevo.learning import TaskResult
 from kernelevo.loop.budget import LoopLimits
 from kernelevo.loop.controller import choose
 from kernelevo.loop.generation import coverage
@@ -278,6 +279,19 @@ def test_a_widening_gap_pauses_the_run_and_a_wider_limit_goes_on(bench: Make) ->
     assert math.isclose(gaps[1].gap - gaps[0].gap, 1.0, abs_tol=0.3)
     made.settings = dataclasses.replace(made.settings, gap=2.0)
     assert not made.loop().run().paused
+
+
+def test_a_generation_that_a_budget_cut_short_is_no_measure_of_the_gap(bench: Make) -> None:
+    """It found little, so that its gap is small; the gap of a whole one would look as if it had widened."""
+    made = bench(evaluations=300, generations=3)
+    loop = made.loop()
+    loop.run()
+    whole = loop.gaps()
+    assert len(whole) == 3
+    notes = made.store.notes(RESULT)
+    cut = [{**each, "evaluations": 1} for each in notes[0]["results"]]
+    loop.results = lambda generation: [TaskResult(**each) for each in (cut if not generation else notes[1]["results"])]
+    assert loop.gaps() == whole[1:]
 
 
 def test_a_harness_that_was_changed_behind_its_back_is_refused(bench: Make) -> None:
