@@ -245,11 +245,21 @@ uint16_t choose_async_copy(const Selection &s, const ptx::Instruction &instructi
   return ignores ? form_cp_async_ignore_src : form_cp_async;
 }
 
+// ptxas keeps 16 bits of a known count, where the manual has it clamped.
+void require_short_count(uint16_t form, const std::vector<ptx::Operand> &operands) {
+  const bool is_short = form == form_shl_b16 || form == form_shr_u16 || form == form_shr_s16;
+  const bool known = operands.size() > 2 && operands[2].kind == Kind::integer;
+  if (is_short && known && uint32_t(operands[2].value) > 0xffff) {
+    throw UnsupportedForm{"a shift of 16 bits by more than 65535 is not executed: assemblers do not agree on it"};
+  }
+}
+
 uint16_t find_form(const Selection &s, const ptx::Instruction &instruction) {
   const std::string opcode = manual_order(instruction.opcode);
   const std::string_view base = token_at(instruction.opcode, 0);
   const uint16_t form = s.forms.find(opcode);
   if (form == form_cp_async) return choose_async_copy(s, instruction);
+  require_short_count(form, instruction.operands);
   const bool three =
       instruction.operands.size() == 4 && opcode.size() > 4 && opcode.substr(opcode.size() - 4) == ".f32";
   if (three && base == "min") return form_min3_f32;
