@@ -133,7 +133,15 @@ class Problem:
             raise BadInput(
                 f"case '{text}' needs {needed:,} bytes of arrays, but this machine allows {limit:,}; make it smaller"
             )
+        self._check_work(case)
         return case
+
+    def _check_work(self, case: Case) -> None:
+        """Raises BadInput where the declared traffic or arithmetic of a case is negative, or `bytes` has no value."""
+        for name, work in (("bytes", self.least_bytes(case.dims)), ("flops", self.operations(case.dims))):
+            if work is not None and work < 0:
+                said = f"{name} `{getattr(self, name)}` is {work:,} in case '{case.name}'"
+                raise BadInput(f"{said}; give an expression that is at least zero at the sizes of the cases")
 
     def with_cases(self, texts: Sequence[str]) -> Problem:
         """The same problem, timed at the given sizes instead of its own benchmark cases; raises BadInput."""

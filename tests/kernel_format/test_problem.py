@@ -176,6 +176,8 @@ X, Y = Input("x", "f32[n]"), Output("y", "f32[n]")
         ({"constraints": ["rows > 100000000"], "benchmarks": ["rows=100000001, cols=1"]}, "give it test cases"),
         ({"bytes": "4 * n"}, r"bytes `4 \* n` names n"),
         ({"flops": "2.5 * rows"}, "no integer expression"),
+        ({"flops": "cols - 4 * rows"}, r"flops `cols - 4 \* rows` is -.* at least zero"),
+        ({"bytes": "0 - rows"}, r"bytes `0 - rows` is -.* at least zero"),
         ({"compute_dtype": "f99"}, "no element type"),
     ],
 )

@@ -21,9 +21,10 @@ def _divide(a: int, b: int) -> int | None:
     return None if b == 0 else (abs(a) // abs(b)) * (1 if (a < 0) == (b < 0) else -1)
 
 
-def _remainder(a: int, b: int) -> int | None:
+def _remainder(a: int, b: int) -> int:
+    """By zero: all ones, as the code that ptxas makes of it."""
     quotient = _divide(a, b)
-    return None if quotient is None else a - b * quotient
+    return -1 if quotient is None else a - b * quotient
 
 
 def _overflows(kind: str, a: int, b: int) -> bool:
@@ -99,9 +100,15 @@ def _highest_bit(kind: str, a: int) -> int:
     return (~a if a < 0 else a).bit_length() - 1
 
 
+def _counts(bits: int, *given: int) -> list[int]:
+    """Positions and lengths beyond the manual's 255: ptxas takes the lowest byte on 32 bits, the whole number on 64."""
+    return [count & 255 if bits == 32 else min(count, 255) for count in given]
+
+
 def _extract(kind: str, a: int, position: int, length: int) -> int:
     """bfe, as the manual's pseudo-code: bits beyond the top repeat the sign of the signed forms."""
-    bits, position, length = bits_of(kind), position & 255, length & 255
+    bits = bits_of(kind)
+    position, length = _counts(bits, position, length)
     pattern = a & (1 << bits) - 1
     if length == 0:
         return 0
@@ -113,7 +120,7 @@ def _extract(kind: str, a: int, position: int, length: int) -> int:
 
 
 def _insert(bits: int, a: int, b: int, position: int, length: int) -> int:
-    position, length = position & 255, length & 255
+    position, length = _counts(bits, position, length)
     mask = ((1 << length) - 1) << position & (1 << bits) - 1
     return b & ~mask | a << position & mask
 

@@ -153,7 +153,7 @@ PROPERTIES: dict[str, Callable[[exact.Format, int], bool]] = {
     "infinite": lambda fmt, x: fmt.is_infinite(x),
     "number": lambda fmt, x: not fmt.is_nan(x),
     "notanumber": lambda fmt, x: fmt.is_nan(x),
-    "normal": lambda fmt, x: 0 < (x & ~fmt.sign) >> fmt.fraction < fmt.infinity >> fmt.fraction,
+    "normal": lambda fmt, x: not (fmt.is_nan(x) or fmt.is_infinite(x) or fmt.is_subnormal(x)),  # zeros, too
     "subnormal": lambda fmt, x: fmt.is_subnormal(x),
 }
 

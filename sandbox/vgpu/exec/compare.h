@@ -56,12 +56,12 @@ inline u32 compared(const Warp &w, const Op *op) {
   return compare_lanes(Compare(op->kind), a, b);
 }
 
-// p = (a cmp b) boolop c;  q = !(a cmp b) boolop c
+// p = (a cmp b) boolop c;  q = !(a cmp b) boolop c;  p|p is p (as ptxas has it)
 inline const Op *put_comparison(Warp &w, const Op *op, u32 bits) {
   const Combine how = Combine(op->round);
   const u32 with = how == Combine::none ? 0 : read_predicate(w, op);
-  write_predicate(w, op->d, combine(bits, with, how));
   if (op->flags & kHasD2) write_predicate(w, op->v[0], combine(~bits, with, how));
+  write_predicate(w, op->d, combine(bits, with, how));
   return op + 1;
 }
 

@@ -18,7 +18,7 @@ bool has_property(T x, uint8_t property) {
     case kInfinite: return number && !finite;
     case kNumber: return number;
     case kNotANumber: return !number;
-    case kNormal: return finite && size >= least_normal;
+    case kNormal: return finite && (size >= least_normal || size == 0);       // zeros are normal, the manual says
     default: return finite && size < least_normal && size != 0;
   }
 }

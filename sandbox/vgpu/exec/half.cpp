@@ -28,8 +28,8 @@ template <class H>
 const Op *setp_half2(Warp &w, const Op *op) {
   const Combine how = Combine(op->round);
   const u32 with = how == Combine::none ? 0 : read_predicate(w, op);
-  write_predicate(w, op->d, combine(compared_half<H>(w, op, 0), with, how));
   if (op->flags & kHasD2) write_predicate(w, op->v[0], combine(compared_half<H>(w, op, 16), with, how));
+  write_predicate(w, op->d, combine(compared_half<H>(w, op, 0), with, how));
   return op + 1;
 }
 template <class H>

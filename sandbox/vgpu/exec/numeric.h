@@ -211,7 +211,7 @@ inline T divide(T a, T b) {
 }
 template <class T>
 inline T remainder(T a, T b) {
-  if (b == 0) return a;
+  if (b == 0) return T(~T(0));       // as the code that ptxas makes of it
   if (T(-1) < T(0) && b == T(-1)) return 0;
   return T(a % b);
 }
@@ -237,10 +237,15 @@ inline u32 max_each_16(u32 a, u32 b, const Op *op) {
 template <class T>
 inline T low_ones(u32 count) { return count >= sizeof(T) * 8 ? ~T(0) : (T(1) << count) - 1; }
 
+// A position or length of bfe and bfi. The manual allows 0 to 255; beyond, the code that ptxas makes takes the lowest
+// byte on 32 bits and the whole number on 64.
+template <class T>
+inline u32 field_count(u32 given) { return sizeof(T) == 4 ? given & 0xff : given < 0xff ? given : 0xff; }
+
 template <class T>
 inline T bit_field(T a, u32 b, u32 c, bool is_signed) {
   constexpr u32 width = sizeof(T) * 8;
-  const u32 pos = b & 0xff, len = c & 0xff;
+  const u32 pos = field_count<T>(b), len = field_count<T>(c);
   const u32 inside = pos >= width ? 0 : len < width - pos ? len : width - pos;
   const u32 sign_at = pos + len - 1 < width - 1 ? pos + len - 1 : width - 1;
   const bool sign = is_signed && len != 0 && ((a >> sign_at) & 1);
@@ -250,7 +255,7 @@ inline T bit_field(T a, u32 b, u32 c, bool is_signed) {
 template <class T>
 inline T insert_field(T a, T b, u32 c, u32 d) {
   constexpr u32 width = sizeof(T) * 8;
-  const u32 pos = c & 0xff, len = d & 0xff;
+  const u32 pos = field_count<T>(c), len = field_count<T>(d);
   if (pos >= width || len == 0) return b;
   const T ones = low_ones<T>(len);
   return (b & ~(ones << pos)) | ((a & ones) << pos);

@@ -213,21 +213,31 @@ uint32_t read_register(const Scope &scope, uint32_t reg, char kind, Draft &draft
   return narrow;
 }
 
-// Results may be narrower than their register (ld, cvt): they are extended as their type says.
+// The type of a result: the last token, of cvt the last but one.
+std::string_view result_type(std::string_view opcode) {
+  if (opcode.substr(0, 4) == "cvt.") opcode = opcode.substr(0, opcode.rfind('.'));
+  return opcode.substr(opcode.rfind('.') + 1);
+}
+
+// Results may be narrower than their register (ld, cvt): they are extended as their type says. Rows of 16 bits leave
+// the upper half of a slot zero.
 uint32_t write_register(const Scope &scope, const ptx::Operand &operand, char kind, Draft &draft,
                         std::vector<Draft> &after) {
   if (operand.kind == ptx::Operand::Kind::sink) return scope.function.make_register(kind);
   if (operand.kind != ptx::Operand::Kind::reg) refuse("a result must be a register");
   const uint32_t reg = uint32_t(operand.reg);
   const char have = scope.function.registers[reg].kind;
-  if (have == kind) return reg;
-  if (have != 'x' || kind != 'w') refuse("a result has another width than its register");
-  const std::string_view opcode = draft.source->opcode;
-  const size_t type_at =
-      draft.source->opcode.substr(0, 4) == "cvt." ? opcode.rfind('.', opcode.rfind('.') - 1) : opcode.rfind('.');
-  const bool is_signed = type_at != std::string_view::npos && opcode[type_at + 1] == 's';
+  const std::string_view opcode = draft.source->opcode, type = result_type(opcode);
+  const std::vector<ptx::Type> &declared = scope.function.tree->registers;
+  const bool converts = opcode.substr(0, 4) == "cvt." && opcode.substr(0, 9) != "cvt.pack.";
+  const bool wide = reg < declared.size() && ptx::bytes_of(declared[reg]) > 2;
+  const bool half = converts && kind == 'w' && type == "s16" && wide;
+  if (have == kind && !half) return reg;
+  if (have != kind && (have != 'x' || kind != 'w')) refuse("a result has another width than its register");
   const uint32_t narrow = scope.function.make_register('w');
-  after.push_back(conversion(is_signed ? form_cvt_u64_s32 : form_cvt_u64_u32, reg, narrow, draft));
+  const uint16_t widened = half ? (have == 'x' ? form_cvt_u64_s16 : form_cvt_u32_s16)
+                                : type[0] == 's' ? form_cvt_u64_s32 : form_cvt_u64_u32;
+  after.push_back(conversion(widened, reg, narrow, draft));
   return narrow;
 }
 
@@ -314,9 +324,26 @@ class Binder {
       const char narrow = kind == 'W' ? 'w' : kind == 'X' ? 'x' : 'p';
       draft_.references.push_back({want.field, true, write_register(scope_, operand, narrow, draft_, after_)});
     } else {
-      if (operand.negate) draft_.op.flags |= kNegate;
-      draft_.references.push_back({want.field, false, read_operand(scope_, operand, kind, draft_, before_)});
+      draft_.references.push_back({want.field, false, input(operand, kind)});
     }
+  }
+
+  // A negated predicate is Op's flag where the form reads that; logic of predicates, with more than one of them, has an
+  // operation before it.
+  uint32_t input(const ptx::Operand &operand, char kind) {
+    const uint32_t reg = read_operand(scope_, operand, kind, draft_, before_);
+    if (!operand.negate) return reg;
+    if (kind != 'p') refuse("only a predicate is negated by '!'");
+    const uint16_t form = draft_.op.form;
+    const bool is_logic =
+        form == form_and_pred || form == form_or_pred || form == form_xor_pred || form == form_not_pred;
+    if (!is_logic) {
+      draft_.op.flags |= kNegate;
+      return reg;
+    }
+    const uint32_t negated = scope_.function.make_register('p');
+    before_.push_back(conversion(form_not_pred, negated, reg, draft_));
+    return negated;
   }
 
   void memory(const Want &want, const ptx::Operand &operand) {

@@ -1,5 +1,8 @@
 #include "select.h"
 
+#include <algorithm>
+#include <functional>
+
 #include "../isa/isa.h"
 #include "calls.h"
 #include "frame_params.h"
@@ -38,18 +41,41 @@ void emit_bound(const Selection &s, uint16_t form, const std::vector<ptx::Operan
 
 // --- control flow ----------------------------------------------------------------------------------------------------
 
+// The scope itself and those around it, innermost first: their numbers fall.
+std::vector<uint32_t> scopes_around(const ptx::Function &function, uint32_t scope) {
+  std::vector<uint32_t> around{scope};
+  for (; scope != 0; around.push_back(scope)) scope = function.scopes[scope].parent;
+  return around;
+}
+
+// As ptxas binds it: where the scope's own text has no such label, the closing brace takes the nearest one that stands
+// before it; only what is then still open may stand behind.
 uint32_t find_label(const ptx::Function &function, uint32_t scope, std::string_view name) {
-  for (;;) {
-    for (const ptx::Label &label : function.labels) {
-      if (label.scope == scope && label.name == name) return label.instruction;
-    }
-    if (scope == 0) break;
-    scope = function.scope_parent[scope];
-  }
+  const std::vector<uint32_t> around = scopes_around(function, scope);
+  const ptx::Label *before = nullptr, *any = nullptr;
   for (const ptx::Label &label : function.labels) {
-    if (label.name == name) return label.instruction;
+    if (label.name != name) continue;
+    if (!std::binary_search(around.begin(), around.end(), label.scope, std::greater<>())) continue;
+    const bool known = label.scope == scope || size_t(&label - function.labels.data()) < function.scopes[scope].labels;
+    if (known && (!before || label.scope > before->scope)) before = &label;
+    if (!any || label.scope > any->scope) any = &label;
   }
-  throw UnsupportedForm{"the label " + std::string(name) + " is not in this function"};
+  if (!any) throw UnsupportedForm{"no label " + std::string(name) + " is in this scope or in one around it"};
+  return (before ? before : any)->instruction;
+}
+
+// The table of the innermost scope that has one of this name before the branch (both are views into one text).
+const ptx::BranchTable &find_table(const ptx::Function &function, const ptx::Instruction &instruction,
+                                   std::string_view name) {
+  const std::vector<uint32_t> around = scopes_around(function, instruction.scope);
+  const ptx::BranchTable *found = nullptr;
+  for (const ptx::BranchTable &table : function.tables) {
+    if (table.name != name || table.name.data() > instruction.text.data()) continue;
+    if (!std::binary_search(around.begin(), around.end(), table.scope, std::greater<>())) continue;
+    if (!found || table.scope > found->scope) found = &table;
+  }
+  if (!found) throw UnsupportedForm{"no branch table " + std::string(name) + " is in this scope or in one around it"};
+  return *found;
 }
 
 bool is_return(const ptx::Function &function, uint32_t instruction) {
@@ -97,12 +123,9 @@ void select_table_branch(const Selection &s, const ptx::Instruction &instruction
   Draft draft = begin(instruction);
   draft.op.form = form_brx_idx;
   const ptx::Function &tree = *s.scope.function.tree;
-  for (const ptx::BranchTable &table : tree.tables) {
-    if (instruction.operands.size() < 2 || table.name != instruction.operands[1].symbol) continue;
-    for (const std::string_view name : table.targets)
-      draft.targets.push_back(find_label(tree, instruction.scope, name));
-  }
-  if (draft.targets.empty()) throw UnsupportedForm{"the branch table is not in this function"};
+  if (instruction.operands.size() < 2) throw UnsupportedForm{"a branch through a table needs an index and a table"};
+  const ptx::BranchTable &table = find_table(tree, instruction, instruction.operands[1].symbol);
+  for (const std::string_view name : table.targets) draft.targets.push_back(find_label(tree, table.scope, name));
   std::vector<Draft> before;
   draft.references.push_back({field_a, false, read_operand(s.scope, instruction.operands[0], 'w', draft, before)});
   emit(s, std::move(before));
@@ -222,11 +245,21 @@ uint16_t choose_async_copy(const Selection &s, const ptx::Instruction &instructi
   return ignores ? form_cp_async_ignore_src : form_cp_async;
 }
 
+// ptxas keeps 16 bits of a known count, where the manual has it clamped.
+void require_short_count(uint16_t form, const std::vector<ptx::Operand> &operands) {
+  const bool is_short = form == form_shl_b16 || form == form_shr_u16 || form == form_shr_s16;
+  const bool known = operands.size() > 2 && operands[2].kind == Kind::integer;
+  if (is_short && known && uint32_t(operands[2].value) > 0xffff) {
+    throw UnsupportedForm{"a shift of 16 bits by more than 65535 is not executed: assemblers do not agree on it"};
+  }
+}
+
 uint16_t find_form(const Selection &s, const ptx::Instruction &instruction) {
   const std::string opcode = manual_order(instruction.opcode);
   const std::string_view base = token_at(instruction.opcode, 0);
   const uint16_t form = s.forms.find(opcode);
   if (form == form_cp_async) return choose_async_copy(s, instruction);
+  require_short_count(form, instruction.operands);
   const bool three =
       instruction.operands.size() == 4 && opcode.size() > 4 && opcode.substr(opcode.size() - 4) == ".f32";
   if (three && base == "min") return form_min3_f32;

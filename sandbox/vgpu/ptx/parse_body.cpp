@@ -7,8 +7,8 @@ void Parser::body(Function &function) {
   expect('{', "before a function body");
   while (!in_.at_end() && !open_.empty() && diagnostics_.size() < kMaxDiagnostics) {
     if (in_.take('{')) {
-      open_.push_back(static_cast<uint32_t>(function.scope_parent.size()));
-      function.scope_parent.push_back(open_[open_.size() - 2]);
+      open_.push_back(static_cast<uint32_t>(function.scopes.size()));
+      function.scopes.push_back({open_[open_.size() - 2], static_cast<uint32_t>(function.labels.size())});
       scopes_.push();
     } else if (in_.take('}')) {
       open_.pop_back();
@@ -43,7 +43,7 @@ void Parser::label(Function &function, std::string_view name) {
     if (word == ".callprototype" || word == ".calltargets") return in_.skip_past(';');
     if (word == ".branchtargets") {
       in_ = probe;
-      BranchTable table{name, {}};
+      BranchTable table{name, {}, open_.back()};
       do table.targets.push_back(in_.identifier());
       while (in_.take(','));
       expect(';', "after .branchtargets");
@@ -114,7 +114,7 @@ void Parser::instruction(Function &function) {
   made.scope = open_.back();
   if (in_.take('@')) {
     made.guard_negate = in_.take('!');
-    made.guard = scopes_.find_register(in_.identifier());
+    made.guard = scopes_.find(in_.identifier()).reg;
     if (made.guard < 0) error("the guard is not a declared predicate");
   }
   made.opcode = in_.dotted();
@@ -180,11 +180,12 @@ bool Parser::operand(Function &function, Operand &out, bool nested) {
 void Parser::name_operand(Function &, Operand &out, std::string_view name) {
   out.kind = Operand::Kind::sink;
   if (name == "_") return;
-  out.reg = scopes_.find_register(name);
+  const Scopes::Found found = scopes_.find(name);
+  out.reg = found.reg;
   out.kind = out.reg >= 0 ? Operand::Kind::reg : Operand::Kind::symbol;
   if (out.reg >= 0) return;
   out.symbol = name;
-  out.variable = scopes_.find_variable(name);
+  out.variable = found.variable;
 }
 
 bool Parser::operand_list(Function &function, Operand &out, char close, Operand::Kind kind) {

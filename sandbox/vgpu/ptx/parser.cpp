@@ -123,7 +123,7 @@ Function &Parser::function_named(std::string_view name) {
 void Parser::function(bool entry) {
   Function parsed;
   parsed.entry = entry;
-  parsed.scope_parent.push_back(0);
+  parsed.scopes.push_back({0, 0});
   scopes_.clear();
   open_.assign(1, 0);
   position_ = {};

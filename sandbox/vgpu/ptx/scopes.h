@@ -21,30 +21,27 @@ class Scopes {
   }
   void declare_variable(std::string_view name, uint32_t index) { scopes_.back().variables[name] = index; }
 
-  // The register's number, or -1.
-  int32_t find_register(std::string_view name) const {
+  // What the name stands for: a register's number or a variable's index in the function; -1: not that.
+  struct Found { int32_t reg = -1, variable = -1; };
+
+  // The innermost scope that knows the name decides, whatever it declares it as; there, a range comes before an exact
+  // name, and %r01 is %r1 of a range (as ptxas has it).
+  Found find(std::string_view name) const {
     size_t digits = name.size();
     while (digits > 0 && std::isdigit(static_cast<unsigned char>(name[digits - 1]))) --digits;
     uint32_t number = 0;
     for (size_t i = digits; i < name.size(); ++i) number = number * 10 + uint32_t(name[i] - '0');
     for (size_t i = scopes_.size(); i-- > 0;) {
-      const auto exact = scopes_[i].registers.find(name);
-      if (exact != scopes_[i].registers.end()) return static_cast<int32_t>(exact->second.first);
       const auto range = scopes_[i].ranges.find(name.substr(0, digits));
       if (digits < name.size() && range != scopes_[i].ranges.end() && number < range->second.count) {
-        return static_cast<int32_t>(range->second.first + number);
+        return {static_cast<int32_t>(range->second.first + number), -1};
       }
+      const auto exact = scopes_[i].registers.find(name);
+      if (exact != scopes_[i].registers.end()) return {static_cast<int32_t>(exact->second.first), -1};
+      const auto variable = scopes_[i].variables.find(name);
+      if (variable != scopes_[i].variables.end()) return {-1, static_cast<int32_t>(variable->second)};
     }
-    return -1;
-  }
-
-  // The variable's index in the function, or -1.
-  int32_t find_variable(std::string_view name) const {
-    for (size_t i = scopes_.size(); i-- > 0;) {
-      const auto found = scopes_[i].variables.find(name);
-      if (found != scopes_[i].variables.end()) return static_cast<int32_t>(found->second);
-    }
-    return -1;
+    return {};
   }
 
  private:

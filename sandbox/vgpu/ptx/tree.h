@@ -57,7 +57,8 @@ struct Variable {
 };
 
 struct Label { std::string_view name; uint32_t scope, instruction; };
-struct BranchTable { std::string_view name; std::vector<std::string_view> targets; };
+struct BranchTable { std::string_view name; std::vector<std::string_view> targets; uint32_t scope; };
+struct BodyScope { uint32_t parent, labels; };       // of braces: the scope around it, labels before it
 
 struct Function {
   std::string_view name;
@@ -68,7 +69,7 @@ struct Function {
   std::vector<Instruction> body;
   std::vector<Label> labels;
   std::vector<BranchTable> tables;
-  std::vector<uint32_t> scope_parent;
+  std::vector<BodyScope> scopes;
   Dim3 max_threads{0, 0, 0};
   Dim3 cluster{1, 1, 1};             // .reqnctapercluster
   uint32_t cluster_line = 0;
