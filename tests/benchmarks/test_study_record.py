@@ -1,0 +1,41 @@
+"""What docs/loop.md tells of the study on the development split is what its record says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WORDS = {"both": "W+H", "weights": "W", "harness": "H", "by_hand": "by_hand", "best_of_n": "best-of-N", "base": "base"}
+
+
+@pytest.fixture(scope="module")
+def record() -> dict[str, Any]:
+    return json.loads((ROOT / "benchmarks" / "results" / "study_development.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def told() -> str:
+    text = (ROOT / "docs" / "loop.md").read_text(encoding="utf-8")
+    return " ".join(text.split("### What was seen so far", 1)[1].split("Limits: arms run", 1)[0].split())
+
+
+def test_the_table_is_that_of_the_record(record: dict[str, Any], told: str) -> None:
+    soon = {row["arm"]: f"{2 ** row['soon']['mean']:.2f}" for row in record["arms"]}
+    assert f"| {' | '.join(WORDS.values())} |" in told
+    assert f"| {' | '.join(soon[arm] for arm in WORDS)} |" in told
+    assert record["command"] in told and record["on"] == "development" and record["how"] == "modelled"
+
+
+def test_each_comparison_that_is_told_is_one_of_the_record(record: dict[str, Any], told: str) -> None:
+    own = [each for each in record["comparisons"] if (each["counting"], each["arm"]) == ("soon", "both")]
+    found = {each["against"]: each for each in own}
+    assert found.keys() == set(WORDS) - {"both"}
+    for each in found.values():
+        mean, low, high = (f"{2 ** each[name]:.2f}" for name in ("mean", "low", "high"))
+        assert any(f"({mean}{words}, {low} to {high})" in told for words in ("", " times")), each
+    ahead = {arm for arm, each in found.items() if each["low"] > 0}
+    assert ahead == {"base", "best_of_n", "by_hand"}
