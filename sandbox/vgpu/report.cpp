@@ -156,7 +156,7 @@ std::string sentence(const LaunchContext &context, const Run &run, const Stop &s
     case FaultKind::stack_overflow: return "calls or diverged paths are nested deeper than the virtual GPU allows";
     case FaultKind::unsupported:
       return "not executed by the virtual GPU: '" + fault.instruction + "': " +
-             run.program->notes[static_cast<size_t>(stop.op->offset)];
+             (note.empty() ? run.program->notes[static_cast<size_t>(stop.op->offset)] : note);
     case FaultKind::budget: return "the launch used up its instruction budget";
     case FaultKind::race:
       return "two threads access the same bytes, and nothing orders them: " + note + ": " +

@@ -219,7 +219,7 @@ HALVES = [
     Form("add.u16 {d}, {a}, {b};", "h", "hh", lambda a, b: a + b),
     Form("mul.lo.s16 {d}, {a}, {b};", "h", "hh", lambda a, b: a * b),
     Form("min.s16 {d}, {a}, {b};", "h", "hh", lambda a, b: min(signed(a, 16), signed(b, 16))),
-    Form("shr.s16 {d}, {a}, {b};", "h", "hr", lambda a, b: signed(a, 16) >> min(b, 16)),
+    Form("shr.s16 {d}, {a}, 5;", "h", "h", lambda a: signed(a, 16) >> 5),  # by a register: up to 65535 only
     Form("cvt.u32.u16 {d}, {a};", "r", "h", lambda a: a),
     Form("cvt.s32.s16 {d}, {a};", "r", "h", lambda a: signed(a, 16)),
     Form("cvt.s32.s8 {d}, {a};", "r", "r", lambda a: signed(a, 8)),

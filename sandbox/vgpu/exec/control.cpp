@@ -172,6 +172,16 @@ const Op *call_host(Warp &w, const Op *op) { return w.run->host_call(*w.run, w, 
 
 const Op *trap(Warp &w, const Op *op) { return stop_at(w, op, FaultKind::trap, first_lane(w.mask)); }
 const Op *unsupported(Warp &w, const Op *op) { return stop_at(w, op, FaultKind::unsupported, first_lane(w.mask)); }
+
+// ptxas keeps 16 bits of a count that it knows, and its code clamps one that it does not; which it knows, we cannot say.
+const Op *short_count(Warp &w, const Op *op) {
+  const u32 *count = lanes_at<u32>(w, op->a);
+  const u32 beyond = w.mask & lanes_where([&](u32 i) { return count[i] > 0xffff; });
+  if (!beyond) return op + 1;
+  return stop_at(w, op, FaultKind::unsupported, first_lane(beyond),
+                 "a shift of 16 bits by more than 65535 is not executed: assemblers do not agree on it");
+}
+
 const Op *nothing(Warp &, const Op *op) { return op + 1; }
 
 const Op *nanosleep(Warp &w, const Op *op) {
@@ -255,6 +265,7 @@ void add_control(HandlerTable &table) {
   CONTROL(enter_block) CONTROL(enter_waiting_loop) CONTROL(guard) CONTROL(unguard) CONTROL(bra) CONTROL(bra_if)
   CONTROL(brx_idx) CONTROL(call) CONTROL(call_indirect) CONTROL(call_host) CONTROL(ret) CONTROL(ret_if) CONTROL(exit)
   CONTROL(exit_if) CONTROL(trap) CONTROL(nanosleep) CONTROL(unsupported) CONTROL(bar_warp_sync) CONTROL(bar_sync)
+  CONTROL(short_count)
   CONTROL(bar_arrive) CONTROL(bar_red_popc) CONTROL(bar_red_pred)
 #undef CONTROL
   set_all(table, form_brkpt, nothing);

@@ -245,13 +245,21 @@ uint16_t choose_async_copy(const Selection &s, const ptx::Instruction &instructi
   return ignores ? form_cp_async_ignore_src : form_cp_async;
 }
 
-// ptxas keeps 16 bits of a known count, where the manual has it clamped.
-void require_short_count(uint16_t form, const std::vector<ptx::Operand> &operands) {
+// ptxas keeps 16 bits of a known count, where the manual has it clamped; what is in a register it may know, too.
+void require_short_count(const Selection &s, uint16_t form, const ptx::Instruction &instruction) {
+  const std::vector<ptx::Operand> &operands = instruction.operands;
   const bool is_short = form == form_shl_b16 || form == form_shr_u16 || form == form_shr_s16;
-  const bool known = operands.size() > 2 && operands[2].kind == Kind::integer;
-  if (is_short && known && uint32_t(operands[2].value) > 0xffff) {
+  if (!is_short || operands.size() < 3) return;
+  if (operands[2].kind == Kind::integer && uint32_t(operands[2].value) > 0xffff) {
     throw UnsupportedForm{"a shift of 16 bits by more than 65535 is not executed: assemblers do not agree on it"};
   }
+  if (operands[2].kind != Kind::reg) return;
+  Draft check = begin(instruction);
+  check.op.form = form_short_count;
+  std::vector<Draft> before;
+  check.references.push_back({field_a, false, read_operand(s.scope, operands[2], 'w', check, before)});
+  emit(s, std::move(before));
+  emit(s, {check});
 }
 
 uint16_t find_form(const Selection &s, const ptx::Instruction &instruction) {
@@ -259,7 +267,7 @@ uint16_t find_form(const Selection &s, const ptx::Instruction &instruction) {
   const std::string_view base = token_at(instruction.opcode, 0);
   const uint16_t form = s.forms.find(opcode);
   if (form == form_cp_async) return choose_async_copy(s, instruction);
-  require_short_count(form, instruction.operands);
+  require_short_count(s, form, instruction);
   const bool three =
       instruction.operands.size() == 4 && opcode.size() > 4 && opcode.substr(opcode.size() - 4) == ".f32";
   if (three && base == "min") return form_min3_f32;
