@@ -173,7 +173,7 @@ const Op *call_host(Warp &w, const Op *op) { return w.run->host_call(*w.run, w, 
 const Op *trap(Warp &w, const Op *op) { return stop_at(w, op, FaultKind::trap, first_lane(w.mask)); }
 const Op *unsupported(Warp &w, const Op *op) { return stop_at(w, op, FaultKind::unsupported, first_lane(w.mask)); }
 
-// ptxas keeps 16 bits of a count that it knows, and its code clamps one that it does not; which it knows, we cannot say.
+// ptxas keeps 16 bits of a count that it knows, and its code clamps one that it does not; which it knows we cannot say.
 const Op *short_count(Warp &w, const Op *op) {
   const u32 *count = lanes_at<u32>(w, op->a);
   const u32 beyond = w.mask & lanes_where([&](u32 i) { return count[i] > 0xffff; });
