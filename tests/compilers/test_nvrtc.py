@@ -12,6 +12,7 @@ from conformance.compiler import BUDGET, GOOD, CompilerContract
 from kernelevo.compilers.nvrtc import NvrtcCompiler
 from kernelevo.compilers.toolkit import Toolkit, find_toolkit
 from kernelevo.errors import BadInput
+from kernelevo.initialise import samples_folder
 from kernelevo.sandbox import Sandbox
 from kernelevo.types import Budget, BuildFailure, BuildRequest, Image
 
@@ -277,3 +278,11 @@ def test_no_kernel_is_told_which_compile_it_is_in(compiler: NvrtcCompiler) -> No
 def test_a_name_that_the_quick_compile_leaves_free_is_taken(compiler: NvrtcCompiler, text: str) -> None:
     assert errors(compiler, text + KERNEL % "1")
     assert build(compiler, text.replace("cuda", "my_") + KERNEL % "1")
+
+
+@pytest.mark.parametrize("file", sorted((samples_folder() / "kernels").glob("*.cu")), ids=lambda file: file.stem)
+def test_the_quick_compile_makes_what_the_full_one_makes(compiler: NvrtcCompiler, file: Path) -> None:
+    """A word of what the quick one lacks, also in a comment, has a text compiled with everything at once."""
+    text = file.read_text(encoding="utf-8")
+    quick, full = build(compiler, text), build(compiler, f"{text}// cudaError_t\n")
+    assert quick.ptx == full.ptx and quick.cubin == full.cubin

@@ -246,6 +246,7 @@ def test_samples_follow_what_an_evaluation_adds_here_and_further_on() -> None:
     half = [each for task in range(8) for each in asked(task, *((2.0, 4.0) if task % 2 else (4.0, 4.0)))]
     assert list(breadth.samples(file, half, 0)) == [], "half of the tasks say so and half the contrary"
     assert list(breadth.samples(DecisionFile(samples=1), deep, 0)) == [], "one is the least"
+    assert list(breadth.samples(DecisionFile(samples=16), wide, 0)) == [], "what people gave beyond the most stays"
 
 
 def test_where_the_record_tells_nothing_samples_are_a_trial_by_the_mean() -> None:

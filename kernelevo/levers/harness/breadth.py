@@ -60,7 +60,8 @@ def trial(file: DecisionFile, steps: Sequence[Step]) -> Iterator[Proposal]:
 
 def _moved(file: DecisionFile, differences: np.ndarray, weighed: str) -> Iterator[Proposal]:
     mean = float(np.mean(differences))
-    value = max(1, file.samples // FACTOR) if mean > 0 else min(MOST_SAMPLES, file.samples * FACTOR)
+    more = max(file.samples, min(MOST_SAMPLES, file.samples * FACTOR))
+    value = max(1, file.samples // FACTOR) if mean > 0 else more
     if value != file.samples:
         yield Proposal(
             f"samples {'up' if value > file.samples else 'down'}", abs(mean),
