@@ -36,6 +36,8 @@ from kernelevo.types import Budget, Image, Job, Launch, RunReport, Sample, Statu
 
 Array = np.ndarray
 FIRST_BATCH = 3
+SMALL_BYTES = 1 << 20
+"""Where all trials together have no more, they are one batch: another child costs more than a wrong kernel's last runs."""
 BATCH_BYTES = 1 << 26
 FEW_BYTES = 1 << 16
 """Up to so many, NumPy takes longer to begin than to compare."""
@@ -103,11 +105,15 @@ class Runner:
         return [result for batch in self.batches(trials, first) for result in self._run_batch(batch)]
 
     def batches(self, trials: Sequence[Trial], first: int = FIRST_BATCH) -> Iterator[list[Trial]]:
-        """The trials, in order, in portions whose inputs fit into memory together, the first of at most `first`."""
+        """The trials, in order, in portions whose inputs fit into memory together, the first of at most `first` unless
+        all are small.
+        """
+        sizes = [sum(tensor.nbytes(trial.case.dims) for tensor in self.problem.tensors) for trial in trials]
+        if sum(sizes) <= SMALL_BYTES:
+            first = len(trials)
         batch: list[Trial] = []
         size = 0
-        for number, trial in enumerate(trials):
-            needed = sum(tensor.nbytes(trial.case.dims) for tensor in self.problem.tensors)
+        for number, (trial, needed) in enumerate(zip(trials, sizes, strict=True)):
             if batch and (number == first or size + needed > BATCH_BYTES):
                 yield batch
                 batch, size = [], 0
