@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from kernelevo.counting import counted
 from kernelevo.report_page.axes import chart, line, text
 from kernelevo.report_page.markup import Html, el
 from kernelevo.report_page.page import page
@@ -45,14 +46,26 @@ def study_lines(told: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"  {each}" for each in costs(told))
 
 
+def opening(outcome: Mapping[str, Mapping[str, Any]] | None) -> str:
+    """What came of an opening of the sealed tasks, in one line."""
+    if outcome is None:
+        return "no outcome yet"
+    ways = (
+        f"{SHORT[way]}: " + ", ".join(f"{arm} {2 ** mean['mean']:.3f}" for arm, mean in arms.items())
+        for way, arms in outcome.items()
+    )
+    return "; ".join(ways)
+
+
 def costs(told: Mapping[str, Any]) -> Iterator[str]:
     """A line for each arm: what it took."""
     for row in told["arms"]:
         doubling = row["evaluations_per_doubling"]
         cost = "nothing gained" if doubling is None else f"{doubling:.0f} evaluations of a task for each doubling"
+        accepted = counted(row["changes_accepted"], "change")
         yield (
             f"{row['arm']:<10} {row['evaluations_per_seed']:.0f} evaluations for each seed, of these "
-            f"{row['learning_per_seed']:.0f} to learn ({row['changes_accepted']} changes accepted); {cost}{_paid(row)}"
+            f"{row['learning_per_seed']:.0f} to learn ({accepted} accepted); {cost}{_paid(row)}"
         )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from kernelevo.counting import counted
 from kernelevo.errors import BadInput, Interrupted
 from kernelevo.harness import read_decision_file, read_harness, write_files
 from kernelevo.joining_backends import open_backend
@@ -34,7 +35,7 @@ from kernelevo.stores.folders import find_run, new_run_folder
 from kernelevo.stores.memory import MemoryStore
 from kernelevo.stores.sqlite import DATABASE, SqliteStore
 from kernelevo.studies.arms import ARMS, Arm, Costs
-from kernelevo.studies.results import EQUAL_TOTAL, SOON, Learned, Outcome, study_results
+from kernelevo.studies.results import EQUAL_TOTAL, SOON, WAYS, Learned, Outcome, study_results
 from kernelevo.types import RunRecord
 
 FINISHED, STUDY_ENDED = "study_arm", "study_ended"
@@ -46,8 +47,9 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class StudyRequest:
-    """`test` evaluations for each task, `learning` ones for an arm's loop; `on` is the split that is tested on, which
-    needs a `claim` if it is the sealed one. `by_hand` is the decisions.toml that a person wrote.
+    """`test` evaluations in each of `searches` searches of each task, `learning` ones for an arm's loop; `on` is the
+    split that is tested on, which needs a `claim` if it is the sealed one. `by_hand` is the decisions.toml that a
+    person wrote.
     """
 
     task: str
@@ -64,9 +66,10 @@ class StudyRequest:
     tasks: tuple[str, ...] = ()
     cells: tuple[Arm, ...] = ()
     """The arms of a matrix, which have no names of their own."""
+    searches: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("seeds", "test", "generations", "workers"):
+        for name in ("seeds", "test", "searches", "generations", "workers"):
             if getattr(self, name) < 1:
                 raise BadInput(f"--{name} {getattr(self, name)} leaves nothing to be done; give at least 1")
         if self.learning < 0:
@@ -188,7 +191,7 @@ def _hand_text(request: StudyRequest) -> str:
 
 def costs_of(request: StudyRequest) -> Costs:
     learns = any(arm.learns for arm in arms_of(request).values())
-    return Costs(request.learning if learns else 0, request.test, max(1, len(request.tasks)))
+    return Costs(request.learning if learns else 0, request.test, max(1, len(request.tasks)), request.searches)
 
 
 class _Study:
@@ -231,8 +234,8 @@ class _Study:
         self.say(
             f"study {self.record.id}: backend {request.task} on {self.record.device} ({self.record.how}), model "
             f"{request.model}, {len(arms_of(request))} arms, {request.seeds} seeds, {len(self.tasks)} tasks "
-            f"({request.on}): {costs.test} evaluations on each task, {costs.learning} to learn from, {costs.total} in "
-            "all for each arm and seed"
+            f"({request.on}): {counted(costs.searches, 'search')} of {costs.test} evaluations on each task, "
+            f"{costs.learning} to learn from, {costs.total} in all for each arm and seed"
         )
 
     def _ended(self) -> StudyOutcome:
@@ -240,7 +243,7 @@ class _Study:
         if not self.store.notes(STUDY_ENDED):
             self.store.note(STUDY_ENDED, {"arms": results["arms"], "comparisons": results["comparisons"]})
         if self.request.claim is not None:
-            means = {row["arm"]: row["equal_total"] for row in results["arms"]}
+            means = {way: {row["arm"]: row[way] for row in results["arms"]} for way in WAYS}
             write_outcome(self.settings.runs, self.request.claim, self.record.id, means)
         return StudyOutcome(self.record.id, self.folder, self.record, results)
 
@@ -258,7 +261,9 @@ class _Study:
             stack.callback(opened.close)
             try:
                 learned = self._learned(arm, seed, opened, place)
-                outcomes = self._test(arm, seed, opened, 0 if learned is None else learned.evaluations)
+                spent = 0 if learned is None else learned.evaluations
+                searches = range(self.request.searches)
+                outcomes = [each for search in searches for each in self._test(arm, seed, opened, spent, search)]
             except KeyboardInterrupt:
                 raise Interrupted(
                     f"stopped in arm {arm.name} with seed {seed}; all that finished is kept: "
@@ -293,8 +298,10 @@ class _Study:
         spent = opened.loop.record.charged("reward:") + opened.loop.record.charged("gate:")
         return Learned(arm.name, seed, spent, told["accepted"], told["ended"] or "")
 
-    def _test(self, arm: Arm, seed: int, opened: Opened, learned: int) -> list[Outcome]:
-        """The search of the test's tasks with the policy that is kept, on draws and streams that all arms share."""
+    def _test(self, arm: Arm, seed: int, opened: Opened, learned: int, search: int) -> list[Outcome]:
+        """A search of each of the test's tasks with the policy that is kept, on draws that all arms share, and with
+        replies drawn from streams that they share, another for each search.
+        """
         loop = opened.loop
         each = self.costs.of(arm, learned)
         shares = [
@@ -302,12 +309,13 @@ class _Study:
             for task in self.tasks
         ]
         account = Account(LoopLimits(10**9), loop.record.spent)
-        phase = Phase("test", self.request.generations, strategy=arm.strategy, stream=seed_of(seed, "test replies"))
+        stream = seed_of(seed, "test replies", *([search] if search else []))
+        phase = Phase(_test_phase(search), self.request.generations, strategy=arm.strategy, stream=stream)
         execute(phase, loop.open_present(), shares, Tools(loop.record, loop.parts.tools.court, account))
-        return [self._outcome(arm, seed, share, loop) for share in shares]
+        return [self._outcome(arm, seed, share, loop, search) for share in shares]
 
-    def _outcome(self, arm: Arm, seed: int, share: Share, loop: Any) -> Outcome:
-        found = curve(loop.record.rounds("test"), share.task)
+    def _outcome(self, arm: Arm, seed: int, share: Share, loop: Any, search: int) -> Outcome:
+        found = curve(loop.record.rounds(_test_phase(search)), share.task)
         at_test, at_total = after(found, self.costs.test), found[-1] if found else after(found, 0)
         rewards = {
             name: self._anew(share, seed, name, loop)
@@ -315,7 +323,7 @@ class _Study:
         }  # fmt: skip
         return Outcome(
             arm.name, seed, share.task, rewards.get(at_test.candidate or ""), rewards.get(at_total.candidate or ""),
-            tuple(each.reward for each in found), len(found),
+            tuple(each.reward for each in found), len(found), search,
         )  # fmt: skip
 
     def _anew(self, share: Share, seed: int, name: str, loop: Any) -> float | None:
@@ -331,10 +339,15 @@ class _Study:
         (row,) = results["arms"]
         taught = ""
         if learned is not None:
-            taught = f", {learned.accepted} changes accepted in {learned.evaluations} evaluations: {learned.ended}"
+            accepted = counted(learned.accepted, "change")
+            taught = f", {accepted} accepted in {learned.evaluations} evaluations: {learned.ended}"
         total, soon = (2 ** row[way]["mean"] for way in (EQUAL_TOTAL, SOON))
         words = f"{total:.3f} times as fast, {soon:.3f} over the first four candidates"
         self.say(f"  seed {seed}, {arm.name}: {words}{taught}")
+
+
+def _test_phase(search: int) -> str:
+    return f"test {search + 1}" if search else "test"
 
 
 def recorded_study(folder: Path) -> StudyOutcome:

@@ -10,6 +10,7 @@ import typer
 
 from kernelevo.commands import model_options as mod
 from kernelevo.commands import options as opt
+from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 from kernelevo.settings import usable_cores
 
@@ -160,7 +161,8 @@ def show(told: dict[str, Any], folder: Path) -> None:
     """For a person: a line for each generation, then what is kept and why it ended."""
     for each in told["generations"]:
         print(generation_line(each))
-    print(f"{told['evaluations']:,} evaluations in {told['seconds']:g} s, {told['accepted']} changes accepted")
+    accepted = counted(told["accepted"], "change")
+    print(f"{told['evaluations']:,} evaluations in {told['seconds']:g} s, {accepted} accepted")
     policy = told["policy"]
     if policy:
         trained = f", adapter {folder / policy['adapter']}" if policy["adapter"] else ""

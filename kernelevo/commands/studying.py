@@ -28,6 +28,9 @@ def arms(
     seeds: Annotated[int, typer.Option(metavar="N", help="Repetitions, each with draws of its own.")] = 5,
     learning: Annotated[int, typer.Option(metavar="N", help="Evaluations of an arm's loop, gates included.")] = 1200,
     test: Annotated[int, typer.Option(metavar="N", help="Evaluations on each task of the test.")] = 40,
+    searches: Annotated[
+        int, typer.Option(metavar="N", help="Searches of each task, with replies drawn anew; their mean counts.")
+    ] = 1,
     generations: Annotated[int, typer.Option(metavar="N", help="Generations of an arm's loop.")] = 3,
     on: Annotated[str, typer.Option(metavar="SPLIT", help="development (default) or sealed.")] = "development",
     claim: Annotated[
@@ -117,6 +120,7 @@ def read_study(context: typer.Context, task: str | None) -> Any:
         task, tuple(arm.name for arm in read_arms(given["arms"])), given["model"], given["seeds"], given["learning"],
         given["test"], given["generations"], given["on"], given["claim"], str(hand),
         usable_cores() if given["workers"] is None else given["workers"], tuple(given["only"] or ()),
+        searches=given["searches"],
     )  # fmt: skip
 
 
@@ -160,6 +164,7 @@ def openings(context: typer.Context, as_json: opt.AsJson = False, runs: opt.Runs
     from dataclasses import asdict
 
     from kernelevo.loop.ledger import openings as read
+    from kernelevo.report_study import opening
 
     state = opt.State.of(context)
     found = read(state.settings.runs)
@@ -167,9 +172,6 @@ def openings(context: typer.Context, as_json: opt.AsJson = False, runs: opt.Runs
         state.print_json([asdict(each) for each in found])
         return
     for each in found:
-        outcome = "no outcome yet" if each.outcome is None else "; ".join(
-            f"{arm} {2 ** mean['mean']:.3f}" for arm, mean in each.outcome.items()
-        )  # fmt: skip
-        print(f"{each.at}  run {each.run}  {each.claim!r}: {outcome}")
+        print(f"{each.at}  run {each.run}  {each.claim!r}: {opening(each.outcome)}")
     if not found:
         print(f"the sealed tasks were never opened from {state.settings.runs}")

@@ -37,7 +37,7 @@ from kernelevo.types import Budget, Image, Job, Launch, RunReport, Sample, Statu
 Array = np.ndarray
 FIRST_BATCH = 3
 SMALL_BYTES = 1 << 20
-"""Where all trials together have no more, they are one batch: another child costs more than a wrong kernel's last runs."""
+"""Up to so many, all trials are one batch: another child costs more than the last runs of a kernel that is wrong."""
 BATCH_BYTES = 1 << 26
 FEW_BYTES = 1 << 16
 """Up to so many, NumPy takes longer to begin than to compare."""

@@ -86,21 +86,23 @@ def matrix(executors: Sequence[str], kept: Mapping[str, tuple[str, str | None, s
 
 @dataclass(frozen=True)
 class Costs:
-    """What every arm may spend with one seed: `learning` evaluations in all, and `test` on each of `tasks` tasks, the
-    start's included. An arm that does not learn spends its learning evaluations on the test, too.
+    """What every arm may spend with one seed: `learning` evaluations in all, and `test`, the start's included, in each
+    of `searches` searches of each of `tasks` tasks. An arm that does not learn spends its learning evaluations on the
+    test, too.
     """
 
     learning: int
     test: int
     tasks: int
+    searches: int = 1
 
     @property
     def total(self) -> int:
-        return self.test * self.tasks + self.learning
+        return self.test * self.tasks * self.searches + self.learning
 
     def of(self, arm: Arm, learned: int = 0) -> int:
-        """Evaluations of each task of the test, after an arm's loop has used `learned`: what that left over is spent
+        """Evaluations of each search of the test, after an arm's loop has used `learned`: what that left over is spent
         here, so that all arms cost the same.
         """
         left = max(0, self.learning - learned) if arm.learns else self.learning
-        return self.test + left // self.tasks
+        return self.test + left // (self.tasks * self.searches)

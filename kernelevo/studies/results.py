@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import statistics
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +20,9 @@ BASE = "base"
 
 @dataclass(frozen=True)
 class Outcome:
-    """One arm with one seed on one task. `at_test` and `at_total` are rewards, judged anew, of what was best after as
-    many evaluations as every arm has for the test, and after as many as make all arms cost the same; `curve` holds the
-    best rewards in the search itself, after each evaluation.
+    """One search of one arm with one seed on one task. `at_test` and `at_total` are rewards, judged anew, of what was
+    best after as many evaluations as every arm has for the test, and after as many as make all arms cost the same;
+    `curve` holds the best rewards in the search itself, after each evaluation.
     """
 
     arm: str
@@ -30,6 +32,7 @@ class Outcome:
     at_total: float | None
     curve: tuple[float | None, ...]
     evaluations: int
+    search: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,14 @@ def break_even(curves: Mapping[str, Sequence[float]], arm: str, learning: float)
 
 
 def _scores(outcomes: Sequence[Outcome], arm: str, way: str) -> Scores:
-    """By SOON how early an arm found what it found, in the search itself; else what it had found, judged anew."""
-    return {(each.seed, each.task): _score(each, way) for each in outcomes if each.arm == arm}
+    """By SOON how early an arm found what it found, in the search itself; else what it had found, judged anew. Searches
+    of one task with one seed are no more than one draw of both: their mean counts once.
+    """
+    found: dict[tuple[int, str], list[float]] = defaultdict(list)
+    for each in outcomes:
+        if each.arm == arm:
+            found[each.seed, each.task].append(_score(each, way))
+    return {key: statistics.fmean(values) for key, values in found.items()}
 
 
 def _score(each: Outcome, way: str) -> float:

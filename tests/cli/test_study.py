@@ -81,7 +81,7 @@ def test_sealed_tasks_are_opened_once_for_a_claim_and_listed(shell: Shell) -> No
     (opening,) = json.loads(shell("study", "openings", "--json")[1])
     assert (opening["claim"], opening["run"]) == ("base beats uniform", told["run"])
     assert set(opening["tasks"]) == {"wide-21", "chained-21"}
-    assert opening["outcome"]["base"] == {row["arm"]: row for row in told["arms"]}["base"]["equal_total"]
+    assert opening["outcome"]["equal_total"]["base"] == {row["arm"]: row for row in told["arms"]}["base"]["equal_total"]
     assert "base beats uniform" in shell("study", "openings")[1] and (shell.folder / "runs" / LEDGER).exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import random
 import statistics
@@ -81,6 +82,18 @@ def test_all_arms_cost_the_same() -> None:
     assert costs.of(ARMS["both"], 400) * 8 + 400 == costs.of(ARMS["base"]) * 8 == costs.total
     assert costs.of(ARMS["both"], 240) * 8 + 240 == costs.total, "what a loop leaves over is spent on the test"
     assert costs.of(ARMS["both"], 500) == 40
+    several = Costs(learning=400, test=10, tasks=8, searches=5)
+    assert several.total == 800 and several.of(ARMS["base"]) * 8 * 5 == 800
+
+
+def test_searches_of_a_task_are_one_draw_of_it() -> None:
+    """Five searches of one task with one seed tell no more of other tasks and seeds than their mean does."""
+    drawn = [(seed, task, reward) for seed in (0, 1) for task, reward in (("x", 2.0), ("y", 8.0))]
+    once = [outcome("base", seed, task, reward, reward) for seed, task, reward in drawn]
+    moved = [dataclasses.replace(each, at_test=each.at_test * factor, search=search)
+             for each in once for search, factor in enumerate((0.5, 1.0, 2.0)) if each.at_test]  # fmt: skip
+    one, several = (study_results(found, [], Costs(0, 5, 2), {"base": "words"}) for found in (once, moved))
+    assert several["arms"][0]["equal_test"] == one["arms"][0]["equal_test"]
 
 
 def outcome(arm: str, seed: int, task: str, at_test: float, at_total: float) -> Outcome:
