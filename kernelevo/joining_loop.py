@@ -263,10 +263,15 @@ def _policy(harness: Path, adapter: Path | None, grammar: Grammar, model: Model,
     restart = model.restart if isinstance(model, SeededModel) else lambda seed, asked: None
     if _decides(model.name, grammar):
         return Policy(version, decisions, DecisionWay(decisions), dialogue, restart=restart)
-    from kernelevo.joining_programs import ProgramWay
+    from kernelevo.joining_programs import AgentWay, ProgramWay
+    from kernelevo.sandbox_scripts import run_script
 
-    way = ProgramWay(read, model.name)
-    return Policy(version, decisions, way, dialogue, tells_children=True, restart=restart)
+    tools = read.dialogue.tools
+    if tools.on:
+        way = AgentWay(read, model.name, run_script)
+        return Policy(version, decisions, way, dialogue, calls=tools.calls, restart=restart)
+    program = ProgramWay(read, model.name)
+    return Policy(version, decisions, program, dialogue, tells_children=True, restart=restart)
 
 
 def _decides(model: str, grammar: Grammar) -> bool:

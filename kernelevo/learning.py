@@ -52,6 +52,10 @@ def folder_key(folder: Path) -> str:
     return whole.hexdigest()
 
 
+CALLED = "call_"
+"""How the outcome of a step begins whose reply calls a tool and makes nothing."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One reply of a policy, and what became of it.
@@ -81,6 +85,8 @@ class Step:
     best: float | None
     move: str = ""
     """What was done, in one line, as in a candidate's `moves`."""
+    ends: bool = True
+    """Whether the conversation ended that this is a reply of; where one reply is all, each does."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass
 from kernelevo.decisions import Observation, read_decision, read_observation
 from kernelevo.harness import Harness, Skill
 from kernelevo.language_model import Prompt
-from kernelevo.learning import Step
+from kernelevo.learning import CALLED, Step
 from kernelevo.statistics import share_interval
 from kernelevo.types import Status
 
@@ -109,12 +109,16 @@ def telemetry(steps: Sequence[Step], harness: Harness) -> Telemetry:
         followed=_rate(followed for _, followed in following),
         passed_loaded=_rate(_passed(each.step) for each in passes if each.loaded),
         passed_otherwise=_rate(_passed(each.step) for each in passes if not each.loaded),
-        readable=_rate(each.step.candidate is not None or each.chosen is not None for each in told),
+        readable=_rate(_readable(each) for each in told),
         heeded=_rate(heeded for _, heeded in heeding),
         phases={phase: _rate(held for when, held in following + heeding if when == phase) for phase in PHASES},
         skills={name: _of_skill(name, told) for name in harness.dialogue.skills if able},
         rules=_of_rules(told),
     )
+
+
+def _readable(told: _Told) -> bool:
+    return told.step.candidate is not None or told.chosen is not None or told.step.outcome.startswith(CALLED)
 
 
 def _rate(held: Iterable[bool]) -> Rate:

@@ -17,7 +17,7 @@ from kernelevo.language_model import Prompt, Turn
 from kernelevo.learning import Step, TaskResult
 from kernelevo.loop.budget import Account
 from kernelevo.loop.judging import Court, Errand, Judgement
-from kernelevo.loop.policy import STOPPED, Policy, Reading
+from kernelevo.loop.policy import STOPPED, Policy, Reading, Said
 from kernelevo.loop.record import Record, Round, Start
 from kernelevo.loop.task_state import Phase, Share, TaskState, restored, take
 from kernelevo.types import Attempt, Status
@@ -87,7 +87,8 @@ def _judge_starts(phase: Phase, policy: Policy, states: Sequence[TaskState], too
 def _ask_round(phase: Phase, policy: Policy, states: Sequence[TaskState], tools: Tools) -> list[Asked]:
     """One question for each task that goes on (several, where there are few tasks), as far as the budget allows."""
     going = [state for state in states if state.goes_on]
-    per_task = max(1, FEW_TASKS // len(going)) if going and phase.strategy == "tree" else 1
+    several = going and phase.strategy == "tree" and policy.calls == 1
+    per_task = max(1, FEW_TASKS // len(going)) if several else 1
     asked: list[Asked] = []
     planned = Counter[str]()
     for state in going:
@@ -108,16 +109,20 @@ def _ask_round(phase: Phase, policy: Policy, states: Sequence[TaskState], tools:
 
 
 def _samples(phase: Phase, policy: Policy) -> int:
-    return 1 if phase.strategy == "rollouts" else max(1, policy.settings.samples)
+    return 1 if phase.strategy == "rollouts" or policy.calls > 1 else max(1, policy.settings.samples)
 
 
 def _questions(
     phase: Phase, policy: Policy, state: TaskState, count: int, tools: Tools
 ) -> list[tuple[Attempt, Prompt]]:
     """At most `count` questions about the next parents; those about which nothing can be asked are closed, and others
-    chosen instead: a resumed run, which has closed none yet, asks the same.
+    chosen instead: a resumed run, which has closed none yet, asks the same. A conversation is gone on with first.
     """
     session = tools.court.session(state.task)
+    if state.talk:
+        parent = _attempt(state, state.talk[0].parent, tools)
+        prompt = policy.way.prompt(session, parent, [], _made(phase, state), _said(state, tools))
+        return [] if prompt is None else [(parent, prompt)]
     while True:
         found: list[tuple[Attempt, Prompt]] = []
         closed = False
@@ -132,6 +137,14 @@ def _questions(
                 closed = True
         if not closed:
             return found
+
+
+def _said(state: TaskState, tools: Tools) -> list[Said]:
+    """The conversation so far, with what became of the candidates that it made."""
+    return [
+        Said(step.reply, None if step.candidate is None else _attempt(state, step.candidate, tools))
+        for step in state.talk
+    ]
 
 
 def _made(phase: Phase, state: TaskState) -> Collection[str]:
@@ -167,7 +180,8 @@ def _read(
 ) -> Asked:
     """Reads the replies; what they make is in the record before it is judged."""
     session = tools.court.session(state.task)
-    readings = tuple(policy.way.read(session, parent, reply) for reply in turn.replies)
+    said = _said(state, tools)
+    readings = tuple(policy.way.read(session, parent, reply, said) for reply in turn.replies)
     made = [reading.candidate for reading in readings if reading.candidate is not None]
     with tools.record.store.together():
         for candidate in made:
@@ -222,7 +236,7 @@ def _step(
         number=number, generation=phase.generation, turn=one.turn.number, task=one.state.task,
         family=one.state.share.family, parent=parent, depth=one.depth, prompt=one.prompt, reply=reply,
         policy=policy.version, outcome=reading.outcome, fresh=fresh, status=status, reward=reward, best=None,
-        candidate=None if reading.candidate is None else reading.candidate.id, move=reading.move,
+        candidate=None if reading.candidate is None else reading.candidate.id, move=reading.move, ends=reading.ends,
     )  # fmt: skip
 
 

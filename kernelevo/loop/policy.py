@@ -1,7 +1,7 @@
-"""Who acts: a model with an adapter, asked in one of two ways, under the settings of a harness.
+"""Who acts: a model with an adapter, asked in one of three ways, under the settings of a harness.
 
-A way of asking turns a judged attempt into a question, and a reply into a candidate. That of decisions is here; that of
-whole programs is joined where what models are told is known (joining_loop.py).
+A way of asking turns a judged attempt into a question, and a reply into a candidate. That of decisions is here; those
+of whole programs, in one reply or in tool calls, are joined where what models are told is known (joining_programs.py).
 """
 
 from __future__ import annotations
@@ -28,24 +28,37 @@ DECISION_TOKENS = 64
 @dataclass(frozen=True)
 class Reading:
     """What a reply was found to hold: `outcome` is "made" with a candidate, or one word on what is missing; `blamed`
-    says that it is missing by the policy's own fault, and so worth nothing.
+    says that it is missing by the policy's own fault, and so worth nothing. Unless it `ends` what was being said, the
+    next question goes on from it.
     """
 
     outcome: str
     candidate: Candidate | None = None
     move: str = ""
     blamed: bool = False
+    ends: bool = True
+
+
+@dataclass(frozen=True)
+class Said:
+    """A reply of a conversation that goes on, and the attempt that it made, if it made one."""
+
+    reply: Reply
+    made: Attempt | None = None
 
 
 MADE, STOPPED, UNREADABLE, ILLEGAL, NO_REPLY = "made", "stopped", "unreadable", "illegal", "no_reply"
 
 
 class Way(Protocol):
-    """How a model is asked about an attempt."""
+    """How a model is asked about an attempt. `said` is what it has said of it already in the conversation that goes on;
+    nothing, where one reply is all.
+    """
 
     def prompt(
-        self, session: TaskSession, parent: Attempt, children: Sequence[Attempt], made: Collection[str]
-    ) -> Prompt | None:
+        self, session: TaskSession, parent: Attempt, children: Sequence[Attempt], made: Collection[str],
+        said: Sequence[Said] = (),
+    ) -> Prompt | None:  # fmt: skip
         """The question; None where nothing can be made of this attempt. `made` are the ids of all that was made of the
         task.
         """
@@ -53,13 +66,13 @@ class Way(Protocol):
 
     def sampling(self) -> Sampling: ...
 
-    def read(self, session: TaskSession, parent: Attempt, reply: Reply) -> Reading: ...
+    def read(self, session: TaskSession, parent: Attempt, reply: Reply, said: Sequence[Said] = ()) -> Reading: ...
 
 
 @dataclass(frozen=True)
 class Policy:
-    """A way of asking, the model behind it, and which version of what it is. `children` says whether questions tell
-    what was made of the parent, which has to be at hand then.
+    """A way of asking, the model behind it, and which version of what it is. `tells_children` says whether questions
+    tell what was made of the parent, which has to be at hand then; `calls` how many replies a conversation may take.
     """
 
     version: PolicyVersion
@@ -67,6 +80,7 @@ class Policy:
     way: Way
     dialogue: Dialogue
     tells_children: bool = False
+    calls: int = 1
     restart: Callable[[int, Mapping[str, int]], None] = lambda seed, asked: None
     """Begins a stream of replies anew, of a model that draws them from a seed (learning_interfaces.SeededModel)."""
 
@@ -88,8 +102,9 @@ class DecisionWay:
         self._observed: OrderedDict[tuple[object, ...], Observation] = OrderedDict()
 
     def prompt(
-        self, session: TaskSession, parent: Attempt, children: Sequence[Attempt], made: Collection[str]
-    ) -> Prompt | None:
+        self, session: TaskSession, parent: Attempt, children: Sequence[Attempt], made: Collection[str],
+        said: Sequence[Said] = (),
+    ) -> Prompt | None:  # fmt: skip
         observation = self._observe(session, parent)
         options = tuple(one for one in observation.options if _leads_on(session, parent, one.decision, made))
         if all(option.decision == STOP for option in options):
@@ -110,7 +125,7 @@ class DecisionWay:
     def sampling(self) -> Sampling:
         return Sampling(DECISION_TOKENS, min(self._settings.temperature, HOTTEST), log_probabilities=True)
 
-    def read(self, session: TaskSession, parent: Attempt, reply: Reply) -> Reading:
+    def read(self, session: TaskSession, parent: Attempt, reply: Reply, said: Sequence[Said] = ()) -> Reading:
         if reply.stop is not Stop.COMPLETE and not reply.text:
             return Reading(NO_REPLY)
         decision = read_decision(reply.text)

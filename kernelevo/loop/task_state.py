@@ -14,7 +14,9 @@ from kernelevo.loop.record import Record, Round, Start
 from kernelevo.loop.tree import Tree, TreeSettings
 
 TURNS_PER_EVALUATION = 4
-"""A task whose questions bring nothing new ends after so many for each of its evaluations."""
+"""A task whose questions bring nothing new ends after so many (conversations, of a policy that has them) for each of
+its evaluations.
+"""
 Strategy = Literal["tree", "rollouts"]
 """How parents are chosen: PUCT over all that was made; or one move after the other until it fails or stops, again and
 again from the start (independent samples: best of N).
@@ -45,15 +47,19 @@ class Phase:
 
 @dataclass
 class TaskState:
-    """`tree` is None until the start is judged, and where it did not pass."""
+    """`tree` is None until the start is judged, and where it did not pass; `talk` holds the replies so far of a
+    conversation that goes on, which may take `calls`.
+    """
 
     share: Share
+    calls: int = 1
     tree: Tree | None = None
     start: Start | None = None
     used: int = 0
     turns: int = 0
     fruitless: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     last: Step | None = None
+    talk: list[Step] = field(default_factory=list)
 
     @property
     def task(self) -> str:
@@ -65,7 +71,7 @@ class TaskState:
 
     @property
     def goes_on(self) -> bool:
-        most = TURNS_PER_EVALUATION * (self.share.evaluations + 1)
+        most = TURNS_PER_EVALUATION * (self.share.evaluations + 1) * self.calls
         return self.tree is not None and self.left > 0 and self.turns < most
 
     def result(self) -> TaskResult:
@@ -92,7 +98,7 @@ class TaskState:
 
 def restored(phase: Phase, policy: Policy, shares: Sequence[Share], record: Record) -> list[TaskState]:
     """The states at the end of what the record says."""
-    states = [TaskState(share) for share in shares]
+    states = [TaskState(share, policy.calls) for share in shares]
     for name in (*phase.before, phase.name):
         for each in record.rounds(name):
             for state in states:
@@ -115,8 +121,16 @@ def take(state: TaskState, each: Round, policy: Policy, phase: Phase, own: bool 
     for turn in turns if state.tree is not None else []:
         replies = [step for step in steps if step.turn == turn]
         news = _grow(state, replies)
-        if own and phase.strategy == "tree":
-            _close_if_fruitless(state, replies[0].parent, news, policy)
+        if own:
+            _take_turn(state, replies, news, policy, phase)
+
+
+def _take_turn(state: TaskState, replies: Sequence[Step], news: bool, policy: Policy, phase: Phase) -> None:
+    """A conversation is fruitless as a whole: only its last reply can make it so."""
+    talk, ends = [*state.talk, *replies], replies[-1].ends
+    state.talk = [] if ends else talk
+    if phase.strategy == "tree" and (news or ends):
+        _close_if_fruitless(state, replies[0].parent, news or any(step.fresh for step in talk), policy)
 
 
 def _grow(state: TaskState, steps: Sequence[Step]) -> bool:
