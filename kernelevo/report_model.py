@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kernelevo.language_model import ModelUse, Usage
@@ -32,6 +32,22 @@ def model_lines(use: ModelUse) -> Iterator[str]:
     yield f"  tokens: {_tokens(use.usage)}{counted}; cost: {_cost(use)}"
     if use.stopped:
         yield visible_line(f"  {use.stopped}")
+
+
+def talk_json(role: str, use: ModelUse) -> dict[str, Any]:
+    """Of a model in a run of the loop, whose replies are told of elsewhere; `role` is what it was asked for."""
+    left_out = ("without_program", "outcomes", "candidates", "passed")
+    return {"role": role, **{name: value for name, value in model_json(use).items() if name not in left_out}}
+
+
+def talk_line(told: Mapping[str, Any]) -> str:
+    """What `talk_json` says, for a person."""
+    lost = f", {told['unanswered']} of them unanswered" if told["unanswered"] else ""
+    names = ("prompt_tokens", "completion_tokens", "cached_tokens", "estimated")
+    tokens = _tokens(Usage(*(told[name] for name in names)))
+    cost = "unknown (--price IN OUT gives one)" if told["cost"] is None else f"{told['cost']:.4g}"
+    calls = _counted(told["calls"], "call")
+    return visible_line(f"model {told['name']} ({told['role']}): {calls}{lost}; tokens: {tokens}; cost: {cost}")
 
 
 def _outcomes(use: ModelUse) -> str:

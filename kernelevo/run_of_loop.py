@@ -14,20 +14,23 @@ from typing import TYPE_CHECKING, Any
 from kernelevo.errors import BadInput, Interrupted, KernelevoError
 from kernelevo.harness import read_harness
 from kernelevo.joining_backends import open_backend
-from kernelevo.joining_loop import LoopRequest, Opened, Workers, loop_record, open_loop
+from kernelevo.joining_loop import EVOLVER, JUDGE, LoopRequest, Opened, Workers, loop_record, open_loop
 from kernelevo.loop.budget import LoopLimits
 from kernelevo.loop.export import export_generation
 from kernelevo.loop.lever_view import LeverView
 from kernelevo.loop.summary import mean_log2, run_summary
+from kernelevo.models.use import model_use
+from kernelevo.report_model import talk_json
 from kernelevo.run_record import is_loop
 from kernelevo.settings import Settings
 from kernelevo.stores.folders import find_run, new_run_folder
-from kernelevo.stores.sqlite import SqliteStore
+from kernelevo.stores.sqlite import DATABASE, SqliteStore
 from kernelevo.types import RunRecord
 
 if TYPE_CHECKING:
     from kernelevo.harness import Harness
-    from kernelevo.interfaces import Dialogue
+    from kernelevo.interfaces import Dialogue, Store
+    from kernelevo.language_model import ModelUse
     from kernelevo.learning import Step, TaskResult
     from kernelevo.loop.run_loop import Loop
     from kernelevo.loop.task_state import Phase
@@ -43,11 +46,14 @@ class LoopOutcome:
     record: RunRecord
     folder: Path
     summary: Mapping[str, Any]
+    models: Mapping[str, ModelUse]
+    """By what they were asked for."""
 
     def plain(self) -> dict[str, Any]:
         asked = self.record.settings["loop"]
         head = {"run": self.run, "task": asked["task"], "model": asked["model"], "device": self.record.device}
-        return {**head, "how": self.record.how, **self.summary}
+        models = [talk_json(role, use) for role, use in self.models.items()]
+        return {**head, "how": self.record.how, **self.summary, "models": models}
 
 
 def start_loop(request: LoopRequest, settings: Settings, say: Say, why: str) -> LoopOutcome:
@@ -102,7 +108,7 @@ def recorded_loop(folder: Path) -> LoopOutcome:
     with SqliteStore.read(folder) as store, store.at_one_moment():
         record = store.run()
         loop = Record(store, record.versions["backend"], lambda: recorded_turns(store))
-        return LoopOutcome(record.id, record, folder, run_summary(loop, folder))
+        return LoopOutcome(record.id, record, folder, run_summary(loop, folder), _models_used(store, folder))
 
 
 def _require_same(record: RunRecord, workers: Workers) -> None:
@@ -140,7 +146,20 @@ def _go_on(opened: Opened, request: LoopRequest, record: RunRecord, folder: Path
                 f"stopped after {evaluations:,} evaluations, all of them kept; "
                 f"go on with `kernelevo run --resume {record.id}`"
             ) from None
-        return LoopOutcome(record.id, record, folder, run_summary(opened.loop.record, folder))
+        summary = run_summary(opened.loop.record, folder)
+        return LoopOutcome(record.id, record, folder, summary, _models_used(opened.store, folder))
+
+
+def _models_used(store: Store, folder: Path) -> dict[str, ModelUse]:
+    """What each model was asked and what that took: the one that acts, and those beside it that have records of their
+    own.
+    """
+    used = {"acts": model_use(store)}
+    for role in (EVOLVER, JUDGE):
+        if (folder / role / DATABASE).exists():
+            with SqliteStore.read(folder / role) as aside:
+                used[role] = model_use(aside)
+    return {role: use for role, use in used.items() if use is not None}
 
 
 def telemetry_of(loop: Loop, generation: int, judge: Dialogue | None = None) -> dict[str, Any]:

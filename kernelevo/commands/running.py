@@ -12,6 +12,7 @@ from kernelevo.commands import model_options as mod
 from kernelevo.commands import options as opt
 from kernelevo.counting import counted
 from kernelevo.errors import BadInput
+from kernelevo.report_model import talk_line
 from kernelevo.settings import usable_cores
 
 TaskName = Annotated[
@@ -163,6 +164,8 @@ def show(told: dict[str, Any], folder: Path) -> None:
         print(generation_line(each))
     accepted = counted(told["accepted"], "change")
     print(f"{told['evaluations']:,} evaluations in {told['seconds']:g} s, {accepted} accepted")
+    for each in told["models"]:
+        print(talk_line(each))
     policy = told["policy"]
     if policy:
         trained = f", adapter {folder / policy['adapter']}" if policy["adapter"] else ""
