@@ -50,6 +50,8 @@ class Settings:
     harness: Path | None
     plain: bool
     trust: str = ""
+    data: Path | None = None
+    """The user's own data, for a backend of the loop that has a sample of its own."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -63,6 +65,7 @@ class Settings:
             harness=Path(given["KERNELEVO_HARNESS"]) if "KERNELEVO_HARNESS" in given else None,
             plain="CI" in given,
             trust=given.get("KERNELEVO_TRUST", ""),
+            data=Path(given["KERNELEVO_DATA"]) if "KERNELEVO_DATA" in given else None,
         )
 
     def choose_device(self, asked: str | None) -> tuple[str, str]:
