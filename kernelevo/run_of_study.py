@@ -19,7 +19,7 @@ from kernelevo.counting import counted
 from kernelevo.errors import BadInput, Interrupted
 from kernelevo.harness import read_decision_file, read_harness, write_files
 from kernelevo.joining_backends import open_backend
-from kernelevo.joining_loop import LoopRequest, Opened, Workers, harness_folder, loop_record, open_loop
+from kernelevo.joining_loop import GAIN, LoopRequest, Opened, Workers, harness_folder, loop_record, open_loop
 from kernelevo.learning import Split, folder_key
 from kernelevo.loop.budget import Account, LoopLimits
 from kernelevo.loop.curves import after, curve
@@ -91,7 +91,9 @@ class StudyOutcome:
     def plain(self) -> dict[str, Any]:
         asked = self.record.settings["study"]
         head = {name: asked[name] for name in ("task", "model", "on", "claim", "seeds")}
-        return {"run": self.run, "device": self.record.device, "how": self.record.how, **head, **self.results}
+        gain = self.record.settings.get("gain", GAIN)
+        named = {"run": self.run, "device": self.record.device, "how": self.record.how, "gain": gain}
+        return {**named, **head, **self.results}
 
 
 def start_study(request: StudyRequest, settings: Settings, say: Say) -> StudyOutcome:
@@ -103,9 +105,8 @@ def start_study(request: StudyRequest, settings: Settings, say: Say) -> StudyOut
             require_unopened(settings.runs, request.claim)
         folder = new_run_folder(settings.runs)
         head = loop_record(folder.name, f"study arms {request.task}", LoopRequest(request.task), workers.backend())
-        record = dataclasses.replace(
-            head, settings={"study": dataclasses.asdict(request), "band": 0.0}, task=f"{request.task} (study)"
-        )
+        asked = {"study": dataclasses.asdict(request), "band": 0.0, "gain": head.settings["gain"]}
+        record = dataclasses.replace(head, settings=asked, task=f"{request.task} (study)")
         with SqliteStore.create(folder) as store:
             store.begin(record)
             return _Study(request, record, folder, store, settings, workers, say).run()
@@ -342,7 +343,8 @@ class _Study:
             accepted = counted(learned.accepted, "change")
             taught = f", {accepted} accepted in {learned.evaluations} evaluations: {learned.ended}"
         total, soon = (2 ** row[way]["mean"] for way in (EQUAL_TOTAL, SOON))
-        words = f"{total:.3f} times as fast, {soon:.3f} over the first four candidates"
+        gain = self.record.settings["gain"]
+        words = f"{total:.3f} {gain}, {soon:.3f} over the first four candidates"
         self.say(f"  seed {seed}, {arm.name}: {words}{taught}")
 
 

@@ -161,7 +161,7 @@ def finish(outcome: Any, as_json: bool, state: opt.State) -> None:
 def show(told: dict[str, Any], folder: Path) -> None:
     """For a person: a line for each generation, then what is kept and why it ended."""
     for each in told["generations"]:
-        print(generation_line(each))
+        print(generation_line(each, told["gain"]))
     accepted = counted(told["accepted"], "change")
     print(f"{told['evaluations']:,} evaluations in {told['seconds']:g} s, {accepted} accepted")
     for each in told["models"]:
@@ -184,9 +184,9 @@ def show(told: dict[str, Any], folder: Path) -> None:
         print(f"look at gen_*/metrics.json; `kernelevo run --resume {told['run']} --gap X` goes on with a wider gap")
 
 
-def generation_line(each: dict[str, Any]) -> str:
+def generation_line(each: dict[str, Any], gain: str) -> str:
     best = each["mean_log2_best"]
-    found = "nothing passed" if best is None else f"{2**best:.2f} times as fast"
+    found = "nothing passed" if best is None else f"{2**best:.2f} {gain}"
     gap = f", audit gap {each['audit']['gap']:.2f}" if each["audit"] else ""
     decision = each["decision"]
     levers = "not decided" if decision is None else ", ".join(decision["levers"]) or "no lever"

@@ -34,8 +34,8 @@ class Dataset:
 
 
 def open_dataset(path: Path | None) -> Dataset:
-    """The file's counts, or the sample; raises BadInput for what is no matrix of counts, and NotInstalled for what reads
-    it.
+    """The file's counts, or the sample; raises BadInput for what is no matrix of counts, and NotInstalled where the
+    reader is missing.
     """
     if path is None:
         return sample()
@@ -63,8 +63,8 @@ def checked(matrix: Any, name: str) -> Counts:
         raise BadInput(f"{name} holds values that are not finite; give raw counts")
     if (values < 0).any():
         raise BadInput(f"{name} holds negative values; give raw counts, before any scaling")
-    if (values != np.rint(values)).any():
-        raise BadInput(f"{name} holds fractions such as {values[values != np.rint(values)][0]:g}; give raw counts, not logs")
+    if (broken := values[values != np.rint(values)]).size:
+        raise BadInput(f"{name} holds fractions such as {broken[0]:g}; give raw counts, not logs")
     kept = without_empty(counts.astype(np.int64))
     if kept.shape[0] < LEAST_CELLS or kept.shape[1] < LEAST_GENES:
         raise BadInput(
@@ -97,7 +97,7 @@ def _h5ad(path: Path) -> Any:
         if not names.is_unique:
             twice = names[names.duplicated()][0]
             raise ValueError(f"two {what} are called {twice!r}; make the names unique")
-    return read.layers["counts"] if "counts" in read.layers else read.X
+    return read.layers.get("counts", read.X)
 
 
 def _h5(path: Path) -> Any:
@@ -110,7 +110,7 @@ def _h5(path: Path) -> Any:
 def _csv(path: Path) -> Any:
     import pandas
 
-    return pandas.read_csv(path, index_col=0).to_numpy()
+    return pandas.read_csv(path, index_col=0).to_numpy(dtype=np.float64)
 
 
 _READERS: Mapping[str, Callable[[Path], Any]] = {

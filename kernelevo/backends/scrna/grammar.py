@@ -13,7 +13,7 @@ BY_NAME = {"transform": TRANSFORMS, "blend": BLENDS}
 GRAMMAR = Grammar(
     backend="scrna",
     version=1,
-    rules=("weigh", *CHOICES, STOP_RULE),
+    rules=(*(f"weigh_{name}" for name in COMPONENTS), *CHOICES, STOP_RULE),
     facts=("log2_cells", "log2_genes", "log2_molecules", "zeros", "squared", "poisson", "log2_gain", "moves"),
     words=(*(f"uses_{name}" for name in COMPONENTS), "blends_log", "few_molecules"),
 )
@@ -26,10 +26,10 @@ def legal(pipeline: Pipeline) -> Iterator[tuple[Decision, Pipeline]]:
         for weight in WEIGHTS:
             weights = {**pipeline.weights, name: weight}
             if weight != pipeline.weights.get(name, 0) and any(weights.values()):
-                yield Decision("weigh", name, weight), replace(pipeline, weights=weights)
+                yield Decision(f"weigh_{name}", "", weight), replace(pipeline, weights=weights)
     for setting, choices in CHOICES.items():
         matters = len(used) > 1 if setting == "blend" else not USED_BY.get(setting) or set(USED_BY[setting]) & set(used)
         for choice in choices if matters else ():
             if choice != getattr(pipeline, setting):
-                site, value = (choice, None) if setting in BY_NAME else ("pipeline", choice)
+                site, value = (choice, None) if setting in BY_NAME else ("", choice)
                 yield Decision(setting, site, value), replace(pipeline, **{setting: choice})

@@ -12,7 +12,7 @@ blend is made. Whoever proposes writes such a text; nothing in it is executed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -150,8 +150,3 @@ def _of_mass(values: Array, counts: Counts | None) -> Array:
     clipped = np.where(totals > 0, clipped, 1.0)
     wanted = parts.TARGET if counts is None else np.asarray(counts.sum(axis=1), dtype=np.float64).reshape(-1, 1)
     return np.asarray(clipped * (wanted / clipped.sum(axis=1, keepdims=True)))
-
-
-def names() -> list[str]:
-    """Of all settings, for whoever lists them."""
-    return [each.name for each in fields(Pipeline)]

@@ -4,9 +4,9 @@
     guarded         what is selected by here
 
 The published Poisson loss is called with its arguments in the other order (v1.0.0 and v2): it is linear in what is
-scored and rewards little mass, so that a matrix of zeros scores half. The guarded rule rescales every row to the mass of
-its training counts, puts the arguments in order, keeps normalised losses within [0, 1] and refuses rows of zeros, and
-what is negative or not finite.
+scored and rewards little mass, so that a matrix of zeros scores half. The guarded rule rescales every row to the mass
+of its training counts, puts the arguments in order, keeps normalised losses within [-1, 1] and refuses rows of zeros,
+and what is negative or not finite.
 
 Losses are means over cells and genes, normalised between no denoising (0) and the test half itself (1). Everything is
 summed over blocks of cells: no dense matrix is ever held whole.
@@ -60,8 +60,11 @@ class Scores:
 
     @property
     def guarded(self) -> float:
-        """Only of a matrix that was rescaled row by row (`score_guarded`)."""
-        return (min(1.0, max(0.0, self.squared)) + min(1.0, max(0.0, self.poisson))) / 2
+        """Only of a matrix that was rescaled row by row (`score_guarded`). What is worse than no denoising by one loss
+        counts against what is better by the other: zeros and single genes are far worse by the Poisson loss, and near
+        zeros good by squared errors of sparse data.
+        """
+        return (min(1.0, max(-1.0, self.squared)) + min(1.0, max(-1.0, self.poisson))) / 2
 
 
 class Refused(ValueError):
@@ -106,8 +109,8 @@ def _perfect(test: Counts, scale: float) -> Losses:
     any other matrix, which takes it away from its own mass.
     """
     values = test.data.astype(np.float64)
-    logs, size = np.log(values + EPSILON), test.shape[0] * test.shape[1]
-    return Losses(0.0, float((values - values * logs).sum()) / size, float((values - scale * values * logs).sum()) / size)
+    weighed, size = values * np.log(values + EPSILON), test.shape[0] * test.shape[1]
+    return Losses(0.0, float((values - weighed).sum()) / size, float((values - scale * weighed).sum()) / size)
 
 
 def log_rescaled(rows: Array) -> Array:
@@ -118,7 +121,8 @@ def log_rescaled(rows: Array) -> Array:
 
 def _normalised(train: Counts, test: Counts, denoised: Rows) -> Scores:
     scale = float(test.sum()) / float(train.sum())
-    nothing, perfect, found = losses(test, dense_rows(train), scale), _perfect(test, scale), losses(test, denoised, scale)
+    nothing, perfect = losses(test, dense_rows(train), scale), _perfect(test, scale)
+    found = losses(test, denoised, scale)
 
     def between(name: str) -> float:
         least, most = getattr(perfect, name), getattr(nothing, name)

@@ -64,8 +64,9 @@ class DenoisingSession:
     def words(self) -> str:
         cells, genes = self._counts["reward"].shape
         return (
-            f"Denoise counts of single cells ({cells} cells, {genes} genes): predict molecules that were held out. Write "
-            f"a pipeline: components {', '.join(COMPONENTS)}, each with a line such as `weigh low_rank = 2`, and settings."
+            f"Denoise counts of single cells ({cells} cells, {genes} genes): predict molecules that were held out. "
+            f"Write a pipeline: components {', '.join(COMPONENTS)}, each with a line such as `weigh low_rank = 2`, and "
+            "settings."
         )
 
     def close(self) -> None:
@@ -78,7 +79,7 @@ class DenoisingSession:
             pipeline = read_pipeline(candidate.text)
             scores = score_guarded(halves.train, halves.test, dense_rows(denoise(halves.train, pipeline, drawn, known)))
         except NoPipeline as fault:
-            return Verdict(candidate.id, self._device, Status.BUILD_FAILED, str(fault))
+            return Verdict(candidate.id, self._device, Status.BUILD_ERROR, str(fault))
         except Refused as fault:
             return Verdict(candidate.id, self._device, Status.WRONG, str(fault))
         return self._passed(candidate, scores)

@@ -1,5 +1,5 @@
-"""Molecular cross-validation: the molecules of each cell are dealt to a training and a test half at random, so that what
-was measured once can be predicted and checked.
+"""Molecular cross-validation: the molecules of each cell are dealt to a training and a test half at random, so that
+what was measured once can be predicted and checked.
 
 Of Poisson counts the halves are independent (Batson, Royer and Webber, "Molecular cross-validation for single-cell
 RNA-seq", 2019).
