@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,9 @@ def sample(cells: int = 480, genes: int = 1200, seed: int = 7) -> Dataset:
 def _h5ad(path: Path) -> Any:
     import anndata
 
-    read = anndata.read_h5ad(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of names that are there twice, which is said below
+        read = anndata.read_h5ad(path)
     for names, what in ((read.obs_names, "cells"), (read.var_names, "genes")):
         if not names.is_unique:
             twice = names[names.duplicated()][0]
