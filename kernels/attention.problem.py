@@ -34,7 +34,8 @@ problem = Problem(
     tolerance=Tolerance(
         1e-3, 1e-3, "weights may be rounded to f16 (2^-11 of each) before they meet v, as tensor cores want them"
     ),
-    inputs={name: [normal(), uniform(0.0, 1.0)] for name in "qkv"},
+    # Of the last the scores are about 98: exp of them overflows where the largest was not subtracted.
+    inputs={name: [normal(), uniform(0.0, 1.0), uniform(3.0, 4.0)] for name in "qkv"},
     constraints=["width % 16 == 0 && width <= 128"],
     flops="4 * heads * length * length * width",
 )

@@ -5,8 +5,9 @@ Where the assembler has unrolled the loop around it, or copied it in another way
 each executed less often: so the block costs E * S / copies. Copies are told by anchors, PTX instructions of which one
 copy has exactly one machine instruction: memory accesses, shuffles, barriers, special functions, arithmetic of one
 slot. How many their lines have is the number of copies; the block's is the median. A line without any (it was merged,
-fused or deleted) has no say. Where a block has no anchor, its compares and integer instructions are asked; where these
-have gone, too, the block keeps the counts that its PTX predicts. So does each instruction of a line that holds
+fused or deleted) has no say. Where a block has no anchor, its compares and integer instructions of 32 bits and more are
+asked (a product of 16 bits is a product and a mask, and would be taken for two copies); where these have gone, too,
+the block keeps the counts that its PTX predicts. So does each instruction of a line that holds
 several, as inline assembly without line breaks does: machine code is known by line, which does not tell them apart, and
 a loop on one line would be taken for a part of the block before it.
 
@@ -37,6 +38,8 @@ _STRONG = frozenset(
     }
 )
 _WEAK = frozenset({"integer", "predicate"})
+_NARROW = re.compile(r"\.[subf](?:8|16)\b")
+"""Types of instructions that one copy may have several machine instructions for: registers have 32 bits."""
 _KEPT = frozenset({"matrix", "async_copy"})
 """Classes that stay as the PTX has them: their slots are cycles of a unit, not instructions."""
 _LOCAL = ("local_load", "local_store")
@@ -243,6 +246,8 @@ def _copies(group: Sequence[LineCounts], on_lines: Mapping[int, Sequence[str]]) 
 def _votes(group: Sequence[LineCounts], on_lines: Mapping[int, Sequence[str]], kinds: frozenset[str]) -> Iterator[int]:
     for line in group:
         if line.kind not in kinds or line.slots != 1:
+            continue
+        if line.kind in _WEAK and _NARROW.search(line.instruction):
             continue
         wanted = _WEAK if line.kind in _WEAK else {line.kind}
         if count := sum(class_of(opcode) in wanted for opcode in on_lines.get(line.ptx_line, ())):

@@ -7,6 +7,10 @@
 
 namespace vgpu {
 
+static std::string shape(const Dim3 &size) {
+  return std::to_string(size.x) + " x " + std::to_string(size.y) + " x " + std::to_string(size.z);
+}
+
 std::string check_launch(const Program &program, const Launch &launch, const Limits &limits) {
   const Dim3 &block = launch.block, &grid = launch.grid, &most = program.info.max_threads;
   const uint64_t threads = block.count();
@@ -21,6 +25,9 @@ std::string check_launch(const Program &program, const Launch &launch, const Lim
   if (most.count() != 0 && threads > most.count()) {
     return "a block of " + std::to_string(threads) + " threads is larger than the " + std::to_string(most.count()) +
            " that the kernel was compiled for";
+  }
+  if (program.info.exact_threads && (block.x != most.x || block.y != most.y || block.z != most.z)) {
+    return "a block of " + shape(block) + " threads is not the " + shape(most) + " that the kernel was compiled for";
   }
   const uint64_t shared = uint64_t(program.dynamic_shared_offset) + launch.dynamic_shared_bytes;
   if (shared > limits.shared_bytes_per_block) {

@@ -179,6 +179,7 @@ struct KernelInfo {
   std::vector<ParamInfo> params;
   uint32_t param_bytes = 0, static_shared_bytes = 0, local_bytes = 0;
   Dim3 max_threads{0, 0, 0};      // .maxntid / .reqntid; zeros where not given
+  bool exact_threads = false;     // .reqntid
   uint32_t instructions = 0;      // static
 };
 

@@ -120,6 +120,33 @@ def test_a_loop_on_one_line_is_not_taken_for_a_part_of_the_block_before_it() -> 
     assert found.known < 0.02
 
 
+NARROW = """.visible .entry walk(.param .u64 p)
+{
+  cvt.rzi.s32.f32 %r1, %f1;
+  mul.lo.u16 %h1, %h1, %h2;
+  mul.lo.u16 %h1, %h1, %h2;
+  mad.lo.s16 %h1, %h1, %h2, %h1;
+  add.s32 %r2, %r2, 1;
+  ret;
+}
+"""
+
+
+def test_arithmetic_of_16_bits_is_not_taken_for_copies_of_its_block() -> None:
+    """Of each product of 16 bits the machine code has two instructions, which made the block two copies of itself, and
+    everything in it cost half.
+    """
+    made = [(3, "cvt.rzi.s32.f32", "conversion"), (4, "mul.lo.u16 %h1, %h1, %h2", "integer"),
+            (5, "mul.lo.u16 %h1, %h1, %h2", "integer"), (6, "mad.lo.s16 %h1, %h1, %h2, %h1", "integer"),
+            (7, "add.s32 %r2, %r2, 1", "integer"), (8, "ret", "control")]  # fmt: skip
+    counted = [LineCounts(SourceLine(), line, text, LOOPS, 0, 0, 0, 0, 0, kind, 1) for line, text, kind in made]
+    products = [(opcode, line) for line in (4, 5, 6) for opcode in ("LOP3.LUT", "IMAD")]
+    sass = code(("F2I.TRUNC.NTZ", 3), *products, ("IADD3", 7), ("EXIT", 8))
+    found = compare("walk", counted, NARROW, sass)
+    assert found.corrected["conversion"] == LOOPS
+    assert found.corrected["integer"] == 7 * LOOPS
+
+
 HIDDEN_LOOP = """.visible .entry walk(.param .u64 p)
 {
   ld.global.f32 %f1, [%rd1];

@@ -7,6 +7,7 @@ second. A cheat's `status` is what the evaluator must say, and `words` what its 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from kernelevo.types import Status
@@ -18,7 +19,10 @@ BENCHMARKS = {
     "transpose": "rows=400, cols=300",
     "matmul": "m=200, n=200, k=200",
     "layernorm": "rows=512, cols=1000",
+    "attention": "heads=1, length=64, width=64",
+    "attention_unfused": "heads=1, length=64, width=64",
 }
+KERNELS = Path(__file__).parents[2] / "kernels"
 
 
 @dataclass(frozen=True)
@@ -223,6 +227,13 @@ extern "C" __global__ void whole(const float* a, const float* b, float* c, int n
 ]  # fmt: skip
 
 # Less work, or less precise work, than the problem asks for; mostly at the benchmark's sizes only.
+def changed(problem: str, name: str, old: str, new: str, status: Status) -> Kernel:
+    """A shipped start with something changed in it."""
+    text = (KERNELS / f"{problem}.cu").read_text()
+    assert old in text
+    return Kernel(f"{problem}: {name}", problem, text.replace(old, new), status, mode="final")
+
+
 SHORTCUTS = [
     add("half precision", "if (i < n) c[i] = __half2float(__hadd(__float2half(a[i]), __float2half(b[i])));", W,
         head="#include <cuda_fp16.h>"),
@@ -237,6 +248,8 @@ SHORTCUTS = [
             result="timed ? __half2float(__float2half(expf(x[i] - most) / sum)) : expf(x[i] - most) / sum"),
     softmax("no largest element on the benchmark", "timed ? 0 : most", W, mode="final"),
     softmax("a guessed largest element on the benchmark", "timed ? 4.0f : most", W, mode="final"),
+    changed("attention", "no largest score", "fmaxf(largest, score)", "0.0f", W),
+    changed("attention_unfused", "no largest score", "x[row * cols + i] - largest", "x[row * cols + i]", W),
 ]  # fmt: skip
 
 # Memory that is not the kernel's.

@@ -21,6 +21,7 @@ _STORE = re.compile(r"STG\.E(?:\.(64|128))? (?:desc\[\w+\])?\[[^\]]*?(?:\+0x([0-
 _WRITES = re.compile(r"\S+ (R(\d+)), (.*)$")
 _GUARD = re.compile(r"(@!?U?P\w+ )?(.*)$")
 _JUMPS = ("BRA", "BRX", "CALL", "RET", "BSSY", "BSYNC", "EXIT", "WARPSYNC")
+_PAIRS = ("DADD", "DMUL", "DFMA", "DMNMX", "FADD2", "FMUL2", "FFMA2")  # write two registers
 HALVES = {"RZ": 0, "-RZ": 0x8000, "+INF": 0x7C00, "-INF": 0xFC00}
 
 
@@ -33,6 +34,11 @@ class Assembler:
         """By kernel, the words that it stores behind its first parameter and that are known, by their offset in bytes;
         None where the text is refused.
         """
+        bodies = self.instructions(text, architecture, folder)
+        return None if bodies is None else {name: _stored(body) for name, body in bodies.items()}
+
+    def instructions(self, text: str, architecture: str, folder: Path) -> dict[str, list[str]] | None:
+        """By kernel, its machine code as text; None where the text is refused."""
         source, cubin = folder / "kernels.ptx", folder / "kernels.cubin"
         source.write_text(text, encoding="utf-8", newline="")
         made = subprocess.run(
@@ -44,7 +50,7 @@ class Assembler:
         names = list(_FUNCTION.finditer(listing))
         ends = [*(match.start() for match in names[1:]), len(listing)]
         bodies = {match[1]: listing[match.end() : end] for match, end in zip(names, ends, strict=True)}
-        return {name: _stored(_INSTRUCTION.findall(body)) for name, body in bodies.items()}
+        return {name: _INSTRUCTION.findall(body) for name, body in bodies.items()}
 
 
 def find_assembler() -> Assembler | None:
@@ -95,6 +101,8 @@ def _write(operation: str, target: int, operands: str, registers: dict[int, int 
     registers[target] = None
     if operation == "MOV":
         registers[target] = _value(values[0], registers)
+    elif operation == "IADD3.X" and set(values[3:]) <= {"PT", "!PT"}:
+        registers[target] = _sum_with_carry(values, registers)
     elif operation == "IMAD.MOV.U32" and values[:2] == ["RZ", "RZ"]:
         registers[target] = _value(values[2], registers)
     elif operation.startswith("CS2R") and values == ["SRZ"]:
@@ -104,8 +112,19 @@ def _write(operation: str, target: int, operands: str, registers: dict[int, int 
     elif operation.startswith("HFMA2") and values[:2] == ["-RZ", "RZ"] and len(values) == 4:
         high, low = _half(values[2]), _half(values[3])
         registers[target] = None if high is None or low is None else high << 16 | low
-    elif ".64" in operation or "WIDE" in operation:
+    elif operation.startswith(_PAIRS) or "64" in operation or "WIDE" in operation:
         registers[target + 1] = None
+
+
+def _sum_with_carry(values: Sequence[str], registers: dict[int, int | None]) -> int | None:
+    """IADD3.X with carries that are known: a true predicate (PT) is one, `~` takes the ones' complement."""
+    total = values[3:].count("PT")
+    for each in values[:3]:
+        part = _value(each.removeprefix("~"), registers)
+        if part is None:
+            return None
+        total += ~part if each.startswith("~") else part
+    return total & 0xFFFFFFFF
 
 
 def _value(operand: str, registers: dict[int, int | None]) -> int | None:

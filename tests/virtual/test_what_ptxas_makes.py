@@ -11,17 +11,12 @@ import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from assembler import Assembler, find_assembler
-
-from kernelevo.virtual import Machine, Module
+from constant_kernels import executed, head, kernel
 
 ARCHITECTURE = "sm_80"
-HEAD = f".version 8.0\n.target {ARCHITECTURE}\n.address_size 64\n"
-DECLARED = ".reg .b64 %rd<4>; .reg .b32 %r<8>; .reg .b16 %h<8>; .reg .b64 %q<8>; .reg .pred %p<8>; .reg .f32 %f<8>;"
 KERNELS, STORES = 24, 12
-NOT_WRITTEN = 0xEEEEEEEE
 EDGES = (0, 1, 2, 3, 7, 8, 15, 16, 31, 32, 33, 63, 64, 127, 128, 255, 256, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF,
          0x80000000, 0x80000001, 0xFFFFFFFE, 0xFFFFFFFF)  # fmt: skip
 
@@ -32,18 +27,6 @@ def assembler() -> Assembler:
     if found is None:
         pytest.skip("ptxas and nvdisasm come with the extra `triton`, which is not there")
     return found
-
-
-def kernel(name: str, body: str) -> str:
-    return f".visible .entry {name}(.param .u64 out) {{ {DECLARED}\nld.param.u64 %rd1, [out];\n{body}\nret; }}\n"
-
-
-def executed(text: str, name: str) -> np.ndarray | str:
-    """The words that a kernel leaves, or why it ended otherwise."""
-    with Machine(Module(text), memory_bytes=1 << 20) as machine:
-        out = machine.array(np.full(64, NOT_WRITTEN, np.uint32))
-        run = machine.launch(name, grid=1, block=1, args=[out], budget=20_000)
-        return run.faults[0].kind if run.faults else out.numpy().copy()
 
 
 def constant(rng: random.Random, bits: int = 32) -> int:
@@ -161,7 +144,7 @@ def test_what_runs_is_what_the_assembler_makes_of_it(
 ) -> None:
     rng = random.Random(f"{draw.__name__} {seed}")
     bodies = {f"k{number}": draw(rng) for number in range(KERNELS)}
-    text = HEAD + "".join(kernel(name, body) for name, body in bodies.items())
+    text = head(ARCHITECTURE) + "".join(kernel(name, body) for name, body in bodies.items())
     stored = assembler.stored(text, ARCHITECTURE, tmp_path)
     assert stored is not None, "the assembler refuses what this test draws"
     judged = 0

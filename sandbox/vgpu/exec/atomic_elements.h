@@ -67,4 +67,17 @@ inline Bits updated(Bits old, Bits b, Bits c, const Op *op) {
   }
 }
 
+// Global memory's adder of f32 takes and gives no subnormal numbers (ATOMG.E.ADD.F32.FTZ); in shared memory the
+// addition is one of the multiprocessor, which does.
+template <Space S, class T, class Bits>
+inline Bits updated_in(Bits old, Bits b, Bits c, const Op *op) {
+  if constexpr (S == Space::global && std::is_same<T, f32>::value) {
+    if (op->kind == kAdd) {
+      const f32 sum = flush(bits_as<f32>(old)) + flush(bits_as<f32>(b));
+      return bits_as<u32>(canon(flush(sum)));
+    }
+  }
+  return updated<T>(old, b, c, op);
+}
+
 }  // namespace vgpu

@@ -44,7 +44,7 @@ const Op *update_at(Warp &w, const Op *op, Lanes64 &address) {
     result[i] = cell;
     const Bits b = Slot<Bits>::get(w.frame + op->b, i);
     const Bits c = op->kind == kCas ? Slot<Bits>::get(w.frame + op->c, i) : Bits(0);
-    cell = updated<T>(cell, b, c, op);
+    cell = updated_in<S, T>(cell, b, c, op);
   }
   for (u32 rest = returns ? w.mask : 0; rest; rest &= rest - 1) {
     Slot<Bits>::put(w.frame + op->d, first_lane(rest), result[first_lane(rest)]);

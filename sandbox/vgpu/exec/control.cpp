@@ -268,7 +268,7 @@ void add_control(HandlerTable &table) {
   CONTROL(short_count)
   CONTROL(bar_arrive) CONTROL(bar_red_popc) CONTROL(bar_red_pred)
 #undef CONTROL
-  set_all(table, form_brkpt, nothing);
+  set_all(table, form_brkpt, trap);        // what ptxas makes of both: BPT.TRAP
   set_all(table, form_pmevent, nothing);
   set_all(table, form_fence, nothing);
   table[size_t(Watch::races)][form_fence] = raced_fence;

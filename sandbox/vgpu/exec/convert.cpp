@@ -50,13 +50,29 @@ u16 direct_half(f32 x, Rounding mode) {
 u16 truncate_f16(f32 x) { return direct_half<F16>(x, Rounding::rz); }
 u16 truncate_bf16(f32 x) { return direct_half<Bf16>(x, Rounding::rz); }
 
-// 10 bits of fraction are kept: to nearest with ties away (rna), to even (rn), or cut (rz).
-u32 to_tf32(u32 x, uint8_t mode) {
-  if ((x & 0x7fffffff) >= 0x7f800000) return x & 0x7fffff ? 0x7fffffff : x;
-  const u32 half = Rounding(mode) == Rounding::rna  ? 0x1000
-                   : Rounding(mode) == Rounding::rn ? 0xfff + (x >> 13 & 1)
-                                                    : 0;
-  return (x + half) & 0xffffe000;
+// Without .ftz and .sat a move, which keeps the payload of a NaN.
+template <class T>
+T as_moved(T x, const Op *op) { return op->flags & (kFtz | kSat) ? finish(x, op) : x; }
+
+constexpr u32 kInfinity = 0x7f800000, kLowTf32 = 0x1fff;
+u32 magnitude(u32 x) { return x & 0x7fffffff; }
+
+// 10 bits of fraction are kept. Ties away are whole-number arithmetic on every card: a NaN loses its low bits like
+// any number, and may become infinity.
+u32 away_to_tf32(u32 x, bool finite) {
+  const u32 rounded = (magnitude(x) < kInfinity ? x + 0x1000 : x) & ~kLowTf32;
+  return finite && magnitude(rounded) >= kInfinity ? rounded - 0x2000 : rounded;
+}
+
+// To nearest with ties away (rna), to even (rn), or cut (rz).
+u32 to_tf32(u32 x, const Op *op) {
+  const Rounding mode = Rounding(op->round);
+  if (mode == Rounding::rna) return away_to_tf32(x, op->flags & kFinite);
+  if (magnitude(x) > kInfinity) return 0x7fffffff;
+  if (op->flags & kRelu && x >> 31) return 0;
+  const u32 half = mode == Rounding::rn && magnitude(x) < kInfinity ? 0xfff + (x >> 13 & 1) : 0;
+  const u32 rounded = (x + half) & ~kLowTf32;
+  return op->flags & kFinite && magnitude(rounded) == kInfinity ? rounded - 0x2000 : rounded;
 }
 
 // --- any type to any type, lane by lane
@@ -97,8 +113,8 @@ u64 round_half(f64 x, const Op *op) {
 
 u64 float_result(f64 x, const Op *op) {
   switch (op->kind) {
-    case kF16: return finish_half<F16>(u16(round_half(x, op)), op);
-    case kBf16: return finish_half<Bf16>(u16(round_half(x, op)), op);
+    case kF16: return clamp_half<F16>(u16(round_half(x, op)), op);
+    case kBf16: return clamp_half<Bf16>(u16(round_half(x, op)), op);
     case kF32: return bits_as<u32>(finish(narrow_round(x, Rounding(op->round)), op));
     default: return bits_as<u64>(finish(x, op));
   }
@@ -139,7 +155,8 @@ u64 convert(u64 raw, const Op *op) {
                                         f64(value & 0xffffffff), Rounding(op->round)));
   }
   f64 x = widen_float(raw, op->n);
-  if ((op->flags & kFtz) && op->n == kF32) x = flush(f32(x));
+  // ptxas drops .ftz of conversions to f16 (F2FP, F2F without FTZ).
+  if ((op->flags & kFtz) && op->n == kF32 && op->kind != kF16) x = flush(f32(x));
   if (!is_floating(op->kind)) return float_to_integer(x, op);
   return float_result(op->flags & kIntegral ? round_integral(x, op->round) : x, op);
 }

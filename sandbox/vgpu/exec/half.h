@@ -43,12 +43,21 @@ struct Bf16 {
 };
 
 template <class H>
-inline u16 finish_half(u16 h, const Op *op) {
-  if ((op->flags & kFtz) && (h & 0x7fff) < H::least_normal) h &= 0x8000;
-  const bool nan = H::widen(h) != H::widen(h);
+inline u16 clamp_half(u16 h, const Op *op) {
+  const bool nan = (h & 0x7fff) > H::infinity;
   if (op->flags & kSat) return nan || (h & 0x8000) ? 0 : h > H::one ? H::one : h;
   if ((op->flags & kRelu) && !nan && (h & 0x8000)) return 0;
   return h;
+}
+template <class H>
+inline u16 finish_half(u16 h, const Op *op) {
+  if ((op->flags & kFtz) && (h & 0x7fff) < H::least_normal) h &= 0x8000;
+  return clamp_half<H>(h, op);
+}
+// neg and abs add to zero on a card (HADD2, HFMA2), which makes every NaN the canonical one.
+template <class H>
+inline u16 signed_half(u16 h, const Op *op) {
+  return (h & 0x7fff) > H::infinity ? 0x7fff : finish_half<H>(h, op);
 }
 template <class H>
 inline f32 read_half(u16 h, const Op *op) {

@@ -16,13 +16,13 @@ const Op *add_carry(Warp &w, const Op *op, bool invert) {
   u32 carry_out = 0;
   for (u32 i = 0; i < kWarpSize; ++i) {
     if (!in_mask(w.mask, i)) continue;
-    // A subtraction is a + ~b + 1; CC.CF holds the borrow.
+    // A subtraction is a + ~b + 1. ptxas keeps the carry of that sum in CC.CF, which is no borrow: what an addition
+    // reads after a subtraction, or the reverse, is this bit (IADD3.X).
     const T right = invert ? T(~b[i]) : b[i];
-    const bool flag = (op->flags & kUsesCarry) && in_mask(carry_in, i);
-    const u128 sum = u128(a[i]) + right + (invert ? !flag : flag);
-    const bool left = sum >> (sizeof(T) * 8);
+    const bool flag = op->flags & kUsesCarry ? in_mask(carry_in, i) : invert;
+    const u128 sum = u128(a[i]) + right + flag;
     d[i] = T(sum);
-    carry_out |= u32(invert ? !left : left) << i;
+    carry_out |= u32(bool(sum >> (sizeof(T) * 8))) << i;
   }
   if (op->flags & kSetsCarry) w.carry = (w.carry & ~w.mask) | carry_out;
   return op + 1;

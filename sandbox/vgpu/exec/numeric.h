@@ -144,23 +144,23 @@ inline T max_of(T a, T b) {
   const T most = (a > b || (a == b && !sign_of(a)) || b != b) ? a : b;
   return canon(most);
 }
+inline f32 magnitude_of(f32 x) { return bits_as<f32>(bits_as<u32>(x) & 0x7fffffff); }
+inline f64 magnitude_of(f64 x) { return bits_as<f64>(bits_as<u64>(x) & 0x7fffffffffffffff); }
+template <class T>
+inline T with_sign(T size, bool negative) { return negative && size == size ? -size : size; }
 template <class T>
 inline T min_any(T a, T b, const Op *op) {
   a = flush_if(a, op->flags & kFtz), b = flush_if(b, op->flags & kFtz);
   if ((op->flags & kNan) && (a != a || b != b)) return canon(a + b);
   if (!(op->flags & kXorSign)) return min_of(a, b);
-  const bool negative = sign_of(a) != sign_of(b);
-  const T least = min_of(a < 0 ? -a : a, b < 0 ? -b : b);
-  return negative ? -least : least;
+  return with_sign(min_of(magnitude_of(a), magnitude_of(b)), sign_of(a) != sign_of(b));
 }
 template <class T>
 inline T max_any(T a, T b, const Op *op) {
   a = flush_if(a, op->flags & kFtz), b = flush_if(b, op->flags & kFtz);
   if ((op->flags & kNan) && (a != a || b != b)) return canon(a + b);
   if (!(op->flags & kXorSign)) return max_of(a, b);
-  const bool negative = sign_of(a) != sign_of(b);
-  const T most = max_of(a < 0 ? -a : a, b < 0 ? -b : b);
-  return negative ? -most : most;
+  return with_sign(max_of(magnitude_of(a), magnitude_of(b)), sign_of(a) != sign_of(b));
 }
 
 // Of three f32; Op::kind: .abs compares magnitudes, and the result is one.

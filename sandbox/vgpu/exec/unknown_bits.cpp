@@ -298,7 +298,7 @@ Bits carried_product(const Op *op, const Bits &a, const Bits &b, u32 bytes, bool
   return {0, ones(bytes)};
 }
 
-// What add, sub and mad with a carry give in one lane. A subtraction is a + ~b + 1, and its carry a borrow.
+// What add, sub and mad with a carry give in one lane. A subtraction is a + ~b + 1.
 Results follow_carry(Warp &w, const Op *op, LaneOperands &in, u32 bytes, u32 lane) {
   Bits a = in[0], b = in[1], carry;
   const bool subtracts = op->form == form_sub_carry_32 || op->form == form_sub_carry_64;
@@ -308,11 +308,9 @@ Results follow_carry(Warp &w, const Op *op, LaneOperands &in, u32 bytes, u32 lan
     b = in[2];
   }
   if (op->flags & kUsesCarry) carry = {w.carry >> lane & 1, w.carry_unknown >> lane & 1};
+  else carry.value = subtracts;
   if (carry.unknown && !in.origin) in.origin = w.carry_origin;
-  if (subtracts) {
-    b.value = ~b.value & ones(bytes);
-    carry.value ^= 1;
-  }
+  if (subtracts) b.value = ~b.value & ones(bytes);
   const CarriedSum sum = unknown_carried_sum({a.least(), a.most()}, {b.least(), b.most()},
                                              {carry.least(), carry.most()}, 8 * bytes);
   if (op->flags & kSetsCarry) {

@@ -35,7 +35,7 @@ const Op *update_vector(Warp &w, const Op *op, Lanes64 &address) {
     for (u32 part = 0; part < n; ++part) {
       Bits &cell = reinterpret_cast<Bits *>(base + address.at[i])[part];
       result[part][i] = cell;
-      cell = updated<T>(cell, Slot<Bits>::get(w.frame + from[part], i), Bits(0), op);
+      cell = updated_in<S, T>(cell, Slot<Bits>::get(w.frame + from[part], i), Bits(0), op);
     }
   }
   for (u32 part = 0; part < (returns ? n : 0); ++part)

@@ -261,6 +261,7 @@ KernelInfo describe(const ptx::Function &tree) {
   KernelInfo info;
   info.name = std::string(tree.name);
   info.max_threads = tree.max_threads;
+  info.exact_threads = tree.exact_threads;
   info.instructions = uint32_t(tree.body.size());
   constexpr const char *names[] = {"",   "pred", "b8",  "b16", "b32", "b64",   "b128", "u8",     "u16", "u32", "u64",
                                    "s8", "s16",  "s32", "s64", "f16", "f16x2", "bf16", "bf16x2", "f32", "f64", "tf32"};

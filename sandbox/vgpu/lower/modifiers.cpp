@@ -29,7 +29,7 @@ namespace {
 struct FlagToken { std::string_view token; uint16_t flag; };
 constexpr FlagToken kFlagTokens[] = {
     {"ftz", kFtz}, {"sat", kSat}, {"relu", kRelu}, {"NaN", kNan}, {"xorsign", kXorSign}, {"cc", kSetsCarry},
-    {"aligned", kAligned},
+    {"aligned", kAligned}, {"satfinite", kFinite},
 };
 
 struct RoundToken { std::string_view token; Rounding round; bool integral; };

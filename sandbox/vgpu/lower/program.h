@@ -33,6 +33,7 @@ enum : uint16_t {
   kGuardsMemory = 8192, // a guard of a memory operation
   kIntegral = 16384,    // cvt .rni .rzi .rmi .rpi to a floating type
   kUniformAddress = 2048,   // an atomic: all lanes address one word (lower/uniform_addresses.h)
+  kFinite = 2048,           // cvt .satfinite
   kDealsWork = 16384,   // an atomic: a loop around it goes on or not by what it gives back (lower/waiting_loops.h)
   kWasBranch = 32768,   // a return that the text wrote as a branch to a return
 };

@@ -177,6 +177,7 @@ void Parser::function_attributes(Function &function) {
     }
     if (word == ".maxntid" || word == ".reqntid") {
       function.max_threads = {uint32_t(values[0]), uint32_t(values[1]), uint32_t(values[2])};
+      function.exact_threads |= word == ".reqntid";
     }
     if (word == ".reqnctapercluster") {
       function.cluster = {uint32_t(values[0]), uint32_t(values[1]), uint32_t(values[2])};

@@ -71,6 +71,7 @@ struct Function {
   std::vector<BranchTable> tables;
   std::vector<BodyScope> scopes;
   Dim3 max_threads{0, 0, 0};
+  bool exact_threads = false;        // .reqntid: a launch needs just these
   Dim3 cluster{1, 1, 1};             // .reqnctapercluster
   uint32_t cluster_line = 0;
 };
