@@ -24,16 +24,15 @@ class RaceRows {
     if (rows.step == bytes_) return stretch(rows.first, 0, kRow) && stretch(rows.second, kRow, kRow);
     if (access == Access::store && rows.step + bytes_ - 1 < 2 * bytes_ - 1) return false;     // lanes overlap
     if (rows.step == 0) return same(rows.first, 0) && (rows.is_same_row() || same(rows.second, kRow));
-    // Of two lanes that load one place, one is noted.
-    const bool once = access == Access::load && rows.is_same_row();
-    if (S == Space::shared) return spread(rows.first, rows.step, 0) && (once || spread(rows.second, rows.step, kRow));
+    // Where both rows are one, too: what lane i wrote itself is another's to lane 16 + i.
+    if (S == Space::shared) return spread(rows.first, rows.step, 0) && spread(rows.second, rows.step, kRow);
     guess_next(rows.first);
     if (access == Access::store && step_ == 0)
       return scatter(rows.first, rows.step, 0) && scatter(rows.second, rows.step, kRow);
     for (u32 i = 0; i < kRow; ++i) {
       if (!element(rows.first + i * rows.step, i)) return false;
     }
-    for (u32 i = 0; i < kRow && !once; ++i) {
+    for (u32 i = 0; i < kRow; ++i) {
       if (!element(rows.second + i * rows.step, kRow + i)) return false;
     }
     return true;
