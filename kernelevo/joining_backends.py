@@ -91,8 +91,19 @@ def open_scrna(settings: Settings) -> Backend:
     return DenoisingBackend(open_dataset(settings.data))
 
 
+def open_legal(settings: Settings) -> Backend:
+    """Criminal cases by charge: of the user's file, or of the sample that is made here."""
+    try:
+        from kernelevo.backends.legal.backend import ChargeBackend
+        from kernelevo.backends.legal.data import open_cases
+    except ImportError as error:
+        raise NotInstalled(f"the backend legal needs {error.name}: pip install 'kernelevo[legal]'") from error
+
+    return ChargeBackend(open_cases(settings.data))
+
+
 _BUILT_IN: Mapping[str, Callable[[Settings], Backend]] = {
-    "kernels": open_kernels, "scrna": open_scrna, "scripted": open_scripted,
+    "kernels": open_kernels, "legal": open_legal, "scrna": open_scrna, "scripted": open_scripted,
 }  # fmt: skip
 
 
