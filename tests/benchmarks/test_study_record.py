@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-WORDS = {"both": "W+H", "weights": "W", "harness": "H", "by_hand": "by_hand", "best_of_n": "best-of-N", "base": "base"}
+WORDS = {
+    "both": "W+H", "weights": "W", "harness": "H", "by_hand": "by_hand", "best_of_n": "best-of-N", "base": "base",
+    "uniform": "uniform",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -38,4 +41,12 @@ def test_each_comparison_that_is_told_is_one_of_the_record(record: dict[str, Any
         mean, low, high = (f"{2 ** each[name]:.2f}" for name in ("mean", "low", "high"))
         assert any(f"({mean}{words}, {low} to {high})" in told for words in ("", " times")), each
     ahead = {arm for arm, each in found.items() if each["low"] > 0}
-    assert ahead == {"base", "best_of_n", "by_hand"}
+    assert ahead == {"base", "best_of_n", "by_hand", "uniform"}
+
+
+@pytest.mark.parametrize("arm", ["harness", "weights"])
+def test_each_lever_is_told_against_the_better_sober_arm(record: dict[str, Any], told: str, arm: str) -> None:
+    pairs = {(each["counting"], each["arm"], each["against"]): each for each in record["comparisons"]}
+    each = pairs["soon", arm, "by_hand"]
+    mean, low, high = (f"{2 ** each[name]:.2f}" for name in ("mean", "low", "high"))
+    assert f"{WORDS[arm]} {mean} ({low} to {high})" in told and each["low"] > 0

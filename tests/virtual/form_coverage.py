@@ -39,7 +39,8 @@ class Recorder:
 
         @functools.wraps(original)
         def launch(machine: Machine, kernel: str, **options: Any) -> LaunchReport:
-            report = original(machine, kernel, **{**options, "lines": True})
+            asked = options.get("lines", False)  # what is no bool is refused, and has to stay so
+            report = original(machine, kernel, **{**options, "lines": True if asked is False else asked})
             self._of_test |= executed_forms(machine.module, kernel, report)
             return report
 
