@@ -81,6 +81,7 @@ class LoopRequest:
     base_url: str | None = None
     key_variable: str | None = None
     price: tuple[float, float] | None = None
+    data: str | None = None
 
     @property
     def settings(self) -> LoopSettings:
@@ -166,7 +167,7 @@ def open_loop(
     from kernelevo.models.recorded import CallTime, RecordedModel, recorded_turns
 
     closing = ExitStack()
-    own = workers or Workers(lambda: open_backend(request.task, settings))
+    own = workers or Workers(lambda: open_backend(request.task, settings.with_data(request.data)))
     if workers is None:
         closing.callback(own.close)
     backend = own.backend()

@@ -67,6 +67,7 @@ class StudyRequest:
     cells: tuple[Arm, ...] = ()
     """The arms of a matrix, which have no names of their own."""
     searches: int = 1
+    data: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("seeds", "test", "searches", "generations", "workers"):
@@ -98,13 +99,14 @@ class StudyOutcome:
 
 def start_study(request: StudyRequest, settings: Settings, say: Say) -> StudyOutcome:
     """Everything that is wrong with the request raises BadInput before the sealed tasks are opened."""
-    with closing(Workers(lambda: open_backend(request.task, settings))) as workers:
+    with closing(Workers(lambda: open_backend(request.task, settings.with_data(request.data)))) as workers:
         request = dataclasses.replace(request, tasks=tuple(_tasks_of(request, workers)))
         _check(request, settings, workers)
         if request.claim is not None:
             require_unopened(settings.runs, request.claim)
         folder = new_run_folder(settings.runs)
-        head = loop_record(folder.name, f"study arms {request.task}", LoopRequest(request.task), workers.backend())
+        asked_of = LoopRequest(request.task, data=request.data)
+        head = loop_record(folder.name, f"study arms {request.task}", asked_of, workers.backend())
         asked = {"study": dataclasses.asdict(request), "band": 0.0, "gain": head.settings["gain"]}
         record = dataclasses.replace(head, settings=asked, task=f"{request.task} (study)")
         with SqliteStore.create(folder) as store:
@@ -119,7 +121,7 @@ def resume_study(name: str, settings: Settings, say: Say, workers_count: int | N
         request = read_study(record)
         if workers_count is not None:
             request = dataclasses.replace(request, workers=workers_count)
-        with closing(Workers(lambda: open_backend(request.task, settings))) as workers:
+        with closing(Workers(lambda: open_backend(request.task, settings.with_data(request.data)))) as workers:
             return _Study(request, record, folder, store, settings, workers, say).run()
 
 
@@ -161,7 +163,7 @@ def _loop_request(request: StudyRequest, arm: Arm, seed: int, settings: Settings
     limits = LoopLimits(request.learning) if arm.learns else LoopLimits()
     return LoopRequest(
         request.task, model, levers=arm.levers, generations=request.generations, seed=seed, limits=limits,
-        reuse=False, workers=request.workers, harness=arm.harness, adapter=arm.adapter,
+        reuse=False, workers=request.workers, harness=arm.harness, adapter=arm.adapter, data=request.data,
     )  # fmt: skip
 
 

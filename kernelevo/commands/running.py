@@ -74,6 +74,7 @@ def run(
         typer.Option(metavar="X", help="Log2 by which the audit's gap may widen before a pause (default: 0.5)."),
     ] = None,
     resume: Resume = None,
+    data: opt.Data = None,
     workers: opt.Workers = None,
     as_json: opt.AsJson = False,
     runs: opt.Runs = None,
@@ -128,6 +129,7 @@ def read_request(context: typer.Context, task: str | None) -> tuple[Any, str]:
         reuse=given["grow_trees"], gap=0.5 if given["gap"] is None else given["gap"],
         limits=LoopLimits() if given["budget"] is None else read_limits(given["budget"]),
         workers=usable_cores() if given["workers"] is None else given["workers"], base_url=given["base_url"],
+        data=opt.data_path(given["data"]),
         key_variable=given["key_variable"], price=given["price"],
     )  # fmt: skip
     if request.workers < 1:
