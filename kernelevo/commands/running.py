@@ -18,7 +18,7 @@ from kernelevo.settings import usable_cores
 TaskName = Annotated[
     str | None,
     typer.Argument(
-        metavar="[TASK]", help="Domain: kernels, scripted, or one that another package offers.", show_default=False
+        metavar="[TASK]", help="Domain: kernels, legal, scrna, or one that another package offers.", show_default=False
     ),
 ]
 LoopModel = Annotated[

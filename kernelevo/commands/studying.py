@@ -12,7 +12,7 @@ from kernelevo.errors import BadInput
 from kernelevo.settings import usable_cores
 
 app = typer.Typer(help="Compare ways of spending the same budget.", no_args_is_help=True)
-TaskName = Annotated[str | None, typer.Argument(metavar="[TASK]", help="Domain: kernels, scripted, ...")]
+TaskName = Annotated[str | None, typer.Argument(metavar="[TASK]", help="Domain: kernels, legal, scrna, ...")]
 ArmNames = Annotated[
     str, typer.Option("--arms", metavar="NAMES", help="base,H,W,W+H,best-of-N,by_hand,uniform, or some of them.")
 ]
@@ -72,7 +72,7 @@ def arms(
 @app.command("matrix")
 def matrix(
     context: typer.Context,
-    task: Annotated[str, typer.Argument(metavar="TASK", help="Domain: kernels, scripted, ...")],
+    task: Annotated[str, typer.Argument(metavar="TASK", help="Domain: kernels, legal, scrna, ...")],
     executor: Annotated[list[str], typer.Option(metavar="NAME", help="Who acts; may be given several times.")],
     kept: Annotated[
         list[str] | None, typer.Option(metavar="RUN", help="Harness and adapter that this run of the loop kept.")

@@ -18,7 +18,7 @@ def offered(value: str) -> list[EntryPoint]:
 
 
 def test_a_name_that_is_none_says_which_there_are(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"no backend 'nonsense'; there are kernels, scripted"):
+    with pytest.raises(BadInput, match=r"no backend 'nonsense'; there are kernels, legal, scrna, scripted"):
         joining_backends.open_backend("nonsense", settings_at(tmp_path))
 
 
