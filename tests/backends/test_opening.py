@@ -24,7 +24,7 @@ def test_a_name_that_is_none_says_which_there_are(tmp_path: Path) -> None:
 
 def test_the_built_in_ones_are_found(tmp_path: Path) -> None:
     assert joining_backends.open_backend("scripted", settings_at(tmp_path)).name == "scripted"
-    assert joining_backends.backend_names()[:2] == ["kernels", "scripted"]
+    assert joining_backends.backend_names()[:4] == ["kernels", "legal", "scrna", "scripted"]
 
 
 def test_another_package_offers_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
