@@ -16,8 +16,7 @@ from sklearn.metrics import f1_score
 from kernelevo.backends.legal.auditing import told_otherwise
 from kernelevo.backends.legal.backend import ChargeBackend, dealt
 from kernelevo.backends.legal.data import cases_of, open_cases, sample
-from kernelevo.backends.legal.grammar import GRAMMAR, legal
-from kernelevo.backends.legal.pipeline import READOUTS, NoPipeline, Pipeline, classify, encode, read_pipeline, windowed
+from kernelevo.backends.legal.pipeline import SPACE, classify, encode, windowed
 from kernelevo.backends.legal.scoring import lawbench_f1, options, report, strict_f1
 from kernelevo.backends.legal.session import ChargeSession
 from kernelevo.decisions import DecisionSettings
@@ -39,7 +38,7 @@ class TestChargeBackend(BackendContract):
 
     @pytest.fixture
     def settings(self) -> DecisionSettings:
-        return DecisionSettings(dict.fromkeys(GRAMMAR.rules, 0.0))
+        return DecisionSettings(dict.fromkeys(SPACE.rules, 0.0))
 
 
 @pytest.mark.parametrize(
@@ -95,33 +94,15 @@ def test_calibration_by_hand() -> None:
     assert report(np.array([0, 1, 1]), said).calibration == pytest.approx((2 * 0.25 + 0.05) / 3)
 
 
-def test_a_classifier_passes_as_text_and_what_is_none_is_told_by_its_line() -> None:
-    pipeline = Pipeline({"nearest": 2, "head": 1}, begin=400, end=100, numbers="masked", whitened="yes", neighbours=5)
-    assert read_pipeline(pipeline.text()).text() == pipeline.text()
-    for text, words in (
-        ("", "no read-out votes"), ("weigh svm = 1", "line 1: 'svm' is none of nearest"),
-        ("weigh head = 1\nbegin = 7", "line 2: '7' is none of 100"), ("#" * 3000, "3,000 characters"),
-    ):  # fmt: skip
-        with pytest.raises(NoPipeline, match=words):
-            read_pipeline(text)
-
-
-def test_every_legal_decision_makes_another_text() -> None:
-    for start in (Pipeline(), Pipeline({"nearest": 1, "head": 2}, whitened="yes")):
-        made = [pipeline.text() for _, pipeline in legal(start)]
-        assert len(set(made)) == len(made) and start.text() not in made
-        assert {decision.rule for decision, _ in legal(start)} <= set(GRAMMAR.rules)
-
-
 def test_both_ends_are_read_and_nothing_twice() -> None:
     fact = "".join(map(str, range(10))) * 40
-    assert windowed(fact, Pipeline(begin=100, end=100)) == fact[:100] + fact[-100:]
-    assert windowed("短12.5元", Pipeline(begin=100, end=100, numbers="masked")) == "短0元"
+    assert windowed(fact, SPACE.pipeline(begin=100, end=100)) == fact[:100] + fact[-100:]
+    assert windowed("短12.5元", SPACE.pipeline(begin=100, end=100, numbers="masked")) == "短0元"
 
 
 def test_the_encoder_is_a_truncated_svd_that_saw_the_told_cases_alone() -> None:
     facts = sample(6, 20).facts
-    pipeline = Pipeline(begin=400, dimensions=16)
+    pipeline = SPACE.pipeline(begin=400, dimensions=16)
     found = encode(facts, pipeline, 80)
     other = encode([*facts[:80], *("另" * 50 for _ in facts[80:])], pipeline, 80)
     assert found.of(pipeline)[:80] == pytest.approx(other.of(pipeline)[:80]), "the others change nothing"
@@ -130,12 +111,12 @@ def test_the_encoder_is_a_truncated_svd_that_saw_the_told_cases_alone() -> None:
     assert places.shape == (120, 16) and np.linalg.norm(places, axis=1) == pytest.approx(np.ones(120))
 
 
-@pytest.mark.parametrize("name", READOUTS)
+@pytest.mark.parametrize("name", SPACE.parts)
 def test_read_outs_tell_what_is_plainly_apart(name: str) -> None:
     source = np.random.default_rng(1)
     centres = np.eye(5)
     told, asked = (centres[np.arange(n) % 5] + 0.1 * source.normal(size=(n, 5)) for n in (40, 20))
-    said = classify(told, np.arange(40) % 5, asked, 6, Pipeline({name: 1}, neighbours=3))
+    said = classify(told, np.arange(40) % 5, asked, 6, SPACE.pipeline({name: 1}, neighbours=3))
     assert said.shape == (20, 6) and said.sum(axis=1) == pytest.approx(np.ones(20))
     assert (said.argmax(axis=1) == np.arange(20) % 5).all()
 

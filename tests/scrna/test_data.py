@@ -87,11 +87,11 @@ def test_splits_share_no_cell_and_the_audit_no_gene() -> None:
     backend = DenoisingBackend(open_dataset(None))
     cells: dict[tuple, Split] = {}
     for split in Split:
-        for row in backend.open(backend.tasks(split)[0])._counts["reward"].toarray():
+        for row in backend.open(backend.tasks(split)[0]).counts["reward"].toarray():
             assert cells.setdefault(tuple(row), split) is split
     one = backend.open(backend.tasks(Split.GATE)[0])
-    assert (one._counts["reward"].shape != one._counts["audit"].shape) or (
-        one._counts["reward"] != one._counts["audit"]
+    assert (one.counts["reward"].shape != one.counts["audit"].shape) or (
+        one.counts["reward"] != one.counts["audit"]
     ).nnz
 
 

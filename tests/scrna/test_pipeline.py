@@ -1,4 +1,4 @@
-"""Pipelines as texts, what they are made of, and what is no pipeline."""
+"""What denoising pipelines are made of."""
 
 from __future__ import annotations
 
@@ -9,49 +9,17 @@ pytest.importorskip("sklearn", reason="the extra `scrna` is not installed")
 
 from kernelevo.backends.scrna import components as parts
 from kernelevo.backends.scrna.data import sample
-from kernelevo.backends.scrna.grammar import GRAMMAR, legal
-from kernelevo.backends.scrna.pipeline import COMPONENTS, TRANSFORMS, NoPipeline, Pipeline, denoise, read_pipeline
+from kernelevo.backends.scrna.pipeline import SPACE, denoise
 from kernelevo.backends.scrna.scoring import dense_rows, score_guarded
 from kernelevo.backends.scrna.thinning import split_molecules
 
 HALVES = split_molecules(sample(160, 240, seed=5).counts, seed=0)
 
 
-def test_a_pipeline_passes_as_text() -> None:
-    pipeline = Pipeline({"low_rank": 2, "like_test": 1}, rank=20, transform="sqrt", blend="log", gamma=85)
-    assert read_pipeline(pipeline.text()).text() == pipeline.text()
-    assert read_pipeline("weigh raw = 1  # as it is\n\n").text() == Pipeline().text()
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", "no component weighs anything"),
-        ("weigh raw = 0", "no component weighs anything"),
-        ("weigh magic = 1", "line 1: 'magic' is none of raw, low_rank"),
-        ("weigh raw = 1\nrank = 7", "line 2: '7' is none of 2, 5"),
-        ("weigh raw = 1\nimport os", "line 2: 'import os' is none of"),
-        ("weigh raw = 1\nweigh raw = 1e9", "line 2: '1e9' is none of 0, 1"),
-        ("#" * 3000, "3,000 characters"),
-    ],
-)
-def test_what_is_no_pipeline_is_told_by_its_line(text: str, words: str) -> None:
-    with pytest.raises(NoPipeline, match=words):
-        read_pipeline(text)
-
-
-def test_every_legal_decision_is_of_the_grammar_and_makes_another_text() -> None:
-    for start in (Pipeline(), Pipeline({"raw": 1, "low_rank": 4, "diffused": 1})):
-        made = {str(decision): pipeline.text() for decision, pipeline in legal(start)}
-        assert len(made) == len(list(legal(start))) and start.text() not in made.values()
-        assert {decision.rule for decision, _ in legal(start)} <= set(GRAMMAR.rules)
-        assert len(set(made.values())) == len(made), "no two decisions make the same program"
-
-
-@pytest.mark.parametrize("name", COMPONENTS)
-@pytest.mark.parametrize("transform", TRANSFORMS)
+@pytest.mark.parametrize("name", SPACE.parts)
+@pytest.mark.parametrize("transform", parts.TRANSFORMS)
 def test_components_predict_counts_of_the_same_mass(name: str, transform: str) -> None:
-    pipeline = Pipeline({name: 1}, rank=5, neighbours=10, transform=transform)
+    pipeline = SPACE.pipeline({name: 1}, rank=5, neighbours=10, transform=transform)
     made = denoise(HALVES.train, pipeline, seed=0)
     assert made.shape == HALVES.train.shape and (made >= 0).all() and np.isfinite(made).all()
     assert made.sum(axis=1) == pytest.approx(np.asarray(HALVES.train.sum(axis=1)).ravel())
@@ -61,14 +29,14 @@ def test_components_predict_counts_of_the_same_mass(name: str, transform: str) -
 
 def test_a_blend_lies_between_and_the_cache_changes_nothing() -> None:
     known: dict = {}
-    blended = Pipeline({"raw": 1, "low_rank": 1}, rank=5)
+    blended = SPACE.pipeline({"raw": 1, "low_rank": 1}, rank=5)
     assert (denoise(HALVES.train, blended, 0, known) == denoise(HALVES.train, blended, 0)).all()
     assert denoise(HALVES.train, blended, 0, known) == pytest.approx(denoise(HALVES.train, blended, 0, known))
-    one, other = (denoise(HALVES.train, Pipeline({name: 1}, rank=5), 0) for name in ("raw", "low_rank"))
+    one, other = (denoise(HALVES.train, SPACE.pipeline({name: 1}, rank=5), 0) for name in ("raw", "low_rank"))
     assert denoise(HALVES.train, blended, 0) == pytest.approx((one + other) / 2)
 
 
-@pytest.mark.parametrize("transform", TRANSFORMS)
+@pytest.mark.parametrize("transform", parts.TRANSFORMS)
 def test_restoring_undoes_stabilising(transform: str) -> None:
     dense = HALVES.train.toarray().astype(float)
     back = parts.restored(parts.stabilised(HALVES.train, transform), transform)

@@ -11,8 +11,9 @@ pytest.importorskip("scipy", reason="the extra `scrna` is not installed")
 
 from scipy import sparse
 
+from kernelevo.backends.pipelines import Unsound
 from kernelevo.backends.scrna.data import sample
-from kernelevo.backends.scrna.scoring import Refused, dense_rows, losses, score_guarded, score_published
+from kernelevo.backends.scrna.scoring import dense_rows, losses, score_guarded, score_published
 from kernelevo.backends.scrna.thinning import Halves, split_molecules
 
 HALVES = split_molecules(sample(200, 300, seed=3).counts, seed=0)
@@ -102,7 +103,7 @@ def test_known_exploits_score_high_where_it_is_published_and_never_gain_where_it
     assert published.swapped > 0.9, "the published Poisson loss pays for it"
     try:
         guarded = score_guarded(HALVES.train, HALVES.test, dense_rows(made)).guarded
-    except Refused:
+    except Unsound:
         guarded = 0.0
     honest = score_guarded(HALVES.train, HALVES.test, dense_rows(rank_one(TRAIN))).guarded
     assert guarded < 0.1 < honest
@@ -123,9 +124,9 @@ def test_what_predicts_nothing_is_refused_and_where_is_said(value: float | None,
     made = rank_one(TRAIN)
     made[17] = 0.0 if value is None else made[17]
     made[17, 5] = 0.0 if value is None else value
-    with pytest.raises(Refused, match=f"cell 17.*{words}"):
+    with pytest.raises(Unsound, match=f"cell 17.*{words}"):
         score_guarded(HALVES.train, HALVES.test, dense_rows(made))
-    with pytest.raises(Refused, match="are wanted"):
+    with pytest.raises(Unsound, match="are wanted"):
         score_guarded(HALVES.train, HALVES.test, dense_rows(made[:, :-1]))
 
 

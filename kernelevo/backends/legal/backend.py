@@ -1,4 +1,4 @@
-"""The backend legal: groups of charges of one set of cases are tasks, a classifier's text is the program.
+"""The backend legal: groups of charges of one set of cases are tasks.
 
 Cases are dealt to the splits charge by charge; those whose facts agree but for names and numbers stay together.
 """
@@ -8,58 +8,46 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from kernelevo.backends.legal.data import Cases
-from kernelevo.backends.legal.grammar import GRAMMAR
-from kernelevo.backends.legal.session import ChargeSession
-from kernelevo.errors import BadInput
+from kernelevo.backends.legal.pipeline import SPACE
+from kernelevo.backends.legal.session import FACTS, ChargeSession
+from kernelevo.backends.pipelines import PipelineBackend
 from kernelevo.learning import Split
 
 SHARES: Mapping[Split, float] = {
     Split.REWARD: 0.3, Split.GATE: 0.25, Split.SEALED: 0.25, Split.DEVELOPMENT: 0.1, Split.TRAINING: 0.1,
 }  # fmt: skip
 """Of each charge's cases."""
-GROUPS = 3
-EVALUATOR = "1"
+GROUPS = tuple(f"charges-{number}" for number in range(3))
+EVALUATOR = "2"
 """Changes whenever the same classifier may score otherwise."""
 _VARYING = re.compile(r"[0-9０-９\s]|[一-龥](?=某)|[，。、；：,.;:]")
 TOLD = 200
 """Characters by which cases are taken for the same."""
-_BLOCKS = {f"{split}-charges-{group}": (split, group) for split in Split for group in range(GROUPS)}
 
 
-class ChargeBackend:
-    """`device` is the set of cases: what figures belong to."""
+class ChargeBackend(PipelineBackend):
+    """`device` is the set of cases."""
 
     name = "legal"
-    grammar = GRAMMAR
-    how = "measured"
-    gain = "times less loss"
+    facts = FACTS
 
     def __init__(self, cases: Cases) -> None:
+        version = hashlib.sha256(f"{EVALUATOR} {cases.key}".encode()).hexdigest()[:16]
+        super().__init__(f"legal:{cases.name}", version, SPACE, GROUPS)
         self._cases = cases
-        self.device = f"legal:{cases.name}"
-        self.version = hashlib.sha256(f"{EVALUATOR} {cases.key}".encode()).hexdigest()[:16]
         self._split = dealt(cases)
 
-    def tasks(self, split: Split) -> Sequence[str]:
-        return [name for name, (own, _) in _BLOCKS.items() if own is split]
-
-    def open(self, task: str) -> ChargeSession:
-        if task not in _BLOCKS:
-            raise BadInput(f"the backend legal has no task {task!r}; it has {', '.join(_BLOCKS)}")
-        split, group = _BLOCKS[task]
-        charges = np.arange(group, len(self._cases.charges), GROUPS)
+    def session(self, task: str, split: Split, group: str) -> ChargeSession:
+        charges = np.arange(GROUPS.index(group), len(self._cases.charges), len(GROUPS))
         places = [place for place in self._split[split] if self._cases.labels[place] in charges]
         labels = np.searchsorted(charges, self._cases.labels[places])
         facts = [self._cases.facts[place] for place in places]
-        return ChargeSession(task, f"charges-{group}", self.device, facts, labels, len(charges))
-
-    def close(self) -> None:
-        """Nothing is held open."""
+        return ChargeSession(task, group, self.device, self.grammar, facts, labels, len(charges))
 
 
 def dealt(cases: Cases) -> dict[Split, list[int]]:

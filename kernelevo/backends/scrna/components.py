@@ -17,6 +17,7 @@ from kernelevo.backends.scrna.scoring import TARGET, log_rescaled
 from kernelevo.backends.scrna.thinning import Counts
 
 Array = np.ndarray
+TRANSFORMS = ("log", "sqrt", "anscombe", "freeman_tukey")
 COMPONENTS_OF_NEIGHBOURS = 50
 """Principal components in which cells are compared."""
 THINNINGS = 10

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from kernelevo.backends.pipelines import Unsound
 from kernelevo.backends.scrna.thinning import Counts
 
 TARGET = 1e4
@@ -67,10 +68,6 @@ class Scores:
         return (min(1.0, max(-1.0, self.squared)) + min(1.0, max(-1.0, self.poisson))) / 2
 
 
-class Refused(ValueError):
-    """The matrix cannot be scored, by its own fault; the words say where."""
-
-
 def dense_rows(matrix: Any) -> Rows:
     """Blocks of a matrix that is there, dense or sparse."""
 
@@ -87,7 +84,7 @@ def score_published(train: Counts, test: Counts, denoised: Rows) -> Scores:
 
 
 def score_guarded(train: Counts, test: Counts, denoised: Rows) -> Scores:
-    """By the guarded rule; raises Refused for a matrix that it refuses."""
+    """By the guarded rule; raises Unsound for a matrix that it refuses."""
     return _normalised(train, test, _rescaled(train, denoised))
 
 
@@ -145,14 +142,14 @@ def _rescaled(train: Counts, denoised: Rows) -> Rows:
 
 def _require_sound(rows: Array, first: int, shape: tuple[int, int]) -> None:
     if rows.shape != shape:
-        raise Refused(f"cells {first} to {first + shape[0] - 1}: the matrix has {rows.shape}, but {shape} are wanted")
+        raise Unsound(f"cells {first} to {first + shape[0] - 1}: the matrix has {rows.shape}, but {shape} are wanted")
     for words, wrong in (("is not finite", ~np.isfinite(rows)), ("is negative", rows < 0)):
         if wrong.any():
             cell, gene = (int(place[0]) for place in np.nonzero(wrong))
-            raise Refused(f"cell {first + cell}, gene {gene}: {rows[cell, gene]} {words}")
+            raise Unsound(f"cell {first + cell}, gene {gene}: {rows[cell, gene]} {words}")
     empty = np.flatnonzero(rows.sum(axis=1) <= 0)
     if empty.size:
-        raise Refused(f"cell {first + int(empty[0])}: every gene is 0, which predicts no molecule at all")
+        raise Unsound(f"cell {first + int(empty[0])}: every gene is 0, which predicts no molecule at all")
 
 
 def _blocks(cells: int) -> Iterator[slice]:
