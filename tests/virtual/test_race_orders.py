@@ -50,7 +50,7 @@ ROUND:
   ret;
 }}
 """
-UNREACHED = 1 << 20        # the offset of a thread that skips a step
+UNREACHED = 1 << 20  # the offset of a thread that skips a step
 
 
 @dataclass(frozen=True)

@@ -102,16 +102,17 @@ inline bool load_granules(const Bounds bounds, const RaceCells cells, u32 count,
     const RaceCell write = cells.write[place(i)], read = cells.read[place(i)];
     strange |= u64(!bounds.knows(write)) | (write & kRaceMore);
     live |= u64(!bounds.knows(read)) | (read & beside);
-    full &= read;
+    full &= read & u64(!renews(bounds, read, owner(i))) << 1;
   }
   if (!strange && !live) {
     for (u32 i = 0; i < count; ++i) cells.read[place(i)] = owner(i);
     return true;
   }
-  u64 renewed = strange | (full ^ kRaceFull);
-  for (u32 i = 0; !renewed && i < count; ++i)
-    renewed = u64(renews(bounds, cells.read[place(i)], owner(i))) | u64(renews(bounds, cells.more[place(i)], owner(i)));
-  if (!renewed) return true;
+  if (!strange && full) {
+    u64 renewed = 0;
+    for (u32 i = 0; i < count; ++i) renewed |= u64(renews(bounds, cells.more[place(i)], owner(i)));
+    if (!renewed) return true;
+  }
   for (u32 i = 0; i < count; ++i) {
     if (!load_granule(bounds, cells, place(i), owner(i))) return false;
   }
