@@ -119,7 +119,7 @@ def _launch(drawn: Sequence[Step], apart: int, plain: bool, blocks: int = BLOCKS
 
 def _accused(findings: Sequence[Fault]) -> set[tuple[Any, ...]]:
     """What, and which two instructions: of several lanes that race alike, either check may name another."""
-    return {(each.kind, each.space, each.source, *((o.source, o.access) for o in each.others)) for each in findings}
+    return {(each.kind, each.space, each.ptx_line, *((o.ptx_line, o.access) for o in each.others)) for each in findings}
 
 
 def _assert_twins(drawn: Sequence[Step], apart: int) -> LaunchReport:

@@ -17,11 +17,13 @@ struct RaceBounds {
   u64 first, own, gathered;
   u64 warp;                                    // bits of a cell
   RaceCell old_end, begin, known;              // cells below `old_end`, and `known` many from `begin` on, are known
+  bool knows_more;                             // the warp may know of others, too: races/ has to say
 
   RaceBounds(const RaceView &view, const RaceWarp &w, u32 id)
       : first(view.block_first), own(w.own), gathered(std::max(w.own, w.gathered)),
         warp(u64(id) << 7), old_end(after(kIsShared ? w.base : view.launch_base)), begin(first << 32),
-        known(w.base >= first ? after(w.base) - begin : 0) {}
+        known(w.base >= first ? after(w.base) - begin : 0),
+        knows_more(w.knows_more || (!kIsShared && view.block_first == kInFlight)) {}
   static RaceCell after(u64 epoch) { return (epoch + 1) << 32; }
   bool knows(RaceCell cell) const {
     if (kIsShared) return cell < old_end;
@@ -44,29 +46,33 @@ struct RaceBounds {
   }
 };
 
-// Notes a reader beside one that is not known. Two of different warps are as many as are kept (kRaceFull).
+// Whether a load may have to note itself in place of a reader: of another epoch, or of another operation, which may be
+// a strong one.
 template <class Bounds>
-inline void note_second_reader(const Bounds &bounds, RaceCell &read, RaceCell &more, RaceCell me) {
-  const bool free = !(read & kRaceMore) || bounds.agrees(more, me);
-  if (!free && (warp_of(read) != warp_of(more) || warp_of(me) == warp_of(read))) return;
-  more = me;
-  read |= kRaceMore | (warp_of(me) == warp_of(read) ? 0 : kRaceFull);
+inline bool renews(const Bounds &bounds, RaceCell reader, RaceCell me) {
+  return bounds.knows(reader) | ((((reader ^ me) & kRaceWarp) == 0) & ((reader ^ me) >> kRaceOpShift != 0));
 }
 
-// The granule at `at` on behalf of the thread of `me`. Readers from before the last write do not count: it was compared
-// with them.
+// Notes a reader as Racer::note_reader does; false: that has to.
+template <class Bounds>
+inline bool note_reader(const Bounds &bounds, RaceCell &read, RaceCell &more, RaceCell me) {
+  const bool agrees = bounds.agrees(read, me), keep = (read & kRaceMore) && !bounds.agrees(more, me);
+  if ((keep || !agrees) && (bounds.knows_more || epoch_of(read) == kInFlight)) return false;
+  if (agrees) {
+    read = me | (keep ? more_flags(me, more) : 0);
+  } else if (!keep || (warp_of(read) == warp_of(more) && warp_of(read) != warp_of(me))) {
+    more = me;
+    read = (read & ~RaceCell(3)) | more_flags(read, more);
+  }
+  return true;
+}
+
+// The granule at `at` on behalf of the thread of `me`.
 template <class Bounds>
 inline bool load_granule(const Bounds &bounds, const RaceCells &cells, u64 at, RaceCell me) {
   const RaceCell write = cells.write[at];
-  RaceCell &read = cells.read[at];
   if (!bounds.agrees(write, me) || (write & kRaceMore)) return false;
-  if (bounds.knows(read) || epoch_of(read) < epoch_of(write)) read = me;
-  else if (read & kRaceFull) return true;
-  else if (bounds.is_same(read, me)) read = me | (read & kRaceMore);
-  else if (bounds.knows_own(read, bounds.own)) read = me;
-  else if (epoch_of(read) == kInFlight) return false;
-  else note_second_reader(bounds, read, cells.more[at], me);
-  return true;
+  return note_reader(bounds, cells.read[at], cells.more[at], me);
 }
 
 template <class Bounds>
@@ -86,23 +92,27 @@ inline bool store_granule(const Bounds &bounds, const RaceCells &cells, u64 at, 
 }
 
 // Granule i of `count` is at place(i) and belongs to the thread of owner(i). What the loops read is passed by value,
-// because a cell that is written could be a part of it otherwise. In shared memory a reader that is not known comes
-// after a write that is.
+// because a cell that is written could be a part of it otherwise. Where a reader is known, so is the one beside it,
+// unless the warp knows more.
 template <class Bounds, class Place, class Owner>
 inline bool load_granules(const Bounds bounds, const RaceCells cells, u32 count, Place place, Owner owner) {
-  u64 strange = 0, live = 0, full = kRaceFull;
+  u64 strange = 0, live = 0, full = bounds.knows_more ? 0 : kRaceFull;
+  const u64 beside = bounds.knows_more ? kRaceMore : 0;
   for (u32 i = 0; i < count; ++i) {
     const RaceCell write = cells.write[place(i)], read = cells.read[place(i)];
-    const u64 lives = u64(!bounds.knows(read)) & u64(Bounds::kIsShared || read >> 32 >= write >> 32);
     strange |= u64(!bounds.knows(write)) | (write & kRaceMore);
-    live |= lives;
-    full &= read & (lives << 1);
+    live |= u64(!bounds.knows(read)) | (read & beside);
+    full &= read & u64(!renews(bounds, read, owner(i))) << 1;
   }
   if (!strange && !live) {
     for (u32 i = 0; i < count; ++i) cells.read[place(i)] = owner(i);
     return true;
   }
-  if (!strange && full) return true;
+  if (!strange && full) {
+    u64 renewed = 0;
+    for (u32 i = 0; i < count; ++i) renewed |= u64(renews(bounds, cells.more[place(i)], owner(i)));
+    if (!renewed) return true;
+  }
   for (u32 i = 0; i < count; ++i) {
     if (!load_granule(bounds, cells, place(i), owner(i))) return false;
   }

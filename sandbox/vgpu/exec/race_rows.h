@@ -23,7 +23,8 @@ class RaceRows {
     if (rows.step == bytes_ && rows.is_one_row()) return stretch(rows.first, 0, kWarpSize);
     if (rows.step == bytes_) return stretch(rows.first, 0, kRow) && stretch(rows.second, kRow, kRow);
     if (access == Access::store && rows.step + bytes_ - 1 < 2 * bytes_ - 1) return false;     // lanes overlap
-    if (rows.step == 0) return same(rows.first, 0) && (rows.is_same_row() || same(rows.second, kRow));
+    if (rows.step == 0 && rows.is_same_row()) return same(rows.first, 0, kWarpSize);
+    if (rows.step == 0) return same(rows.first, 0, kRow) && same(rows.second, kRow, kRow);
     // Where both rows are one, too: what lane i wrote itself is another's to lane 16 + i.
     if (S == Space::shared) return spread(rows.first, rows.step, 0) && spread(rows.second, rows.step, kRow);
     guess_next(rows.first);
@@ -203,7 +204,7 @@ class RaceRows {
   }
 
   // Several lanes read one place: two of them are noted.
-  bool same(u64 address, u32 lane) {
+  bool same(u64 address, u32 lane, u32 lanes) {
     if (access == Access::store) return false;
     RaceCells cells = view_.shared;
     u64 at = address >> shift_;
@@ -218,24 +219,24 @@ class RaceRows {
       at = (place % kRaceChunk) >> shift_;
     }
     for (u32 i = 0; i < bytes_ >> shift_; ++i) {
-      if (!same_granule(cells.write[at + i], cells.read[at + i], cells.more[at + i], me(lane))) return false;
+      if (!same_granule(cells.write[at + i], cells.read[at + i], cells.more[at + i], me(lane), lanes)) return false;
     }
     return true;
   }
 
-  bool same_granule(RaceCell write, RaceCell &read, RaceCell &more, RaceCell own) {
-    constexpr RaceCell kWarpNow = (~RaceCell(0) << 32) | (31 << 7);
+  bool same_granule(RaceCell write, RaceCell &read, RaceCell &more, RaceCell own, u32 lanes) {
     if ((!bounds_.knows(write) && !bounds_.knows_own(write, bounds_.own)) || (write & kRaceMore)) return false;
-    if (((read ^ own) & kWarpNow) == 0 && (read & kRaceMore)) return true;
-    if ((read & kRaceFull) && !bounds_.knows(read) && epoch_of(read) >= epoch_of(write)) return true;
-    if (epoch_of(read) == kInFlight) return false;
-    if (bounds_.knows(read) || bounds_.knows_own(read, bounds_.own) || epoch_of(read) < epoch_of(write)) {
-      read = own | kRaceMore;
-      more = own + (1 << 2);
-    } else {
-      note_second_reader(bounds_, read, more, ((read ^ own) & kRaceThread) == 0 ? own + (1 << 2) : own);
+    const bool full = (read & kRaceFull) && !bounds_.knows_more;
+    if (full && !renews(bounds_, read, own) && !renews(bounds_, more, own)) return true;
+    for (u64 i = 0; i < lanes && !are_now(read, more, own); ++i) {
+      if (!note_reader(bounds_, read, more, own + (i << 2))) return false;
     }
     return true;
+  }
+  // Whether both readers are the operation's since the warp's lanes last met.
+  static bool are_now(RaceCell read, RaceCell more, RaceCell own) {
+    constexpr RaceCell kWarpNow = (~RaceCell(0) << kRaceOpShift) | kRaceWarp;
+    return (read & kRaceMore) && (((read ^ own) | (more ^ own)) & kWarpNow) == 0;
   }
 
   Run &run_;

@@ -12,10 +12,12 @@ namespace vgpu {
 
 // Bits: epoch 32-63, operation 12-31, warp 7-11, lane 2-6, flags 0-1.
 using RaceCell = uint64_t;
+constexpr uint32_t kRaceOpShift = 12;                // an epoch and an operation are above
 constexpr uint32_t kRaceOps = 1u << 20;              // operations of a kernel that a cell can name
 constexpr RaceCell kRaceMore = 1;      // of a reader: `more` is another one; of a strong write: a plain one before it
 constexpr RaceCell kRaceFull = 2;                    // of a reader: `more` is another warp's
 constexpr RaceCell kRaceSplit = 2;                   // of a line: look at the cells of its granules
+constexpr RaceCell kRaceWarp = 31 << 7;
 constexpr RaceCell kRaceThread = 0xffc;              // warp and lane
 constexpr uint32_t kInFlight = 0xffffffff;           // epoch of an asynchronous copy that nobody has waited for
 constexpr uint32_t kRaceLine = 64;                   // bytes
@@ -27,6 +29,11 @@ inline uint32_t warp_of(RaceCell cell) { return uint32_t(cell >> 7) & 31; }
 inline uint32_t lane_of(RaceCell cell) { return uint32_t(cell >> 2) & 31; }
 inline RaceCell cell_of(uint32_t epoch, uint32_t op, uint32_t warp, uint32_t lane) {
   return RaceCell(epoch) << 32 | RaceCell(op) << 12 | warp << 7 | lane << 2;
+}
+
+// Flags of a reader beside which there is another.
+inline RaceCell more_flags(RaceCell read, RaceCell more) {
+  return kRaceMore | (warp_of(read) == warp_of(more) ? 0 : kRaceFull);
 }
 
 // Cells of consecutive granules: the last write, a reader since, and one more of either.
@@ -46,8 +53,8 @@ struct RaceShadow {
 };
 
 // What a warp knows of: everything in its block up to `base`, of itself up to `own`, and all but its plain stores up to
-// `gathered`. `epoch` is its accesses' now.
-struct RaceWarp { uint32_t epoch = 0, base = 0, own = 0, gathered = 0; };
+// `gathered`. `epoch` is its accesses' now. `knows_more`: it may know of more than that, or somebody reads under way.
+struct RaceWarp { uint32_t epoch = 0, base = 0, own = 0, gathered = 0; bool knows_more = false; };
 
 // Traits of an operation.
 enum : uint16_t {

@@ -50,6 +50,7 @@ struct RaceBlock {
   uint32_t number = 0;
   uint32_t first = 0;                  // epochs of this block are above
   bool alone = true;                   // no other block ran since it began
+  bool reads_fly = false;              // an asynchronous copy's source has cells
 };
 
 }  // namespace vgpu

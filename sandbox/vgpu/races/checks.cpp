@@ -226,18 +226,15 @@ void Racer::accuse(const Me &me, RaceCell cell, Access previous, uint64_t addres
 
 // --- one access -----------------------------------------------------------------------------------------------------
 
+// The last reader and one more: those that the access is ordered behind are forgotten first.
 void Racer::note_reader(const Me &me, RaceCell &read, RaceCell &more, bool has_more) const {
-  const bool same = ((read ^ me.cell) & kRaceThread) == 0 && epoch_of(read) != kInFlight && is_ordered(me, read);
-  if (is_ordered(me, read) && !same) {
-    read = me.cell;
-  } else if (same) {
-    read = me.cell | (read & (kRaceMore | kRaceFull));
-  } else if (!has_more) {
-    return;
-  } else if (!(read & kRaceMore) || is_ordered(me, more) ||
-             (warp_of(read) == warp_of(more) && warp_of(read) != me.w.id && epoch_of(more) != kInFlight)) {
+  const bool keep = has_more && (read & kRaceMore) && !is_ordered(me, more);
+  if (is_ordered(me, read)) {
+    read = me.cell | (keep ? more_flags(me.cell, more) : 0);
+  } else if (has_more && (!keep || (warp_of(read) == warp_of(more) && warp_of(read) != me.w.id &&
+                                    epoch_of(more) != kInFlight))) {
     more = me.cell;
-    read |= kRaceMore | (warp_of(read) == me.w.id ? 0 : kRaceFull);
+    read = (read & ~RaceCell(3)) | more_flags(read, more);
   }
 }
 
@@ -303,6 +300,10 @@ void Racer::begin_flight(Run &run, const Warp &w, const Op *op, uint32_t lane, A
         cell_of(warps[w.id].epoch, index, w.id, lane)};
   touch_bytes(me, address, bytes);
   block_->issued[w.id * kWarpLanes + lane] = epoch_of(me.cell);
+  if (access == Access::load && (space == Space::shared || shadow_at(run, op, address, false))) {
+    block_->reads_fly = true;
+    for (RaceWarp &each : block_->fast) each.knows_more = true;
+  }
   change_cells(run, space, access != Access::load, address, bytes, [&](RaceCell cell) {
     return ((cell ^ me.cell) & ~RaceCell(3)) == 0 ? at_epoch(cell, kInFlight) : cell;
   });

@@ -38,6 +38,7 @@ void Racer::learn(uint32_t warp, const Clock &clock) {
   RaceWarp &fast = warps[warp];
   RaceWarpClock &own = block_->clocks[warp];
   bool others = false;
+  fast.knows_more = true;
   for (const ClockEntry &each : clock->entries) {
     if (each.block != block_->number) {
       others = true;
@@ -71,6 +72,7 @@ void Racer::barrier(const std::vector<uint32_t> &released, uint32_t id, bool who
   for (const uint32_t warp : released) {
     if (whole) warps[warp].base = warps[warp].own = now;
     else warps[warp].own = warps[warp].epoch;
+    if (whole) warps[warp].knows_more = block_->reads_fly;
     learn(warp, others);
     block_->clocks[warp].fenced = fenced;
     block_->clocks[warp].pending = {};
@@ -113,6 +115,7 @@ void Racer::warp_sync(const Warp &w, const uint32_t *members) {
     raise_base(w.id);
     return renew(w.id);
   }
+  fast.knows_more = true;
   if (!own.lanes) own.lanes = std::make_unique<RaceWarpClock::Lanes>();
   for (uint32_t left = w.mask; left;) {
     const uint32_t leader = uint32_t(__builtin_ctz(left)), group = members ? members[leader] & w.mask : w.mask;

@@ -66,6 +66,7 @@ void Racer::begin(RaceBlock &block, const AsyncState &async, uint64_t number) {
   block.number = uint32_t(number);
   block.first = next_epoch();          // nobody's
   block.alone = true;
+  block.reads_fly = false;
   block.words.clear();
   block.mbarriers.clear();
   block.arrived = {};
