@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kernelevo import __version__
-from kernelevo.errors import BadInput, KernelevoError
+from kernelevo.errors import BadInput, KernelevoError, NotInstalled
 from kernelevo.initialise import samples_folder
 from kernelevo.settings import Level, Request, Settings
 from kernelevo.wire.words import visible
@@ -80,7 +80,31 @@ def open_scripted(settings: Settings) -> Backend:
     return ScriptedBackend(noise=0.02)
 
 
-_BUILT_IN: Mapping[str, Callable[[Settings], Backend]] = {"kernels": open_kernels, "scripted": open_scripted}
+def open_scrna(settings: Settings) -> Backend:
+    """Denoising of single-cell counts: of the user's file, or of the sample that is made here."""
+    try:
+        from kernelevo.backends.scrna.backend import DenoisingBackend
+        from kernelevo.backends.scrna.data import open_dataset
+    except ImportError as error:
+        raise NotInstalled(f"the backend scrna needs {error.name}: pip install 'kernelevo[scrna]'") from error
+
+    return DenoisingBackend(open_dataset(settings.data))
+
+
+def open_legal(settings: Settings) -> Backend:
+    """Criminal cases by charge: of the user's file, or of the sample that is made here."""
+    try:
+        from kernelevo.backends.legal.backend import ChargeBackend
+        from kernelevo.backends.legal.data import open_cases
+    except ImportError as error:
+        raise NotInstalled(f"the backend legal needs {error.name}: pip install 'kernelevo[legal]'") from error
+
+    return ChargeBackend(open_cases(settings.data))
+
+
+_BUILT_IN: Mapping[str, Callable[[Settings], Backend]] = {
+    "kernels": open_kernels, "legal": open_legal, "scrna": open_scrna, "scripted": open_scripted,
+}  # fmt: skip
 
 
 class KernelTools:

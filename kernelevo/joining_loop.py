@@ -56,6 +56,7 @@ CALL_SECONDS = 120.0
 DEFAULT_HARNESS = "default"
 TRAINED_HERE = ("tiny", "tabular")
 """Besides hf:FOLDER."""
+GAIN = "times as fast"
 EVOLVER, JUDGE = "evolver", "judge"
 """The folders in a run's that hold what was asked of the evolver, and of the judge of compliance."""
 
@@ -80,6 +81,7 @@ class LoopRequest:
     base_url: str | None = None
     key_variable: str | None = None
     price: tuple[float, float] | None = None
+    data: str | None = None
 
     @property
     def settings(self) -> LoopSettings:
@@ -165,7 +167,7 @@ def open_loop(
     from kernelevo.models.recorded import CallTime, RecordedModel, recorded_turns
 
     closing = ExitStack()
-    own = workers or Workers(lambda: open_backend(request.task, settings))
+    own = workers or Workers(lambda: open_backend(request.task, settings.with_data(request.data)))
     if workers is None:
         closing.callback(own.close)
     backend = own.backend()
@@ -202,7 +204,7 @@ def open_loop(
     if request.adapter is not None:
         model.load_adapter(Adapter("start", 0, request.adapter))  # what cannot be loaded is said now
     levers = open_levers(request, trainable, backend, aside.get(EVOLVER))
-    tools = Tools(record, court, account, progress, getattr(backend, "how", "modelled") == "measured")
+    tools = Tools(record, court, account, progress, getattr(backend, "uses_card", False))
     parts = Parts(backend, open_policy, levers, tools, folder, exported, say)
     start = _start(request, folder, settings)
     read_harness(start[0]).decisions.settings(backend.grammar)  # a rule that is none is said now
@@ -441,13 +443,18 @@ def harness_folder(request: LoopRequest, settings: Settings) -> Path:
     return folder / DEFAULT_HARNESS
 
 
+def gain_words(backend: Backend) -> str:
+    """What a reward of 2 is: twice as fast, where candidates are judged by their time."""
+    return str(getattr(backend, "gain", GAIN))
+
+
 def loop_record(run_id: str, command: str, request: LoopRequest, backend: Backend) -> RunRecord:
     """The head of a run's record."""
     plain = request.plain()
     return RunRecord(
         id=run_id, command=command, started=datetime.now(UTC).isoformat(timespec="seconds"),
         device=str(getattr(backend, "device", backend.name)), how=getattr(backend, "how", "modelled"),
-        task=f"{request.task} (loop)", settings={"loop": plain, "band": 0.0},
+        task=f"{request.task} (loop)", settings={"loop": plain, "band": 0.0, "gain": gain_words(backend)},
         versions={"kernelevo": kernelevo.__version__, "python": platform.python_version(), "backend": backend.version},
         hashes={"grammar": backend.grammar.key, "request": hashlib.sha256(repr(plain).encode()).hexdigest()},
     )  # fmt: skip

@@ -38,7 +38,7 @@ def study_lines(told: Mapping[str, Any]) -> Iterator[str]:
         f"{told['seeds']} seeds, tasks of the split {told['on']}; {told['finished']} of {told['planned']} arms are done"
     )
     for way, words in WAYS.items():
-        yield f"times as fast as the start, {words}:"
+        yield f"{gain_of(told)}, {words}:"
         for row in told["arms"]:
             yield f"  {row['arm']:<10} {factor(row[way])}   {row['words']}"
     for each in told["comparisons"]:
@@ -55,6 +55,12 @@ def opening(outcome: Mapping[str, Mapping[str, Any]] | None) -> str:
         for way, arms in outcome.items()
     )
     return "; ".join(ways)
+
+
+def gain_of(told: Mapping[str, Any]) -> str:
+    """What the factors are, of the start's."""
+    gain = told.get("gain", "times as fast")
+    return f"{gain} {'as' if ' as ' in gain else 'than'} the start"
 
 
 def costs(told: Mapping[str, Any]) -> Iterator[str]:
@@ -108,7 +114,7 @@ def study_page(told: Mapping[str, Any]) -> str:
            el("p", [el("span", badge, class_="badge") for badge in badges]), claim),
         el("section", el("h3", "Best so far against evaluations"), curves(told["curves"]),
            el("p", _OF_CURVES, class_="note"), class_="panel"),
-        [el("section", el("h3", f"Times as fast as the start, {words}"), intervals(told["arms"], way), class_="panel")
+        [el("section", el("h3", f"{gain_of(told).capitalize()}, {words}"), intervals(told["arms"], way), class_="panel")
          for way, words in WAYS.items()],
         el("section", el("h3", "Comparisons and costs"), [el("p", each) for each in lines],
            el("p", _OF_INTERVALS, class_="note"), class_="panel"),
@@ -156,7 +162,7 @@ def _curve(arm: str, values: Sequence[float], longest: int, highest: float, colo
 
 def intervals(rows: Sequence[Mapping[str, Any]], way: str) -> Html:
     """A table: the factor of each arm and its interval."""
-    head = el("tr", [el("th", name) for name in ("arm", "times as fast", "95 % interval", "evaluations a seed", "is")])
+    head = el("tr", [el("th", name) for name in ("arm", "factor", "95 % interval", "evaluations a seed", "is")])
     body = [
         el("tr", el("td", row["arm"]), el("td", f"{2 ** row[way]['mean']:.3f}"),
            el("td", f"{2 ** row[way]['low']:.3f} to {2 ** row[way]['high']:.3f}"),

@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any
 from kernelevo.errors import BadInput, Interrupted, KernelevoError
 from kernelevo.harness import read_harness
 from kernelevo.joining_backends import open_backend
-from kernelevo.joining_loop import EVOLVER, JUDGE, LoopRequest, Opened, Workers, loop_record, open_loop
+from kernelevo.joining_loop import (
+    EVOLVER,
+    GAIN,
+    JUDGE,
+    LoopRequest,
+    Opened,
+    Workers,
+    gain_words,
+    loop_record,
+    open_loop,
+)
 from kernelevo.loop.budget import LoopLimits
 from kernelevo.loop.export import export_generation
 from kernelevo.loop.lever_view import LeverView
@@ -53,12 +63,13 @@ class LoopOutcome:
         asked = self.record.settings["loop"]
         head = {"run": self.run, "task": asked["task"], "model": asked["model"], "device": self.record.device}
         models = [talk_json(role, use) for role, use in self.models.items()]
-        return {**head, "how": self.record.how, **self.summary, "models": models}
+        gain = self.record.settings.get("gain", GAIN)
+        return {**head, "how": self.record.how, "gain": gain, **self.summary, "models": models}
 
 
 def start_loop(request: LoopRequest, settings: Settings, say: Say, why: str) -> LoopOutcome:
     """A new run under `settings.runs`. What is wrong with the request raises BadInput before anything is recorded."""
-    with closing(Workers(lambda: open_backend(request.task, settings))) as workers:
+    with closing(Workers(lambda: open_backend(request.task, settings.with_data(request.data)))) as workers:
         backend = workers.backend()
         folder = new_run_folder(settings.runs)
         record = loop_record(folder.name, f"run {request.task}", request, backend)
@@ -80,7 +91,7 @@ def resume_loop(name: str, changes: Mapping[str, Any], settings: Settings, say: 
     with SqliteStore.resume(folder) as store:
         record = store.run()
         request = changed(read_request(record), changes)
-        with closing(Workers(lambda: open_backend(request.task, settings))) as workers:
+        with closing(Workers(lambda: open_backend(request.task, settings.with_data(request.data)))) as workers:
             _require_same(record, workers)
             opened = _open(request, folder, store, settings, say, workers)
             return _go_on(opened, request, record, folder, say, f"as run {record.id} began")
@@ -129,7 +140,8 @@ def _open(
         told = telemetry_of(loop, generation, made[0].judge)
         export_generation(loop.record, loop.parts.folder, generation, told)
 
-    made.append(open_loop(request, folder, store, settings, say, _Shown(say).progress, None, workers, exported))
+    progress = _Shown(say, gain_words(workers.backend())).progress
+    made.append(open_loop(request, folder, store, settings, say, progress, None, workers, exported))
     return made[0]
 
 
@@ -198,8 +210,9 @@ def _limits_words(limits: LoopLimits) -> str:
 class _Shown:
     """Says how a phase goes: at its first round, and after every eight evaluations of each task."""
 
-    def __init__(self, say: Say) -> None:
+    def __init__(self, say: Say, gain: str) -> None:
         self._say = say
+        self._gain = gain
         self._told: dict[str, int] = {}
 
     def progress(self, phase: Phase, results: Sequence[TaskResult]) -> None:
@@ -208,7 +221,7 @@ class _Shown:
         quarter = done // max(1, 8 * len(results))
         if quarter > self._told.get(phase.name, -1):
             self._told[phase.name] = quarter
-            found = "nothing passed yet" if best is None else f"{2**best:.2f} times as fast (geometric mean)"
+            found = "nothing passed yet" if best is None else f"{2**best:.2f} {self._gain} (geometric mean)"
             self._say(f"  {phase.name}: {done} evaluations on {len(results)} tasks: {found}")
 
 

@@ -19,7 +19,7 @@ from kernelevo.counting import counted
 from kernelevo.errors import BadInput, Interrupted
 from kernelevo.harness import read_decision_file, read_harness, write_files
 from kernelevo.joining_backends import open_backend
-from kernelevo.joining_loop import LoopRequest, Opened, Workers, harness_folder, loop_record, open_loop
+from kernelevo.joining_loop import GAIN, LoopRequest, Opened, Workers, harness_folder, loop_record, open_loop
 from kernelevo.learning import Split, folder_key
 from kernelevo.loop.budget import Account, LoopLimits
 from kernelevo.loop.curves import after, curve
@@ -67,6 +67,7 @@ class StudyRequest:
     cells: tuple[Arm, ...] = ()
     """The arms of a matrix, which have no names of their own."""
     searches: int = 1
+    data: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("seeds", "test", "searches", "generations", "workers"):
@@ -91,21 +92,23 @@ class StudyOutcome:
     def plain(self) -> dict[str, Any]:
         asked = self.record.settings["study"]
         head = {name: asked[name] for name in ("task", "model", "on", "claim", "seeds")}
-        return {"run": self.run, "device": self.record.device, "how": self.record.how, **head, **self.results}
+        gain = self.record.settings.get("gain", GAIN)
+        named = {"run": self.run, "device": self.record.device, "how": self.record.how, "gain": gain}
+        return {**named, **head, **self.results}
 
 
 def start_study(request: StudyRequest, settings: Settings, say: Say) -> StudyOutcome:
     """Everything that is wrong with the request raises BadInput before the sealed tasks are opened."""
-    with closing(Workers(lambda: open_backend(request.task, settings))) as workers:
+    with closing(Workers(lambda: open_backend(request.task, settings.with_data(request.data)))) as workers:
         request = dataclasses.replace(request, tasks=tuple(_tasks_of(request, workers)))
         _check(request, settings, workers)
         if request.claim is not None:
             require_unopened(settings.runs, request.claim)
         folder = new_run_folder(settings.runs)
-        head = loop_record(folder.name, f"study arms {request.task}", LoopRequest(request.task), workers.backend())
-        record = dataclasses.replace(
-            head, settings={"study": dataclasses.asdict(request), "band": 0.0}, task=f"{request.task} (study)"
-        )
+        asked_of = LoopRequest(request.task, data=request.data)
+        head = loop_record(folder.name, f"study arms {request.task}", asked_of, workers.backend())
+        asked = {"study": dataclasses.asdict(request), "band": 0.0, "gain": head.settings["gain"]}
+        record = dataclasses.replace(head, settings=asked, task=f"{request.task} (study)")
         with SqliteStore.create(folder) as store:
             store.begin(record)
             return _Study(request, record, folder, store, settings, workers, say).run()
@@ -118,7 +121,7 @@ def resume_study(name: str, settings: Settings, say: Say, workers_count: int | N
         request = read_study(record)
         if workers_count is not None:
             request = dataclasses.replace(request, workers=workers_count)
-        with closing(Workers(lambda: open_backend(request.task, settings))) as workers:
+        with closing(Workers(lambda: open_backend(request.task, settings.with_data(request.data)))) as workers:
             return _Study(request, record, folder, store, settings, workers, say).run()
 
 
@@ -160,7 +163,7 @@ def _loop_request(request: StudyRequest, arm: Arm, seed: int, settings: Settings
     limits = LoopLimits(request.learning) if arm.learns else LoopLimits()
     return LoopRequest(
         request.task, model, levers=arm.levers, generations=request.generations, seed=seed, limits=limits,
-        reuse=False, workers=request.workers, harness=arm.harness, adapter=arm.adapter,
+        reuse=False, workers=request.workers, harness=arm.harness, adapter=arm.adapter, data=request.data,
     )  # fmt: skip
 
 
@@ -342,7 +345,8 @@ class _Study:
             accepted = counted(learned.accepted, "change")
             taught = f", {accepted} accepted in {learned.evaluations} evaluations: {learned.ended}"
         total, soon = (2 ** row[way]["mean"] for way in (EQUAL_TOTAL, SOON))
-        words = f"{total:.3f} times as fast, {soon:.3f} over the first four candidates"
+        gain = self.record.settings["gain"]
+        words = f"{total:.3f} {gain}, {soon:.3f} over the first four candidates"
         self.say(f"  seed {seed}, {arm.name}: {words}{taught}")
 
 

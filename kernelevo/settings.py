@@ -7,6 +7,7 @@ kernel. All are frozen. Environment variables (all optional):
     KERNELEVO_CACHE    folder of compiled images (default: XDG_CACHE_HOME/kernelevo or ~/.cache/kernelevo)
     KERNELEVO_DEVICE   device used when --device is not given (default: virtual:h100)
     KERNELEVO_HARNESS  folder of the harness (default: harness, if it is there, else the one that is installed)
+    KERNELEVO_DATA     the user's own data for a backend of the loop that has a sample of its own (as --data)
     KERNELEVO_TRUST    1: problem files that are new to this machine are run unasked; or folders (a:b) whose own are
     OPENAI_API_KEY     the key for --model openai:NAME (or the variable that --key-variable names)
     CI                 when set, progress is printed as plain lines even on a terminal
@@ -17,7 +18,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -50,6 +51,8 @@ class Settings:
     harness: Path | None
     plain: bool
     trust: str = ""
+    data: Path | None = None
+    """The user's own data, for a backend of the loop that has a sample of its own."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -63,7 +66,12 @@ class Settings:
             harness=Path(given["KERNELEVO_HARNESS"]) if "KERNELEVO_HARNESS" in given else None,
             plain="CI" in given,
             trust=given.get("KERNELEVO_TRUST", ""),
+            data=Path(given["KERNELEVO_DATA"]) if "KERNELEVO_DATA" in given else None,
         )
+
+    def with_data(self, asked: str | None) -> Settings:
+        """The same with this file as the user's data; None leaves what there is."""
+        return self if asked is None else replace(self, data=Path(asked))
 
     def choose_device(self, asked: str | None) -> tuple[str, str]:
         """The device's name and why it is this one: nothing is chosen in silence."""

@@ -155,6 +155,10 @@ BundlePlace = Annotated[
     typer.Option("--bundle", metavar="FILE", help="Write the verdict's evidence, which `kernelevo verify` checks."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress display.")]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="FILE", help="Your own data, of a task that has a sample (KERNELEVO_DATA)."),
+]
 Runs = Annotated[
     Path | None,
     typer.Option("--runs", metavar="FOLDER", help="Folder of recorded runs (default: runs, or KERNELEVO_RUNS)."),
@@ -320,3 +324,8 @@ def require_resumable(context: typer.Context, run: str, may_change: Sequence[str
 def announcer(as_json: bool) -> Callable[[str], None]:
     """Says one line: on standard output for a person, on standard error where that belongs to JSON."""
     return lambda line: print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
+
+
+def data_path(given: Path | None) -> str | None:
+    """As a record holds it: a run may go on from another folder."""
+    return None if given is None else str(given.resolve())

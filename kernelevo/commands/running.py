@@ -18,7 +18,7 @@ from kernelevo.settings import usable_cores
 TaskName = Annotated[
     str | None,
     typer.Argument(
-        metavar="[TASK]", help="Domain: kernels, scripted, or one that another package offers.", show_default=False
+        metavar="[TASK]", help="Domain: kernels, legal, scrna, or one that another package offers.", show_default=False
     ),
 ]
 LoopModel = Annotated[
@@ -74,6 +74,7 @@ def run(
         typer.Option(metavar="X", help="Log2 by which the audit's gap may widen before a pause (default: 0.5)."),
     ] = None,
     resume: Resume = None,
+    data: opt.Data = None,
     workers: opt.Workers = None,
     as_json: opt.AsJson = False,
     runs: opt.Runs = None,
@@ -128,6 +129,7 @@ def read_request(context: typer.Context, task: str | None) -> tuple[Any, str]:
         reuse=given["grow_trees"], gap=0.5 if given["gap"] is None else given["gap"],
         limits=LoopLimits() if given["budget"] is None else read_limits(given["budget"]),
         workers=usable_cores() if given["workers"] is None else given["workers"], base_url=given["base_url"],
+        data=opt.data_path(given["data"]),
         key_variable=given["key_variable"], price=given["price"],
     )  # fmt: skip
     if request.workers < 1:
@@ -161,7 +163,7 @@ def finish(outcome: Any, as_json: bool, state: opt.State) -> None:
 def show(told: dict[str, Any], folder: Path) -> None:
     """For a person: a line for each generation, then what is kept and why it ended."""
     for each in told["generations"]:
-        print(generation_line(each))
+        print(generation_line(each, told["gain"]))
     accepted = counted(told["accepted"], "change")
     print(f"{told['evaluations']:,} evaluations in {told['seconds']:g} s, {accepted} accepted")
     for each in told["models"]:
@@ -184,9 +186,9 @@ def show(told: dict[str, Any], folder: Path) -> None:
         print(f"look at gen_*/metrics.json; `kernelevo run --resume {told['run']} --gap X` goes on with a wider gap")
 
 
-def generation_line(each: dict[str, Any]) -> str:
+def generation_line(each: dict[str, Any], gain: str) -> str:
     best = each["mean_log2_best"]
-    found = "nothing passed" if best is None else f"{2**best:.2f} times as fast"
+    found = "nothing passed" if best is None else f"{2**best:.2f} {gain}"
     gap = f", audit gap {each['audit']['gap']:.2f}" if each["audit"] else ""
     decision = each["decision"]
     levers = "not decided" if decision is None else ", ".join(decision["levers"]) or "no lever"

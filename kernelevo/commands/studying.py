@@ -12,7 +12,7 @@ from kernelevo.errors import BadInput
 from kernelevo.settings import usable_cores
 
 app = typer.Typer(help="Compare ways of spending the same budget.", no_args_is_help=True)
-TaskName = Annotated[str | None, typer.Argument(metavar="[TASK]", help="Domain: kernels, scripted, ...")]
+TaskName = Annotated[str | None, typer.Argument(metavar="[TASK]", help="Domain: kernels, legal, scrna, ...")]
 ArmNames = Annotated[
     str, typer.Option("--arms", metavar="NAMES", help="base,H,W,W+H,best-of-N,by_hand,uniform, or some of them.")
 ]
@@ -41,6 +41,7 @@ def arms(
     ] = None,
     only: Only = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the page here (default: in the run).")] = None,
+    data: opt.Data = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with this study.")] = None,
     workers: opt.Workers = None,
     as_json: opt.AsJson = False,
@@ -71,7 +72,7 @@ def arms(
 @app.command("matrix")
 def matrix(
     context: typer.Context,
-    task: Annotated[str, typer.Argument(metavar="TASK", help="Domain: kernels, scripted, ...")],
+    task: Annotated[str, typer.Argument(metavar="TASK", help="Domain: kernels, legal, scrna, ...")],
     executor: Annotated[list[str], typer.Option(metavar="NAME", help="Who acts; may be given several times.")],
     kept: Annotated[
         list[str] | None, typer.Option(metavar="RUN", help="Harness and adapter that this run of the loop kept.")
@@ -120,7 +121,7 @@ def read_study(context: typer.Context, task: str | None) -> Any:
         task, tuple(arm.name for arm in read_arms(given["arms"])), given["model"], given["seeds"], given["learning"],
         given["test"], given["generations"], given["on"], given["claim"], str(hand),
         usable_cores() if given["workers"] is None else given["workers"], tuple(given["only"] or ()),
-        searches=given["searches"],
+        searches=given["searches"], data=opt.data_path(given["data"]),
     )  # fmt: skip
 
 

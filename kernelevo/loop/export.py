@@ -74,7 +74,7 @@ def improvement_words(summary: Mapping[str, Any], policy: Mapping[str, Any]) -> 
 
 
 def _times(best: float | None) -> str:
-    return "no time" if best is None else f"{best:.2f} times as fast as its start"
+    return "nothing passed" if best is None else f"{best:.2f} times as good as its start"
 
 
 def _copy_harness(source: Path, target: Path) -> None:

@@ -18,13 +18,13 @@ def offered(value: str) -> list[EntryPoint]:
 
 
 def test_a_name_that_is_none_says_which_there_are(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"no backend 'nonsense'; there are kernels, scripted"):
+    with pytest.raises(BadInput, match=r"no backend 'nonsense'; there are kernels, legal, scrna, scripted"):
         joining_backends.open_backend("nonsense", settings_at(tmp_path))
 
 
 def test_the_built_in_ones_are_found(tmp_path: Path) -> None:
     assert joining_backends.open_backend("scripted", settings_at(tmp_path)).name == "scripted"
-    assert joining_backends.backend_names()[:2] == ["kernels", "scripted"]
+    assert joining_backends.backend_names()[:4] == ["kernels", "legal", "scrna", "scripted"]
 
 
 def test_another_package_offers_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,7 +158,7 @@ def test_a_larger_budget_goes_on_where_the_old_one_ended(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["run"], "name what the loop is to run on: kernels, scripted"),
+        (["run"], "name what the loop is to run on: kernels, legal, scrna, scripted"),
         (["run", "nothing"], "there is no backend 'nothing'"),
         (["run", "scripted", "--levers", "all"], "--levers 'all' is none of"),
         (["run", "scripted", "--model", "prior", "--levers", "weights"], "no weights that can be trained"),

@@ -61,8 +61,11 @@ def test_a_recipe_that_does_not_fit_is_refused(written: Base, tmp_path: Path, ch
 def test_a_folder_without_a_base_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="holds no base that can be read"):
         read_base(tmp_path, GRAMMAR)
-    with pytest.raises(BadInput, match="no base of the model `tiny` ships for decisions of 'toy'"):
-        tiny.open_tiny(GRAMMAR)
+
+
+def test_where_no_base_ships_the_weights_are_random_always_the_same_and_said_to_be() -> None:
+    one, other = tiny.open_tiny(GRAMMAR, seed=1), tiny.open_tiny(GRAMMAR, seed=2)
+    assert one.base.key == other.base.key and one.base.sentence.startswith("random weights, trained on nothing")
 
 
 def test_the_same_seed_gives_the_same_random_base() -> None:

@@ -22,14 +22,16 @@ NAME = "tiny"
 
 
 def open_tiny(grammar: Grammar, *, seed: int = 0, asked: Mapping[str, int] | None = None) -> TinyModel:
-    """The model with the base that ships for this grammar. `asked` tells how often each prompt (by its key) was asked
-    before, where a recorded run goes on. Raises BadInput where there is no base, NotInstalled without torch.
+    """The model with the base that ships for this grammar, or with random weights where none does: these decide about
+    as chance does, and learn from there. `asked` tells how often each prompt (by its key) was asked
+    before, where a recorded run goes on. Raises NotInstalled without torch.
     """
     require_torch()
-    from kernelevo.models.tiny.base import shipped_base
+    from kernelevo.models.tiny.base import random_base, shipped_base, ships
     from kernelevo.models.tiny.model import TinyModel
 
-    return TinyModel(shipped_base(grammar), seed=seed, asked=asked)
+    base = shipped_base(grammar) if ships(grammar) else random_base(grammar)
+    return TinyModel(base, seed=seed, asked=asked)
 
 
 def require_torch() -> None:

@@ -44,7 +44,7 @@ class Base:
     def sentence(self) -> str:
         """What it is, for people."""
         if not self.training:
-            return "random weights, trained on nothing"
+            return "random weights, trained on nothing: no base ships for these decisions"
         trained, held_out = self.training["trained_on"], self.training["held_out"]
         return (
             f"trained on {trained['states']:,} states of {trained['problems']} generated problems; on "
@@ -52,10 +52,15 @@ class Base:
         )
 
 
+def ships(grammar: Grammar) -> bool:
+    """Whether a base for the backend of this grammar is in the package."""
+    return (SHIPPED / grammar.backend / RECIPE).is_file()
+
+
 def shipped_base(grammar: Grammar) -> Base:
     """The base that ships for the backend of this grammar; raises BadInput where there is none."""
     folder = SHIPPED / grammar.backend
-    if not (folder / RECIPE).is_file():
+    if not ships(grammar):
         raise BadInput(
             f"no base of the model `tiny` ships for decisions of {grammar.backend!r}; train one with scripts/train-tiny"
         )

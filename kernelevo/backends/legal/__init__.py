@@ -1,0 +1,1 @@
+"""Classification of criminal cases by charge, from their facts."""

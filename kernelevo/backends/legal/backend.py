@@ -1,0 +1,70 @@
+"""The backend legal: groups of charges of one set of cases are tasks.
+
+Cases are dealt to the splits charge by charge; those whose facts agree but for names and numbers stay together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+
+import numpy as np
+
+from kernelevo.backends.legal.data import Cases
+from kernelevo.backends.legal.pipeline import SPACE
+from kernelevo.backends.legal.session import FACTS, ChargeSession
+from kernelevo.backends.pipelines import PipelineBackend
+from kernelevo.learning import Split
+
+SHARES: Mapping[Split, float] = {
+    Split.REWARD: 0.3, Split.GATE: 0.25, Split.SEALED: 0.25, Split.DEVELOPMENT: 0.1, Split.TRAINING: 0.1,
+}  # fmt: skip
+"""Of each charge's cases."""
+GROUPS = tuple(f"charges-{number}" for number in range(3))
+EVALUATOR = "2"
+"""Changes whenever the same classifier may score otherwise."""
+_VARYING = re.compile(r"[0-9０-９\s]|[一-龥](?=某)|[，。、；：,.;:]")
+TOLD = 200
+"""Characters by which cases are taken for the same."""
+
+
+class ChargeBackend(PipelineBackend):
+    """`device` is the set of cases."""
+
+    name = "legal"
+    facts = FACTS
+
+    def __init__(self, cases: Cases) -> None:
+        version = hashlib.sha256(f"{EVALUATOR} {cases.key}".encode()).hexdigest()[:16]
+        super().__init__(f"legal:{cases.name}", version, SPACE, GROUPS)
+        self._cases = cases
+        self._split = dealt(cases)
+
+    def session(self, task: str, split: Split, group: str) -> ChargeSession:
+        charges = np.arange(GROUPS.index(group), len(self._cases.charges), len(GROUPS))
+        places = [place for place in self._split[split] if self._cases.labels[place] in charges]
+        labels = np.searchsorted(charges, self._cases.labels[places])
+        facts = [self._cases.facts[place] for place in places]
+        return ChargeSession(task, group, self.device, self.grammar, facts, labels, len(charges))
+
+
+def dealt(cases: Cases) -> dict[Split, list[int]]:
+    """The places of the cases of each split; the same for the same cases. Of each charge, groups of cases that are the
+    same go to the split that lacks most.
+    """
+    source = np.random.default_rng(int(cases.key[:16], 16))
+    alike: dict[str, list[int]] = defaultdict(list)
+    for place, fact in enumerate(cases.facts):
+        alike[_VARYING.sub("", fact)[:TOLD]].append(place)
+    found: dict[Split, list[int]] = {split: [] for split in SHARES}
+    groups = list(alike.values())
+    counts = {split: np.zeros(len(cases.charges)) for split in SHARES}
+    for number in source.permutation(len(groups)):
+        charge = cases.labels[groups[number][0]]
+        split = min(SHARES, key=lambda each: (counts[each][charge] + len(groups[number])) / SHARES[each])
+        found[split] += groups[number]
+        for place in groups[number]:
+            counts[split][cases.labels[place]] += 1
+    return {split: sorted(places) for split, places in found.items()}

@@ -1,0 +1,277 @@
+"""Domains whose programs are pipelines: a few lines that say which parts weigh how much and how each is set. Whoever
+proposes writes such a text, or decides line by line; nothing in it is executed.
+
+    weigh low_rank = 2
+    rank = 10
+
+A domain gives its `Space` (what may stand in a text) and, for each task, a loss: the rest of the joints Backend and
+TaskSession is here. docs/domains.md has one in thirty lines.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from kernelevo.decisions import (
+    STOP,
+    STOP_RULE,
+    Decision,
+    DecisionSettings,
+    Grammar,
+    Observation,
+    Option,
+    read_decision,
+)
+from kernelevo.errors import BadInput
+from kernelevo.learning import Split
+from kernelevo.types import Attempt, Candidate, Check, Figure, Status, Verdict
+
+LONGEST = 2000
+"""Characters of a pipeline's text."""
+DRAWN_WITHOUT_SEED = 0
+LEAST_LOSS = 1e-6
+Level = Literal["reward", "audit"]
+
+
+class NoPipeline(ValueError):
+    """The text is none; the words say which line, and what may stand there."""
+
+
+class Unsound(ValueError):
+    """What a pipeline made cannot be scored, by its own fault; the words say where."""
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """`weights` of the parts that take part, and every setting of the space by its name."""
+
+    weights: Mapping[str, int]
+    settings: Mapping[str, Any]
+
+    def __getitem__(self, setting: str) -> Any:
+        return self.settings[setting]
+
+
+@dataclass(frozen=True)
+class Space:
+    """What pipelines of a domain are made of. Each of `parts` weighs one of `weights` (0: takes no part); each of
+    `choices` has one of its values, the first at the start; `used_by` names the parts that a setting is of, where it is
+    not of all, and `blends` the settings that matter only where several parts take part.
+    """
+
+    parts: tuple[str, ...]
+    weights: tuple[int, ...]
+    choices: Mapping[str, tuple[Any, ...]]
+    start: Mapping[str, int]
+    used_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    blends: tuple[str, ...] = ()
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Of the grammar of decisions."""
+        return (*(f"weigh_{part}" for part in self.parts), *self.choices, STOP_RULE)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return tuple(f"uses_{part}" for part in self.parts)
+
+    def pipeline(self, weights: Mapping[str, int] | None = None, **settings: Any) -> Pipeline:
+        usual = {name: values[0] for name, values in self.choices.items()}
+        return Pipeline(dict(self.start if weights is None else weights), {**usual, **settings})
+
+    def text(self, pipeline: Pipeline) -> str:
+        """The same for the same pipeline: what does not matter in it is left out."""
+        lines = [f"weigh {part} = {pipeline.weights[part]}" for part in self._used(pipeline)]
+        lines += [f"{name} = {pipeline[name]}" for name in self.choices if self._matters(name, pipeline)]
+        return "".join(f"{line}\n" for line in lines)
+
+    def read(self, text: str) -> Pipeline:
+        """Raises NoPipeline. Comments begin with #; a setting that is missing is as at the start."""
+        if len(text) > LONGEST:
+            raise NoPipeline(f"it has {len(text):,} characters, and may have {LONGEST:,}")
+        weights: dict[str, int] = {}
+        given: dict[str, Any] = {}
+        for number, line in enumerate(text.splitlines(), 1):
+            plain = line.partition("#")[0].strip()
+            name, _, value = (word.strip() for word in plain.partition("="))
+            if name.startswith("weigh "):
+                weights[_known(name.removeprefix("weigh ").strip(), self.parts, number)] = _known(
+                    value, self.weights, number
+                )
+            elif plain:
+                setting = _known(name, tuple(self.choices), number)
+                given[setting] = _known(value, self.choices[setting], number)
+        if not any(weights.values()):
+            raise NoPipeline(f"no part weighs anything; write, say, weigh {self.parts[0]} = 1")
+        return self.pipeline(weights, **given)
+
+    def legal(self, pipeline: Pipeline) -> Iterator[tuple[Decision, Pipeline]]:
+        """Every decision that makes another pipeline, with what it makes."""
+        for part in self.parts:
+            for weight in self.weights:
+                weights = {**pipeline.weights, part: weight}
+                if _shares(weights) not in ((), _shares(pipeline.weights)):
+                    yield Decision(f"weigh_{part}", "", weight), Pipeline(weights, pipeline.settings)
+        for name, values in self.choices.items():
+            for value in values if self._matters(name, pipeline) else ():
+                if value != pipeline[name]:
+                    site, number = (value, None) if isinstance(value, str) else ("", value)
+                    yield (
+                        Decision(name, site, number),
+                        Pipeline(pipeline.weights, {**pipeline.settings, name: value}),
+                    )
+
+    def _used(self, pipeline: Pipeline) -> list[str]:
+        return [part for part in self.parts if pipeline.weights.get(part, 0)]
+
+    def _matters(self, setting: str, pipeline: Pipeline) -> bool:
+        used = self._used(pipeline)
+        if setting in self.blends:
+            return len(used) > 1
+        return setting not in self.used_by or bool(set(self.used_by[setting]) & set(used))
+
+
+def _known(word: str, choices: tuple[Any, ...], line: int) -> Any:
+    for choice in choices:
+        if str(choice) == word:
+            return choice
+    raise NoPipeline(f"line {line}: {word[:40]!a} is none of {', '.join(map(str, choices))}")
+
+
+def _shares(weights: Mapping[str, int]) -> tuple[tuple[str, float], ...]:
+    """How much each part weighs among all; nothing where none does, which is no pipeline."""
+    whole = sum(weights.values())
+    return tuple(sorted((part, weight / whole) for part, weight in weights.items() if weight)) if whole else ()
+
+
+@dataclass(frozen=True)
+class Scored:
+    """`loss` is above 0, and less is better; `figures` are told beside it, and may be facts of the grammar."""
+
+    loss: float
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+class PipelineSession:
+    """A TaskSession over a space. A domain subclasses it with `scored`, and may tell more facts."""
+
+    def __init__(self, task: str, family: str, device: str, grammar: Grammar, space: Space) -> None:
+        self.task, self.family = task, family
+        self.space = space
+        self.start = Candidate(space.text(space.pipeline()), proposer=grammar.backend)
+        self._device, self._grammar = device, grammar
+        self._starts: dict[tuple[Level, int], float] = {}
+
+    def scored(self, pipeline: Pipeline, level: Level, seed: int) -> Scored:
+        """On the draw of this seed, by the reward or the audit verifier; the same seed gives the same. Raises Unsound.
+        """
+        raise NotImplementedError
+
+    def facts(self) -> Mapping[str, float]:
+        """Of the task, by their names in the grammar."""
+        return {}
+
+    def judge(self, candidate: Candidate, seed: int | None = None) -> Verdict:
+        return self._judged(candidate, "reward", DRAWN_WITHOUT_SEED if seed is None else seed)
+
+    def audit(self, candidate: Candidate, seed: int | None = None) -> Verdict:
+        return self._judged(candidate, "audit", DRAWN_WITHOUT_SEED if seed is None else seed)
+
+    def reward(self, verdict: Verdict) -> float | None:
+        """The start's loss over the pipeline's, on the draw and by the verifier that the verdict is of."""
+        if verdict.status.blames_candidate:
+            return 0.0
+        if verdict.score is None:
+            return None
+        level, seed = _drawn_by(verdict)
+        if (level, seed) not in self._starts:
+            self._starts[level, seed] = self.scored(self.space.pipeline(), level, seed).loss
+        return self._starts[level, seed] / verdict.score.value
+
+    def observe(self, attempt: Attempt, settings: DecisionSettings) -> Observation:
+        pipeline = self.space.read(attempt.candidate.text)
+        moves = tuple(move for move in map(read_decision, attempt.candidate.moves) if move is not None)
+        deep = len(attempt.candidate.moves) >= settings.depth
+        found = [] if deep else [each for each, _ in self.space.legal(pipeline) if each.rule in settings.rules]
+        options = tuple(Option(each, settings.rules.get(each.rule, 0.0)) for each in (*found, STOP))
+        words = tuple(f"uses_{part}" for part in self.space.parts if pipeline.weights.get(part, 0))
+        return Observation(self._grammar.key, self._seen(attempt), words, moves, options)
+
+    def apply(self, attempt: Attempt, decision: Decision) -> Candidate | None:
+        parent = attempt.candidate
+        found = self.space.legal(self.space.read(parent.text))
+        made = next((made for each, made in found if each == decision), None)
+        if made is None:
+            return None
+        moves = (*parent.moves, str(decision))
+        return Candidate(self.space.text(made), {}, self._grammar.backend, parent.id, moves)
+
+    def words(self) -> str:
+        parts, settings = ", ".join(self.space.parts), ", ".join(self.space.choices)
+        return (
+            f"Write a pipeline for {self.task}: parts {parts}, each with a line such as `weigh {self.space.parts[0]} = "
+            f"{self.space.weights[-1]}`, and settings {settings}."
+        )
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _judged(self, candidate: Candidate, level: Level, seed: int) -> Verdict:
+        try:
+            found = self.scored(self.space.read(candidate.text), level, seed)
+        except NoPipeline as fault:
+            return Verdict(candidate.id, self._device, Status.BUILD_ERROR, str(fault))
+        except Unsound as fault:
+            return Verdict(candidate.id, self._device, Status.WRONG, str(fault))
+        said = ", ".join(f"{name} {value:.4f}" for name, value in found.figures.items())
+        checks = (Check(level, True, f"drawn by {seed}"),)
+        score = Figure(max(found.loss, LEAST_LOSS), "loss", self._device, "measured")
+        return Verdict(candidate.id, self._device, Status.PASSED, said, score, checks=checks)
+
+    def _seen(self, attempt: Attempt) -> dict[str, float]:
+        told = dict(part.rsplit(" ", 1) for part in attempt.verdict.feedback.split(", ") if " " in part)
+        reward = self.reward(attempt.verdict)
+        gain = {} if not reward else {"log2_gain": math.log2(reward)}
+        known = {name: float(value) for name, value in told.items() if name in self._grammar.facts}
+        every = {**self.facts(), **known, **gain, "moves": float(len(attempt.candidate.moves))}
+        return {name: value for name, value in every.items() if name in self._grammar.facts}
+
+
+def _drawn_by(verdict: Verdict) -> tuple[Level, int]:
+    check = verdict.checks[0]
+    return ("audit" if check.name == "audit" else "reward"), int(check.detail.rsplit(" ", 1)[-1])
+
+
+class PipelineBackend:
+    """A Backend over a space. A domain subclasses it with `session`; `device` names what its figures belong to, and
+    `groups` are the tasks of each split.
+    """
+
+    name = "pipelines"
+    how = "measured"
+    gain = "times less loss"
+    facts: tuple[str, ...] = ()
+
+    def __init__(self, device: str, version: str, space: Space, groups: Sequence[str]) -> None:
+        self.device, self.version, self.space = device, version, space
+        facts = (*self.facts, "log2_gain", "moves")
+        self.grammar = Grammar(self.name, 1, space.rules, facts, space.words)
+        self._tasks = {f"{split}-{group}": (split, group) for split in Split for group in groups}
+
+    def session(self, task: str, split: Split, group: str) -> PipelineSession:
+        """A task, opened."""
+        raise NotImplementedError
+
+    def tasks(self, split: Split) -> Sequence[str]:
+        return [name for name, (own, _) in self._tasks.items() if own is split]
+
+    def open(self, task: str) -> PipelineSession:
+        if task not in self._tasks:
+            raise BadInput(f"the backend {self.name} has no task {task!r}; it has {', '.join(self._tasks)}")
+        return self.session(task, *self._tasks[task])
+
+    def close(self) -> None:
+        """Nothing is held open."""

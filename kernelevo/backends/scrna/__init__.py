@@ -1,0 +1,1 @@
+"""Denoising of single-cell counts, judged by molecular cross-validation."""

@@ -1,0 +1,57 @@
+"""The backend scrna: blocks of cells and genes of one dataset are tasks.
+
+Cells are dealt to the splits, so that no cell that a lever learned from is met again behind a gate or in the sealed
+tasks; within a split, tasks are different groups of genes of its cells.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from kernelevo.backends.pipelines import PipelineBackend
+from kernelevo.backends.scrna.data import Dataset
+from kernelevo.backends.scrna.pipeline import SPACE
+from kernelevo.backends.scrna.session import FACTS, DenoisingSession
+from kernelevo.backends.scrna.thinning import Counts, without_empty
+from kernelevo.learning import Split
+
+SHARES: Mapping[Split, float] = {
+    Split.REWARD: 0.3, Split.GATE: 0.25, Split.SEALED: 0.25, Split.DEVELOPMENT: 0.1, Split.TRAINING: 0.1,
+}  # fmt: skip
+"""Of the cells."""
+GROUPS = tuple(f"genes-{number}" for number in range(6))
+EVALUATOR = "2"
+"""Changes whenever the same pipeline may score otherwise."""
+
+
+class DenoisingBackend(PipelineBackend):
+    """`device` is the dataset."""
+
+    name = "scrna"
+    facts = FACTS
+
+    def __init__(self, dataset: Dataset) -> None:
+        version = hashlib.sha256(f"{EVALUATOR} {dataset.key}".encode()).hexdigest()[:16]
+        super().__init__(f"scrna:{dataset.name}", version, SPACE, GROUPS)
+        self._counts = dataset.counts
+        self._cells = dict(zip(SHARES, _dealt(self._counts.shape[0], list(SHARES.values()), dataset.key), strict=True))
+
+    def session(self, task: str, split: Split, group: str) -> DenoisingSession:
+        """The audit judges by the same cells, and genes that the task has none of."""
+        number = GROUPS.index(group)
+        own, aside = (self._block(split, each % len(GROUPS)) for each in (number, number + 1))
+        return DenoisingSession(task, group, self.device, self.grammar, own, aside)
+
+    def _block(self, split: Split, group: int) -> Counts:
+        genes = np.arange(group, self._counts.shape[1], len(GROUPS))
+        return without_empty(self._counts[self._cells[split]][:, genes])
+
+
+def _dealt(count: int, shares: Sequence[float], key: str) -> list[np.ndarray]:
+    """The numbers below `count` in random order, dealt by these shares; the same for the same dataset."""
+    order = np.random.default_rng(int(key[:16], 16)).permutation(count)
+    ends = np.rint(np.cumsum(shares) / sum(shares) * count).astype(int)
+    return [np.sort(part) for part in np.split(order, ends[:-1])]

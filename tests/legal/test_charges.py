@@ -1,0 +1,184 @@
+"""Scoring of charges, against LawBench's own words, scikit-learn and tables by hand; classifiers; files of cases."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="the extra `legal` is not installed")
+
+from conformance.backend import BackendContract
+from sklearn.metrics import f1_score
+
+from kernelevo.backends.legal.auditing import told_otherwise
+from kernelevo.backends.legal.backend import ChargeBackend, dealt
+from kernelevo.backends.legal.data import cases_of, open_cases, sample
+from kernelevo.backends.legal.pipeline import SPACE, classify, encode, windowed
+from kernelevo.backends.legal.scoring import lawbench_f1, options, report, strict_f1
+from kernelevo.backends.legal.session import ChargeSession
+from kernelevo.decisions import DecisionSettings
+from kernelevo.errors import BadInput
+from kernelevo.learning import Split
+from kernelevo.types import Candidate, Status
+
+BACKEND = ChargeBackend(sample())
+
+
+class TestChargeBackend(BackendContract):
+    @pytest.fixture
+    def backend(self) -> ChargeBackend:
+        return BACKEND
+
+    @pytest.fixture
+    def session(self) -> ChargeSession:
+        return BACKEND.open(BACKEND.tasks(Split.REWARD)[0])
+
+    @pytest.fixture
+    def settings(self) -> DecisionSettings:
+        return DecisionSettings(dict.fromkeys(SPACE.rules, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("reply", "answer", "loose", "strict"),
+    [
+        ("[罪名]盗窃<eoa>", "罪名:盗窃", 1.0, 1.0),
+        ("[罪名]盗窃;诈骗<eoa>", "罪名:盗窃", 2 / 3, 2 / 3),
+        ("应当是盗窃", "罪名:盗窃", 1.0, 0.0),
+        # 诈骗 is part of 信用卡诈骗: the rule finds both.
+        ("[罪名]信用卡诈骗<eoa>", "罪名:信用卡诈骗", 2 / 3, 1.0),
+        ("[罪名]失火<eoa>不是盗窃", "罪名:失火;盗窃", 1.0, 2 / 3),
+        ("不知道", "罪名:盗窃", 0.0, 0.0),
+    ],
+)
+def test_lawbench_by_hand(reply: str, answer: str, loose: float, strict: float) -> None:
+    found, read = lawbench_f1([reply], [answer]), strict_f1([reply], [answer])
+    assert (found.f1, read.f1) == pytest.approx((loose, strict))
+    assert found.abstentions == (reply == "不知道")
+
+
+def test_there_are_189_options_and_some_are_part_of_others() -> None:
+    assert len(options()) == len(set(options())) == 189
+    assert sum(one != other and one in other for one in options() for other in options()) >= 29
+    with pytest.raises(ValueError, match="does not begin"):
+        lawbench_f1(["x"], ["盗窃"])
+    with pytest.raises(ValueError, match="cannot be scored"):
+        lawbench_f1([], [])
+
+
+def test_answers_alone_score_what_the_notes_of_the_task_say() -> None:
+    """Where LawBench's file is at hand: its own answers, echoed, score 0.932 by its rule and 1 by the strict one."""
+    file = Path(__file__).parents[3] / "shared" / "data" / "legal" / "lawbench_3-3_zero_shot.json"
+    if not file.is_file():
+        pytest.skip("LawBench's file is not beside the project")
+    answers = [item["answer"] for item in json.loads(file.read_text(encoding="utf-8"))]
+    echoed = [f"[罪名]{answer.removeprefix('罪名:')}<eoa>" for answer in answers]
+    assert lawbench_f1(echoed, answers).f1 == pytest.approx(0.932, abs=5e-4)
+    assert strict_f1(echoed, answers).f1 == 1.0
+
+
+def test_means_over_charges_are_those_of_scikit_learn() -> None:
+    source = np.random.default_rng(0)
+    wanted, said = source.integers(0, 7, 200), source.dirichlet(np.ones(7), 200)
+    found = report(wanted, said)
+    told = said.argmax(axis=1)
+    assert found.accuracy == (wanted == told).mean() and found.cases == 200
+    assert found.macro_f1 == pytest.approx(f1_score(wanted, told, average="macro"))
+
+
+def test_calibration_by_hand() -> None:
+    """Two cases at 0.75, one of them right, and one at 0.95 that is right: (2 * 0.25 + 0.05) / 3."""
+    said = np.array([[0.75, 0.25], [0.75, 0.25], [0.05, 0.95]])
+    assert report(np.array([0, 1, 1]), said).calibration == pytest.approx((2 * 0.25 + 0.05) / 3)
+
+
+def test_both_ends_are_read_and_nothing_twice() -> None:
+    fact = "".join(map(str, range(10))) * 40
+    assert windowed(fact, SPACE.pipeline(begin=100, end=100)) == fact[:100] + fact[-100:]
+    assert windowed("短12.5元", SPACE.pipeline(begin=100, end=100, numbers="masked")) == "短0元"
+
+
+def test_the_encoder_is_a_truncated_svd_that_saw_the_told_cases_alone() -> None:
+    facts = sample(6, 20).facts
+    pipeline = SPACE.pipeline(begin=400, dimensions=16)
+    found = encode(facts, pipeline, 80)
+    other = encode([*facts[:80], *("另" * 50 for _ in facts[80:])], pipeline, 80)
+    assert found.of(pipeline)[:80] == pytest.approx(other.of(pipeline)[:80]), "the others change nothing"
+    assert found.weights == pytest.approx(np.sqrt(np.square(found.places[:80]).sum(axis=0)))
+    places = found.of(pipeline)
+    assert places.shape == (120, 16) and np.linalg.norm(places, axis=1) == pytest.approx(np.ones(120))
+
+
+@pytest.mark.parametrize("name", SPACE.parts)
+def test_read_outs_tell_what_is_plainly_apart(name: str) -> None:
+    source = np.random.default_rng(1)
+    centres = np.eye(5)
+    told, asked = (centres[np.arange(n) % 5] + 0.1 * source.normal(size=(n, 5)) for n in (40, 20))
+    said = classify(told, np.arange(40) % 5, asked, 6, SPACE.pipeline({name: 1}, neighbours=3))
+    assert said.shape == (20, 6) and said.sum(axis=1) == pytest.approx(np.ones(20))
+    assert (said.argmax(axis=1) == np.arange(20) % 5).all()
+
+
+def test_told_otherwise_keeps_words_and_changes_names_numbers_and_order() -> None:
+    fact = "被告人赵某偷了123元。被告人李某逃走。第三句。"
+    found = told_otherwise(fact, 3)
+    assert found == told_otherwise(fact, 3) and len(found) == len(fact) and found != fact
+    for kept in ("被告人", "某偷了", "逃走。", "第三句。"):
+        assert kept in found
+    assert "123" not in found
+
+
+def test_cases_that_agree_but_for_names_and_numbers_stay_together() -> None:
+    facts = [f"被告人赵某偷了{number}元" + "甲乙丙丁戊己"[charge] * 30 for charge in range(6) for number in range(30)]
+    cases = cases_of("x", [(fact, f"罪{place // 30}") for place, fact in enumerate(facts)], "ab" * 32, "x")
+    found = dealt(cases)
+    assert all(len({place // 30 for place in places} & {place // 30 for place in other}) == 0
+               for one, places in found.items() for another, other in found.items() if one is not another)  # fmt: skip
+
+
+def test_splits_share_no_case() -> None:
+    found = dealt(sample())
+    places = [place for split in Split for place in found[split]]
+    assert len(places) == len(set(places)) == 1200 and all(found.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.csv", "id,text\n0,x\n", "it has no column label"),
+        ("a.csv", "text,label\nx,\n", "case 1 has no label"),
+        ("a.csv", "text,label\nx,y\n", "0 cases of 0 charges"),
+        ("a.json", "[{}]", "KeyError"),
+        ("a.jsonl", "{\n", "cannot be read"),
+        ("a.txt", "x", "files end in .csv"),
+    ],
+)
+def test_what_are_no_cases_is_said(tmp_path: Path, name: str, text: str, words: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(BadInput, match=words):
+        open_cases(tmp_path / name)
+    with pytest.raises(BadInput, match="is no file"):
+        open_cases(tmp_path / "none.csv")
+
+
+def test_a_file_of_each_form_is_read(tmp_path: Path) -> None:
+    cases = sample(6, 25)
+    rows = [(fact, cases.charges[label]) for fact, label in zip(cases.facts, cases.labels, strict=True)]
+    (tmp_path / "a.csv").write_text("id,text,label\n" + "".join(f"0,{fact},{label}\n" for fact, label in rows))
+    bench = [{"question": f"事实:{fact}", "answer": f"罪名:{label}"} for fact, label in rows]
+    (tmp_path / "a.json").write_text(json.dumps([*bench, {"question": "事实:x", "answer": "罪名:A;B"}]))
+    lines = [json.dumps({"fact": fact, "meta": {"accusation": [label]}}) for fact, label in rows]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    for name in ("a.csv", "a.json", "a.jsonl"):
+        found = open_cases(tmp_path / name)
+        assert (found.facts, found.charges) == (cases.facts, cases.charges) and (found.labels == cases.labels).all()
+
+
+def test_a_text_that_is_no_classifier_is_its_own_fault() -> None:
+    session = BACKEND.open(BACKEND.tasks(Split.REWARD)[0])
+    verdict = session.judge(Candidate("import os\n"), 1)
+    assert verdict.status is Status.BUILD_ERROR and "line 1" in verdict.feedback and session.reward(verdict) == 0.0
+    better = session.judge(Candidate("weigh centroid = 1\nbegin = 1000\n"), 1)
+    assert session.reward(better) > 1.2 and better.score.how == "measured" and "macro-F1" in better.feedback
