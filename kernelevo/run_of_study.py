@@ -236,7 +236,8 @@ class _Study:
         request, costs = self.request, self.costs
         self.say(
             f"study {self.record.id}: backend {request.task} on {self.record.device} ({self.record.how}), model "
-            f"{request.model}, {len(arms_of(request))} arms, {request.seeds} seeds, {len(self.tasks)} tasks "
+            f"{request.model}, {counted(len(arms_of(request)), 'arm')}, {counted(request.seeds, 'seed')}, "
+            f"{counted(len(self.tasks), 'task')} "
             f"({request.on}): {counted(costs.searches, 'search')} of {costs.test} evaluations on each task, "
             f"{costs.learning} to learn from, {costs.total} in all for each arm and seed"
         )

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from kernelevo.backends.legal.scoring import PREFIX
+from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 
 SAMPLE = "sample"
@@ -72,8 +73,8 @@ def cases_of(name: str, pairs: list[tuple[str, str]], key: str, where: str) -> C
     kept = [(fact[:LONGEST], charge) for fact, charge in pairs if charge in charges]
     if len(kept) < LEAST_CASES or len(charges) < LEAST_CHARGES:
         raise BadInput(
-            f"{where} has {len(kept)} cases of {len(charges)} charges with {PER_CHARGE} cases or more; at least "
-            f"{LEAST_CASES} of {LEAST_CHARGES} are needed"
+            f"{where} has {counted(len(kept), 'case')} of {counted(len(charges), 'charge')} with {PER_CHARGE} cases or "
+            f"more; at least {LEAST_CASES} of {LEAST_CHARGES} are needed"
         )
     places = {charge: place for place, charge in enumerate(charges)}
     return Cases(name, tuple(fact for fact, _ in kept), np.array([places[each] for _, each in kept]), charges, key)

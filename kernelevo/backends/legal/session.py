@@ -13,6 +13,7 @@ from kernelevo.backends.legal.auditing import told_otherwise
 from kernelevo.backends.legal.pipeline import SPACE, Encoded, classify, encode
 from kernelevo.backends.legal.scoring import report
 from kernelevo.backends.pipelines import Level, Pipeline, PipelineSession, Scored
+from kernelevo.counting import counted
 from kernelevo.decisions import Grammar
 
 ASKED_SHARE = 0.3
@@ -62,8 +63,8 @@ class ChargeSession(PipelineSession):
 
     def words(self) -> str:
         return (
-            f"Tell which of {self._charges} charges a criminal case is of, from its facts (Chinese); about "
-            f"{len(self._facts)} cases. {super().words()}"
+            f"Tell which of {self._charges} charges a criminal case is of, from its facts (Chinese); there are "
+            f"{counted(len(self._facts), 'case')}. {super().words()}"
         )
 
     def close(self) -> None:
