@@ -18,8 +18,8 @@ SEARCHES = 4
 """Of each pair on each side, with other replies: luck in a search is larger than what tasks differ by, and most of what
 another search makes is judged by then.
 """
-PAIR_COST = 20
-"""Evaluations that a pair takes on both sides together, about."""
+PAIR_COST = 12
+"""Evaluations that a pair takes on both sides together, about: on generated kernels 10 to 14."""
 PLANNED_LOOKS = 2
 """Looks of a gate that a generation's own share pays for."""
 PER_TASK = 8

@@ -118,7 +118,7 @@ class DyingStore(MemoryStore):
         super().note(kind, payload)
 
 
-@pytest.mark.parametrize(("evaluations", "searches"), [(500, 1), (900, SEARCHES)])
+@pytest.mark.parametrize(("evaluations", "searches"), [(440, 1), (900, SEARCHES)])
 def test_a_run_that_is_killed_again_and_again_comes_to_the_same_record(
     bench: Make, evaluations: int, searches: int
 ) -> None:
