@@ -29,7 +29,7 @@ class GateRule:
     """`alpha` of all `looks` together; a change that gains less than `least_gain` (log2) is not worth having."""
 
     alpha: float = 0.05
-    looks: int = 2
+    looks: int = 3
     least_gain: float = 0.05
 
     def __post_init__(self) -> None:

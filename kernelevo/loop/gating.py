@@ -5,6 +5,7 @@ budget each; again on more pairs while it cannot be told, up to the rule's looks
 from __future__ import annotations
 
 import dataclasses
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,10 +47,11 @@ def pairs_of_look(
 
 def run_gate(
     sides: Sides, looks: Callable[[int], list[list[Share]]], rule: GateRule, allowance: int, generation: int,
-    tools: Tools, seed: int = 0,
+    tools: Tools, seed: int = 0, searches: int = 1,
 ) -> GateVerdict:  # fmt: skip
     """The verdict; every look is a note, the last of them marked as final. `allowance` is what further looks may use
-    after the first, which the controller has asked the budget for.
+    after the first, which the controller has asked the budget for. Each side searches each pair `searches` times; what
+    it makes again, or the other side made, is not paid for again.
     """
     noted = {int(note["look"]): note for note in tools.record.notes(GATE) if note["generation"] == generation}
     before: list[float | None] = []
@@ -58,17 +60,17 @@ def run_gate(
         if look not in noted:
             lists = looks(look)
             name, stream = f"gate:{generation}:{look}", seed_of(seed, "gate replies", generation, look)
-            old = _values(name, PRESENT, sides.present, lists, generation, tools, stream)
-            new = _values(name, CHANGED, sides.changed, lists, generation, tools, stream)
+            old = _values(name, PRESENT, sides.present, lists, generation, tools, stream, searches)
+            new = _values(name, CHANGED, sides.changed, lists, generation, tools, stream, searches)
             verdict = _unless_cut_short(compare([*before, *old], [*after, *new], rule, look), tools)
-            cost = 2 * sum(share.evaluations for each in lists for share in each)
+            cost = tools.record.charged(f"{name}:")
             allowance -= cost
             final = _is_final(verdict, look, rule, cost, allowance, tools)
-            note = _note(verdict, generation, look, final, old, new, tools.record.charged(f"{name}:"), cost)
+            note = _note(verdict, generation, look, final, old, new, cost)
             tools.record.note(GATE, note)
             noted[look] = note
         else:
-            allowance -= int(noted[look]["planned"])
+            allowance -= int(noted[look]["evaluations"])
         before += noted[look]["before"]
         after += noted[look]["after"]
         if noted[look]["final"]:
@@ -86,19 +88,29 @@ def _unless_cut_short(verdict: GateVerdict, tools: Tools) -> GateVerdict:
 
 def _values(
     name: str, side: str, opened: Callable[[], Policy], lists: Sequence[Sequence[Share]], generation: int,
-    tools: Tools, stream: int,
+    tools: Tools, stream: int, searches: int,
 ) -> list[float | None]:  # fmt: skip
-    """How soon one side found what it found (curves.py), a value for each pair."""
+    """How soon one side found what it found (curves.py), a value for each pair: the mean over its searches."""
     policy = opened()
     found: list[float | None] = []
     for place, shares in enumerate(lists):
-        phase = Phase(f"{name}:{place}:{side}", generation, stream=seed_of(stream, place))
-        execute(phase, policy, shares, tools)
-        rounds = tools.record.rounds(phase.name)
-        for share in shares:
-            bests = [each.reward for each in curve(rounds, share.task)]
-            found.append(earliness(bests, share.evaluations - 1))
+        values: list[list[float | None]] = []
+        for search in range(searches):
+            more = (search,) if search else ()
+            full = ":".join(map(str, (name, place, side, *more)))
+            phase = Phase(full, generation, stream=seed_of(stream, place, *more))
+            execute(phase, policy, shares, tools)
+            rounds = tools.record.rounds(phase.name)
+            bests = ([each.reward for each in curve(rounds, share.task)] for share in shares)
+            values.append([earliness(each, share.evaluations - 1) for each, share in zip(bests, shares, strict=True)])
+        found += [_mean(of_pair) for of_pair in zip(*values, strict=True)]
     return found
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Missing data where one is missing: searches that were cut short are not those that went well."""
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if len(known) == len(values) else None
 
 
 def _is_final(verdict: GateVerdict, look: int, rule: GateRule, cost: int, allowance: int, tools: Tools) -> bool:
@@ -109,7 +121,7 @@ def _is_final(verdict: GateVerdict, look: int, rule: GateRule, cost: int, allowa
 
 def _note(
     verdict: GateVerdict, generation: int, look: int, final: bool, before: Sequence[float | None],
-    after: Sequence[float | None], evaluations: int, planned: int,
+    after: Sequence[float | None], evaluations: int,
 ) -> dict[str, Any]:  # fmt: skip
     plain = {name: _finite(value) for name, value in dataclasses.asdict(verdict).items()}
     short = final and verdict.result is GateResult.UNDECIDED
@@ -117,7 +129,6 @@ def _note(
     return {
         **plain, "result": verdict.result.value, "reason": reason, "generation": generation, "look": look,
         "final": final, "before": list(before), "after": list(after), "evaluations": evaluations,
-        "planned": planned,
     }  # fmt: skip
 
 

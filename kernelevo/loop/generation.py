@@ -3,8 +3,9 @@
     judge the starts -> (choose a parent in each task -> ask -> read -> judge -> record the round)*
 
 A round's choices rest on the record before it, so that a run that was killed chooses the same again, finds what was
-answered and judged, and goes on. A reply that makes what its task has seen already is not judged again and costs no
-evaluation; whatever is judged costs one, also where its verdict was known from another run.
+answered and judged, and goes on. A reply that makes what its search has seen already is not judged again and uses no
+evaluation; whatever else it makes uses one of the search's share. What the run pays for is what it has no verdict of
+yet (on the same draw), also where the verdict was known from another run.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def _judge_starts(phase: Phase, policy: Policy, states: Sequence[TaskState], too
         Start(errand.task, errand.candidate.id, judgement.status, judgement.reward)
         for errand, judgement in zip(errands, judged, strict=True)
     )
-    made = Round(phase.name, phase.generation, starts, (), {state.task: 1 for state in todo})
+    made = Round(phase.name, phase.generation, starts, (), *_paid(errands, tools))
     tools.record.add_round(made, _gpu_seconds(judged, tools))
     for state in todo:
         take(state, made, policy, phase)
@@ -208,10 +209,18 @@ def _judge_round(phase: Phase, policy: Policy, asked: Sequence[Asked], tools: To
             known = None if errand is None else judged.get(errand.key) or tools.record.judgement(errand.key)
             number = tools.record.next_step() + len(steps)
             steps.append(_step(phase, policy, one, place, known, new, number))
-    charged = Counter(errand.task for errand in fresh.values())
-    made = Round(phase.name, phase.generation, (), tuple(steps), charged)
+    made = Round(phase.name, phase.generation, (), tuple(steps), *_paid(list(fresh.values()), tools))
     tools.record.add_round(made, _gpu_seconds(list(judged.values()), tools))
     return made
+
+
+def _paid(errands: Sequence[Errand], tools: Tools) -> tuple[Counter[str], Counter[str], tuple[str, ...]]:
+    """Of what a round judged: by task what it pays for and what searches used of their shares; and the keys of what it
+    pays for, which no round has judged before.
+    """
+    new = [errand for errand in errands if not tools.record.is_paid(errand.key)]
+    counts = (Counter(errand.task for errand in each) for each in (new, errands))
+    return (*counts, tuple(errand.key for errand in new))  # type: ignore[return-value]
 
 
 def _gpu_seconds(judged: Sequence[Judgement], tools: Tools) -> float:

@@ -14,6 +14,12 @@ MOST_PAIRS = 32
 PER_PAIR = 1 + EARLY
 """Evaluations of one policy on one task of the gate: the start and few candidates; more pairs tell more than more of
 these."""
+SEARCHES = 4
+"""Of each pair on each side, with other replies: luck in a search is larger than what tasks differ by, and most of what
+another search makes is judged by then.
+"""
+PAIR_COST = 12
+"""Evaluations that a pair takes on both sides together, about: on generated kernels 10 to 14."""
 PLANNED_LOOKS = 2
 """Looks of a gate that a generation's own share pays for."""
 PER_TASK = 8
@@ -64,10 +70,16 @@ class Plan:
     gate: int
     pairs: int
     per_pair: int
+    searches: int = 1
 
     @property
     def look(self) -> int:
-        return 2 * self.pairs * self.per_pair
+        """What a look takes: with several searches of a pair about, else at most."""
+        return self.pairs * _pair_cost(self.searches)
+
+
+def _pair_cost(searches: int) -> int:
+    return PAIR_COST if searches > 1 else 2 * PER_PAIR
 
 
 def make_plan(evaluations: int, settings: LoopSettings, reward_tasks: int) -> Plan:
@@ -75,9 +87,10 @@ def make_plan(evaluations: int, settings: LoopSettings, reward_tasks: int) -> Pl
     each = evaluations // settings.generations
     learning = int(each * LEARNING_SHARE) if settings.levers else each
     gate = each - learning
-    pairs = min(max(gate // (2 * PLANNED_LOOKS * PER_PAIR), LEAST_PAIRS), MOST_PAIRS)
+    searches = SEARCHES if gate >= PLANNED_LOOKS * LEAST_PAIRS * PAIR_COST else 1
+    pairs = min(max(gate // (PLANNED_LOOKS * _pair_cost(searches)), LEAST_PAIRS), MOST_PAIRS)
     tasks = min(max(learning // PER_TASK, LEAST_TASKS), reward_tasks, MOST_TASKS)
-    plan = Plan(learning, tasks, gate, pairs if settings.levers else 0, PER_PAIR if settings.levers else 0)
+    plan = Plan(learning, tasks, gate, *((pairs, PER_PAIR, searches) if settings.levers else (0, 0, 0)))
     if plan.look > gate or learning < 2 * tasks:
         least = settings.generations * max(2 * plan.look, 8 * tasks)
         raise BadInput(

@@ -2,7 +2,7 @@
 
     loop_candidate  task, id, text (kept), defines, proposer, parent, moves
     loop_verdict    task, candidate, seed, verifier, version, status, reward, seconds, verdict (kept)
-    loop_round      phase, generation, starts, steps, charged, seconds, gpu_seconds
+    loop_round      phase, generation, starts, steps, charged, used, paid, seconds, gpu_seconds
     loop_turn       turn, messages [[role, kept]]
 
 One round is one note, so that a run that was killed has it whole or not at all; verdicts are noted as soon as they are
@@ -52,7 +52,14 @@ class Round:
     starts: tuple[Start, ...]
     steps: tuple[Step, ...]
     charged: Mapping[str, int]
-    """Evaluations by task."""
+    """Evaluations by task, without those whose verdict this run had already."""
+    used: Mapping[str, int] | None = None
+    """What each task's search used of its share; as charged, where nothing is said."""
+    paid: tuple[str, ...] = ()
+    """Keys of what it was the first round to judge (judging.Errand)."""
+
+    def used_by(self, task: str) -> int:
+        return (self.charged if self.used is None else self.used).get(task, 0)
 
 
 Turns = Callable[[], Mapping[int, Turn]]
@@ -77,6 +84,7 @@ class Record:
         self._rounds: dict[str, list[Round]] = defaultdict(list)
         self._prompts: dict[int, Prompt] = {}
         self._steps = 0
+        self._paid: set[str] = set()
         self._notes: dict[str, list[Mapping[str, Any]]] = {}
         self._before = turns()
         self._load()
@@ -105,7 +113,8 @@ class Record:
 
     def add_round(self, of: Round, gpu_seconds: float = 0.0) -> None:
         note = {
-            "phase": of.phase, "generation": of.generation, "charged": dict(of.charged), "gpu_seconds": gpu_seconds,
+            "phase": of.phase, "generation": of.generation, "charged": dict(of.charged),
+            "used": None if of.used is None else dict(of.used), "paid": list(of.paid), "gpu_seconds": gpu_seconds,
             "starts": [dataclasses.asdict(start) for start in of.starts],
             "steps": [_plain_step(step) for step in of.steps], "seconds": self._lap(),
         }  # fmt: skip
@@ -147,6 +156,10 @@ class Record:
             if note["status"] != Status.INFRA and (found := self.judgement(key)):
                 yield key, found
 
+    def is_paid(self, key: str) -> bool:
+        """Whether a round of the record has judged this: a verdict that a killed round left behind is paid for yet."""
+        return key in self._paid
+
     def rounds(self, phase: str) -> Sequence[Round]:
         return self._rounds.get(phase, [])
 
@@ -184,6 +197,7 @@ class Record:
 
     def _take_round(self, of: Round, note: Mapping[str, Any]) -> None:
         self._rounds[of.phase].append(of)
+        self._paid.update(of.paid)
         self._steps += len(of.steps)
         self._evaluations += sum(of.charged.values())
         self._seconds += note["seconds"]
@@ -216,7 +230,8 @@ class Record:
                 steps.append(_read_step(plain, self._prompts[turn], self._before[turn].replies[places[turn]]))
                 places[turn] += 1
             starts = tuple(Start(**{**plain, "status": Status(plain["status"])}) for plain in note["starts"])
-            self._take_round(Round(note["phase"], note["generation"], starts, tuple(steps), note["charged"]), note)
+            told = (note["charged"], note.get("used"), tuple(note.get("paid", ())))
+            self._take_round(Round(note["phase"], note["generation"], starts, tuple(steps), *told), note)
 
 
 _KEPT_APART = ("prompt", "reply", "best")

@@ -343,5 +343,6 @@ class Loop:
 
         allowance = self.plan.gate * (generation + 1) - spent
         return run_gate(
-            sides, looks, self.settings.rule, allowance, generation, self.parts.tools, self.settings.seed
+            sides, looks, self.settings.rule, allowance, generation, self.parts.tools, self.settings.seed,
+            self.plan.searches,
         )

@@ -115,7 +115,7 @@ def take(state: TaskState, each: Round, policy: Policy, phase: Phase, own: bool 
     steps = [step for step in each.steps if step.task == state.task]
     turns = list(dict.fromkeys(step.turn for step in steps))
     if own:
-        state.used += each.charged.get(state.task, 0)
+        state.used += each.used_by(state.task)
         state.turns += len(turns)
         state.last = steps[-1] if steps else state.last
     for turn in turns if state.tree is not None else []:

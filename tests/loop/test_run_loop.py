@@ -21,6 +21,7 @@ from kernelevo.loop.controller import choose
 from kernelevo.loop.generation import coverage
 from kernelevo.loop.judging import Memo
 from kernelevo.loop.lever_view import LeverView, reward_phase, with_best
+from kernelevo.loop.plan import SEARCHES
 from kernelevo.loop.record import AUDIT, CHANGE, DECISION, ENDED, GATE, POLICY, RESULT, ROUND, VERDICT
 from kernelevo.loop.run_loop import Loop
 from kernelevo.loop.summary import run_summary
@@ -70,6 +71,21 @@ def test_evaluations_are_those_that_were_charged_and_stay_within_the_budget(benc
     assert all(result.start == pytest.approx(1.0) for result in results)
 
 
+def test_a_pair_of_the_gate_is_searched_several_times_and_pays_for_a_verdict_once(bench: Make) -> None:
+    made = bench({"harness": BiasLever(GOOD)}, evaluations=900, generations=1)
+    loop = made.loop()
+    loop.run()
+    (gate, *_) = loop.record.notes(GATE)
+    rounds = [note for note in made.store.notes(ROUND) if note["phase"].startswith("gate:0:0:")]
+    used, charged = (sum(sum(note[name].values()) for note in rounds) for name in ("used", "charged"))
+    assert loop.plan.searches == SEARCHES and gate["evaluations"] == charged
+    assert used > SEARCHES / 2 * 2 * loop.plan.pairs * 2 and charged < used / 2, "most was judged by then"
+    paid = [key for note in made.store.notes(ROUND) for key in note["paid"]]
+    assert len(paid) == len(set(paid)) == loop.record.spent().evaluations
+    sides = {note["phase"].split(":", 4)[4] for note in rounds}
+    assert {f"{side}{more}" for side in ("present", "changed") for more in ("", ":1", ":3")} <= sides
+
+
 def test_what_another_run_has_judged_is_charged_and_not_judged_again(bench: Make) -> None:
     first = bench(evaluations=200, generations=1)
     one = first.loop()
@@ -102,9 +118,14 @@ class DyingStore(MemoryStore):
         super().note(kind, payload)
 
 
-def test_a_run_that_is_killed_again_and_again_comes_to_the_same_record(bench: Make) -> None:
-    whole = bench({"harness": BiasLever(GOOD, BAD)}, evaluations=500, generations=2)
-    whole.loop().run()
+@pytest.mark.parametrize(("evaluations", "searches"), [(440, 1), (900, SEARCHES)])
+def test_a_run_that_is_killed_again_and_again_comes_to_the_same_record(
+    bench: Make, evaluations: int, searches: int
+) -> None:
+    whole = bench({"harness": BiasLever(GOOD, BAD)}, evaluations=evaluations, generations=2)
+    loop = whole.loop()
+    loop.run()
+    assert loop.plan.searches == searches
     store, deaths, step = MemoryStore(), 0, 17
     while True:
         step = step % 170 + 23
