@@ -66,6 +66,7 @@ def backend_names() -> list[str]:
 
 def open_kernels(settings: Settings) -> Backend:
     """Kernels in CUDA on virtual devices; verdicts are kept in the cache folder."""
+    _require_no_data("kernels", settings)
     from kernelevo.backends.kernels.backend import KernelBackend
     from kernelevo.stores.verdicts import VerdictFolder
 
@@ -73,8 +74,14 @@ def open_kernels(settings: Settings) -> Backend:
     return KernelBackend(tools, _shipped(), VerdictFolder(settings.cache / "verdicts"))
 
 
+def _require_no_data(name: str, settings: Settings) -> None:
+    if settings.data is not None:
+        raise BadInput(f"the backend {name} takes no data of yours; leave out --data (or KERNELEVO_DATA)")
+
+
 def open_scripted(settings: Settings) -> Backend:
     """The domain without programs that tests use; it is quick, and shows how a run goes."""
+    _require_no_data("scripted", settings)
     from kernelevo.backends.scripted import ScriptedBackend
 
     return ScriptedBackend(noise=0.02)

@@ -11,8 +11,10 @@ TaskSession is here. docs/domains.md has one in thirty lines.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from kernelevo.decisions import (
@@ -34,6 +36,16 @@ LONGEST = 2000
 DRAWN_WITHOUT_SEED = 0
 LEAST_LOSS = 1e-6
 Level = Literal["reward", "audit"]
+
+
+def require_file(path: Path, endings: Collection[str], largest: int, give: str) -> None:
+    """Raises BadInput unless this is a file of at most `largest` bytes whose name ends as one that can be read."""
+    if not path.is_file():
+        raise BadInput(f"--data {path} is no file; give {give}")
+    if path.stat().st_size > largest:
+        raise BadInput(f"--data {path} has {path.stat().st_size:,} bytes, and may have {largest:,}; give less")
+    if path.suffix not in endings:
+        raise BadInput(f"--data {path}: files end in {', '.join(endings)}; convert it to one of these")
 
 
 class NoPipeline(ValueError):
@@ -155,7 +167,7 @@ class Scored:
     figures: Mapping[str, float] = field(default_factory=dict)
 
 
-class PipelineSession:
+class PipelineSession(ABC):
     """A TaskSession over a space. A domain subclasses it with `scored`, and may tell more facts."""
 
     def __init__(self, task: str, family: str, device: str, grammar: Grammar, space: Space) -> None:
@@ -165,10 +177,10 @@ class PipelineSession:
         self._device, self._grammar = device, grammar
         self._starts: dict[tuple[Level, int], float] = {}
 
+    @abstractmethod
     def scored(self, pipeline: Pipeline, level: Level, seed: int) -> Scored:
         """On the draw of this seed, by the reward or the audit verifier; the same seed gives the same. Raises Unsound.
         """
-        raise NotImplementedError
 
     def facts(self) -> Mapping[str, float]:
         """Of the task, by their names in the grammar."""
@@ -216,7 +228,7 @@ class PipelineSession:
             f"{self.space.weights[-1]}`, and settings {settings}."
         )
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 a domain that holds something open closes it here
         """Nothing is held open."""
 
     def _judged(self, candidate: Candidate, level: Level, seed: int) -> Verdict:
@@ -245,7 +257,7 @@ def _drawn_by(verdict: Verdict) -> tuple[Level, int]:
     return ("audit" if check.name == "audit" else "reward"), int(check.detail.rsplit(" ", 1)[-1])
 
 
-class PipelineBackend:
+class PipelineBackend(ABC):
     """A Backend over a space. A domain subclasses it with `session`; `device` names what its figures belong to, and
     `groups` are the tasks of each split.
     """
@@ -261,9 +273,9 @@ class PipelineBackend:
         self.grammar = Grammar(self.name, 1, space.rules, facts, space.words)
         self._tasks = {f"{split}-{group}": (split, group) for split in Split for group in groups}
 
+    @abstractmethod
     def session(self, task: str, split: Split, group: str) -> PipelineSession:
         """A task, opened."""
-        raise NotImplementedError
 
     def tasks(self, split: Split) -> Sequence[str]:
         return [name for name, (own, _) in self._tasks.items() if own is split]
@@ -273,5 +285,5 @@ class PipelineBackend:
             raise BadInput(f"the backend {self.name} has no task {task!r}; it has {', '.join(self._tasks)}")
         return self.session(task, *self._tasks[task])
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 a domain that holds something open closes it here
         """Nothing is held open."""

@@ -66,3 +66,9 @@ def nothing(settings: object) -> None:
 def opened_with_settings(settings: object) -> ScriptedBackend:
     assert settings is not None
     return ScriptedBackend()
+
+
+@pytest.mark.parametrize("name", ["kernels", "scripted"])
+def test_data_for_a_domain_that_takes_none_is_bad_input(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadInput, match=f"the backend {name} takes no data of yours"):
+        joining_backends.open_backend(name, settings_at(tmp_path).with_data("counts.h5ad"))

@@ -185,3 +185,10 @@ def test_a_text_that_is_no_classifier_is_its_own_fault() -> None:
     assert verdict.status is Status.BUILD_ERROR and "line 1" in verdict.feedback and session.reward(verdict) == 0.0
     better = session.judge(Candidate("weigh centroid = 1\nbegin = 1000\n"), 1)
     assert session.reward(better) > 1.2 and better.score.how == "measured" and "macro-F1" in better.feedback
+
+
+@pytest.mark.parametrize(("charges", "each", "facts"), [(24, 5, "另外"), (6, 30, "同样的事实")])
+def test_too_few_different_cases_for_a_task_are_said_before_anything_runs(charges: int, each: int, facts: str) -> None:
+    pairs = [(facts, f"罪{charge}") for charge in range(charges) for _ in range(each)]
+    with pytest.raises(BadInput, match=r"the task .* would have \d+ cases? of \d+ charges?"):
+        ChargeBackend(cases_of("few", pairs, "cd" * 32, "few"))

@@ -12,7 +12,7 @@ pytest.importorskip("sklearn", reason="the extra `scrna` is not installed")
 from scipy import sparse
 
 from kernelevo.backends.scrna.backend import DenoisingBackend
-from kernelevo.backends.scrna.data import open_dataset, sample
+from kernelevo.backends.scrna.data import Dataset, checked, open_dataset, sample
 from kernelevo.errors import BadInput
 from kernelevo.learning import Split
 from kernelevo.types import Candidate, Status
@@ -102,3 +102,9 @@ def test_a_text_that_is_no_pipeline_is_its_own_fault() -> None:
     assert verdict.status is Status.BUILD_ERROR and "line 1" in verdict.feedback and session.reward(verdict) == 0.0
     better = session.judge(Candidate("weigh low_rank = 1\n"), 1)
     assert session.reward(better) > 1.1 and better.score.how == "measured"
+
+
+def test_too_few_molecules_for_a_task_are_said_before_anything_runs() -> None:
+    few = sparse.csr_matrix(np.random.default_rng(0).poisson(0.02, (300, 120)))
+    with pytest.raises(BadInput, match=r"the task .* would have \d+ x \d+ cells and genes with \d+ molecules"):
+        DenoisingBackend(Dataset("few", checked(few, "few"), "ab" * 32))

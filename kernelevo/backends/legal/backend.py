@@ -16,6 +16,8 @@ from kernelevo.backends.legal.data import Cases
 from kernelevo.backends.legal.pipeline import SPACE
 from kernelevo.backends.legal.session import FACTS, ChargeSession
 from kernelevo.backends.pipelines import PipelineBackend
+from kernelevo.counting import counted
+from kernelevo.errors import BadInput
 from kernelevo.learning import Split
 
 SHARES: Mapping[Split, float] = {
@@ -23,6 +25,8 @@ SHARES: Mapping[Split, float] = {
 }  # fmt: skip
 """Of each charge's cases."""
 GROUPS = tuple(f"charges-{number}" for number in range(3))
+LEAST_CHARGES, LEAST_CASES = 2, 8
+"""Of a task."""
 EVALUATOR = "2"
 """Changes whenever the same classifier may score otherwise."""
 _VARYING = re.compile(r"[0-9０-９\s]|[一-龥](?=某)|[，。、；：,.;:]")
@@ -41,6 +45,8 @@ class ChargeBackend(PipelineBackend):
         super().__init__(f"legal:{cases.name}", version, SPACE, GROUPS)
         self._cases = cases
         self._split = dealt(cases)
+        for task, (split, group) in self._tasks.items():
+            self._require_enough(task, split, group)
 
     def session(self, task: str, split: Split, group: str) -> ChargeSession:
         charges = np.arange(GROUPS.index(group), len(self._cases.charges), len(GROUPS))
@@ -48,6 +54,18 @@ class ChargeBackend(PipelineBackend):
         labels = np.searchsorted(charges, self._cases.labels[places])
         facts = [self._cases.facts[place] for place in places]
         return ChargeSession(task, group, self.device, self.grammar, facts, labels, len(charges))
+
+    def _require_enough(self, task: str, split: Split, group: str) -> None:
+        """Raises BadInput unless, of some charges, there are cases to be told and others to be asked for."""
+        often = np.bincount(self._cases.labels[self._split[split]], minlength=len(self._cases.charges))
+        of_group = often[GROUPS.index(group) :: len(GROUPS)]
+        able = of_group[of_group > 1]
+        if len(able) < LEAST_CHARGES or able.sum() < LEAST_CASES:
+            raise BadInput(
+                f"{self._cases.name}: the task {task} would have {counted(int(able.sum()), 'case')} of "
+                f"{counted(len(able), 'charge')} with two or more, when cases that are alike stay together; at least "
+                f"{LEAST_CASES} of {LEAST_CHARGES} are needed, so give more different cases of each charge"
+            )
 
 
 def dealt(cases: Cases) -> dict[Split, list[int]]:

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from kernelevo.backends.legal.scoring import PREFIX
+from kernelevo.backends.pipelines import require_file
 from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 
@@ -49,12 +50,7 @@ def open_cases(path: Path | None) -> Cases:
     """The file's cases, or the sample; raises BadInput for what is none, naming the line where there is one."""
     if path is None:
         return sample()
-    if not path.is_file():
-        raise BadInput(f"--data {path} is no file; give a .csv with text and label, or LawBench's .json")
-    if path.stat().st_size > LARGEST:
-        raise BadInput(f"--data {path} has {path.stat().st_size:,} bytes, and may have {LARGEST:,}; give fewer cases")
-    if path.suffix not in _READERS:
-        raise BadInput(f"--data {path}: files end in {', '.join(_READERS)}; convert it to one of these")
+    require_file(path, _READERS, LARGEST, "a .csv with text and label, or CAIL2018's .jsonl")
     try:
         pairs = list(_READERS[path.suffix](path))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,14 +57,14 @@ def strict_f1(replies: Sequence[str], answers: Sequence[str]) -> LawBenchScore:
     return _scored(replies, answers, read)
 
 
-def _scored(replies: Sequence[str], answers: Sequence[str], read: object) -> LawBenchScore:
+def _scored(replies: Sequence[str], answers: Sequence[str], read: Callable[[str], list[str]]) -> LawBenchScore:
     if not answers or len(replies) != len(answers):
         raise ValueError(f"{len(replies)} replies to {len(answers)} questions cannot be scored")
     scores, silent = [], 0
     for reply, answer in zip(replies, answers, strict=True):
         if not answer.startswith(PREFIX):
             raise ValueError(f"the answer {answer!r} does not begin with {PREFIX}")
-        found = read(reply)  # type: ignore[operator]
+        found = read(reply)
         silent += not found
         scores.append(set_f1(answer.removeprefix(PREFIX).split(";"), found))
     return LawBenchScore(sum(scores) / len(scores), silent / len(answers))

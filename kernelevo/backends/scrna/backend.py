@@ -16,6 +16,7 @@ from kernelevo.backends.scrna.data import Dataset
 from kernelevo.backends.scrna.pipeline import SPACE
 from kernelevo.backends.scrna.session import FACTS, DenoisingSession
 from kernelevo.backends.scrna.thinning import Counts, without_empty
+from kernelevo.errors import BadInput
 from kernelevo.learning import Split
 
 SHARES: Mapping[Split, float] = {
@@ -23,6 +24,8 @@ SHARES: Mapping[Split, float] = {
 }  # fmt: skip
 """Of the cells."""
 GROUPS = tuple(f"genes-{number}" for number in range(6))
+LEAST_SIDE, LEAST_MOLECULES = 8, 300
+"""Of a task: one test half in 10^13 of so few molecules holds none."""
 EVALUATOR = "2"
 """Changes whenever the same pipeline may score otherwise."""
 
@@ -38,12 +41,24 @@ class DenoisingBackend(PipelineBackend):
         super().__init__(f"scrna:{dataset.name}", version, SPACE, GROUPS)
         self._counts = dataset.counts
         self._cells = dict(zip(SHARES, _dealt(self._counts.shape[0], list(SHARES.values()), dataset.key), strict=True))
+        for task, (split, group) in self._tasks.items():
+            self._require_enough(dataset.name, task, self._block(split, GROUPS.index(group)))
 
     def session(self, task: str, split: Split, group: str) -> DenoisingSession:
         """The audit judges by the same cells, and genes that the task has none of."""
         number = GROUPS.index(group)
         own, aside = (self._block(split, each % len(GROUPS)) for each in (number, number + 1))
         return DenoisingSession(task, group, self.device, self.grammar, own, aside)
+
+    @staticmethod
+    def _require_enough(name: str, task: str, counts: Counts) -> None:
+        """Raises BadInput where so little is left of a task that its test half may hold nothing."""
+        cells, genes = counts.shape
+        if min(cells, genes) < LEAST_SIDE or counts.sum() < LEAST_MOLECULES:
+            raise BadInput(
+                f"{name}: the task {task} would have {cells} x {genes} cells and genes with {int(counts.sum()):,} "
+                f"molecules; at least {LEAST_SIDE} of both and {LEAST_MOLECULES} molecules are needed: give more"
+            )
 
     def _block(self, split: Split, group: int) -> Counts:
         genes = np.arange(group, self._counts.shape[1], len(GROUPS))

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from kernelevo.backends.pipelines import require_file
 from kernelevo.backends.scrna.thinning import Counts, without_empty
 from kernelevo.errors import BadInput, NotInstalled
 
@@ -40,12 +41,7 @@ def open_dataset(path: Path | None) -> Dataset:
     """
     if path is None:
         return sample()
-    if not path.is_file():
-        raise BadInput(f"--data {path} is no file; give an .h5ad, .h5, .npz or .csv of counts, cells x genes")
-    if path.stat().st_size > LARGEST:
-        raise BadInput(f"--data {path} has {path.stat().st_size:,} bytes, and may have {LARGEST:,}; give fewer cells")
-    if path.suffix not in _READERS:
-        raise BadInput(f"--data {path}: files end in {', '.join(_READERS)}; convert it, say with scanpy")
+    require_file(path, _READERS, LARGEST, "an .h5ad, .h5, .npz or .csv of counts, cells x genes")
     try:
         matrix = _READERS[path.suffix](path)
     except ImportError as error:
