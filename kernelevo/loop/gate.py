@@ -3,9 +3,12 @@ could have shown.
 
 A pair is one task with one seed, on which both policies had the same few evaluations. A side's value is the mean over
 these of log2 of its best reward so far (curves.py): in the end most searches find the same, and a better policy finds
-it sooner. The interval is Student's, at a confidence that all looks share (Bonferroni): whoever looks at the pairs
-up to `looks` times and stops when he likes what he sees errs at most with probability `alpha`. The least detectable
-difference is (t[1 - a/2] + t[0.8]) s / sqrt(n): one that large is found in four cases of five.
+it sooner. The bounds are Student's. What has no effect is accepted with a probability of at most `alpha`, however
+often one looks: look k of n may err by alpha k^2 / (1 + 4 + ... + n^2), so that early looks decide what is plain, and
+the last one has most of what may be erred by (a union bound, whatever the looks share; group sequential trials spend
+alike: O'Brien and Fleming, Biometrics 35, 1979). What is put off costs a change, and no claim rests on it: each look
+may err there by alpha / n. The least detectable difference is (t[1 - a] + t[0.8]) s / sqrt(n), a being what the look
+may err by: one that large is found in four cases of five.
 """
 
 from __future__ import annotations
@@ -36,6 +39,10 @@ class GateRule:
         if not (0 < self.alpha < 0.5 and self.looks >= 1 and self.least_gain > 0):
             raise ValueError(f"a rule has 0 < alpha < 0.5, at least one look and a positive least gain, not {self}")
 
+    def may_err(self, look: int) -> float:
+        """The probability with which look `look` (from 0) may accept what has no effect."""
+        return self.alpha * (look + 1) ** 2 / sum((each + 1) ** 2 for each in range(self.looks))
+
 
 def compare(
     before: Sequence[float | None], after: Sequence[float | None], rule: GateRule, look: int
@@ -61,8 +68,8 @@ def compare(
 
 
 def _decide(differences: Sequence[float], missing: int, rule: GateRule, look: int) -> GateVerdict:
-    mean, half, detectable = interval(differences, rule)
-    low, high, pairs = mean - half, mean + half, len(differences)
+    mean, low, high, detectable = bounds(differences, rule, look)
+    pairs = len(differences)
     told = f"a mean difference of {mean:+.3f} in log2, {low:+.3f} to {high:+.3f}, over {counted(pairs, 'pair')}"
 
     def verdict(result: GateResult, why: str) -> GateVerdict:
@@ -80,10 +87,10 @@ def _decide(differences: Sequence[float], missing: int, rule: GateRule, look: in
     return verdict(GateResult.UNDECIDED, f"one below {detectable:.3f} may be missed; {more}")
 
 
-def interval(differences: Sequence[float], rule: GateRule) -> tuple[float, float, float]:
-    """Mean, half width of its interval at one look's confidence, and the least detectable difference."""
+def bounds(differences: Sequence[float], rule: GateRule, look: int) -> tuple[float, float, float, float]:
+    """The mean, its bounds from below and above at this look, and the least detectable difference."""
     count = len(differences)
-    error = statistics.stdev(differences) / math.sqrt(count)
-    tail = rule.alpha / rule.looks / 2
-    critical, power = quantile(1 - tail, count - 1), quantile(POWER, count - 1)
-    return statistics.fmean(differences), critical * error, (critical + power) * error
+    mean, error = statistics.fmean(differences), statistics.stdev(differences) / math.sqrt(count)
+    below, power = quantile(1 - rule.may_err(look), count - 1), quantile(POWER, count - 1)
+    above = quantile(1 - rule.alpha / rule.looks, count - 1)
+    return mean, mean - below * error, mean + above * error, (below + power) * error

@@ -9,7 +9,7 @@ import statistics
 import pytest
 
 from kernelevo.learning import GateResult
-from kernelevo.loop.gate import LEAST_PAIRS, GateRule, compare, interval
+from kernelevo.loop.gate import LEAST_PAIRS, GateRule, bounds, compare
 from kernelevo.loop.student import probability, quantile
 
 RULE = GateRule()
@@ -31,16 +31,19 @@ def test_a_verdict_s_numbers_are_those_of_the_pairs() -> None:
     verdict = compare(before, after, GateRule(looks=1), 0)
     differences = [1.0, 1.0, 2.0, 2.0, 1.0, 2.0, 1.0, 2.0]
     error = statistics.stdev(differences) / math.sqrt(8)
-    half = 2.3646 * error  # t of 0.975 at 7 degrees of freedom
+    half = 1.8946 * error  # t of 0.95 at 7 degrees of freedom
     assert verdict.result is GateResult.ACCEPT and verdict.pairs == 8
     assert (verdict.difference, verdict.low, verdict.high) == pytest.approx((1.5, 1.5 - half, 1.5 + half), abs=1e-3)
-    assert verdict.detectable == pytest.approx((2.3646 + 0.8960) * error, abs=1e-3)
+    assert verdict.detectable == pytest.approx((1.8946 + 0.8960) * error, abs=1e-3)
 
 
 def test_looks_share_the_error() -> None:
     differences = [0.1, 0.5, -0.2, 0.9, 0.3, 0.4, 0.0, 0.6]
-    once, often = interval(differences, GateRule(looks=1)), interval(differences, GateRule(looks=3))
-    assert once[0] == often[0] and once[1] < often[1]
+    once, often = bounds(differences, GateRule(looks=1), 0), [bounds(differences, RULE, look) for look in range(3)]
+    assert {each[0] for each in often} == {once[0]}
+    assert often[0][1] < often[1][1] < often[2][1] < once[1]  # a later look needs less to be sure
+    assert {each[2] for each in often} == {often[0][2]} and often[0][2] > once[2]
+    assert sum(map(RULE.may_err, range(3))) == pytest.approx(RULE.alpha)
 
 
 def test_what_is_worse_equal_or_unclear_is_not_accepted() -> None:
@@ -85,8 +88,8 @@ def gate(effect: float, source: random.Random, skewed: bool) -> GateResult:
 def test_without_an_effect_less_than_alpha_is_accepted(skewed: bool) -> None:
     source = random.Random(20260101)
     accepted = sum(gate(0.0, source, skewed) is GateResult.ACCEPT for _ in range(1500))
-    # Two-sided alpha of 5 % is 2.5 % on this side; the bound is five standard errors of 1500 draws above it.
-    assert accepted / 1500 < 0.045
+    # Within three standard errors of 1500 draws.
+    assert accepted / 1500 < RULE.alpha + 3 * math.sqrt(RULE.alpha / 1500)
 
 
 def test_what_is_worse_is_hardly_ever_accepted() -> None:
