@@ -3,8 +3,9 @@ lever ever sees.
 
     gap = mean over tasks of (log2 reward - log2 audited reward)
 
-both against their own starts; a best that fails the audit is worth its start there, and is counted. The two verifiers
-differ (other sizes, another card), so that a gap by itself says little: what pauses a run is that it widens.
+both against their own starts, over the bests that the audit passes. Those that it fails are counted apart: one of
+eight is no trend, and would be a gap of its own. The two verifiers differ (other sizes, another card), so that a gap by
+itself says little: what pauses a run is that it widens.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ class Audited:
 
 @dataclass(frozen=True)
 class Gap:
-    """Over `tasks` with a value on both sides; `failing` is the part of them that the audit fails."""
+    """Of `tasks` with a value on both sides `failing` is the part that the audit fails; the rest is over the others, and
+    0 where there are none.
+    """
 
     gap: float
     reward_gain: float
@@ -45,10 +48,9 @@ def gap_of(audited: Sequence[Audited]) -> Gap | None:
     told = [(each.reward, each.audit) for each in audited if each.audit is not None and each.reward > 0]
     if not told:
         return None
-    gained = statistics.fmean(math.log2(reward) for reward, _ in told)
-    kept = statistics.fmean(math.log2(audit) if audit else 0.0 for _, audit in told)
-    failing = statistics.fmean(float(not audit) for _, audit in told)
-    return Gap(gained - kept, gained, kept, failing, len(told))
+    passed = [(math.log2(reward), math.log2(audit)) for reward, audit in told if audit]
+    gained, kept = (statistics.fmean(side) if side else 0.0 for side in (list(zip(*passed, strict=True)) or ((), ())))
+    return Gap(gained - kept, gained, kept, 1.0 - len(passed) / len(told), len(told))
 
 
 def pause_reason(gaps: Sequence[Gap], wider: float = WIDER_THAN) -> str:

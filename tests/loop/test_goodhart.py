@@ -16,9 +16,18 @@ def test_the_gap_is_the_mean_difference_of_log2() -> None:
     assert found == Gap(pytest.approx(0.5), pytest.approx(2.5), pytest.approx(2.0), 0.0, 2)
 
 
-def test_a_best_that_fails_the_audit_is_worth_its_start() -> None:
-    found = gap_of([Audited("a", 4.0, 0.0), Audited("b", 2.0, 2.0)])
-    assert found is not None and found.gap == pytest.approx(1.0) and found.failing == 0.5
+def test_a_best_that_fails_the_audit_is_counted_and_is_no_gap() -> None:
+    assert gap_of([Audited("a", 4.0, 0.0), Audited("b", 2.0, 2.0)]) == Gap(0.0, 1.0, 1.0, 0.5, 2)
+    assert gap_of([Audited("a", 4.0, 0.0)]) == Gap(0.0, 0.0, 0.0, 1.0, 1)
+
+
+def test_bests_that_fail_the_audit_pause_where_they_become_many() -> None:
+    honest, one, many = (
+        gap_of([Audited(str(task), 16.0, 16.0 if task >= failing else 0.0) for task in range(8)])
+        for failing in (0, 1, 3)
+    )
+    assert honest and one and many
+    assert pause_reason([honest, one]) == "" and "38% of the bests fail the audit" in pause_reason([honest, many])
 
 
 def test_nothing_told_is_no_gap() -> None:
