@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,12 +91,14 @@ def open_scripted(settings: Settings) -> Backend:
 def open_scrna(settings: Settings) -> Backend:
     """Denoising of single-cell counts: of the user's file, or of the sample that is made here."""
     try:
+        from kernelevo.backends.networks import Shelf
         from kernelevo.backends.scrna.backend import DenoisingBackend
         from kernelevo.backends.scrna.data import open_dataset
     except ImportError as error:
         raise NotInstalled(f"the backend scrna needs {error.name}: pip install 'kernelevo[scrna]'") from error
 
-    return DenoisingBackend(open_dataset(settings.data))
+    shelf = Shelf(settings.cache / "networks") if brings_agent("scrna") else None
+    return DenoisingBackend(open_dataset(settings.data), shelf)
 
 
 def open_legal(settings: Settings) -> Backend:
@@ -103,10 +106,16 @@ def open_legal(settings: Settings) -> Backend:
     try:
         from kernelevo.backends.legal.backend import ChargeBackend
         from kernelevo.backends.legal.data import open_cases
+        from kernelevo.backends.networks import Shelf
     except ImportError as error:
         raise NotInstalled(f"the backend legal needs {error.name}: pip install 'kernelevo[legal]'") from error
 
-    return ChargeBackend(open_cases(settings.data))
+    return ChargeBackend(open_cases(settings.data), Shelf(settings.cache / "networks"), brings_agent("legal"))
+
+
+def brings_agent(name: str) -> bool:
+    """Whether this built-in domain has an agent with a network of its own here: it is trained with the extra `lora`."""
+    return name in ("legal", "scrna") and all(find_spec(package) for package in ("torch", "peft", "safetensors"))
 
 
 _BUILT_IN: Mapping[str, Callable[[Settings], Backend]] = {

@@ -23,6 +23,7 @@ from kernelevo.errors import BadInput, NotInstalled
 from kernelevo.harness import read_harness, write_files
 from kernelevo.initialise import samples_folder
 from kernelevo.joining_backends import open_backend
+from kernelevo.joining_levers import DEFAULT_MODEL, OWN_AGENT, open_levers
 from kernelevo.language_model import Adapter, Price
 from kernelevo.learning import LeverName, PolicyVersion, Spending, folder_key
 from kernelevo.learning_interfaces import SeededModel
@@ -30,7 +31,7 @@ from kernelevo.loop.budget import Account, LoopLimits
 from kernelevo.loop.gate import GateRule
 from kernelevo.loop.generation import Tools
 from kernelevo.loop.judging import Codec, Court, Memo
-from kernelevo.loop.plan import LEVERS, LoopSettings
+from kernelevo.loop.plan import LoopSettings
 from kernelevo.loop.policy import DecisionWay, Policy
 from kernelevo.loop.record import Record
 from kernelevo.loop.run_loop import Loop, Parts
@@ -41,11 +42,10 @@ from kernelevo.types import RunRecord, Verdict
 if TYPE_CHECKING:
     from kernelevo.decisions import Grammar
     from kernelevo.interfaces import Dialogue, Model, Store
-    from kernelevo.learning_interfaces import Backend, Lever, TaskSession
+    from kernelevo.learning_interfaces import Agent, Backend, TaskSession
     from kernelevo.models.budget import Forecast, Spent, TokenBudget
     from kernelevo.models.recorded import CallTime, RecordedModel
 
-DEFAULT_MODEL = "tiny"
 OWN_MODELS = ("tiny", "prior", "uniform", "tabular")
 """Those that answer observations and are in this package; all but prior and uniform need the extra `lora`."""
 MOST_SESSIONS = 64
@@ -54,8 +54,6 @@ NO_LIMIT = 10**15
 CALL_SECONDS = 120.0
 """Of one question to a model, retries included."""
 DEFAULT_HARNESS = "default"
-TRAINED_HERE = ("tiny", "tabular")
-"""Besides hf:FOLDER."""
 GAIN = "times as fast"
 EVOLVER, JUDGE = "evolver", "judge"
 """The folders in a run's that hold what was asked of the evolver, and of the judge of compliance."""
@@ -171,7 +169,7 @@ def open_loop(
     if workers is None:
         closing.callback(own.close)
     backend = own.backend()
-    model, trainable, why = open_model(request, backend.grammar, _asked(store))
+    model, trainable, why = open_model(request, backend, _asked(store))
     closing.callback(model.close)
     record = Record(store, backend.version, lambda: recorded_turns(store))
     limits = request.limits
@@ -199,16 +197,18 @@ def open_loop(
     court = Court(own.session, executor, CODEC, shared, record.keep_judgement)
 
     def open_policy(harness: Path, adapter: Path | None) -> Policy:
-        return _policy(harness, adapter, backend.grammar, model, dialogue)
+        return _policy(harness, adapter, backend, model, dialogue)
 
     if request.adapter is not None:
         model.load_adapter(Adapter("start", 0, request.adapter))  # what cannot be loaded is said now
-    levers = open_levers(request, trainable, backend, aside.get(EVOLVER))
+    levers = open_levers(request.model, request.levers, trainable, backend, aside.get(EVOLVER))
     tools = Tools(record, court, account, progress, getattr(backend, "uses_card", False))
     parts = Parts(backend, open_policy, levers, tools, folder, exported, say)
     start = _start(request, folder, settings)
     read_harness(start[0]).decisions.settings(backend.grammar)  # a rule that is none is said now
-    return Opened(Loop(parts, request.settings, start), store, model.name, [why], closing, aside.get(JUDGE))
+    least = getattr(backend, "least_gain", GateRule.least_gain)
+    asked = dataclasses.replace(request.settings, rule=GateRule(least_gain=least))
+    return Opened(Loop(parts, asked, start), store, model.name, [why], closing, aside.get(JUDGE))
 
 
 def _price(request: LoopRequest) -> Price | None:
@@ -252,9 +252,9 @@ def _asked(store: Store) -> dict[str, int]:
     return Counter(turn.prompt for turn in recorded_turns(store).values())
 
 
-def _policy(harness: Path, adapter: Path | None, grammar: Grammar, model: Model, dialogue: Any) -> Policy:
+def _policy(harness: Path, adapter: Path | None, backend: Backend, model: Model, dialogue: Any) -> Policy:
     """Reads the harness and loads the adapter; the version is the hash of both."""
-    read = read_harness(harness)
+    read, grammar = read_harness(harness), backend.grammar
     decisions = read.decisions.settings(grammar)
     key = "" if adapter is None else folder_key(adapter)
     if adapter is not None:
@@ -263,6 +263,10 @@ def _policy(harness: Path, adapter: Path | None, grammar: Grammar, model: Model,
         model.load_adapter(None)
     version = PolicyVersion(model.name, read.key, key)
     restart = model.restart if isinstance(model, SeededModel) else lambda seed, asked: None
+    if model.name == OWN_AGENT:
+        from kernelevo.joining_texts import TextWay, text_of
+
+        return Policy(version, decisions, TextWay(text_of(read, backend.name), OWN_AGENT), dialogue, restart=restart)
     if _decides(model.name, grammar):
         return Policy(version, decisions, DecisionWay(decisions), dialogue, restart=restart)
     from kernelevo.joining_programs import AgentWay, ProgramWay
@@ -281,9 +285,13 @@ def _decides(model: str, grammar: Grammar) -> bool:
     return model in OWN_MODELS or grammar.backend != "kernels"
 
 
-def open_model(request: LoopRequest, grammar: Grammar, asked: Mapping[str, int]) -> tuple[Model, Any, str]:
-    """The model that acts, the same as a model that can be trained (or None), and one line on which it is and why."""
-    name = request.model
+def open_model(request: LoopRequest, backend: Backend, asked: Mapping[str, int]) -> tuple[Model, Any, str]:
+    """The model that acts, what of it can be trained (None: nothing), and one line on which it is and why."""
+    name, grammar = request.model, backend.grammar
+    if name == OWN_AGENT:
+        agent = require_agent(backend)
+        why = f"model {name}: the agent of {backend.name}, with its own network"
+        return agent.model(request.seed, asked), agent, why
     if name in ("prior", "uniform"):
         from kernelevo.models.prior import PriorModel
 
@@ -292,6 +300,14 @@ def open_model(request: LoopRequest, grammar: Grammar, asked: Mapping[str, int])
         model, why = _own_model(name, grammar, request.seed, asked)
         return model, model, f"model {name}: {why}"
     return _served_model(request, sum(asked.values()))
+
+
+def require_agent(backend: Backend) -> Agent:
+    """Raises BadInput where the domain brings none."""
+    agent: Agent | None = getattr(backend, "agent", None)
+    if agent is None:
+        raise BadInput(f"the backend {backend.name} brings no agent of its own here; give --model tiny or prior")
+    return agent
 
 
 def _own_model(name: str, grammar: Grammar, seed: int, asked: Mapping[str, int]) -> tuple[Any, str]:
@@ -323,46 +339,6 @@ def _served_model(request: LoopRequest, given: int) -> tuple[Model, Any, str]:
     asked = ModelRequest(request.model, request.base_url, request.key_variable, request.price)
     model = open_request(asked, given)
     return model, model if hasattr(model, "trainer") else None, f"model {asked.shown}: given by --model"
-
-
-def levers_of(words: str, model: str) -> tuple[LeverName, ...]:
-    """What --levers says; `auto` leaves out the weights of a model that cannot be trained here. Raises BadInput."""
-    if words not in LEVERS:
-        raise BadInput(f"--levers {words!r} is none of {', '.join(LEVERS)}; write, say, --levers harness")
-    trained = model in TRAINED_HERE or model.startswith("hf:")
-    return tuple(lever for lever in LEVERS[words] if words != "auto" or trained or lever != "weights")
-
-
-def open_levers(
-    request: LoopRequest, trainable: Any, backend: Backend, evolver: Dialogue | None
-) -> dict[LeverName, Lever]:
-    """The levers that the request allows; raises BadInput for one that this model does not have."""
-    levers: dict[LeverName, Lever] = {}
-    if "harness" in request.levers:
-        levers["harness"] = _harness_lever(backend, evolver)
-    if "weights" in request.levers:
-        if trainable is None:
-            raise BadInput(
-                f"--levers weights: the model {request.model} has no weights that can be trained here; "
-                "give --levers harness, or --model tiny"
-            )
-        levers["weights"] = _weights_lever(request, trainable, backend)
-    return levers
-
-
-def _harness_lever(backend: Backend, evolver: Dialogue | None) -> Lever:
-    """Remedies first; then what the evolver drafts, or statistics where there is none."""
-    from kernelevo.levers.harness.lever import HarnessLever
-    from kernelevo.levers.harness.pace import Pace
-    from kernelevo.levers.harness.remedying import RemedyDrafter
-    from kernelevo.levers.harness.statistical import StatisticalDrafter
-
-    pace = Pace()
-    if evolver is None:
-        return HarnessLever([RemedyDrafter(), StatisticalDrafter(backend.name, pace)], pace)
-    from kernelevo.levers.harness.reflecting import ReflectingDrafter
-
-    return HarnessLever([RemedyDrafter(), ReflectingDrafter(evolver)], pace)
 
 
 @dataclass(frozen=True)
@@ -401,16 +377,6 @@ def _aside(
     model = open_request(asked, given)
     closing.callback(model.close)
     return RecordedModel(model, store, budget, time)
-
-
-def _weights_lever(request: LoopRequest, trainable: Any, backend: Backend) -> Lever:
-    from kernelevo.levers.weights.lever import WeightsLever
-    from kernelevo.levers.weights.settings import weight_settings
-
-    def temperature(harness: Path) -> float:
-        return read_harness(harness).decisions.temperature
-
-    return WeightsLever(trainable, weight_settings(request.model.partition(":")[0]), temperature)
 
 
 def _start(request: LoopRequest, folder: Path, settings: Settings) -> tuple[Path, Path | None]:

@@ -127,6 +127,35 @@ class SeededModel(Model, Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """What training an adapter came to: one sentence, and figures for the record."""
+
+    said: str
+    details: Mapping[str, object]
+
+
+class Agent(Protocol):
+    """What a domain may bring along to act in it (`Backend.agent`): a model that writes whole candidates by the text
+    that the harness has for the domain, and how its adapter is trained. It learns from the training split alone.
+    """
+
+    def model(self, seed: int, asked: Mapping[str, int]) -> Model:
+        """A SeededModel; `asked` counts by Prompt.key what was answered in earlier sessions."""
+        ...
+
+    def check(self, text: str) -> None:
+        """Raises BadInput for a harness's text that it cannot go by."""
+        ...
+
+    def fit(self, text: str, adapter: Path | None, into: Path, seed: int, strength: float) -> Fitted:
+        """Trains an adapter behind the harness's text, going on from `adapter` (None: the base), and writes it in
+        peft's format into the empty folder `into`; the same arguments give the same bytes. `strength` scales how far
+        it goes.
+        """
+        ...
+
+
 class LoopRecord(Protocol):
     """What a lever may know: the reward split's steps and results, and what the gate said; nothing of the audit."""
 

@@ -24,7 +24,7 @@ from kernelevo.learning import Split, folder_key
 from kernelevo.loop.budget import Account, LoopLimits
 from kernelevo.loop.curves import after, curve
 from kernelevo.loop.generation import Tools, execute
-from kernelevo.loop.judging import Errand, Memo
+from kernelevo.loop.judging import Memo
 from kernelevo.loop.ledger import open_sealed, require_unopened, write_outcome
 from kernelevo.loop.seeds import seed_of
 from kernelevo.loop.summary import run_summary
@@ -35,7 +35,9 @@ from kernelevo.stores.folders import find_run, new_run_folder
 from kernelevo.stores.memory import MemoryStore
 from kernelevo.stores.sqlite import DATABASE, SqliteStore
 from kernelevo.studies.arms import ARMS, Arm, Costs
+from kernelevo.studies.figures import KINDS, Told, figures_of
 from kernelevo.studies.results import EQUAL_TOTAL, SOON, WAYS, Learned, Outcome, study_results
+from kernelevo.study_anew import Anew, first_candidate
 from kernelevo.types import RunRecord
 
 FINISHED, STUDY_ENDED = "study_arm", "study_ended"
@@ -319,24 +321,25 @@ class _Study:
         return [self._outcome(arm, seed, share, loop, search) for share in shares]
 
     def _outcome(self, arm: Arm, seed: int, share: Share, loop: Any, search: int) -> Outcome:
-        found = curve(loop.record.rounds(_test_phase(search)), share.task)
+        rounds = loop.record.rounds(_test_phase(search))
+        found = curve(rounds, share.task)
+        anew = Anew(self.workers.backend(), loop.record, loop.parts.tools.court, seed)
         at_test, at_total = after(found, self.costs.test), found[-1] if found else after(found, 0)
         rewards = {
-            name: self._anew(share, seed, name, loop)
+            name: anew.reward(share.task, name)
             for name in dict.fromkeys((at_test.candidate, at_total.candidate)) if name is not None
         }  # fmt: skip
+        told: dict[str, Mapping[str, float]] = {}
+        if not search and anew.tells(share.task):
+            first, best = first_candidate(rounds, share.task), at_total.candidate
+            told = {
+                "first": anew.figures(share.task, first), "found": anew.figures(share.task, best),
+                "audited": anew.figures(share.task, best, "audit"), "reference": anew.reference(share.task),
+            }  # fmt: skip
         return Outcome(
             arm.name, seed, share.task, rewards.get(at_test.candidate or ""), rewards.get(at_total.candidate or ""),
-            tuple(each.reward for each in found), len(found), search,
+            tuple(each.reward for each in found), len(found), search, told,
         )  # fmt: skip
-
-    def _anew(self, share: Share, seed: int, name: str, loop: Any) -> float | None:
-        """The reward on another draw: what is best of many was partly lucky."""
-        candidate = loop.record.candidate(share.task, name)
-        errand = Errand(share.task, candidate, seed_of(seed, "judged anew", share.task))
-        (judged,) = loop.parts.tools.court.judge([errand])
-        reward: float | None = judged.reward
-        return reward
 
     def _told(self, arm: Arm, seed: int, outcomes: Sequence[Outcome], learned: Learned | None) -> None:
         results = study_results(outcomes, [] if learned is None else [learned], self.costs, {arm.name: arm.words})
@@ -369,4 +372,9 @@ def results_of(notes: Sequence[Mapping[str, Any]], request: StudyRequest) -> dic
     learned = [Learned(**note["learned"]) for note in notes if note["learned"] is not None]
     arms = {name: arm.words for name, arm in arms_of(request).items()}
     results = study_results(outcomes, learned, costs_of(request), arms)
+    told = [
+        Told(each.arm, each.seed, each.task, {kind: each.told[kind] for kind in KINDS}, each.told["reference"])
+        for each in outcomes if each.told
+    ]  # fmt: skip
+    results["figures"] = figures_of(told) if told else None
     return {**results, "finished": len(notes), "planned": len(arms) * request.seeds}

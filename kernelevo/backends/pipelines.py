@@ -11,9 +11,10 @@ TaskSession is here. docs/domains.md has one in thirty lines.
 from __future__ import annotations
 
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,6 +37,8 @@ LONGEST = 2000
 DRAWN_WITHOUT_SEED = 0
 LEAST_LOSS = 1e-6
 Level = Literal["reward", "audit"]
+NETWORK = "network"
+_KEY = re.compile(r"[0-9a-f]{16}")
 
 
 def require_file(path: Path, endings: Collection[str], largest: int, give: str) -> None:
@@ -58,10 +61,13 @@ class Unsound(ValueError):
 
 @dataclass(frozen=True)
 class Pipeline:
-    """`weights` of the parts that take part, and every setting of the space by its name."""
+    """`weights` of the parts that take part, and every setting of the space by its name; `network` names the adapter of
+    the domain's own network (networks.py), "" its base.
+    """
 
     weights: Mapping[str, int]
     settings: Mapping[str, Any]
+    network: str = ""
 
     def __getitem__(self, setting: str) -> Any:
         return self.settings[setting]
@@ -71,7 +77,8 @@ class Pipeline:
 class Space:
     """What pipelines of a domain are made of. Each of `parts` weighs one of `weights` (0: takes no part); each of
     `choices` has one of its values, the first at the start; `used_by` names the parts that a setting is of, where it is
-    not of all, and `blends` the settings that matter only where several parts take part.
+    not of all, and `blends` the settings that matter only where several parts take part. `networked` names the parts
+    that ask the domain's own network.
     """
 
     parts: tuple[str, ...]
@@ -80,6 +87,7 @@ class Space:
     start: Mapping[str, int]
     used_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     blends: tuple[str, ...] = ()
+    networked: tuple[str, ...] = ()
 
     @property
     def rules(self) -> tuple[str, ...]:
@@ -90,14 +98,16 @@ class Space:
     def words(self) -> tuple[str, ...]:
         return tuple(f"uses_{part}" for part in self.parts)
 
-    def pipeline(self, weights: Mapping[str, int] | None = None, **settings: Any) -> Pipeline:
+    def pipeline(self, weights: Mapping[str, int] | None = None, network: str = "", **settings: Any) -> Pipeline:
         usual = {name: values[0] for name, values in self.choices.items()}
-        return Pipeline(dict(self.start if weights is None else weights), {**usual, **settings})
+        return Pipeline(dict(self.start if weights is None else weights), {**usual, **settings}, network)
 
     def text(self, pipeline: Pipeline) -> str:
         """The same for the same pipeline: what does not matter in it is left out."""
         lines = [f"weigh {part} = {pipeline.weights[part]}" for part in self._used(pipeline)]
         lines += [f"{name} = {pipeline[name]}" for name in self.choices if self._matters(name, pipeline)]
+        if pipeline.network and set(self.networked) & set(self._used(pipeline)):
+            lines.append(f"{NETWORK} = {pipeline.network}")
         return "".join(f"{line}\n" for line in lines)
 
     def read(self, text: str) -> Pipeline:
@@ -106,6 +116,7 @@ class Space:
             raise NoPipeline(f"it has {len(text):,} characters, and may have {LONGEST:,}")
         weights: dict[str, int] = {}
         given: dict[str, Any] = {}
+        network = ""
         for number, line in enumerate(text.splitlines(), 1):
             plain = line.partition("#")[0].strip()
             name, _, value = (word.strip() for word in plain.partition("="))
@@ -113,12 +124,14 @@ class Space:
                 weights[_known(name.removeprefix("weigh ").strip(), self.parts, number)] = _known(
                     value, self.weights, number
                 )
+            elif name == NETWORK and self.networked:
+                network = _network_key(value, number)
             elif plain:
                 setting = _known(name, tuple(self.choices), number)
                 given[setting] = _known(value, self.choices[setting], number)
         if not any(weights.values()):
             raise NoPipeline(f"no part weighs anything; write, say, weigh {self.parts[0]} = 1")
-        return self.pipeline(weights, **given)
+        return self.pipeline(weights, network, **given)
 
     def legal(self, pipeline: Pipeline) -> Iterator[tuple[Decision, Pipeline]]:
         """Every decision that makes another pipeline, with what it makes."""
@@ -126,15 +139,13 @@ class Space:
             for weight in self.weights:
                 weights = {**pipeline.weights, part: weight}
                 if _shares(weights) not in ((), _shares(pipeline.weights)):
-                    yield Decision(f"weigh_{part}", "", weight), Pipeline(weights, pipeline.settings)
+                    yield Decision(f"weigh_{part}", "", weight), replace(pipeline, weights=weights)
         for name, values in self.choices.items():
             for value in values if self._matters(name, pipeline) else ():
                 if value != pipeline[name]:
                     site, number = (value, None) if isinstance(value, str) else ("", value)
-                    yield (
-                        Decision(name, site, number),
-                        Pipeline(pipeline.weights, {**pipeline.settings, name: value}),
-                    )
+                    made = replace(pipeline, settings={**pipeline.settings, name: value})
+                    yield Decision(name, site, number), made
 
     def _used(self, pipeline: Pipeline) -> list[str]:
         return [part for part in self.parts if pipeline.weights.get(part, 0)]
@@ -151,6 +162,12 @@ def _known(word: str, choices: tuple[Any, ...], line: int) -> Any:
         if str(choice) == word:
             return choice
     raise NoPipeline(f"line {line}: {word[:40]!a} is none of {', '.join(map(str, choices))}")
+
+
+def _network_key(word: str, line: int) -> str:
+    if _KEY.fullmatch(word) is None:
+        raise NoPipeline(f"line {line}: {word[:40]!a} names no network: 16 digits of a hash do")
+    return word
 
 
 def _shares(weights: Mapping[str, int]) -> tuple[tuple[str, float], ...]:
@@ -243,12 +260,17 @@ class PipelineSession(ABC):
         score = Figure(max(found.loss, LEAST_LOSS), "loss", self._device, "measured")
         return Verdict(candidate.id, self._device, Status.PASSED, said, score, checks=checks)
 
+    def figures(self, verdict: Verdict) -> Mapping[str, float]:
+        """What a verdict that passed tells beside its loss, by name."""
+        if verdict.status is not Status.PASSED:
+            return {}
+        told = (part.rsplit(" ", 1) for part in verdict.feedback.split(", ") if " " in part)
+        return {name: float(value) for name, value in told}
+
     def _seen(self, attempt: Attempt) -> dict[str, float]:
-        told = dict(part.rsplit(" ", 1) for part in attempt.verdict.feedback.split(", ") if " " in part)
         reward = self.reward(attempt.verdict)
         gain = {} if not reward else {"log2_gain": math.log2(reward)}
-        known = {name: float(value) for name, value in told.items() if name in self._grammar.facts}
-        every = {**self.facts(), **known, **gain, "moves": float(len(attempt.candidate.moves))}
+        every = {**self.facts(), **self.figures(attempt.verdict), **gain, "moves": float(len(attempt.candidate.moves))}
         return {name: value for name, value in every.items() if name in self._grammar.facts}
 
 
@@ -265,6 +287,8 @@ class PipelineBackend(ABC):
     name = "pipelines"
     how = "measured"
     gain = "times less loss"
+    least_gain = 0.01
+    """Log2 of a loss that is worth having: 0.7 per cent less."""
     facts: tuple[str, ...] = ()
 
     def __init__(self, device: str, version: str, space: Space, groups: Sequence[str]) -> None:
@@ -284,6 +308,10 @@ class PipelineBackend(ABC):
         if task not in self._tasks:
             raise BadInput(f"the backend {self.name} has no task {task!r}; it has {', '.join(self._tasks)}")
         return self.session(task, *self._tasks[task])
+
+    def twin(self, task: str) -> str:
+        """The task on which what a search found best is judged anew: itself, where another seed draws other data."""
+        return task
 
     def close(self) -> None:  # noqa: B027 a domain that holds something open closes it here
         """Nothing is held open."""

@@ -25,7 +25,7 @@ LoopModel = Annotated[
     str | None,
     typer.Option(
         "--model", "--executor", metavar="NAME",
-        help="Who acts: tiny (default, ours), prior, uniform (no weights), tabular, hf:PATH, openai:NAME, vllm:NAME.",
+        help="Who acts: own (default of legal, scrna), tiny (else), prior, uniform, hf:PATH, openai:NAME, vllm:NAME.",
     ),
 ]  # fmt: skip
 Evolver = Annotated[
@@ -114,13 +114,14 @@ def run(
 def read_request(context: typer.Context, task: str | None) -> tuple[Any, str]:
     """The request that this command line makes, and why the model is the one it is."""
     from kernelevo.joining_backends import backend_names
-    from kernelevo.joining_loop import DEFAULT_MODEL, LoopRequest, levers_of
+    from kernelevo.joining_levers import default_model, levers_of
+    from kernelevo.joining_loop import LoopRequest
     from kernelevo.loop.budget import LoopLimits, read_limits
 
     given = context.params
     if task is None:
         raise BadInput(f"name what the loop is to run on: {', '.join(backend_names())}, as in `kernelevo run kernels`")
-    model = given["model"] or DEFAULT_MODEL
+    model = given["model"] or default_model(task)
     why = "given by --model" if given["model"] else "the default, ours, needs no server; choose another with --model"
     request = LoopRequest(
         task=task, model=model, evolver=given["evolver"], judge=given["judge"], harness=given["harness"],

@@ -24,7 +24,9 @@ def arms(
     context: typer.Context,
     task: TaskName = None,
     arms: ArmNames = "base,H,W,W+H,best-of-N,by_hand,uniform",
-    model: Annotated[str, typer.Option(metavar="NAME", help="Who acts: tiny (default), prior, tabular, ...")] = "tiny",
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who acts: own (legal, scrna: default), tiny (else), prior, ...")
+    ] = None,
     seeds: Annotated[int, typer.Option(metavar="N", help="Repetitions, each with draws of its own.")] = 5,
     learning: Annotated[int, typer.Option(metavar="N", help="Evaluations of an arm's loop, gates included.")] = 1200,
     test: Annotated[int, typer.Option(metavar="N", help="Evaluations on each task of the test.")] = 40,
@@ -108,6 +110,7 @@ def matrix(
 def read_study(context: typer.Context, task: str | None) -> Any:
     from kernelevo.initialise import samples_folder
     from kernelevo.joining_backends import backend_names
+    from kernelevo.joining_levers import default_model
     from kernelevo.run_of_study import StudyRequest
     from kernelevo.studies.arms import read_arms
 
@@ -117,8 +120,9 @@ def read_study(context: typer.Context, task: str | None) -> Any:
     if given["on"] not in ("development", "sealed"):
         raise BadInput(f"--on {given['on']!r}: a study tests on development, or on sealed tasks for a claim")
     hand = given["by_hand"] or samples_folder() / "harness" / "by-hand.toml"
+    model = given["model"] or default_model(task)
     return StudyRequest(
-        task, tuple(arm.name for arm in read_arms(given["arms"])), given["model"], given["seeds"], given["learning"],
+        task, tuple(arm.name for arm in read_arms(given["arms"])), model, given["seeds"], given["learning"],
         given["test"], given["generations"], given["on"], given["claim"], str(hand),
         usable_cores() if given["workers"] is None else given["workers"], tuple(given["only"] or ()),
         searches=given["searches"], data=opt.data_path(given["data"]),

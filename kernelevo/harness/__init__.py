@@ -7,6 +7,7 @@ change. Every part may read one. The evaluator is outside: nothing here says wha
     dialogue.toml        how a language model is asked: sampling, skills, tools, what of the past is told
     decisions.toml       how a policy over decisions is asked: rules and their biases, temperature, depth, shares
     memory/lessons.jsonl what was learned that holds beyond one task
+    pipelines/NAME.txt   the pipeline that the agent of the domain NAME goes by; not there: the start's
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from kernelevo.harness.decision_file import DecisionFile, RuleChoice, read_decis
 from kernelevo.harness.dialogue import DialogueSettings, read_dialogue
 from kernelevo.harness.folder import Harness, read_harness
 from kernelevo.harness.lessons import Lesson, read_lessons
-from kernelevo.harness.manifest import Manifest, Scope, part_of, read_manifest
+from kernelevo.harness.manifest import Manifest, Scope, part_of, pipeline_file, read_manifest
 from kernelevo.harness.skills import Skill, read_skill
 from kernelevo.harness.texts import harness_files, harness_key, unified, write_files
 
@@ -31,6 +32,7 @@ __all__ = [
     "harness_files",
     "harness_key",
     "part_of",
+    "pipeline_file",
     "read_decision_file",
     "read_dialogue",
     "read_harness",

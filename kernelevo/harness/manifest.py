@@ -12,6 +12,7 @@
     dialogue = "write"
     decisions = "write"
     memory = "append"
+    pipelines = "write"         # may be missing: read
 
 The manifest itself is no part: no lever changes what it may change.
 """
@@ -39,8 +40,11 @@ _PLACES = {
     "dialogue": re.compile(re.escape(DIALOGUE)),
     "decisions": re.compile(re.escape(DECISIONS)),
     "memory": re.compile(re.escape(LESSONS)),
+    "pipelines": re.compile(rf"pipelines/{_NAME}\.txt"),
 }
 PARTS = ("system", *_PLACES)
+MAY_MISS = ("pipelines",)
+"""Parts that harnesses were written without: these may be read only."""
 NEVER_WRITTEN = frozenset(["scripts"])
 """What a lever writes is told to models and never executed, not even behind the wall, so that no scope opens these."""
 
@@ -65,6 +69,11 @@ class Manifest:
         return Scope.READ if part is None else self.scopes[part]
 
 
+def pipeline_file(backend: str) -> str:
+    """Where a harness keeps the text that the agent of this domain goes by."""
+    return f"pipelines/{backend}.txt"
+
+
 def part_of(name: str, system: str) -> str | None:
     """The part of a harness that a file belongs to, by its path in the folder."""
     if name == system:
@@ -82,7 +91,8 @@ def read_manifest(folder: Path) -> Manifest:
             "`kernelevo init` in another folder writes that"
         )
     require_keys(table, ("version", "why", "system", "scopes"), where)
-    scopes = require_keys(table["scopes"], PARTS, f"{where}: [scopes]")
+    scopes = require_keys(table["scopes"], PARTS, f"{where}: [scopes]", MAY_MISS)
+    scopes = {part: scopes.get(part, Scope.READ) for part in PARTS}
     read = {part: Scope(word(scopes[part], tuple(Scope), f"{where}: [scopes] {part}")) for part in PARTS}
     if wrong := next((part for part in NEVER_WRITTEN if read[part] is not Scope.READ), None):
         raise BadInput(f"{where}: [scopes] {wrong} must be read: what a lever writes is never executed")

@@ -32,8 +32,8 @@ class Audited:
 
 @dataclass(frozen=True)
 class Gap:
-    """Of `tasks` with a value on both sides `failing` is the part that the audit fails; the rest is over the others, and
-    0 where there are none.
+    """Of `tasks` with a value on both sides `failing` is the part that the audit fails; the rest is over the others, 0
+    where there are none.
     """
 
     gap: float

@@ -6,7 +6,7 @@ import dataclasses
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kernelevo.loop.curves import EARLY, earliness
@@ -33,6 +33,8 @@ class Outcome:
     curve: tuple[float | None, ...]
     evaluations: int
     search: int = 0
+    told: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """What verdicts tell beside rewards, by kind (figures.py), and what a known method comes to: "reference"."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from kernelevo.types import Candidate, Status
 SPACE = Space(
     parts=("plain", "smooth", "broken"), weights=(0, 1, 2),
     choices={"width": (3, 1, 9), "kind": ("mean", "median"), "blend": ("linear", "log")},
-    start={"plain": 1}, used_by={"width": ("smooth",)}, blends=("blend",),
+    start={"plain": 1}, used_by={"width": ("smooth",)}, blends=("blend",), networked=("smooth",),
 )  # fmt: skip
 
 
@@ -82,6 +82,18 @@ def test_what_is_no_pipeline_is_told_by_its_line(text: str, words: str) -> None:
         SPACE.read(text)
     verdict = BACKEND.open("reward-one").judge(Candidate(text or "\n"), 1)
     assert verdict.status is Status.BUILD_ERROR
+
+
+def test_a_network_is_named_where_a_part_asks_it_and_kept_by_every_move() -> None:
+    text = "weigh smooth = 1\nwidth = 3\nkind = mean\nnetwork = 00112233445566ff\n"
+    pipeline = SPACE.read(text)
+    assert pipeline.network == "00112233445566ff" and SPACE.text(pipeline) == text
+    assert all(made.network == pipeline.network for _, made in SPACE.legal(pipeline))
+    plain = SPACE.read("weigh plain = 1\nnetwork = 00112233445566ff\n")
+    assert "network" not in SPACE.text(plain)
+    for word in ("../../x", "00112233445566FF", "0011", ""):
+        with pytest.raises(NoPipeline, match="line 2: .* names no network"):
+            SPACE.read(f"weigh smooth = 1\nnetwork = {word}\n")
 
 
 def test_every_legal_decision_makes_another_program_and_no_two_the_same() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from tempfile import mkdtemp
 
 import numpy as np
 import pytest
@@ -17,15 +18,18 @@ from sklearn.metrics import f1_score
 from kernelevo.backends.legal.auditing import told_otherwise
 from kernelevo.backends.legal.backend import ChargeBackend, dealt
 from kernelevo.backends.legal.data import cases_of, open_cases, sample
-from kernelevo.backends.legal.pipeline import SPACE, classify, encode, windowed
+from kernelevo.backends.legal.network import HEAD, Reader, encoded, make_base
+from kernelevo.backends.legal.pipeline import SPACE, classify, windowed
 from kernelevo.backends.legal.scoring import lawbench_f1, options, report, strict_f1
 from kernelevo.backends.legal.session import ChargeSession
+from kernelevo.backends.networks import Shelf
 from kernelevo.decisions import DecisionSettings
 from kernelevo.errors import BadInput
 from kernelevo.learning import Split
 from kernelevo.types import Candidate, Status
 
-BACKEND = ChargeBackend(sample())
+SHELF = Shelf(Path(mkdtemp(prefix="kernelevo-networks-")))
+BACKEND = ChargeBackend(sample(), SHELF)
 LAWBENCH = "KERNELEVO_LAWBENCH"
 """The variable that names LawBench's file, which is not part of the project."""
 
@@ -103,15 +107,18 @@ def test_both_ends_are_read_and_nothing_twice() -> None:
     assert windowed("短12.5元", SPACE.pipeline(begin=100, end=100, numbers="masked")) == "短0元"
 
 
-def test_the_encoder_is_a_truncated_svd_that_saw_the_told_cases_alone() -> None:
-    facts = sample(6, 20).facts
-    pipeline = SPACE.pipeline(begin=400, dimensions=16)
-    found = encode(facts, pipeline, 80)
-    other = encode([*facts[:80], *("另" * 50 for _ in facts[80:])], pipeline, 80)
-    assert found.of(pipeline)[:80] == pytest.approx(other.of(pipeline)[:80]), "the others change nothing"
-    assert found.weights == pytest.approx(np.sqrt(np.square(found.places[:80]).sum(axis=0)))
-    places = found.of(pipeline)
-    assert places.shape == (120, 16) and np.linalg.norm(places, axis=1) == pytest.approx(np.ones(120))
+def test_the_encoder_s_base_is_a_whitened_truncated_svd_of_texts_without_labels() -> None:
+    reader = Reader(sample(6, 20).facts[:80])
+    base = make_base(reader, 0)
+    assert set(base) == {"project.weight", "mix.weight"} and base["project.weight"].shape[0] == 79
+    raw = np.asarray(reader.known @ base["project.weight"].T, dtype=np.float64)
+    left, values, _ = np.linalg.svd(reader.known.toarray().astype(np.float64), full_matrices=False)
+    for direction in range(8):  # whitened: every direction weighs as much, and is that of the exact decomposition
+        assert np.square(raw[:, direction]).mean() == pytest.approx(1 / 79 * 80 / 80, rel=0.05)
+        cosine = raw[:, direction] @ left[:, direction] / np.linalg.norm(raw[:, direction])
+        assert abs(cosine) == pytest.approx(1.0, abs=1e-3) and values[direction] > 0
+    places = encoded(base, reader.rows(["另" * 50, *sample(6, 20).facts[80:90]]))
+    assert np.linalg.norm(places[1:], axis=1) == pytest.approx(np.ones(10))
 
 
 @pytest.mark.parametrize("name", SPACE.parts)
@@ -119,9 +126,26 @@ def test_read_outs_tell_what_is_plainly_apart(name: str) -> None:
     source = np.random.default_rng(1)
     centres = np.eye(5)
     told, asked = (centres[np.arange(n) % 5] + 0.1 * source.normal(size=(n, 5)) for n in (40, 20))
-    said = classify(told, np.arange(40) % 5, asked, 6, SPACE.pipeline({name: 1}, neighbours=3))
+    network = {HEAD: np.eye(6, 5, dtype=np.float32)}
+    said = classify(told, np.arange(40) % 5, asked, 6, SPACE.pipeline({name: 1}, neighbours=3), network)
     assert said.shape == (20, 6) and said.sum(axis=1) == pytest.approx(np.ones(20))
     assert (said.argmax(axis=1) == np.arange(20) % 5).all()
+
+
+def test_a_network_without_a_head_tells_nothing() -> None:
+    said = classify(np.eye(2), np.arange(2), np.eye(2), 4, SPACE.pipeline({"trained": 1}), {})
+    assert said == pytest.approx(np.full((2, 4), 0.25))
+
+
+def test_a_twin_asks_for_other_cases_of_the_same_split_and_reward_and_gate_have_none() -> None:
+    for split in Split:
+        for task in BACKEND.tasks(split):
+            own, twin = (set(BACKEND.open(name)._asked.facts) for name in (task, BACKEND.twin(task)))
+            assert own.isdisjoint(twin) if split in (Split.DEVELOPMENT, Split.SEALED) else own == twin
+    every = [fact for split in Split if split is not Split.TRAINING for task in BACKEND.tasks(split)
+             for fact in BACKEND.open(task)._asked.facts]  # fmt: skip
+    told = set(BACKEND.open(BACKEND.tasks(Split.GATE)[0])._told.facts)
+    assert len(every) == len(set(every)) and told.isdisjoint(every)
 
 
 def test_told_otherwise_keeps_words_and_changes_names_numbers_and_order() -> None:
@@ -190,5 +214,5 @@ def test_a_text_that_is_no_classifier_is_its_own_fault() -> None:
 @pytest.mark.parametrize(("charges", "each", "facts"), [(24, 5, "另外"), (6, 30, "同样的事实")])
 def test_too_few_different_cases_for_a_task_are_said_before_anything_runs(charges: int, each: int, facts: str) -> None:
     pairs = [(facts, f"罪{charge}") for charge in range(charges) for _ in range(each)]
-    with pytest.raises(BadInput, match=r"the task .* would have \d+ cases? of \d+ charges?"):
-        ChargeBackend(cases_of("few", pairs, "cd" * 32, "few"))
+    with pytest.raises(BadInput, match=r"the task .* would have \d+ cases?"):
+        ChargeBackend(cases_of("few", pairs, "cd" * 32, "few"), SHELF)

@@ -7,16 +7,18 @@ import pytest
 
 pytest.importorskip("sklearn", reason="the extra `scrna` is not installed")
 
+from kernelevo.backends.pipelines import NoPipeline, Unsound
 from kernelevo.backends.scrna import components as parts
 from kernelevo.backends.scrna.data import sample
-from kernelevo.backends.scrna.pipeline import SPACE, denoise
+from kernelevo.backends.scrna.pipeline import NETWORK, SPACE, denoise, without_network
 from kernelevo.backends.scrna.scoring import dense_rows, score_guarded
 from kernelevo.backends.scrna.thinning import split_molecules
 
+PARTS = tuple(part for part in SPACE.parts if part != NETWORK)
 HALVES = split_molecules(sample(160, 240, seed=5).counts, seed=0)
 
 
-@pytest.mark.parametrize("name", SPACE.parts)
+@pytest.mark.parametrize("name", PARTS)
 @pytest.mark.parametrize("transform", parts.TRANSFORMS)
 def test_components_predict_counts_of_the_same_mass(name: str, transform: str) -> None:
     pipeline = SPACE.pipeline({name: 1}, rank=5, neighbours=10, transform=transform)
@@ -74,3 +76,22 @@ def test_like_test_is_what_the_mean_thinning_looks_like() -> None:
     test = parts.log_rescaled(HALVES.test.toarray().astype(float))
     raw = parts.stabilised(HALVES.train, "log")
     assert np.square(whole - test).mean() < 0.8 * np.square(raw - test).mean()
+
+
+def test_a_network_is_blended_by_what_it_says_and_is_missed_where_there_is_none() -> None:
+    genes = HALVES.train.shape[1]
+    asked = []
+
+    def shares(key: str) -> np.ndarray:
+        asked.append(key)
+        return np.full((HALVES.train.shape[0], genes), 1 / genes)
+
+    made = denoise(HALVES.train, SPACE.pipeline({NETWORK: 1}, network="0123456789abcdef"), 0, None, shares)
+    assert asked == ["0123456789abcdef"]
+    assert made == pytest.approx(np.tile(np.asarray(HALVES.train.sum(axis=1)) / genes, genes))
+    with pytest.raises(Unsound, match="no network"):
+        denoise(HALVES.train, SPACE.pipeline(), 0)
+    plain = without_network(SPACE)
+    assert NETWORK not in plain.parts and plain.text(plain.pipeline()).startswith("weigh raw = 1\n")
+    with pytest.raises(NoPipeline):
+        plain.read("weigh raw = 1\nnetwork = 0123456789abcdef\n")

@@ -1,71 +1,127 @@
-"""The backend legal: groups of charges of one set of cases are tasks.
+"""The backend legal: groups of one set of cases are tasks.
 
-Cases are dealt to the splits charge by charge; those whose facts agree but for names and numbers stay together.
+Cases are dealt to the splits charge by charge; those whose facts agree but for names and numbers stay together. The
+charges of the training split's cases are told to every task: its own cases are asked for. Tasks that policies are
+compared on have a twin of other cases of the same split, on which what was found best is judged anew.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
+from kernelevo.backends.agents import Networks, PipelineAgent
 from kernelevo.backends.legal.data import Cases
-from kernelevo.backends.legal.pipeline import SPACE
-from kernelevo.backends.legal.session import FACTS, ChargeSession
+from kernelevo.backends.legal.network import Reader, make_base, train_adapter
+from kernelevo.backends.legal.pipeline import SPACE, windowed
+from kernelevo.backends.legal.session import FACTS, ChargeSession, Encoder, Told
+from kernelevo.backends.networks import Shelf
 from kernelevo.backends.pipelines import PipelineBackend
 from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 from kernelevo.learning import Split
+from kernelevo.learning_interfaces import Fitted
 
 SHARES: Mapping[Split, float] = {
-    Split.REWARD: 0.3, Split.GATE: 0.25, Split.SEALED: 0.25, Split.DEVELOPMENT: 0.1, Split.TRAINING: 0.1,
+    Split.TRAINING: 0.4, Split.REWARD: 0.15, Split.GATE: 0.15, Split.DEVELOPMENT: 0.15, Split.SEALED: 0.15,
 }  # fmt: skip
 """Of each charge's cases."""
-GROUPS = tuple(f"charges-{number}" for number in range(3))
-LEAST_CHARGES, LEAST_CASES = 2, 8
+GROUPS = tuple(f"cases-{number}" for number in range(3))
+TWIN = "-anew"
+TWINNED = (Split.DEVELOPMENT, Split.SEALED)
+LEAST_CASES = 8
 """Of a task."""
-EVALUATOR = "2"
+EVALUATOR = "3"
 """Changes whenever the same classifier may score otherwise."""
+BASE_SEED = 20261130
 _VARYING = re.compile(r"[0-9０-９\s]|[一-龥](?=某)|[，。、；：,.;:]")
 TOLD = 200
 """Characters by which cases are taken for the same."""
 
 
 class ChargeBackend(PipelineBackend):
-    """`device` is the set of cases."""
+    """`device` is the set of cases; `trains` says whether the network's adapter can be trained here."""
 
     name = "legal"
     facts = FACTS
 
-    def __init__(self, cases: Cases) -> None:
+    def __init__(self, cases: Cases, shelf: Shelf, trains: bool = False) -> None:
         version = hashlib.sha256(f"{EVALUATOR} {cases.key}".encode()).hexdigest()[:16]
         super().__init__(f"legal:{cases.name}", version, SPACE, GROUPS)
         self._cases = cases
         self._split = dealt(cases)
-        for task, (split, group) in self._tasks.items():
-            self._require_enough(task, split, group)
+        for task in self._tasks:
+            self._require_enough(task)
+        reader = functools.cache(lambda: Reader(self._told().facts))
+        networks = Networks(shelf, f"legal-{version}", lambda: make_base(reader(), BASE_SEED))
+        self._encoder = Encoder(reader, networks)
+        charges = len(cases.charges)
+        self.agent = ChargeAgent(shelf, self._told(), charges, networks, reader) if trains else None
+
+    def twin(self, task: str) -> str:
+        """Other cases of the same split, which no search has seen."""
+        return f"{task}{TWIN}" if self._tasks[task][0] in TWINNED else task
+
+    def open(self, task: str) -> ChargeSession:
+        known = task.removesuffix(TWIN)
+        if known not in self._tasks:
+            raise BadInput(f"the backend {self.name} has no task {task!r}; it has {', '.join(self._tasks)}")
+        return self.session(task, *self._tasks[known])
 
     def session(self, task: str, split: Split, group: str) -> ChargeSession:
-        charges = np.arange(GROUPS.index(group), len(self._cases.charges), len(GROUPS))
-        places = [place for place in self._split[split] if self._cases.labels[place] in charges]
-        labels = np.searchsorted(charges, self._cases.labels[places])
-        facts = [self._cases.facts[place] for place in places]
-        return ChargeSession(task, group, self.device, self.grammar, facts, labels, len(charges))
+        asked = self._of(self._asked(task))
+        return ChargeSession(
+            task, group, self.device, self.grammar, self._told(), asked, len(self._cases.charges), self._encoder
+        )
 
-    def _require_enough(self, task: str, split: Split, group: str) -> None:
-        """Raises BadInput unless, of some charges, there are cases to be told and others to be asked for."""
-        often = np.bincount(self._cases.labels[self._split[split]], minlength=len(self._cases.charges))
-        of_group = often[GROUPS.index(group) :: len(GROUPS)]
-        able = of_group[of_group > 1]
-        if len(able) < LEAST_CHARGES or able.sum() < LEAST_CASES:
+    def _told(self) -> Told:
+        return self._of(self._split[Split.TRAINING])
+
+    def _of(self, places: list[int]) -> Told:
+        return Told(tuple(self._cases.facts[place] for place in places), self._cases.labels[places].astype(np.int64))
+
+    def _asked(self, task: str) -> list[int]:
+        """Every case of a split is in one task, or in one twin of one."""
+        split, group = self._tasks[task.removesuffix(TWIN)]
+        parts = 2 if split in TWINNED else 1
+        first = parts * GROUPS.index(group) + task.endswith(TWIN)
+        order = np.random.default_rng(int(self._cases.key[:16], 16)).permutation(len(self._split[split]))
+        return sorted(self._split[split][place] for place in order[first :: parts * len(GROUPS)])
+
+    def _require_enough(self, task: str) -> None:
+        """Raises BadInput where a task would have too few cases to tell anything."""
+        if (few := min(len(self._asked(name)) for name in (task, self.twin(task)))) < LEAST_CASES:
             raise BadInput(
-                f"{self._cases.name}: the task {task} would have {counted(int(able.sum()), 'case')} of "
-                f"{counted(len(able), 'charge')} with two or more, when cases that are alike stay together; at least "
-                f"{LEAST_CASES} of {LEAST_CHARGES} are needed, so give more different cases of each charge"
+                f"{self._cases.name}: the task {task} would have {counted(few, 'case')} when cases that are alike stay "
+                f"together; at least {LEAST_CASES} are needed, so give more different cases"
             )
+
+
+class ChargeAgent(PipelineAgent):
+    """Its network is trained on the cases of the training split: the base without their charges, adapters with them."""
+
+    def __init__(
+        self, shelf: Shelf, told: Told, charges: int, networks: Networks, reader: functools._lru_cache_wrapper[Reader]
+    ) -> None:
+        super().__init__(SPACE, shelf)
+        self._told, self._charges, self._networks, self._reader = told, charges, networks, reader
+
+    def fit(self, text: str, adapter: Path | None, into: Path, seed: int, strength: float) -> Fitted:
+        pipeline = self.space.read(text) if text.strip() else self.space.pipeline()
+        rows = self._reader().rows([windowed(fact, pipeline) for fact in self._told.facts])
+        base, labels = self._networks.base(), self._told.labels
+        losses = train_adapter(base, adapter, rows, labels, self._charges, into, seed, strength)
+        said = (
+            f"the encoder's adapter and head, on {counted(len(labels), 'case')} as the harness reads them: the cross "
+            f"entropy went from {losses[0]:.3f} to {losses[-1]:.3f}"
+        )
+        return Fitted(said, {"losses": losses, "cases": len(labels), "strength": strength})
 
 
 def dealt(cases: Cases) -> dict[Split, list[int]]:

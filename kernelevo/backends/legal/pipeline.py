@@ -1,39 +1,36 @@
-"""A classifier: what of a case is read, into how many numbers it is encoded, and which read-outs vote.
+"""A classifier: what of a case is read, and which read-outs of the encoder vote.
 
-The encoder is frozen and knows no label: character n-grams (1 and 2) by TF-IDF, then truncated SVD. Labels are read
-through it alone.
+The encoder is the domain's own network (network.py): its base is frozen and knows no label. Labels of told cases are
+read through it alone, by the nearest cases, by centroids or by least squares; `trained` is the network's own head.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import RidgeClassifier
 
+from kernelevo.backends.legal.network import head_votes
 from kernelevo.backends.pipelines import Pipeline, Space
 
 Array = np.ndarray
+PARTS = ("nearest", "centroid", "fitted", "trained")
 SPACE = Space(
-    parts=("nearest", "centroid", "head"),
+    parts=PARTS,
     weights=(0, 1, 2, 4),
     choices={
-        "begin": (100, 200, 400, 1000), "end": (0, 100, 200, 400), "numbers": ("kept", "masked"),
-        "dimensions": (64, 16, 32, 128, 256), "whitened": ("no", "yes"), "neighbours": (1, 3, 5, 10, 20),
-        "ridge": (10, 1, 100),
+        "begin": (100, 200, 400, 1000, 3000), "end": (0, 100, 200, 400), "numbers": ("kept", "masked"),
+        "neighbours": (1, 3, 5, 10, 20), "ridge": (10, 1, 100, 300),
     },
     start={"nearest": 1},
-    used_by={"neighbours": ("nearest",), "ridge": ("head",)},
+    used_by={"neighbours": ("nearest",), "ridge": ("fitted",)},
+    networked=PARTS,
 )  # fmt: skip
 """It starts naive: the nearest case by what a case begins with. `begin` and `end` are characters that are read from
-both ends, `ridge` hundredths of the head's penalty; the parts are read-outs, and vote by their weights.
+both ends, `ridge` hundredths of the penalty of least squares; the parts are read-outs, and vote by their weights.
 """
-FEATURES = 20_000
-LEAST_VALUE = 1e-9
-"""Of an eigenvalue, below which it is rounding."""
 SHARPNESS = 12.0
 """Cosines are multiplied by it before they become probabilities."""
 _NUMBER = re.compile(r"[0-9０-９]+(?:[.．][0-9０-９]+)?")
@@ -46,39 +43,17 @@ def windowed(fact: str, pipeline: Pipeline) -> str:
     return _NUMBER.sub("0", read) if pipeline["numbers"] == "masked" else read
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """`places` float[cases, most dimensions] by falling `weights` (singular values): fewer dimensions are the first of
-    them.
+def classify(
+    support: Array, labels: Array, query: Array, charges: int, pipeline: Pipeline, network: Mapping[str, Array]
+) -> Array:
+    """float[cases of `query`, charges]: probabilities, the votes of the read-outs by their weights. `support` and
+    `query` float[cases, dimensions] are encoded by `network`.
     """
-
-    places: Array
-    weights: Array
-
-    def of(self, pipeline: Pipeline) -> Array:
-        """float[cases, dimensions], rows of length 1."""
-        places = self.places[:, : pipeline["dimensions"]]
-        if pipeline["whitened"] == "yes":
-            places = places / np.maximum(self.weights[: pipeline["dimensions"]], 1e-9)
-        return np.asarray(places / np.maximum(np.linalg.norm(places, axis=1, keepdims=True), 1e-12))
-
-
-def encode(facts: Sequence[str], pipeline: Pipeline, fitted_on: int) -> Encoded:
-    """By what the pipeline reads of each case. The encoder is fitted on the first `fitted_on` cases alone."""
-    texts = [windowed(fact, pipeline) for fact in facts]
-    counted = TfidfVectorizer(analyzer="char", ngram_range=(1, 2), max_features=FEATURES, sublinear_tf=True)
-    known = counted.fit_transform(texts[:fitted_on])
-    # The singular vectors of few cases with many features, by their Gram matrix: exact, and faster than by sampling.
-    values, vectors = np.linalg.eigh((known @ known.T).toarray())
-    kept = np.flatnonzero(values > LEAST_VALUE)[::-1][: max(SPACE.choices["dimensions"])]
-    weights = np.sqrt(values[kept])
-    return Encoded(np.asarray(counted.transform(texts) @ known.T @ (vectors[:, kept] / weights)), weights)
-
-
-def classify(support: Array, labels: Array, query: Array, charges: int, pipeline: Pipeline) -> Array:
-    """float[cases of `query`, charges]: probabilities, the votes of the read-outs by their weights."""
     votes = [
-        weight * _READOUTS[name](support, labels, query, charges, pipeline)
+        weight * (
+            head_votes(network, query, charges) if name == "trained"
+            else _READOUTS[name](support, labels, query, charges, pipeline)
+        )
         for name, weight in pipeline.weights.items() if weight
     ]  # fmt: skip
     whole = np.sum(votes, axis=0)
@@ -104,7 +79,7 @@ def _centroid(support: Array, labels: Array, query: Array, charges: int, pipelin
     return _softmax(np.where(lengths.T > 0, SHARPNESS * cosines, -np.inf))
 
 
-def _head(support: Array, labels: Array, query: Array, charges: int, pipeline: Pipeline) -> Array:
+def _fitted(support: Array, labels: Array, query: Array, charges: int, pipeline: Pipeline) -> Array:
     """Least squares onto the charges with a penalty."""
     present = np.unique(labels)
     if len(present) < 2:
@@ -121,4 +96,4 @@ def _softmax(logits: Array) -> Array:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-_READOUTS = {"nearest": _nearest, "centroid": _centroid, "head": _head}
+_READOUTS = {"nearest": _nearest, "centroid": _centroid, "fitted": _fitted}

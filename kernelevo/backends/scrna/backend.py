@@ -1,54 +1,66 @@
-"""The backend scrna: blocks of cells and genes of one dataset are tasks.
+"""The backend scrna: cells of one dataset are tasks.
 
-Cells are dealt to the splits, so that no cell that a lever learned from is met again behind a gate or in the sealed
-tasks; within a split, tasks are different groups of genes of its cells.
+Cells are dealt to the splits, so that no cell that a network was trained on, or that a lever learned from, is met again
+behind a gate or in the sealed tasks; within a split, tasks are draws of two thirds of its cells.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
+from kernelevo.backends.agents import Networks, PipelineAgent
+from kernelevo.backends.networks import Shelf
 from kernelevo.backends.pipelines import PipelineBackend
 from kernelevo.backends.scrna.data import Dataset
-from kernelevo.backends.scrna.pipeline import SPACE
+from kernelevo.backends.scrna.network import shares_of, train_adapter, train_base
+from kernelevo.backends.scrna.pipeline import SPACE, without_network
 from kernelevo.backends.scrna.session import FACTS, DenoisingSession
-from kernelevo.backends.scrna.thinning import Counts, without_empty
+from kernelevo.backends.scrna.thinning import Counts, without_empty_cells
 from kernelevo.errors import BadInput
 from kernelevo.learning import Split
+from kernelevo.learning_interfaces import Fitted
 
 SHARES: Mapping[Split, float] = {
-    Split.REWARD: 0.3, Split.GATE: 0.25, Split.SEALED: 0.25, Split.DEVELOPMENT: 0.1, Split.TRAINING: 0.1,
+    Split.TRAINING: 0.4, Split.REWARD: 0.15, Split.GATE: 0.15, Split.DEVELOPMENT: 0.15, Split.SEALED: 0.15,
 }  # fmt: skip
 """Of the cells."""
-GROUPS = tuple(f"genes-{number}" for number in range(6))
+GROUPS = tuple(f"cells-{number}" for number in range(6))
+OF_SPLIT = 2 / 3
+"""Of a split's cells, those of a task."""
 LEAST_SIDE, LEAST_MOLECULES = 8, 300
 """Of a task: one test half in 10^13 of so few molecules holds none."""
-EVALUATOR = "2"
+EVALUATOR = "3"
 """Changes whenever the same pipeline may score otherwise."""
+BASE_SEED = 20261130
 
 
 class DenoisingBackend(PipelineBackend):
-    """`device` is the dataset."""
+    """`device` is the dataset. Without a shelf (or without torch) there is no network, and no agent."""
 
     name = "scrna"
     facts = FACTS
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Dataset, shelf: Shelf | None = None) -> None:
         version = hashlib.sha256(f"{EVALUATOR} {dataset.key}".encode()).hexdigest()[:16]
-        super().__init__(f"scrna:{dataset.name}", version, SPACE, GROUPS)
+        space = without_network(SPACE) if shelf is None else SPACE
+        super().__init__(f"scrna:{dataset.name}", version, space, GROUPS)
         self._counts = dataset.counts
         self._cells = dict(zip(SHARES, _dealt(self._counts.shape[0], list(SHARES.values()), dataset.key), strict=True))
         for task, (split, group) in self._tasks.items():
             self._require_enough(dataset.name, task, self._block(split, GROUPS.index(group)))
+        self.agent = None if shelf is None else DenoisingAgent(shelf, self._training(), version)
 
     def session(self, task: str, split: Split, group: str) -> DenoisingSession:
-        """The audit judges by the same cells, and genes that the task has none of."""
+        """The audit judges by the cells of another task of the split."""
         number = GROUPS.index(group)
         own, aside = (self._block(split, each % len(GROUPS)) for each in (number, number + 1))
-        return DenoisingSession(task, group, self.device, self.grammar, own, aside)
+        network = None if self.agent is None else self.agent.networks
+        asked = None if network is None else (lambda key, counts: shares_of(network.of(key), counts))
+        return DenoisingSession(task, group, self.device, self.grammar, self.space, own, aside, asked)
 
     @staticmethod
     def _require_enough(name: str, task: str, counts: Counts) -> None:
@@ -61,8 +73,29 @@ class DenoisingBackend(PipelineBackend):
             )
 
     def _block(self, split: Split, group: int) -> Counts:
-        genes = np.arange(group, self._counts.shape[1], len(GROUPS))
-        return without_empty(self._counts[self._cells[split]][:, genes])
+        cells = self._cells[split]
+        drawn = np.random.default_rng([group, len(cells)]).permutation(cells)[: round(OF_SPLIT * len(cells))]
+        return without_empty_cells(self._counts[np.sort(drawn)])
+
+    def _training(self) -> Counts:
+        return without_empty_cells(self._counts[self._cells[Split.TRAINING]])
+
+
+class DenoisingAgent(PipelineAgent):
+    """Its network is trained on the cells of the training split: the base, and every adapter."""
+
+    def __init__(self, shelf: Shelf, counts: Counts, version: str) -> None:
+        super().__init__(SPACE, shelf)
+        self._counts = counts
+        self.networks = Networks(shelf, f"scrna-{version}", lambda: train_base(counts, BASE_SEED))
+
+    def fit(self, text: str, adapter: Path | None, into: Path, seed: int, strength: float) -> Fitted:
+        losses = train_adapter(self.networks.base(), adapter, self._counts, into, seed, strength)
+        said = (
+            f"the autoencoder's adapter, on thinnings of {self._counts.shape[0]} cells: its loss (2 is no denoising) "
+            f"went from {losses[0]:.3f} to {losses[-1]:.3f}"
+        )
+        return Fitted(said, {"losses": losses, "cells": self._counts.shape[0], "strength": strength})
 
 
 def _dealt(count: int, shares: Sequence[float], key: str) -> list[np.ndarray]:

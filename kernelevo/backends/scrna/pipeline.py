@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from kernelevo.backends.pipelines import Pipeline, Space
+from kernelevo.backends.pipelines import Pipeline, Space, Unsound
 from kernelevo.backends.scrna import components as parts
 from kernelevo.backends.scrna.thinning import Counts
 
 Array = np.ndarray
+NETWORK = "network"
 SPACE = Space(
-    parts=("raw", "low_rank", "neighbours", "diffused", "like_test"),
+    parts=("raw", "low_rank", "neighbours", "diffused", "like_test", NETWORK),
     weights=(0, 1, 2, 4, 8),
     choices={
         "rank": (10, 2, 5, 20, 40), "neighbours": (20, 5, 10, 40), "steps": (3, 1, 2, 5),
         "transform": parts.TRANSFORMS, "blend": ("linear", "log"), "gamma": (100, 70, 85, 115, 130),
     },
-    start={"raw": 1},
+    start={NETWORK: 1},
     used_by={
         "rank": ("low_rank", "like_test"), "neighbours": ("neighbours",), "steps": ("diffused",),
         "transform": ("low_rank", "neighbours", "diffused"),
     },
-    blends=("blend",),
+    blends=("blend",), networked=(NETWORK,),
 )  # fmt: skip
-"""It starts with no denoising; `gamma` is the exponent of the blend in per cent."""
+"""It starts with the network alone; `gamma` is the exponent of the blend in per cent."""
 Known = dict[tuple[Any, ...], Array]
 """Components that were made of the same counts, by what they hang on."""
 
 
-def denoise(counts: Counts, pipeline: Pipeline, seed: int, known: Known | None = None) -> Array:
+Shares = Callable[[str], Array]
+"""What the network says of the counts, by the adapter's key: float64[cells, genes], rows that add up to 1."""
+
+
+def without_network(space: Space) -> Space:
+    """For where no network can be trained: it starts with no denoising."""
+    parts = tuple(part for part in space.parts if part != NETWORK)
+    return replace(space, parts=parts, start={"raw": 1}, networked=())
+
+
+def denoise(
+    counts: Counts, pipeline: Pipeline, seed: int, known: Known | None = None, shares: Shares | None = None
+) -> Array:
     """float64[cells, genes], each row with the mass of its counts. `known` keeps components among pipelines on the same
     counts.
     """
@@ -40,22 +55,29 @@ def denoise(counts: Counts, pipeline: Pipeline, seed: int, known: Known | None =
     for name in SPACE.parts:
         weight = pipeline.weights.get(name, 0)
         if weight:
-            part = _component(counts, name, pipeline, seed, cache)
+            part = _component(counts, name, pipeline, seed, cache, shares)
             whole += weight * (np.log1p(part) if in_logs else part)
             total += weight
     blended = np.expm1(whole / total) if in_logs else whole / total
     return _of_mass(np.power(blended, pipeline["gamma"] / 100.0), counts)
 
 
-def _component(counts: Counts, name: str, pipeline: Pipeline, seed: int, cache: Known) -> Array:
+def _component(
+    counts: Counts, name: str, pipeline: Pipeline, seed: int, cache: Known, shares: Shares | None
+) -> Array:
     """On the scale of counts for 1e4 molecules a cell, so that components can be blended."""
-    key = (name, *(pipeline[setting] for setting, of in SPACE.used_by.items() if name in of))
+    settings = (pipeline[setting] for setting, of in SPACE.used_by.items() if name in of)
+    key = (name, *settings, pipeline.network if name == NETWORK else "")
     if key not in cache:
-        cache[key] = _of_mass(_made(counts, name, pipeline, seed), None)
+        cache[key] = _of_mass(_made(counts, name, pipeline, seed, shares), None)
     return cache[key]
 
 
-def _made(counts: Counts, name: str, pipeline: Pipeline, seed: int) -> Array:
+def _made(counts: Counts, name: str, pipeline: Pipeline, seed: int, shares: Shares | None) -> Array:
+    if name == NETWORK:
+        if shares is None:
+            raise Unsound("no network is here that could be asked")
+        return shares(pipeline.network)
     if name == "raw":
         return np.asarray(counts.toarray(), dtype=np.float64)
     if name == "like_test":

@@ -34,9 +34,12 @@ class Halves:
 
 def without_empty(counts: Counts) -> Counts:
     """Without genes that no cell has a molecule of, and cells with fewer than LEAST_MOLECULES (as OpenProblems)."""
-    cells = np.asarray(counts.sum(axis=1)).ravel() >= LEAST_MOLECULES
     genes = np.asarray((counts > 0).sum(axis=0)).ravel() > 0
-    return counts[cells][:, genes]
+    return without_empty_cells(counts)[:, genes]
+
+
+def without_empty_cells(counts: Counts) -> Counts:
+    return counts[np.asarray(counts.sum(axis=1)).ravel() >= LEAST_MOLECULES]
 
 
 def split_molecules(counts: Counts, share: float = TRAIN_SHARE, seed: int = 0) -> Halves:

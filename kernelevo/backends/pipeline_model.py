@@ -1,0 +1,100 @@
+"""The agent that a domain of pipelines brings along: it writes pipelines by its harness, with its own network in them.
+
+What it is asked holds the harness's pipeline and the parent's text. From the start of a task it writes the harness's
+pipeline first, then that one with a few settings drawn anew; from anything else that, with a few settings drawn anew.
+Draws hang on the stream's seed and on the parent, not on the task, the harness or the adapter: tasks of one phase try
+the same at first, so that what a setting is worth can be compared among them, and so do two policies at a gate.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from kernelevo.backends.networks import Shelf
+from kernelevo.backends.pipelines import NoPipeline, Pipeline, Space
+from kernelevo.errors import BadInput
+from kernelevo.interfaces import Model
+from kernelevo.language_model import Adapter, Capabilities, Prompt, Reply, Sampling, Stop, Usage
+
+NAME = "own"
+MORE = 0.4
+"""The probability of one more setting to be drawn anew, after each."""
+TRIES = 16
+"""Draws until something differs from the parent."""
+
+
+class PipelineModel(Model):
+    """`asked` counts by `Prompt.key` the questions that were answered in earlier sessions; `shelf` keeps the adapters
+    that it writes with.
+    """
+
+    def __init__(self, space: Space, shelf: Shelf, seed: int = 0, asked: Mapping[str, int] | None = None) -> None:
+        self.name = NAME
+        self.capabilities = Capabilities(adapters=True, token_counts=True)
+        self._space, self._shelf, self._seed = space, shelf, seed
+        self._asked = Counter(asked or {})
+        self._network = ""
+
+    def sample(self, prompt: Prompt, n: int, settings: Sampling, seconds: float) -> list[Reply]:
+        harness, parent = self._read(prompt)
+        own = replace(parent or harness, network=self._network)
+        before = self._asked[prompt.key]
+        self._asked[prompt.key] += 1
+        said = self._space.text(parent or self._space.pipeline())
+        texts = [self._written(own, said, parent is None, before, number) for number in range(n)]
+        return [
+            Reply(text, Stop.COMPLETE, Usage(0 if number else self.count_tokens(prompt), len(text.split())), 0.0)
+            for number, text in enumerate(texts)
+        ]
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        """Words, which is what it reads."""
+        return sum(len(message.text.split()) for message in prompt.messages)
+
+    def restart(self, seed: int, asked: Mapping[str, int]) -> None:
+        self._seed, self._asked = seed, Counter(asked)
+
+    def load_adapter(self, adapter: Adapter | None) -> None:
+        self._network = "" if adapter is None else self._shelf.put(Path(adapter.path))
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def _read(self, prompt: Prompt) -> tuple[Pipeline, Pipeline | None]:
+        """The harness's pipeline, and the parent's unless that is the start."""
+        harness, parent = (message.text for message in prompt.messages)
+        start = self._space.pipeline()
+        try:
+            own = self._space.read(harness) if harness.strip() else start
+            given = self._space.read(parent)
+        except NoPipeline as fault:
+            raise BadInput(f"the pipeline of the harness, or of a parent, is none: {fault}") from fault
+        return own, None if self._space.text(given) == self._space.text(start) else given
+
+    def _written(self, own: Pipeline, parent: str, begins: bool, before: int, number: int) -> str:
+        """The harness's own at first; else what differs from the parent by a few settings."""
+        text = self._space.text(own)
+        if begins and before == number == 0 and text != parent:
+            return text
+        about = self._space.text(replace(self._space.read(parent), network=""))
+        for attempt in range(TRIES):
+            source = random.Random(f"{self._seed} {about} {before} {number} {attempt}")
+            made = self._space.text(self._varied(own, source))
+            if made not in (parent, text):
+                return made
+        return text
+
+    def _varied(self, pipeline: Pipeline, source: random.Random) -> Pipeline:
+        while True:
+            legal = list(self._space.legal(pipeline))
+            which, value, more = source.random(), source.random(), source.random()
+            rules = sorted({decision.rule for decision, _ in legal})
+            rule = rules[int(which * len(rules))]
+            values = [made for decision, made in legal if decision.rule == rule]
+            pipeline = values[int(value * len(values))]
+            if more >= MORE:
+                return pipeline

@@ -1,0 +1,146 @@
+"""The network of the backend scrna: a count autoencoder that says which share of a cell's molecules each gene has.
+
+    log1p of rescaled counts -> encode (relu) -> narrow -> spread -> softmax over genes
+
+Its base is trained by the multinomial likelihood of whole counts, as denoising autoencoders of counts are (Eraslan and
+others, "DCA", Nature Communications 10, 2019). An adapter (LoRA through peft, on all three layers) is trained for what
+is judged here: molecules are dealt again and again, and both guarded losses of the held-out ones, each over what no
+denoising loses, are made small. It is used with numpy alone, so that workers load no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kernelevo.backends.agents import RANK, Array, save_adapter
+from kernelevo.backends.scrna.scoring import EPSILON, TARGET, log_rescaled
+from kernelevo.backends.scrna.thinning import TRAIN_SHARE, Counts
+
+WIDE, NARROW = 128, 64
+LAYERS = ("encode", "narrow", "spread")
+BASE_EPOCHS, BASE_RATE = 60, 1e-3
+ADAPTER_STEPS, ADAPTER_RATE = 240, 1e-3
+BATCH = 96
+
+
+def shares_of(network: Mapping[str, Array], counts: Array) -> Array:
+    """float64[cells, genes], rows that add up to 1, of counts float64[cells, genes]."""
+    hidden = np.maximum(_layer(network, "encode", log_rescaled(counts).astype(np.float32)), 0.0)
+    logits = _layer(network, "spread", _layer(network, "narrow", hidden)).astype(np.float64)
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def _layer(network: Mapping[str, Array], name: str, values: Array) -> Array:
+    return np.asarray(values @ network[f"{name}.weight"].T + network[f"{name}.bias"])
+
+
+def train_base(counts: Counts, seed: int) -> Mapping[str, Array]:
+    """The layers' weights float32[out, in] and biases, trained on all of these counts."""
+    import torch
+
+    torch.set_num_threads(1)  # results hang on their number
+    torch.manual_seed(seed)
+    network = _network(counts.shape[1])
+    mean = np.asarray(counts.sum(axis=0), dtype=np.float64).ravel() + 0.5
+    with torch.no_grad():
+        network.spread.bias.copy_(torch.from_numpy(np.log(mean / mean.sum())))
+    optimiser = torch.optim.Adam(network.parameters(), lr=BASE_RATE)
+    source = np.random.default_rng(seed)
+    for block in _batches(counts.shape[0], BASE_EPOCHS, source):
+        dense = counts[block].toarray().astype(np.float32)
+        told = torch.from_numpy(dense)
+        logits = network(torch.from_numpy(log_rescaled(dense).astype(np.float32)))
+        loss = -(told * torch.log_softmax(logits, dim=1)).sum() / told.sum()
+        _step(optimiser, loss)
+    return {name: value.detach().numpy().copy() for name, value in network.state_dict().items()}
+
+
+def train_adapter(
+    base: Mapping[str, Array], adapter: Path | None, counts: Counts, into: Path, seed: int, strength: float
+) -> list[float]:
+    """Writes the adapter, and gives the loss of each twentieth of its steps (2 is no denoising)."""
+    import torch
+    from peft import LoraConfig, PeftModel, get_peft_model
+
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    network = _network(counts.shape[1])
+    network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in base.items()})
+    if adapter is None:
+        config = LoraConfig(r=RANK, lora_alpha=RANK, target_modules=list(LAYERS), lora_dropout=0.0)
+        tuned: Any = get_peft_model(network, config)
+    else:
+        tuned = PeftModel.from_pretrained(network, str(adapter), is_trainable=True)
+    optimiser = torch.optim.Adam([each for each in tuned.parameters() if each.requires_grad], lr=ADAPTER_RATE)
+    steps = max(20, round(ADAPTER_STEPS * strength))
+    losses = _adapted(tuned, optimiser, counts, np.random.default_rng(seed), steps)
+    save_adapter(tuned, into)
+    every = max(1, steps // 20)
+    return [float(np.mean(losses[at : at + every])) for at in range(0, steps, every)]
+
+
+def _adapted(tuned: Any, optimiser: Any, counts: Counts, source: np.random.Generator, steps: int) -> list[float]:
+    losses: list[float] = []
+    epochs = -(-steps * BATCH // counts.shape[0]) + 1
+    for block in _batches(counts.shape[0], epochs, source):
+        whole = counts[block].toarray()
+        train = source.binomial(whole, TRAIN_SHARE)
+        kept = (train.sum(axis=1) > 0) & (whole.sum(axis=1) > train.sum(axis=1))
+        if kept.any():
+            loss = _guarded_loss(tuned, train[kept], (whole - train)[kept])
+            _step(optimiser, loss)
+            losses.append(float(loss.detach()))
+        if len(losses) == steps:
+            break
+    return losses
+
+
+def _guarded_loss(tuned: Any, train: Array, test: Array) -> Any:
+    """Both losses of scoring.py, each divided by that of no denoising over that of the test half itself."""
+    import torch
+
+    told, wanted = train.astype(np.float64), test.astype(np.float64)
+    scale = wanted.sum() / told.sum()
+    shares = torch.softmax(tuned(torch.from_numpy(log_rescaled(told).astype(np.float32))), dim=1)
+    target = torch.from_numpy(log_rescaled(wanted).astype(np.float32))
+    mean = shares * torch.from_numpy((told.sum(axis=1, keepdims=True) * scale).astype(np.float32))
+    asked = torch.from_numpy(wanted.astype(np.float32))
+    squared = torch.mean((torch.log1p(TARGET * shares) - target) ** 2)
+    poisson = torch.mean(mean - asked * torch.log(mean + EPSILON))
+    nothing = float(np.mean((log_rescaled(told) - log_rescaled(wanted)) ** 2))
+    worst = float(np.mean(told * scale - wanted * np.log(told * scale + EPSILON)))
+    perfect = float(np.mean(wanted - wanted * np.log(wanted + EPSILON)))
+    return squared / nothing + (poisson - perfect) / (worst - perfect)
+
+
+def _network(genes: int) -> Any:
+    import torch
+    from torch import nn
+
+    class CountAutoencoder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encode, self.narrow = nn.Linear(genes, WIDE), nn.Linear(WIDE, NARROW)
+            self.spread = nn.Linear(NARROW, genes)
+
+        def forward(self, values: Any) -> Any:
+            return self.spread(self.narrow(torch.relu(self.encode(values))))
+
+    return CountAutoencoder()
+
+
+def _batches(cells: int, epochs: int, source: np.random.Generator) -> Iterator[Array]:
+    for _ in range(epochs):
+        order = source.permutation(cells)
+        yield from (order[at : at + BATCH] for at in range(0, cells, BATCH))
+
+
+def _step(optimiser: Any, loss: Any) -> None:
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()

@@ -1,0 +1,143 @@
+"""The drafter of pipelines: of all that was tried on the reward split, which lines are worth most on average.
+
+A pipeline is a text of lines `name = value` (kernelevo.backends.pipelines writes and reads them; here they are lines).
+What a text is worth is log2 of its reward less the mean of its task in that generation. Lines are weighed by ridge
+regression over all texts, and each text's own mean is shrunk towards what its lines say: a text that did well once on
+one task is not taken for one that does well. Of the texts within the budget of edits the best is drafted, if it beats
+the present one.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kernelevo.counting import counted
+from kernelevo.harness import Harness, pipeline_file
+from kernelevo.learning import PolicyVersion, Step
+from kernelevo.learning_interfaces import LoopRecord
+from kernelevo.levers.harness.drafts import Draft
+from kernelevo.levers.harness.edits import Edit, EditBudget
+from kernelevo.levers.harness.rejected import rejected_keys
+
+LEAST_TEXTS = 8
+"""Different texts that have to be judged before any is preferred."""
+PENALTY = 1.0
+"""Of the ridge regression; also as how many values of its own a text's lines count."""
+OF_A_NETWORK = "network"
+"""The line that names an adapter is the weights', not the harness's."""
+Lines = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Worth:
+    """Of a text: its shrunk mean in log2 over the means of its tasks, and how many values it rests on."""
+
+    lines: Lines
+    value: float
+    values: int
+
+
+class PipelineDrafter:
+    """For the pipelines of one backend, by its name; `start` is the text of a task's start."""
+
+    name = "pipelines"
+
+    def __init__(self, backend: str, start: str) -> None:
+        self.said = ""
+        self._file, self._start = pipeline_file(backend), start
+
+    def draft(
+        self, record: LoopRecord, policy: PolicyVersion, harness: Harness, budget: EditBudget, seed: int
+    ) -> Draft | None:
+        present = lines_of(harness.files.get(self._file, "") or self._start)
+        found = worths(step for number in range(record.generations()) for step in record.steps(number))
+        if len(found) < LEAST_TEXTS:
+            self.said = f"{counted(len(found), 'pipeline')} tell nothing yet"
+            return None
+        own = found[present].value if present in found else statistics.fmean(each.value for each in found.values())
+        for best in sorted(found.values(), key=lambda each: (-each.value, each.lines)):
+            edits = self._edits(harness, present, best.lines, best.value - own)
+            if best.value <= own:
+                break
+            if len(edits) <= budget.edits and not rejected_keys(record) & {edit.key for edit in edits}:
+                return self._drafted(edits, best, own, len(found))
+        self.said = f"of {counted(len(found), 'pipeline')} none within {counted(budget.edits, 'edit')} is better"
+        return None
+
+    def _drafted(self, edits: Sequence[Edit], best: Worth, own: float, texts: int) -> Draft:
+        reason = (
+            f"of {counted(texts, 'pipeline')} this one gains most, {best.value - own:+.3f} in log2 over the present "
+            f"one, by {counted(best.values, 'value')} of its own and by its lines"
+        )
+        return Draft(tuple(edits), reason, {"pipelines": texts, "gain": best.value - own, "values": best.values})
+
+    def _edits(self, harness: Harness, present: Lines, wanted: Lines, gain: float) -> list[Edit]:
+        """Line by line; a file that is not there begins whole."""
+        why = f"worth {gain:+.3f} in log2 on average"
+        whole = "".join(f"{line}\n" for line in wanted)
+        text = harness.files.get(self._file, "")
+        if not text:
+            return [Edit("insert", self._file, "", whole, why)]
+        if any(f"\n{text}".count(f"{line}\n") != 1 for line in present):
+            return [Edit("replace", self._file, text, whole, why)]  # a person's spacing, or lines that end alike
+        before = {line.partition(" = ")[0]: line for line in present}
+        after = {line.partition(" = ")[0]: line for line in wanted}
+        edits = [
+            Edit("replace", self._file, f"{line}\n", f"{after[name]}\n", why)
+            for name, line in before.items() if name in after and after[name] != line
+        ]  # fmt: skip
+        new = [line for name, line in after.items() if name not in before]
+        gone = [line for name, line in before.items() if name not in after]
+        edits += [Edit("insert", self._file, "", f"{line}\n", why) for line in new]
+        return edits + [Edit("delete", self._file, f"{line}\n", "", why) for line in gone]
+
+
+def lines_of(text: str) -> Lines:
+    """The lines that say something, without the network's, in one order."""
+    plain = (line.partition("#")[0].strip() for line in text.splitlines())
+    return tuple(sorted(line for line in plain if line and line.partition(" = ")[0] != OF_A_NETWORK))
+
+
+def worths(steps: Iterable[Step]) -> Mapping[Lines, Worth]:
+    """Of every text that was judged, by its lines."""
+    rows = [
+        (f"{step.generation} {step.task}", lines_of(step.reply.text), step.reward)
+        for step in steps if step.candidate and step.reward
+    ]  # fmt: skip
+    by_task: dict[str, list[float]] = defaultdict(list)
+    for task, _, reward in rows:
+        by_task[task].append(math.log2(reward))
+    means = {task: statistics.fmean(values) for task, values in by_task.items()}
+    values: dict[Lines, list[float]] = defaultdict(list)
+    for task, lines, reward in rows:
+        values[lines].append(math.log2(reward) - means[task])
+    if not values:
+        return {}
+    told = _by_lines(values)
+    return {
+        lines: Worth(lines, (sum(own) + PENALTY * told[lines]) / (len(own) + PENALTY), len(own))
+        for lines, own in values.items()
+    }
+
+
+def _by_lines(values: Mapping[Lines, Sequence[float]]) -> Mapping[Lines, float]:
+    """What the lines of each text say, by ridge regression with a penalty on all but the mean."""
+    words = sorted({line for lines in values for line in lines})
+    place = {line: number for number, line in enumerate(words)}
+    shown = np.zeros((len(values), len(words)))
+    for row, lines in enumerate(values):
+        shown[row, [place[line] for line in lines]] = 1.0
+    counts = np.array([len(own) for own in values.values()], dtype=float)
+    own = np.array([statistics.fmean(each) for each in values.values()])
+    mean = float(np.average(own, weights=counts))
+    centre = np.average(shown, axis=0, weights=counts)
+    apart = shown - centre
+    left = (apart * counts[:, None]).T @ apart + PENALTY * np.eye(len(words))
+    weights = np.linalg.solve(left, (apart * counts[:, None]).T @ (own - mean))
+    return dict(zip(values, (mean + apart @ weights).tolist(), strict=True))

@@ -1,0 +1,70 @@
+"""The encoder of cases: what numpy makes of an adapter is what torch trained, and it learns charges of told cases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="the extra `legal` is not installed")
+torch = pytest.importorskip("torch", reason="the extra `lora` is not installed")
+pytest.importorskip("peft", reason="the extra `lora` is not installed")
+
+from kernelevo.backends.agents import merged
+from kernelevo.backends.legal.backend import ChargeBackend
+from kernelevo.backends.legal.data import sample
+from kernelevo.backends.legal.network import HEAD, Reader, _network, encoded, head_votes, make_base, train_adapter
+from kernelevo.backends.networks import Shelf, read_delta
+from kernelevo.learning import Split, folder_key
+from kernelevo.types import Candidate
+
+CASES = sample(6, 40)
+TOLD = np.arange(len(CASES.facts)) % 2 == 0
+READER = Reader([fact for fact, told in zip(CASES.facts, TOLD, strict=True) if told])
+ROWS = READER.rows(CASES.facts)
+BASE = make_base(READER, 0)
+LABELS = CASES.labels.astype(np.int64)
+
+
+def accuracy(network: dict[str, np.ndarray]) -> float:
+    said = head_votes(network, encoded(network, ROWS[~TOLD]), 6)
+    return float((said.argmax(axis=1) == LABELS[~TOLD]).mean())
+
+
+def test_an_adapter_tells_cases_that_it_was_not_told(tmp_path: Path) -> None:
+    losses = train_adapter(BASE, None, ROWS[TOLD], LABELS[TOLD], 6, tmp_path / "a", 3, 1.0)
+    train_adapter(BASE, None, ROWS[TOLD], LABELS[TOLD], 6, tmp_path / "b", 3, 1.0)
+    assert losses[-1] < losses[0] and folder_key(tmp_path / "a") == folder_key(tmp_path / "b")
+    delta = read_delta(tmp_path / "a")
+    assert set(delta.layers) == {"project", "mix"} and set(delta.whole) == {HEAD}
+    assert accuracy(dict(merged(BASE, delta))) > 0.5 > 2 / 6 > accuracy(dict(BASE))
+
+
+def test_numpy_says_what_torch_says(tmp_path: Path) -> None:
+    from peft import PeftModel
+
+    train_adapter(BASE, None, ROWS[TOLD], LABELS[TOLD], 6, tmp_path, 3, 0.5)
+    network = merged(BASE, read_delta(tmp_path))
+    tuned = PeftModel.from_pretrained(_network(BASE, np.eye(6, BASE["mix.weight"].shape[0])), str(tmp_path))
+    logits = tuned(torch.from_numpy(ROWS[:7].toarray()))
+    said = head_votes(network, encoded(network, ROWS[:7]), 6)
+    assert said == pytest.approx(torch.softmax(logits, dim=1).detach().numpy(), abs=1e-5)
+
+
+def test_the_agent_learns_from_the_training_split_as_the_harness_reads_it(tmp_path: Path) -> None:
+    backend = ChargeBackend(CASES_OF_MANY, Shelf(tmp_path / "shelf"), trains=True)
+    assert backend.agent is not None
+    wide = "weigh trained = 1\nbegin = 3000\nend = 0\nnumbers = kept\n"
+    fitted = []
+    for name, text in (("start", ""), ("wide", wide)):
+        (tmp_path / name).mkdir()
+        fitted.append(backend.agent.fit(text, None, tmp_path / name, 1, 1.0))
+        assert f"on {len(backend._split[Split.TRAINING])} cases" in fitted[-1].said
+    assert fitted[0].details["losses"] != fitted[1].details["losses"]
+    key = backend.agent.shelf.put(tmp_path / "wide")
+    session = backend.open(backend.tasks(Split.DEVELOPMENT)[0])
+    assert session.reward(session.judge(Candidate(f"{wide}network = {key}\n"), 1)) > 1.5
+
+
+CASES_OF_MANY = sample(12, 40)
