@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", reason="the extra `legal` is not installed")
-torch = pytest.importorskip("torch", reason="the extra `lora` is not installed")
+pytest.importorskip("torch", reason="the extra `lora` is not installed")
 pytest.importorskip("peft", reason="the extra `lora` is not installed")
+
+import torch
 
 from kernelevo.backends.agents import merged
 from kernelevo.backends.legal.backend import ChargeBackend

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", reason="the extra `scrna` is not installed")
-torch = pytest.importorskip("torch", reason="the extra `lora` is not installed")
+pytest.importorskip("torch", reason="the extra `lora` is not installed")
 pytest.importorskip("peft", reason="the extra `lora` is not installed")
 
+import torch
 from conformance.backend import BackendContract
 
 from kernelevo.backends.agents import merged

@@ -36,7 +36,9 @@ Lines = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Worth:
-    """Of a text: its shrunk mean in log2 over the means of its tasks, and how many values it rests on."""
+    """Of a text: its lines as they were first written, its shrunk mean in log2 over the means of its tasks, and how many
+    values it rests on.
+    """
 
     lines: Lines
     value: float
@@ -60,7 +62,8 @@ class PipelineDrafter:
         if len(found) < LEAST_TEXTS:
             self.said = f"{counted(len(found), 'pipeline')} tell nothing yet"
             return None
-        own = found[present].value if present in found else statistics.fmean(each.value for each in found.values())
+        known = found.get(key_of(present))
+        own = known.value if known is not None else statistics.fmean(each.value for each in found.values())
         for best in sorted(found.values(), key=lambda each: (-each.value, each.lines)):
             edits = self._edits(harness, present, best.lines, best.value - own)
             if best.value <= own:
@@ -99,13 +102,18 @@ class PipelineDrafter:
 
 
 def lines_of(text: str) -> Lines:
-    """The lines that say something, without the network's, in one order."""
+    """The lines that say something, without the network's."""
     plain = (line.partition("#")[0].strip() for line in text.splitlines())
-    return tuple(sorted(line for line in plain if line and line.partition(" = ")[0] != OF_A_NETWORK))
+    return tuple(line for line in plain if line and line.partition(" = ")[0] != OF_A_NETWORK)
+
+
+def key_of(lines: Lines) -> Lines:
+    """The same in whatever order they stand."""
+    return tuple(sorted(lines))
 
 
 def worths(steps: Iterable[Step]) -> Mapping[Lines, Worth]:
-    """Of every text that was judged, by its lines."""
+    """Of every text that was judged, by the key of its lines."""
     rows = [
         (f"{step.generation} {step.task}", lines_of(step.reply.text), step.reward)
         for step in steps if step.candidate and step.reward
@@ -115,14 +123,16 @@ def worths(steps: Iterable[Step]) -> Mapping[Lines, Worth]:
         by_task[task].append(math.log2(reward))
     means = {task: statistics.fmean(values) for task, values in by_task.items()}
     values: dict[Lines, list[float]] = defaultdict(list)
+    written: dict[Lines, Lines] = {}
     for task, lines, reward in rows:
-        values[lines].append(math.log2(reward) - means[task])
+        values[key_of(lines)].append(math.log2(reward) - means[task])
+        written.setdefault(key_of(lines), lines)
     if not values:
         return {}
     told = _by_lines(values)
     return {
-        lines: Worth(lines, (sum(own) + PENALTY * told[lines]) / (len(own) + PENALTY), len(own))
-        for lines, own in values.items()
+        key: Worth(written[key], (sum(own) + PENALTY * told[key]) / (len(own) + PENALTY), len(own))
+        for key, own in values.items()
     }
 
 

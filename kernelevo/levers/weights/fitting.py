@@ -26,7 +26,9 @@ class FittingLever(Lever):
     def draft(
         self, record: LoopRecord, policy: PolicyVersion, harness: Path, adapter: Path | None, into: Path, seed: int
     ) -> Change | None:
-        into.mkdir(parents=True, exist_ok=True)
+        if not record.generations():
+            self.said = "the policy has not acted yet"
+            return None
         fitted = self.agent.fit(self.text(harness), adapter, into, seed, _strength(record, policy))
         self.said = fitted.said
         return Change("weights", str(into), policy.adapter, folder_key(into), fitted.said, details=fitted.details)

@@ -1,0 +1,56 @@
+"""`kernelevo run` and `study arms` with the agents that domains bring along, on the samples that are made here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cli.conftest import Shell
+
+pytest.importorskip("sklearn", reason="the extras `legal` and `scrna` are not installed")
+pytest.importorskip("torch", reason="the extra `lora` is not installed")
+pytest.importorskip("peft", reason="the extra `lora` is not installed")
+
+SMALL = ("--generations", "1", "--budget", "evaluations=260", "--workers", "1")
+
+
+@pytest.mark.parametrize("domain", ["scrna", "legal"])
+def test_both_levers_are_drafted_and_judged_and_what_is_kept_can_be_gone_on_with(shell: Shell, domain: str) -> None:
+    code, out, err = shell("run", domain, *SMALL, "--json")
+    assert code == 0, err
+    run = json.loads(out)
+    assert run["model"] == "own" and run["how"] == "measured"
+    (generation,) = run["generations"]
+    assert generation["decision"]["levers"] == ["harness", "weights"]
+    folder = shell.folder / "runs" / run["run"]
+    written = (folder / "changes" / "g0-harness" / "pipelines" / f"{domain}.txt").read_text()
+    assert written.startswith("weigh ") and "network" not in [line.split(" = ")[0] for line in written.splitlines()]
+    assert (folder / "changes" / "g0-weights" / "adapter_model.safetensors").is_file()
+    adapter = str(folder / "changes" / "g0-weights")
+    words = ("run", domain, "--levers", "none", "--adapter", adapter, "--generations", "1", "--budget", "evaluations=30")
+    code, out, err = shell(*words, "--workers", "1", "--json")
+    assert code == 0, err
+    again = json.loads(out)
+    assert "network = " in (shell.folder / "runs" / again["run"] / "gen_0" / "trajectory.jsonl").read_text()
+
+
+def test_a_domain_without_an_agent_and_an_adapter_that_is_none_are_said(shell: Shell, tmp_path: Path) -> None:
+    code, _, err = shell("run", "scripted", "--model", "own")
+    assert code == 2 and "brings no agent of its own" in err
+    code, _, err = shell("run", "scrna", "--adapter", str(tmp_path))
+    assert code == 2 and "peft's format" in err
+
+
+def test_a_study_says_official_and_audit_figures_of_every_arm(shell: Shell) -> None:
+    words = ("study", "arms", "legal", "--arms", "base,H", "--seeds", "1", "--learning", "120", "--test", "5")
+    code, out, err = shell(*words, "--generations", "1", "--workers", "1", "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    rows = {row["arm"]: row for row in told["figures"]["arms"]}
+    assert set(rows) == {"base", "harness"}
+    for row in rows.values():
+        assert all(0 < row[kind]["accuracy"]["mean"] <= 1 for kind in ("first", "found", "audited"))
+    code, out, _ = shell("study", "show", "last")
+    assert code == 0 and "what the policy writes first, nothing chosen, judged anew:" in out and "by the audit" in out
+    assert "Figures beside the reward" in Path(told["page"]).read_text()

@@ -1,0 +1,41 @@
+"""What verdicts tell beside rewards, arm by arm."""
+
+from __future__ import annotations
+
+import pytest
+
+from kernelevo.report_study import figure_lines
+from kernelevo.studies.figures import Told, figures_of
+
+
+def told(arm: str, seed: int, task: str, first: float, found: float) -> Told:
+    figures = {"first": {"accuracy": first}, "found": {"accuracy": found}, "audited": {"accuracy": found - 0.1}}
+    return Told(arm, seed, task, figures, {"LinearSVC accuracy": 0.7})
+
+
+EVERY = [
+    told(arm, seed, task, 0.5 + gain + 0.01 * seed, 0.6 + gain + 0.01 * seed)
+    for arm, gain in (("base", 0.0), ("both", 0.2)) for seed in range(3) for task in ("a", "b", "c")
+]  # fmt: skip
+
+
+def test_means_and_differences_are_of_the_same_seeds_and_tasks() -> None:
+    found = figures_of(EVERY)
+    rows = {row["arm"]: row for row in found["arms"]}
+    assert rows["both"]["found"]["accuracy"]["mean"] == pytest.approx(0.81)
+    assert rows["base"]["audited"]["accuracy"]["mean"] == pytest.approx(0.51)
+    low, high = (rows["both"]["first"]["accuracy"][side] for side in ("low", "high"))
+    assert low < 0.71 < high
+    against = {(row["arm"], row["against"], row["kind"]): row for row in found["differences"]}
+    paired = against["both", "base", "found"]
+    assert (paired["mean"], paired["low"], paired["high"]) == pytest.approx((0.2, 0.2, 0.2))
+    assert against["base", "LinearSVC accuracy", "found"]["mean"] == pytest.approx(-0.09)
+    assert found["reference"]["LinearSVC accuracy"]["mean"] == pytest.approx(0.7)
+
+
+def test_the_report_says_them_and_nothing_where_there_is_nothing() -> None:
+    lines = list(figure_lines(figures_of(EVERY)))
+    assert any(line.startswith("  both       accuracy 0.7100") for line in lines)
+    assert any("both less base, accuracy (found): +0.2000" in line for line in lines)
+    assert any(line.startswith("for reference, on the same data: LinearSVC accuracy 0.7000") for line in lines)
+    assert list(figure_lines(None)) == []
