@@ -92,7 +92,7 @@ def test_a_network_is_named_where_a_part_asks_it_and_kept_by_every_move() -> Non
     plain = SPACE.read("weigh plain = 1\nnetwork = 00112233445566ff\n")
     assert "network" not in SPACE.text(plain)
     for word in ("../../x", "00112233445566FF", "0011", ""):
-        with pytest.raises(NoPipeline, match="line 2: .* names no network"):
+        with pytest.raises(NoPipeline, match=r"line 2: .* names no network"):
             SPACE.read(f"weigh smooth = 1\nnetwork = {word}\n")
 
 

@@ -28,8 +28,8 @@ def test_both_levers_are_drafted_and_judged_and_what_is_kept_can_be_gone_on_with
     assert written.startswith("weigh ") and "network" not in [line.split(" = ")[0] for line in written.splitlines()]
     assert (folder / "changes" / "g0-weights" / "adapter_model.safetensors").is_file()
     adapter = str(folder / "changes" / "g0-weights")
-    words = ("run", domain, "--levers", "none", "--adapter", adapter, "--generations", "1", "--budget", "evaluations=30")
-    code, out, err = shell(*words, "--workers", "1", "--json")
+    words = ("--levers", "none", "--adapter", adapter, "--generations", "1", "--budget", "evaluations=30")
+    code, out, err = shell("run", domain, *words, "--workers", "1", "--json")
     assert code == 0, err
     again = json.loads(out)
     assert "network = " in (shell.folder / "runs" / again["run"] / "gen_0" / "trajectory.jsonl").read_text()
