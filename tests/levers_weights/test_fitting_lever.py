@@ -53,7 +53,8 @@ def test_the_gate_s_answers_to_this_adapter_size_the_next_step(
     own = Change("weights", "x", POLICY.adapter, "after", "why")
     others = [(Change("weights", "x", "another", "after", "why"), "reject"),
               (Change("harness", "x", POLICY.adapter, "after", "why"), "reject")]  # fmt: skip
-    made = lever()
+    agent = MadeAgent()
+    made = FittingLever(agent, lambda harness: harness.name)  # type: ignore[arg-type]
     record = ListedRecord([()], changes=[*others, *((own, result) for result in said)])
     change = made.draft(record, POLICY, HARNESS, tmp_path, tmp_path, 7)
-    assert change is not None and made.agent.asked == [("text of default", tmp_path, 7, strength)]  # type: ignore[attr-defined]
+    assert change is not None and agent.asked == [("default", tmp_path, 7, strength)]

@@ -49,7 +49,8 @@ class Encoder:
         window = (name, pipeline["begin"], pipeline["end"], pipeline["numbers"])
         rows = self._kept(("rows", *window), lambda: self._rows(facts, pipeline))
         network = pipeline.network
-        return self._kept((network, *window), lambda: encoded(self.networks.of(network), rows))  # type: ignore[no-any-return]
+        places: Array = self._kept((network, *window), lambda: encoded(self.networks.of(network), rows))
+        return places
 
     def _rows(self, facts: Sequence[str], pipeline: Pipeline) -> Any:
         return self._reader().rows([windowed(fact, pipeline) for fact in facts])

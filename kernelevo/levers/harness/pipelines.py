@@ -36,8 +36,8 @@ Lines = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Worth:
-    """Of a text: its lines as they were first written, its shrunk mean in log2 over the means of its tasks, and how many
-    values it rests on.
+    """Of a text: its lines as they were first written, its shrunk mean in log2 over the means of its tasks, and of how
+    many values.
     """
 
     lines: Lines
