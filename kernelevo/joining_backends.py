@@ -24,7 +24,7 @@ from kernelevo.wire.words import visible
 
 if TYPE_CHECKING:
     from kernelevo.backends.kernels.tools import KernelTask
-    from kernelevo.interfaces import Device, Evaluator, Proposer
+    from kernelevo.interfaces import Device, Evaluator, ProgramRunner, Proposer
     from kernelevo.kernel.problem import Problem
     from kernelevo.learning_interfaces import Backend
     from kernelevo.proposers.rules import RuleSettings
@@ -95,7 +95,7 @@ def open_scrna(settings: Settings) -> Backend:
     except ImportError as error:
         raise NotInstalled(f"the backend scrna needs {error.name}: pip install 'kernelevo[scrna]'") from error
 
-    return DenoisingBackend(open_dataset(settings.data))
+    return DenoisingBackend(open_dataset(settings.data), _programs())
 
 
 def open_legal(settings: Settings) -> Backend:
@@ -106,7 +106,14 @@ def open_legal(settings: Settings) -> Backend:
     except ImportError as error:
         raise NotInstalled(f"the backend legal needs {error.name}: pip install 'kernelevo[legal]'") from error
 
-    return ChargeBackend(open_cases(settings.data))
+    return ChargeBackend(open_cases(settings.data), _programs())
+
+
+def _programs() -> ProgramRunner:
+    """Runs programs behind the wall, which is not built before there is one."""
+    from kernelevo.sandbox_programs import JailedPrograms
+
+    return JailedPrograms()
 
 
 _BUILT_IN: Mapping[str, Callable[[Settings], Backend]] = {

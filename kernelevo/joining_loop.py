@@ -53,7 +53,7 @@ MOST_SESSIONS = 64
 NO_LIMIT = 10**15
 CALL_SECONDS = 120.0
 """Of one question to a model, retries included."""
-DEFAULT_HARNESS = "default"
+DEFAULT_HARNESS, PROGRAM_HARNESS = "default", "programs"
 TRAINED_HERE = ("tiny", "tabular")
 """Besides hf:FOLDER."""
 GAIN = "times as fast"
@@ -199,14 +199,14 @@ def open_loop(
     court = Court(own.session, executor, CODEC, shared, record.keep_judgement)
 
     def open_policy(harness: Path, adapter: Path | None) -> Policy:
-        return _policy(harness, adapter, backend.grammar, model, dialogue)
+        return _policy(harness, adapter, backend, model, dialogue)
 
     if request.adapter is not None:
         model.load_adapter(Adapter("start", 0, request.adapter))  # what cannot be loaded is said now
     levers = open_levers(request, trainable, backend, aside.get(EVOLVER))
     tools = Tools(record, court, account, progress, getattr(backend, "uses_card", False))
     parts = Parts(backend, open_policy, levers, tools, folder, exported, say)
-    start = _start(request, folder, settings)
+    start = _start(request, folder, settings, writes_programs(request.model, backend))
     read_harness(start[0]).decisions.settings(backend.grammar)  # a rule that is none is said now
     return Opened(Loop(parts, request.settings, start), store, model.name, [why], closing, aside.get(JUDGE))
 
@@ -252,10 +252,10 @@ def _asked(store: Store) -> dict[str, int]:
     return Counter(turn.prompt for turn in recorded_turns(store).values())
 
 
-def _policy(harness: Path, adapter: Path | None, grammar: Grammar, model: Model, dialogue: Any) -> Policy:
+def _policy(harness: Path, adapter: Path | None, backend: Backend, model: Model, dialogue: Any) -> Policy:
     """Reads the harness and loads the adapter; the version is the hash of both."""
     read = read_harness(harness)
-    decisions = read.decisions.settings(grammar)
+    decisions = read.decisions.settings(backend.grammar)
     key = "" if adapter is None else folder_key(adapter)
     if adapter is not None:
         model.load_adapter(Adapter("loop", int(key[:6], 16), str(adapter)))
@@ -263,7 +263,12 @@ def _policy(harness: Path, adapter: Path | None, grammar: Grammar, model: Model,
         model.load_adapter(None)
     version = PolicyVersion(model.name, read.key, key)
     restart = model.restart if isinstance(model, SeededModel) else lambda seed, asked: None
-    if _decides(model.name, grammar):
+    if writes_programs(model.name, backend):
+        from kernelevo.joining_python import PythonWay
+
+        written = PythonWay(read, model.name)
+        return Policy(version, decisions, written, dialogue, tells_children=True, restart=restart)
+    if _decides(model.name, backend.grammar):
         return Policy(version, decisions, DecisionWay(decisions), dialogue, restart=restart)
     from kernelevo.joining_programs import AgentWay, ProgramWay
     from kernelevo.sandbox_scripts import run_script
@@ -276,8 +281,13 @@ def _policy(harness: Path, adapter: Path | None, grammar: Grammar, model: Model,
     return Policy(version, decisions, program, dialogue, tells_children=True, restart=restart)
 
 
+def writes_programs(model: str, backend: Backend) -> bool:
+    """Whether this model acts by writing programs in Python: one of language does, where they are candidates."""
+    return model not in OWN_MODELS and getattr(backend, "form", None) is not None
+
+
 def _decides(model: str, grammar: Grammar) -> bool:
-    """Our own models decide; one of language writes kernels, and decides where there are no kernels to be written."""
+    """Our own models decide; one of language writes kernels, and decides where there is nothing to be written."""
     return model in OWN_MODELS or grammar.backend != "kernels"
 
 
@@ -413,7 +423,7 @@ def _weights_lever(request: LoopRequest, trainable: Any, backend: Backend) -> Le
     return WeightsLever(trainable, weight_settings(request.model.partition(":")[0]), temperature)
 
 
-def _start(request: LoopRequest, folder: Path, settings: Settings) -> tuple[Path, Path | None]:
+def _start(request: LoopRequest, folder: Path, settings: Settings, programs: bool) -> tuple[Path, Path | None]:
     """Copies of the harness and of the adapter that the run begins with, inside its folder: what is edited outside
     later changes nothing here.
     """
@@ -421,7 +431,7 @@ def _start(request: LoopRequest, folder: Path, settings: Settings) -> tuple[Path
     if not harness.exists():
         unfinished = harness.with_name(".harness")  # what a run that was killed has written in part is written anew
         shutil.rmtree(unfinished, ignore_errors=True)
-        write_files(unfinished, read_harness(harness_folder(request, settings)).files)
+        write_files(unfinished, read_harness(harness_folder(request, settings, programs)).files)
         unfinished.rename(harness)
     if request.adapter is not None and not adapter.exists():
         _copy_adapter(Path(request.adapter), adapter)
@@ -436,11 +446,16 @@ def _copy_adapter(source: Path, adapter: Path) -> None:
         raise BadInput(f"the adapter in {source} cannot be copied ({error}); give a folder of plain files") from error
 
 
-def harness_folder(request: LoopRequest, settings: Settings) -> Path:
+def harness_folder(request: LoopRequest, settings: Settings, programs: bool) -> Path:
+    """What the run begins with, where none was named: one of its own for who writes `programs` in Python."""
     if request.harness is not None:
         return Path(request.harness)
-    folder, _ = settings.choose_harness(samples_folder() / "harness")
-    return folder / DEFAULT_HARNESS
+    installed = samples_folder() / "harness"
+    folder, _ = settings.choose_harness(installed)
+    if not programs:
+        return folder / DEFAULT_HARNESS
+    places = (folder / PROGRAM_HARNESS, installed / PROGRAM_HARNESS)
+    return next((place for place in places if place.is_dir()), places[0])
 
 
 def gain_words(backend: Backend) -> str:

@@ -14,10 +14,11 @@ import numpy as np
 
 from kernelevo.backends.legal.data import Cases
 from kernelevo.backends.legal.pipeline import SPACE
-from kernelevo.backends.legal.session import FACTS, ChargeSession
+from kernelevo.backends.legal.session import FACTS, FORM, ChargeSession
 from kernelevo.backends.pipelines import PipelineBackend
 from kernelevo.counting import counted
 from kernelevo.errors import BadInput
+from kernelevo.interfaces import ProgramRunner
 from kernelevo.learning import Split
 
 SHARES: Mapping[Split, float] = {
@@ -38,12 +39,13 @@ class ChargeBackend(PipelineBackend):
     """`device` is the set of cases."""
 
     name = "legal"
-    facts = FACTS
+    facts, form = FACTS, FORM
 
-    def __init__(self, cases: Cases) -> None:
-        version = hashlib.sha256(f"{EVALUATOR} {cases.key}".encode()).hexdigest()[:16]
+    def __init__(self, cases: Cases, programs: ProgramRunner | None = None) -> None:
+        ran_by = "" if programs is None else programs.version
+        version = hashlib.sha256(f"{EVALUATOR} {cases.key} {ran_by}".encode()).hexdigest()[:16]
         super().__init__(f"legal:{cases.name}", version, SPACE, GROUPS)
-        self._cases = cases
+        self._cases, self._programs = cases, programs
         self._split = dealt(cases)
         for task, (split, group) in self._tasks.items():
             self._require_enough(task, split, group)
@@ -53,7 +55,14 @@ class ChargeBackend(PipelineBackend):
         places = [place for place in self._split[split] if self._cases.labels[place] in charges]
         labels = np.searchsorted(charges, self._cases.labels[places])
         facts = [self._cases.facts[place] for place in places]
-        return ChargeSession(task, group, self.device, self.grammar, facts, labels, len(charges))
+        names = [self._cases.charges[charge] for charge in charges]
+        return ChargeSession(
+            task, group, self.device, self.grammar, facts, labels, names, self._cases.key, self._programs
+        )
+
+    def close(self) -> None:
+        if self._programs is not None:
+            self._programs.close()
 
     def _require_enough(self, task: str, split: Split, group: str) -> None:
         """Raises BadInput unless, of some charges, there are cases to be told and others to be asked for."""

@@ -12,9 +12,11 @@ import numpy as np
 from kernelevo.backends.legal.auditing import told_otherwise
 from kernelevo.backends.legal.pipeline import SPACE, Encoded, classify, encode
 from kernelevo.backends.legal.scoring import report
-from kernelevo.backends.pipelines import Level, Pipeline, PipelineSession, Scored
+from kernelevo.backends.pipelines import Level, Pipeline, Scored, Unsound
+from kernelevo.backends.programs import ProgramForm, ProgramSession, Run, hidden_seed, told_seed
 from kernelevo.counting import counted
 from kernelevo.decisions import Grammar
+from kernelevo.interfaces import ProgramRunner
 
 ASKED_SHARE = 0.3
 """Of each charge's cases, those whose charge is asked for."""
@@ -22,6 +24,15 @@ MOST_KEPT = 32
 """Encoded draws that are kept at hand."""
 FACTS = ("log2_cases", "log2_charges", "log2_length", "accuracy", "calibration")
 Array = np.ndarray
+LEAST_SUM = 1e-100
+"""Of a row of probabilities."""
+FORM = ProgramForm(
+    "classify", ("facts", "labels", "questions", "charges", "seed"),
+    "`facts` is a list of strings, the told cases; `labels` is a NumPy int64 array, the place of each told case's charge "
+    "in `charges`, a list of the charges' names; `questions` is a list of strings, the cases that are asked for, in no "
+    "order; `seed` is a whole number. Return a float array [questions, charges] of probabilities: finite, never "
+    "negative, no row all zeros (rows are rescaled to sum to 1). The likeliest charge of each row counts.",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,23 +44,44 @@ class Drawn:
     told: int
 
 
-class ChargeSession(PipelineSession):
-    """`facts` with `labels` int[cases] below `charges`. The audit asks for the same charges of cases told otherwise.
+class ChargeSession(ProgramSession):
+    """`facts` with `labels` int[cases] below the number of `charges`, which are their names; `key` tells the set of
+    cases from any other. The audit asks for the same charges of cases told otherwise.
     The loss is the share of cases that are told wrong, with one more: a few cases cannot show that none ever is.
     """
 
+    form = FORM
+
     def __init__(
-        self, task: str, family: str, device: str, grammar: Grammar, facts: Sequence[str], labels: Array, charges: int
+        self, task: str, family: str, device: str, grammar: Grammar, facts: Sequence[str], labels: Array,
+        charges: Sequence[str], key: str, programs: ProgramRunner | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(task, family, device, grammar, SPACE)
-        self._facts, self._labels, self._charges = tuple(facts), labels, charges
+        super().__init__(task, family, device, grammar, SPACE, programs)
+        self._facts, self._labels, self._charges = tuple(facts), labels, len(charges)
+        self._names, self._key = tuple(charges), key
         self._encoded: OrderedDict[tuple[object, ...], Encoded] = OrderedDict()
 
     def scored(self, pipeline: Pipeline, level: Level, seed: int) -> Scored:
         drawn = self._drawn(level, seed)
         places = self._places(drawn, pipeline, level, seed)
         told, labels = places[: drawn.told], drawn.labels[: drawn.told]
-        probabilities = classify(told, labels, places[drawn.told :], self._charges, pipeline)
+        return self._score(drawn, classify(told, labels, places[drawn.told :], self._charges, pipeline))
+
+    def scored_program(self, run: Run, level: Level, seed: int) -> Scored:
+        """The cases that are asked for are drawn charge by charge, so that their order would tell their charges: the
+        program sees them in another one.
+        """
+        drawn = self._drawn(level, seed)
+        questions = drawn.facts[drawn.told :]
+        hidden = hidden_seed("legal", self._key, self.task, level, seed, self._labels)
+        order = np.random.default_rng(hidden).permutation(len(questions))
+        given = [list(drawn.facts[: drawn.told]), drawn.labels[: drawn.told].astype(np.int64)]
+        asked = [questions[place] for place in order]
+        made = np.empty((len(questions), self._charges))
+        made[order] = run([*given, asked, list(self._names)], told_seed(hidden), made.shape)
+        return self._score(drawn, _probabilities(made))
+
+    def _score(self, drawn: Drawn, probabilities: Array) -> Scored:
         found = report(drawn.labels[drawn.told :], probabilities)
         figures = {"accuracy": found.accuracy, "macro-F1": found.macro_f1, "calibration": found.calibration}
         return Scored(((1.0 - found.accuracy) * found.cases + 1.0) / (found.cases + 1.0), figures)
@@ -93,3 +125,14 @@ class ChargeSession(PipelineSession):
         if level == "audit":
             questions = [told_otherwise(fact, seed) for fact in questions]
         return Drawn((*facts, *questions), self._labels[[*told, *asked]], len(told))
+
+
+def _probabilities(made: Array) -> Array:
+    """Rows rescaled to sum to 1; raises Unsound for what cannot be."""
+    if (made < 0).any():
+        raise Unsound(f"a probability is {made.min():g}, which is negative")
+    with np.errstate(over="ignore"):
+        sums = made.sum(axis=1, keepdims=True)
+    if not ((sums > LEAST_SUM) & np.isfinite(sums)).all():
+        raise Unsound("the probabilities of a case are all 0, or too small or large to be rescaled")
+    return np.asarray(made / sums)

@@ -14,9 +14,10 @@ import numpy as np
 from kernelevo.backends.pipelines import PipelineBackend
 from kernelevo.backends.scrna.data import Dataset
 from kernelevo.backends.scrna.pipeline import SPACE
-from kernelevo.backends.scrna.session import FACTS, DenoisingSession
+from kernelevo.backends.scrna.session import FACTS, FORM, DenoisingSession
 from kernelevo.backends.scrna.thinning import Counts, without_empty
 from kernelevo.errors import BadInput
+from kernelevo.interfaces import ProgramRunner
 from kernelevo.learning import Split
 
 SHARES: Mapping[Split, float] = {
@@ -34,12 +35,13 @@ class DenoisingBackend(PipelineBackend):
     """`device` is the dataset."""
 
     name = "scrna"
-    facts = FACTS
+    facts, form = FACTS, FORM
 
-    def __init__(self, dataset: Dataset) -> None:
-        version = hashlib.sha256(f"{EVALUATOR} {dataset.key}".encode()).hexdigest()[:16]
+    def __init__(self, dataset: Dataset, programs: ProgramRunner | None = None) -> None:
+        ran_by = "" if programs is None else programs.version
+        version = hashlib.sha256(f"{EVALUATOR} {dataset.key} {ran_by}".encode()).hexdigest()[:16]
         super().__init__(f"scrna:{dataset.name}", version, SPACE, GROUPS)
-        self._counts = dataset.counts
+        self._counts, self._programs = dataset.counts, programs
         self._cells = dict(zip(SHARES, _dealt(self._counts.shape[0], list(SHARES.values()), dataset.key), strict=True))
         for task, (split, group) in self._tasks.items():
             self._require_enough(dataset.name, task, self._block(split, GROUPS.index(group)))
@@ -48,7 +50,11 @@ class DenoisingBackend(PipelineBackend):
         """The audit judges by the same cells, and genes that the task has none of."""
         number = GROUPS.index(group)
         own, aside = (self._block(split, each % len(GROUPS)) for each in (number, number + 1))
-        return DenoisingSession(task, group, self.device, self.grammar, own, aside)
+        return DenoisingSession(task, group, self.device, self.grammar, own, aside, self._programs)
+
+    def close(self) -> None:
+        if self._programs is not None:
+            self._programs.close()
 
     @staticmethod
     def _require_enough(name: str, task: str, counts: Counts) -> None:
