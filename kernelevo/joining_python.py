@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LIMITS = (
     f"A program runs alone: one thread, {SECONDS:g} seconds, {MEMORY_BYTES >> 30} GiB of memory beside what is loaded; "
-    f"Python's standard library, {', '.join(PACKAGES)} and nothing else; no network, no files but these, no child "
+    f"Python's standard library, {', '.join(PACKAGES)} and nothing else; no network, no other files, no child "
     "processes. What it prints is thrown away, and nothing is kept from one call to the next."
 )
 _NOT_ITS_DOING = (Outcome.TRUNCATED, Outcome.WITHHELD)

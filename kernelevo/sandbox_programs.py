@@ -52,8 +52,8 @@ ENVIRONMENT: Mapping[str, str] = {
 class JailedPrograms:
     """Implements interfaces.ProgramRunner; the first call starts the zygote. To be used by one thread at a time.
 
-    `seconds` and `memory_bytes` bound a call; `launcher_options` are further words for kernelevo-jail, and `wall` stands
-    in for the zygote (both for tests).
+    `seconds` and `memory_bytes` bound a call; `launcher_options` are further words for kernelevo-jail, and `wall`
+    stands in for the zygote (both for tests).
     """
 
     def __init__(

@@ -84,9 +84,11 @@ class ProgramSession(PipelineSession):
 
     def program_words(self) -> str:
         """The task as it is told to a model that may write programs."""
+        settings = "; ".join(f"{name} {', '.join(map(str, values))}" for name, values in self.space.choices.items())
         return (
-            f"{self.words()}\n\nOr write a program in Python that begins its function with `{self.form.signature}`. "
-            f"{self.form.words}"
+            f"{self.words()} A part weighs one of {', '.join(map(str, self.space.weights))}; values of settings, the "
+            f"usual first, are: {settings}.\n\n"
+            f"Or write a program in Python that begins its function with `{self.form.signature}`. {self.form.words}"
         )
 
     def _run(self, text: str, arguments: Sequence[Any], seed: int, shape: tuple[int, ...]) -> Array:

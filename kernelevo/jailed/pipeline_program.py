@@ -147,7 +147,8 @@ def written(returned: Any, function: str, shape: tuple[int, ...]) -> bytes:
         returned = returned.toarray()
     made = numpy.asarray(returned)
     if made.dtype.kind != "f":
-        raise Refused(f"{function} returned {type(returned).__name__} of {made.dtype}, but an array of floats is wanted")
+        kind = f"{type(returned).__name__} of {made.dtype}"
+        raise Refused(f"{function} returned {kind}, but an array of floats is wanted")
     if made.shape != shape:
         raise Refused(f"{function} returned an array of shape {made.shape}, but {shape} is wanted")
     file = io.BytesIO()

@@ -18,7 +18,7 @@ def low_rank(values, rank, seed):
 
 
 def denoise(counts, seed):
-    """Square roots of counts at rank 5, where a thin SVD of the whole tells cells apart, and some of each gene's mean."""
+    """Square roots of counts at rank 5, and some of each gene's mean."""
     totals = counts.sum(axis=1, keepdims=True)
     scaled = np.sqrt(counts * (1e4 / np.maximum(totals, 1)))
     smooth = np.clip(low_rank(scaled, 5, seed), 0.0, None) ** 2

@@ -28,10 +28,10 @@ LEAST_SUM = 1e-100
 """Of a row of probabilities."""
 FORM = ProgramForm(
     "classify", ("facts", "labels", "questions", "charges", "seed"),
-    "`facts` is a list of strings, the told cases; `labels` is a NumPy int64 array, the place of each told case's charge "
-    "in `charges`, a list of the charges' names; `questions` is a list of strings, the cases that are asked for, in no "
-    "order; `seed` is a whole number. Return a float array [questions, charges] of probabilities: finite, never "
-    "negative, no row all zeros (rows are rescaled to sum to 1). The likeliest charge of each row counts.",
+    "`facts` is a list of strings, the told cases; `labels` is a NumPy int64 array, the place of each told case's "
+    "charge in `charges`, a list of the charges' names; `questions` is a list of strings, the cases that are asked "
+    "for, in no order; `seed` is a whole number. Return a float array [questions, charges] of probabilities: finite, "
+    "never negative, no row all zeros (rows are rescaled to sum to 1). The likeliest charge of each row counts.",
 )  # fmt: skip
 
 

@@ -27,9 +27,9 @@ LEAST_SUM = 1e-100
 """Of a row that a program made."""
 FORM = ProgramForm(
     "denoise", ("counts", "seed"),
-    "`counts` is a NumPy float64 array [cells, genes] of whole numbers, the training half, rows and columns in no order; "
-    "`seed` is a whole number. Return a float array of the same shape: what the same cells' counts are expected to be, "
-    "finite and never negative, no row all zeros. Each row is rescaled to the mass of its training counts before it is "
+    "`counts` is a NumPy float64 array [cells, genes] of whole numbers, the training half, rows and columns in no "
+    "order; `seed` is a whole number. Return a float array of the same shape: what the same cells' counts are expected "
+    "to be, finite and never negative, no row all zeros. Each row is rescaled to the mass of its training counts and "
     "scored, by the squared error of log1p of counts per 10,000 and by the Poisson loss, alike.",
 )  # fmt: skip
 

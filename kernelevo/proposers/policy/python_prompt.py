@@ -41,7 +41,8 @@ def _user(harness: PolicyHarness, task: PythonTask, parent: Attempt, children: S
         f"# Task\n{task.words}\n\n{task.limits}",
         f"# The {kind} to better\n```{fence}\n{text.rstrip()}\n```\n{outcome_words(parent.verdict)}",
     ]
-    told = [child for child in children if child.verdict.status is not Status.INFRA]
+    made = [child for child in children if child.candidate.id != parent.candidate.id]
+    told = [child for child in made if child.verdict.status is not Status.INFRA]
     if tried := [_tried(child, parent) for child in told[-harness.tried :] if harness.tried]:
         sections.append("# What was made of it already\n" + "\n".join(tried))
     sections.append(
