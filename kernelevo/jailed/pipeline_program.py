@@ -44,6 +44,8 @@ LONGEST_WORDS = 500
 
 def main(packages: str, lock_library: str) -> None:
     sys.meta_path.append(Shown(json.loads(packages)))
+    # It would read of /proc which libraries are loaded, and does not look whether it may; the C library knows, too.
+    importlib.import_module("threadpoolctl").__dict__["_HAS_PROCFS"] = False
     for name in LOADED:
         importlib.import_module(name)
     warm_up()

@@ -26,10 +26,10 @@ def denoise(counts, seed):
     flat = counts.sum(axis=0, keepdims=True) / counts.sum() * 1e4
     return (0.7 * smooth + 0.3 * flat) * totals / 1e4
 '''
-FLAT = '''\
+FLAT = """\
 def denoise(counts, seed):
     return counts.sum(axis=1, keepdims=True) * counts.sum(axis=0, keepdims=True) / counts.sum()
-'''
+"""
 CENTROIDS = '''\
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
