@@ -92,7 +92,8 @@ class TestHonest:
 
     def test_hashes_and_threads_are_the_same_in_every_zygote(self, programs: JailedPrograms) -> None:
         text = (
-            f"from threadpoolctl import threadpool_info\n{HEAD}threads = max(p['num_threads'] for p in threadpool_info())\n"
+            "from threadpoolctl import threadpool_info as pools\n"
+            f"{HEAD}threads = max(each['num_threads'] for each in pools())\n"
             "    return counts * 0 + hash('facts') % 10**9 + threads / 2"
         )
         other = JailedPrograms()
