@@ -85,11 +85,9 @@ def _read_unfenced(text: str, forms: Forms, whole: bool) -> Written:
     lines = text.split("\n")
     starts = ("import ", "from ", "def ", '"""', "@", "weigh ")
     first = next((number for number, line in enumerate(lines) if line.startswith(starts)), None)
-    return (
-        Written(Outcome.NO_CODE)
-        if first is None
-        else _read_code("\n".join(lines[first:]).rstrip("\n") + "\n", forms, whole)
-    )
+    if first is None:
+        return Written(Outcome.NO_CODE)
+    return _read_code("\n".join(lines[first:]).rstrip("\n") + "\n", forms, whole)
 
 
 def _read_code(code: str, forms: Forms, complete: bool) -> Written:
