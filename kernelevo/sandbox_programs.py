@@ -40,7 +40,7 @@ PACKAGES = {
     "numpy": "numpy", "scipy": "scipy", "sklearn": "scikit-learn", "joblib": "joblib", "threadpoolctl": "threadpoolctl",
 }  # fmt: skip
 """What a program may import beside the standard library, and what installs it."""
-ALONG = ("narwhals",)
+ALONG = ("narwhals", "cloudpickle", "loky")
 """What newer versions of these import, where it is there."""
 ENVIRONMENT: Mapping[str, str] = {
     "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", "JOBLIB_MULTIPROCESSING": "0",
