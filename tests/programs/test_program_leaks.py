@@ -22,6 +22,7 @@ from programs.hunting import WORD, hunter
 from kernelevo.backends.legal.backend import ChargeBackend, dealt
 from kernelevo.backends.legal.data import Cases, cases_of, sample
 from kernelevo.backends.legal.scoring import report
+from kernelevo.backends.legal.session import PARTS
 from kernelevo.backends.scrna.backend import DenoisingBackend
 from kernelevo.backends.scrna.data import Dataset
 from kernelevo.backends.scrna.scoring import dense_rows, score_guarded
@@ -87,9 +88,10 @@ def test_what_it_is_given_is_the_told_cases_and_no_gold_label(programs: JailedPr
     backend = ChargeBackend(sample(), Watched())
     session = backend.open(backend.tasks(Split.GATE)[1])
     session.judge(Candidate("def classify(facts, labels, questions, charges, seed): pass"), SEED)
-    (call,) = asked
-    facts, labels, questions, charges = call.arguments
-    drawn = session._drawn("reward", SEED)
+    call, drawn = asked[0], session._drawn("reward", SEED)
+    facts, labels, _, charges = call.arguments
+    questions = [question for each in asked for question in each.arguments[2]]
+    assert len(asked) == PARTS and all(each.arguments[0] == facts for each in asked)
     assert tuple(facts) == drawn.facts[: drawn.told] and labels.tolist() == drawn.labels[: drawn.told].tolist()
     assert sorted(questions) == sorted(drawn.facts[drawn.told :]) and len(charges) == 10
     head = json.loads(request_of(call).head)
@@ -97,11 +99,32 @@ def test_what_it_is_given_is_the_told_cases_and_no_gold_label(programs: JailedPr
     assert len(request_of(call).blobs) == 1
 
 
+def test_no_call_tells_how_many_cases_of_each_charge_are_asked_for() -> None:
+    """Of each charge the same share is asked for: who saw all questions at once could deal them out by it."""
+    asked: list[list[str]] = []
+
+    class Watched(JailedPrograms):
+        def call(self, call: ProgramCall) -> np.ndarray:
+            asked.append(call.arguments[2])
+            return np.full(call.shape, 0.5)
+
+    session = ChargeBackend(sample(), Watched()).open("reward-charges-0")
+    uneven = 0
+    for seed in range(5):
+        session.judge(Candidate("def classify(facts, labels, questions, charges, seed): pass"), seed)
+        drawn = session._drawn("reward", seed)
+        charge = dict(zip(drawn.facts[drawn.told :], drawn.labels[drawn.told :].tolist(), strict=True))
+        assert set(np.bincount(list(charge.values()))) == {4}
+        for part in asked[-PARTS:]:
+            uneven += len(set(np.bincount([charge[fact] for fact in part], minlength=10))) > 1
+    assert len(asked) == 5 * PARTS and uneven >= 18
+
+
 POSITIONS = """\
 import numpy as np
 
 def classify(facts, labels, questions, charges, seed):
-    return np.repeat(np.eye(len(charges)), len(questions) // len(charges), axis=0)
+    return np.eye(len(charges))[np.arange(len(questions)) * len(charges) // len(questions)]
 """
 
 

@@ -14,6 +14,7 @@ from programs.texts import CENTROIDS, FLAT, THIN_SVD
 from kernelevo.backends.legal.backend import ChargeBackend
 from kernelevo.backends.legal.data import sample
 from kernelevo.backends.legal.scoring import report
+from kernelevo.backends.legal.session import PARTS
 from kernelevo.backends.programs import ProgramSession, hidden_seed
 from kernelevo.backends.scrna.backend import DenoisingBackend
 from kernelevo.backends.scrna.data import open_dataset
@@ -179,9 +180,10 @@ def test_what_is_asked_for_comes_in_another_order_each_draw_and_the_same_each_ti
     session = ChargeBackend(sample(), runner).open("reward-charges-0")
     for seed in (1, 1, 2):
         judged(session, CENTROIDS, seed=seed)
-    first, again, other = (call.arguments[2] for call in runner.asked)
+    calls = [runner.asked[start : start + PARTS] for start in range(0, 3 * PARTS, PARTS)]
+    first, again, other = ([fact for call in each for fact in call.arguments[2]] for each in calls)
     assert first == again != other
-    seeds = [call.seed for call in runner.asked]
+    seeds = [each[0].seed for each in calls]
     assert seeds[0] == seeds[1] != seeds[2] and not {1, 2} & set(seeds)
     drawn = session._drawn("reward", 1)
     assert sorted(first) == sorted(drawn.facts[drawn.told :]) and first != list(drawn.facts[drawn.told :])

@@ -24,14 +24,18 @@ MOST_KEPT = 32
 """Encoded draws that are kept at hand."""
 FACTS = ("log2_cases", "log2_charges", "log2_length", "accuracy", "calibration")
 Array = np.ndarray
+PARTS = 4
+"""Calls in which a program is asked: the same share of each charge's cases is asked for, and who sees them all at once
+could deal them out by these shares.
+"""
 LEAST_SUM = 1e-100
 """Of a row of probabilities."""
 FORM = ProgramForm(
     "classify", ("facts", "labels", "questions", "charges", "seed"),
     "`facts` is a list of strings, the told cases; `labels` is a NumPy int64 array, the place of each told case's "
-    "charge in `charges`, a list of the charges' names; `questions` is a list of strings, the cases that are asked "
-    "for, in no order; `seed` is a whole number. Return a float array [questions, charges] of probabilities: finite, "
-    "never negative, no row all zeros (rows are rescaled to sum to 1). The likeliest charge of each row counts.",
+    "charge in `charges`, a list of the charges' names; `questions` is a list of strings, some of the cases that "
+    "are asked for, in no order; `seed` is a whole number. Return a float array [questions, charges] of probabilities: "
+    "finite, never negative, no row all zeros (rows are rescaled to sum to 1). Each row's likeliest charge counts.",
 )  # fmt: skip
 
 
@@ -68,17 +72,18 @@ class ChargeSession(ProgramSession):
         return self._score(drawn, classify(told, labels, places[drawn.told :], self._charges, pipeline))
 
     def scored_program(self, run: Run, level: Level, seed: int) -> Scored:
-        """The cases that are asked for are drawn charge by charge, so that their order would tell their charges: the
-        program sees them in another one.
+        """The cases that are asked for are drawn charge by charge, so that their order would tell their charges, and
+        their number how many are of each: the program sees them in another order, and a part of them in each call.
         """
         drawn = self._drawn(level, seed)
         questions = drawn.facts[drawn.told :]
         hidden = hidden_seed("legal", self._key, self.task, level, seed, self._labels)
         order = np.random.default_rng(hidden).permutation(len(questions))
         given = [list(drawn.facts[: drawn.told]), drawn.labels[: drawn.told].astype(np.int64)]
-        asked = [questions[place] for place in order]
         made = np.empty((len(questions), self._charges))
-        made[order] = run([*given, asked, list(self._names)], told_seed(hidden), made.shape)
+        for part in np.array_split(order, min(PARTS, len(order))):
+            asked = [questions[place] for place in part]
+            made[part] = run([*given, asked, list(self._names)], told_seed(hidden), (len(part), self._charges))
         return self._score(drawn, _probabilities(made))
 
     def _score(self, drawn: Drawn, probabilities: Array) -> Scored:

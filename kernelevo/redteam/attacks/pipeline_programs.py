@@ -27,7 +27,7 @@ POSITIONS = """\
 import numpy as np
 
 def classify(facts, labels, questions, charges, seed):
-    return np.repeat(np.eye(len(charges)), len(questions) // len(charges), axis=0)
+    return np.eye(len(charges))[np.arange(len(questions)) * len(charges) // len(questions)]
 """
 REPLAY = f"""\
 import numpy as np
