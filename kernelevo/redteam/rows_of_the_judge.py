@@ -68,7 +68,7 @@ OF_THE_JUDGE = (
     caught(
         "K40",
         "a program learns what is held out from the order or the number of what it is given, or from the draw's seed",
-        "questions, cells and genes come in an order that hangs on what is held out, questions in parts, and its seed is "
-        "not the draw's",
+        "questions, cells and genes come in an order that hangs on what is held out, questions in parts, and its seed "
+        "is not the draw's",
     ),
 )
