@@ -226,6 +226,7 @@ class ProgramFailure:
 
 class ProgramRunner(Protocol):
     """Calls programs that somebody wrote, each behind the wall in a process of its own (kernelevo/sandbox_programs.py).
+    Suite: tests/conformance/programs.py.
 
     `version` changes whenever the same call may come out otherwise, as far as this package decides that.
     """

@@ -31,6 +31,7 @@ from kernelevo.interfaces import ProgramCall, ProgramFailure
 from kernelevo.learning import Split
 from kernelevo.sandbox import Sandbox
 from kernelevo.sandbox_programs import JailedPrograms, program_worker, request_of
+from kernelevo.sandbox_scripted import ScriptedPrograms
 from kernelevo.types import Candidate, Status
 
 SEED = 4
@@ -77,17 +78,12 @@ def test_cases_of_other_splits_the_environment_and_files_are_not_found(
         assert hunted(session, hunter(places=(str(secret), __file__)), level) == "nothing"
 
 
-def test_what_it_is_given_is_the_told_cases_and_no_gold_label(programs: JailedPrograms) -> None:
-    asked: list[ProgramCall] = []
-
-    class Watched(JailedPrograms):
-        def call(self, call: ProgramCall) -> np.ndarray:
-            asked.append(call)
-            return np.full(call.shape, 0.5)
-
-    backend = ChargeBackend(sample(), Watched())
+def test_what_it_is_given_is_the_told_cases_and_no_gold_label() -> None:
+    runner = ScriptedPrograms(lambda call: np.full(call.shape, 0.5))
+    backend = ChargeBackend(sample(), runner)
     session = backend.open(backend.tasks(Split.GATE)[1])
     session.judge(Candidate("def classify(facts, labels, questions, charges, seed): pass"), SEED)
+    asked = runner.asked
     call, drawn = asked[0], session._drawn("reward", SEED)
     facts, labels, _, charges = call.arguments
     questions = [question for each in asked for question in each.arguments[2]]
@@ -101,23 +97,17 @@ def test_what_it_is_given_is_the_told_cases_and_no_gold_label(programs: JailedPr
 
 def test_no_call_tells_how_many_cases_of_each_charge_are_asked_for() -> None:
     """Of each charge the same share is asked for: who saw all questions at once could deal them out by it."""
-    asked: list[list[str]] = []
-
-    class Watched(JailedPrograms):
-        def call(self, call: ProgramCall) -> np.ndarray:
-            asked.append(call.arguments[2])
-            return np.full(call.shape, 0.5)
-
-    session = ChargeBackend(sample(), Watched()).open("reward-charges-0")
+    runner = ScriptedPrograms(lambda call: np.full(call.shape, 0.5))
+    session = ChargeBackend(sample(), runner).open("reward-charges-0")
     uneven = 0
     for seed in range(5):
         session.judge(Candidate("def classify(facts, labels, questions, charges, seed): pass"), seed)
         drawn = session._drawn("reward", seed)
         charge = dict(zip(drawn.facts[drawn.told :], drawn.labels[drawn.told :].tolist(), strict=True))
         assert set(np.bincount(list(charge.values()))) == {4}
-        for part in asked[-PARTS:]:
-            uneven += len(set(np.bincount([charge[fact] for fact in part], minlength=10))) > 1
-    assert len(asked) == 5 * PARTS and uneven >= 18
+        for call in runner.asked[-PARTS:]:
+            uneven += len(set(np.bincount([charge[fact] for fact in call.arguments[2]], minlength=10))) > 1
+    assert len(runner.asked) == 5 * PARTS and uneven >= 18
 
 
 POSITIONS = """\

@@ -20,9 +20,10 @@ from kernelevo.backends.scrna.backend import DenoisingBackend
 from kernelevo.backends.scrna.data import open_dataset
 from kernelevo.backends.scrna.scoring import dense_rows, score_guarded
 from kernelevo.decisions import STOP, DecisionSettings
-from kernelevo.interfaces import ProgramCall, ProgramFailure
+from kernelevo.interfaces import ProgramFailure
 from kernelevo.learning import Split
 from kernelevo.sandbox_programs import JailedPrograms
+from kernelevo.sandbox_scripted import ScriptedPrograms
 from kernelevo.types import Attempt, Candidate, Status, Verdict
 
 SEED = 9
@@ -43,23 +44,6 @@ def denoising(programs: JailedPrograms) -> ProgramSession:
 @pytest.fixture(scope="module")
 def charges(programs: JailedPrograms) -> ProgramSession:
     return ChargeBackend(sample(), programs).open("reward-charges-1")
-
-
-class Answering:
-    """A runner that answers without a wall, and keeps what it was asked."""
-
-    version = "answering"
-
-    def __init__(self, answer: object) -> None:
-        self.answer = answer
-        self.asked: list[ProgramCall] = []
-
-    def call(self, call: ProgramCall) -> object:
-        self.asked.append(call)
-        return self.answer(call) if callable(self.answer) else self.answer
-
-    def close(self) -> None:
-        """Nothing is held open."""
 
 
 def judged(session: ProgramSession, text: str, level: str = "judge", seed: int = SEED) -> Verdict:
@@ -170,13 +154,13 @@ def test_without_anybody_to_run_them_programs_are_not_supported() -> None:
 
 
 def test_the_status_of_a_failure_is_the_verdicts() -> None:
-    runner = Answering(ProgramFailure(Status.TIMEOUT, "it was stopped: it did not end within 60 s"))
+    runner = ScriptedPrograms(lambda _: ProgramFailure(Status.TIMEOUT, "it was stopped: it did not end within 60 s"))
     verdict = judged(DenoisingBackend(open_dataset(None), runner).open("gate-genes-2"), FLAT)
     assert verdict.status is Status.TIMEOUT and verdict.feedback == "it was stopped: it did not end within 60 s"
 
 
 def test_what_is_asked_for_comes_in_another_order_each_draw_and_the_same_each_time() -> None:
-    runner = Answering(lambda call: np.ones(call.shape))
+    runner = ScriptedPrograms(lambda call: np.ones(call.shape))
     session = ChargeBackend(sample(), runner).open("reward-charges-0")
     for seed in (1, 1, 2):
         judged(session, CENTROIDS, seed=seed)

@@ -22,6 +22,7 @@ import pytest
 
 pytest.importorskip("sklearn", reason="the extra `scrna` is not installed")
 
+from conformance.programs import ProgramRunnerContract
 from conformance.wall import WallContract
 from wall.test_attacks import MODES, needs
 
@@ -30,7 +31,7 @@ from kernelevo.errors import NotInstalled, SandboxBroken
 from kernelevo.interfaces import ProgramCall, ProgramFailure, WallAnswer, WallRequest
 from kernelevo.sandbox import Sandbox
 from kernelevo.sandbox_programs import LONGEST_TEXT, JailedPrograms, package_places, program_worker, request_of
-from kernelevo.sandbox_scripted import ScriptedWall
+from kernelevo.sandbox_scripted import ScriptedPrograms, ScriptedWall
 from kernelevo.types import Status
 from kernelevo.wire.arrays import array_bytes
 
@@ -304,6 +305,32 @@ def test_a_missing_package_is_named_with_what_installs_it(monkeypatch: pytest.Mo
 
 def test_the_version_hangs_on_the_limits() -> None:
     assert JailedPrograms().version == JailedPrograms().version != JailedPrograms(seconds=1.0).version
+
+
+class TestJailedPrograms(ProgramRunnerContract):
+    @pytest.fixture
+    def runner(self) -> Iterator[JailedPrograms]:
+        found = JailedPrograms()
+        yield found
+        found.close()
+
+    @pytest.fixture
+    def texts(self) -> dict[str, str]:
+        head = "def work(values, seed):\n    "
+        infinite = f"{head}return values / 0"
+        return {"triples": f"{head}values *= 3\n    return values", "raises": f"{head}1 / 0", "infinite": infinite}
+
+
+class TestScriptedPrograms(ProgramRunnerContract):
+    @pytest.fixture
+    def runner(self) -> ScriptedPrograms:
+        made = {"t": lambda values: 3 * values, "i": lambda values: values + np.inf}
+        failure = ProgramFailure(Status.TRAPPED, "it failed")
+        return ScriptedPrograms(lambda call: failure if call.text == "r" else made[call.text](call.arguments[0]))
+
+    @pytest.fixture
+    def texts(self) -> dict[str, str]:
+        return {"triples": "t", "raises": "r", "infinite": "i"}
 
 
 class TestProgramWall(WallContract):
