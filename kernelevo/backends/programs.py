@@ -24,6 +24,8 @@ from kernelevo.interfaces import ProgramCall, ProgramFailure, ProgramRunner
 from kernelevo.types import Attempt, Candidate, Status
 
 Array = np.ndarray
+QUOTED = 8
+"""Characters in a row that are taken for a quote."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,22 @@ class ProgramSession(PipelineSession):
             raise Unsound("programs in Python are not run here", Status.UNSUPPORTED)
         made = self._programs.call(ProgramCall(text, self.form.function, arguments, seed, shape))
         if isinstance(made, ProgramFailure):
-            raise Unsound(made.words, made.status)
+            raise Unsound(without_quotes(made.words, arguments), made.status)
         return np.asarray(made)
+
+
+def without_quotes(words: str, arguments: Sequence[Any]) -> str:
+    """The words of a failure without what they quote of texts that the program was given: they are told to a model,
+    which is to see what a program did and not what it was asked.
+    """
+    lists = [each for each in arguments if isinstance(each, list)]
+    given = "\n".join(text for each in lists for text in each if isinstance(text, str))
+    quoted = [False] * len(words)
+    for start in range(len(words) - QUOTED + 1):
+        if words[start : start + QUOTED] in given:
+            quoted[start : start + QUOTED] = [True] * QUOTED
+    kept = ("\0" if cut else letter for letter, cut in zip(words, quoted, strict=True))
+    return re.sub("\0+", "[...]", "".join(kept))
 
 
 def hidden_seed(*parts: object) -> int:

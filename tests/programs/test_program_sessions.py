@@ -15,12 +15,12 @@ from kernelevo.backends.legal.backend import ChargeBackend
 from kernelevo.backends.legal.data import sample
 from kernelevo.backends.legal.scoring import report
 from kernelevo.backends.legal.session import PARTS
-from kernelevo.backends.programs import ProgramSession, hidden_seed
+from kernelevo.backends.programs import ProgramSession, hidden_seed, without_quotes
 from kernelevo.backends.scrna.backend import DenoisingBackend
 from kernelevo.backends.scrna.data import open_dataset
 from kernelevo.backends.scrna.scoring import dense_rows, score_guarded
 from kernelevo.decisions import STOP, DecisionSettings
-from kernelevo.interfaces import ProgramFailure
+from kernelevo.interfaces import ProgramCall, ProgramFailure
 from kernelevo.learning import Split
 from kernelevo.sandbox_programs import JailedPrograms
 from kernelevo.sandbox_scripted import ScriptedPrograms
@@ -171,6 +171,18 @@ def test_what_is_asked_for_comes_in_another_order_each_draw_and_the_same_each_ti
     assert seeds[0] == seeds[1] != seeds[2] and not {1, 2} & set(seeds)
     drawn = session._drawn("reward", 1)
     assert sorted(first) == sorted(drawn.facts[drawn.told :]) and first != list(drawn.facts[drawn.told :])
+
+
+def test_a_failure_does_not_quote_the_cases(charges: ProgramSession, programs: JailedPrograms) -> None:
+    text = "def classify(facts, labels, questions, charges, seed):\n    {'a': 1}[questions[0] + facts[0][:30]]\n"
+    feedback = judged(charges, text).feedback
+    assert feedback == "it failed: line 2: KeyError: '[...]'"
+    # The control: the runner itself tells it.
+    told = programs.call(ProgramCall(text, "classify", [["甲乙丙丁" * 9], [0], ["戊己庚辛" * 9], ["x"]], 1, (1, 1)))
+    assert "戊己庚辛" * 9 + "甲乙丙丁" in told.words
+    assert without_quotes("KeyError: 'abc' in line 7", [["abc", "line 8"], "KeyError: 'abc'"]) == (
+        "KeyError: 'abc' in line 7"
+    )
 
 
 def test_a_hidden_seed_hangs_on_every_part() -> None:
