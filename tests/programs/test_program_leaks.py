@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import sparse
 
 pytest.importorskip("sklearn", reason="the extra `legal` is not installed")
 
 from programs.hunting import WORD, hunter
+from scipy import sparse
 
 from kernelevo.backends.legal.backend import ChargeBackend, dealt
 from kernelevo.backends.legal.data import Cases, cases_of, sample
