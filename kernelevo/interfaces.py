@@ -30,6 +30,7 @@ from kernelevo.types import (
     MachineCode,
     RunRecord,
     RunReport,
+    Status,
     Verdict,
 )
 
@@ -197,6 +198,43 @@ class Driver(Protocol):
 
     def call(self, steps: Sequence[DriverLaunch | DriverClear]) -> CallTime | CallFailure:
         """Event, the steps, event, and waits for the second one."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class ProgramCall:
+    """A program in Python, and a call of the function that it defines: `arguments` (arrays, texts in lists, numbers) in
+    their order, then the seed. What it returns has to be an array of floats of this shape.
+    """
+
+    text: str
+    function: str
+    arguments: Sequence[Any]
+    seed: int
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ProgramFailure:
+    """What became of a call that gave no array, by the program's own fault; `words` may be the program's."""
+
+    status: Status
+    words: str
+
+
+class ProgramRunner(Protocol):
+    """Calls programs that somebody wrote, each behind the wall in a process of its own (kernelevo/sandbox_programs.py).
+    Suite: tests/conformance/programs.py.
+
+    `version` changes whenever the same call may come out otherwise, as far as this package decides that.
+    """
+
+    version: str
+
+    def call(self, call: ProgramCall) -> Any:
+        """A finite float64 array of the call's shape, or a ProgramFailure. Raises Infrastructure, NotInstalled."""
         ...
 
     def close(self) -> None: ...

@@ -25,7 +25,7 @@ from kernelevo.wire.words import visible
 
 if TYPE_CHECKING:
     from kernelevo.backends.kernels.tools import KernelTask
-    from kernelevo.interfaces import Device, Evaluator, Proposer
+    from kernelevo.interfaces import Device, Evaluator, ProgramRunner, Proposer
     from kernelevo.kernel.problem import Problem
     from kernelevo.learning_interfaces import Backend
     from kernelevo.proposers.rules import RuleSettings
@@ -98,7 +98,7 @@ def open_scrna(settings: Settings) -> Backend:
         raise NotInstalled(f"the backend scrna needs {error.name}: pip install 'kernelevo[scrna]'") from error
 
     shelf = Shelf(settings.cache / "networks") if brings_agent("scrna") else None
-    return DenoisingBackend(open_dataset(settings.data), shelf)
+    return DenoisingBackend(open_dataset(settings.data), shelf, _programs())
 
 
 def open_legal(settings: Settings) -> Backend:
@@ -110,7 +110,15 @@ def open_legal(settings: Settings) -> Backend:
     except ImportError as error:
         raise NotInstalled(f"the backend legal needs {error.name}: pip install 'kernelevo[legal]'") from error
 
-    return ChargeBackend(open_cases(settings.data), Shelf(settings.cache / "networks"), brings_agent("legal"))
+    shelf = Shelf(settings.cache / "networks")
+    return ChargeBackend(open_cases(settings.data), shelf, brings_agent("legal"), _programs())
+
+
+def _programs() -> ProgramRunner:
+    """Runs programs behind the wall, which is not built before there is one."""
+    from kernelevo.sandbox_programs import JailedPrograms
+
+    return JailedPrograms()
 
 
 def brings_agent(name: str) -> bool:

@@ -53,7 +53,7 @@ MOST_SESSIONS = 64
 NO_LIMIT = 10**15
 CALL_SECONDS = 120.0
 """Of one question to a model, retries included."""
-DEFAULT_HARNESS = "default"
+DEFAULT_HARNESS, PROGRAM_HARNESS = "default", "programs"
 GAIN = "times as fast"
 EVOLVER, JUDGE = "evolver", "judge"
 """The folders in a run's that hold what was asked of the evolver, and of the judge of compliance."""
@@ -204,7 +204,7 @@ def open_loop(
     levers = open_levers(request.model, request.levers, trainable, backend, aside.get(EVOLVER))
     tools = Tools(record, court, account, progress, getattr(backend, "uses_card", False))
     parts = Parts(backend, open_policy, levers, tools, folder, exported, say)
-    start = _start(request, folder, settings)
+    start = _start(request, folder, settings, writes_programs(request.model, backend))
     read_harness(start[0]).decisions.settings(backend.grammar)  # a rule that is none is said now
     least = getattr(backend, "least_gain", GateRule.least_gain)
     asked = dataclasses.replace(request.settings, rule=GateRule(least_gain=least))
@@ -267,6 +267,11 @@ def _policy(harness: Path, adapter: Path | None, backend: Backend, model: Model,
         from kernelevo.joining_texts import TextWay, text_of
 
         return Policy(version, decisions, TextWay(text_of(read, backend.name), OWN_AGENT), dialogue, restart=restart)
+    if writes_programs(model.name, backend):
+        from kernelevo.joining_python import PythonWay
+
+        written = PythonWay(read, model.name)
+        return Policy(version, decisions, written, dialogue, tells_children=True, restart=restart)
     if _decides(model.name, grammar):
         return Policy(version, decisions, DecisionWay(decisions), dialogue, restart=restart)
     from kernelevo.joining_programs import AgentWay, ProgramWay
@@ -280,8 +285,13 @@ def _policy(harness: Path, adapter: Path | None, backend: Backend, model: Model,
     return Policy(version, decisions, program, dialogue, tells_children=True, restart=restart)
 
 
+def writes_programs(model: str, backend: Backend) -> bool:
+    """Whether this model acts by writing programs in Python: one of language does, where they are candidates."""
+    return model not in (*OWN_MODELS, OWN_AGENT) and getattr(backend, "form", None) is not None
+
+
 def _decides(model: str, grammar: Grammar) -> bool:
-    """Our own models decide; one of language writes kernels, and decides where there are no kernels to be written."""
+    """Our own models decide; one of language writes kernels, and decides where there is nothing to be written."""
     return model in OWN_MODELS or grammar.backend != "kernels"
 
 
@@ -379,7 +389,7 @@ def _aside(
     return RecordedModel(model, store, budget, time)
 
 
-def _start(request: LoopRequest, folder: Path, settings: Settings) -> tuple[Path, Path | None]:
+def _start(request: LoopRequest, folder: Path, settings: Settings, programs: bool) -> tuple[Path, Path | None]:
     """Copies of the harness and of the adapter that the run begins with, inside its folder: what is edited outside
     later changes nothing here.
     """
@@ -387,7 +397,7 @@ def _start(request: LoopRequest, folder: Path, settings: Settings) -> tuple[Path
     if not harness.exists():
         unfinished = harness.with_name(".harness")  # what a run that was killed has written in part is written anew
         shutil.rmtree(unfinished, ignore_errors=True)
-        write_files(unfinished, read_harness(harness_folder(request, settings)).files)
+        write_files(unfinished, read_harness(harness_folder(request, settings, programs)).files)
         unfinished.rename(harness)
     if request.adapter is not None and not adapter.exists():
         _copy_adapter(Path(request.adapter), adapter)
@@ -402,11 +412,16 @@ def _copy_adapter(source: Path, adapter: Path) -> None:
         raise BadInput(f"the adapter in {source} cannot be copied ({error}); give a folder of plain files") from error
 
 
-def harness_folder(request: LoopRequest, settings: Settings) -> Path:
+def harness_folder(request: LoopRequest, settings: Settings, programs: bool) -> Path:
+    """What the run begins with, where none was named: one of its own for who writes `programs` in Python."""
     if request.harness is not None:
         return Path(request.harness)
-    folder, _ = settings.choose_harness(samples_folder() / "harness")
-    return folder / DEFAULT_HARNESS
+    installed = samples_folder() / "harness"
+    folder, _ = settings.choose_harness(installed)
+    if not programs:
+        return folder / DEFAULT_HARNESS
+    places = (folder / PROGRAM_HARNESS, installed / PROGRAM_HARNESS)
+    return next((place for place in places if place.is_dir()), places[0])
 
 
 def gain_words(backend: Backend) -> str:

@@ -19,7 +19,16 @@ from kernelevo.counting import counted
 from kernelevo.errors import BadInput, Interrupted
 from kernelevo.harness import read_decision_file, read_harness, write_files
 from kernelevo.joining_backends import open_backend
-from kernelevo.joining_loop import GAIN, LoopRequest, Opened, Workers, harness_folder, loop_record, open_loop
+from kernelevo.joining_loop import (
+    GAIN,
+    LoopRequest,
+    Opened,
+    Workers,
+    harness_folder,
+    loop_record,
+    open_loop,
+    writes_programs,
+)
 from kernelevo.learning import Split, folder_key
 from kernelevo.loop.budget import Account, LoopLimits
 from kernelevo.loop.curves import after, curve
@@ -228,7 +237,8 @@ class _Study:
         if start.exists():
             return
         shutil.rmtree(unfinished, ignore_errors=True)
-        source = harness_folder(LoopRequest(self.request.task), self.settings)
+        programs = writes_programs(self.request.model, self.workers.backend())
+        source = harness_folder(LoopRequest(self.request.task), self.settings, programs)
         write_files(unfinished / HARNESS, read_harness(source).files)
         if any(arm.by_hand for arm in arms_of(self.request).values()):
             (unfinished / BY_HAND).write_text(_hand_text(self.request), encoding="utf-8")

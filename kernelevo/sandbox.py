@@ -24,7 +24,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -42,8 +42,9 @@ KILL_SECONDS = 5.0  # from SIGKILL to the kernel's having freed a child's memory
 CHILD_BYTES = 1 << 30  # of address space besides the budget's: programs, the compiler, requests and answers
 _SAID_BYTES = 4096  # of the last words that a message quotes
 
-_ERRANDS = {"compile": 1, "run": 2, "triton": 3}
-_TAKEN_OVER = {"triton"}  # errands in whose child the candidate's own code runs: its end and its answer are its word
+_ERRANDS = {"compile": 1, "run": 2, "triton": 3, "program": 4}
+_TAKEN_OVER = {"triton", "program"}
+"""Errands in whose child the candidate's own code runs: its end and its answer are its word."""
 _START, _KILL = 1, 2
 _READY, _ENDED = 1, 2
 _ORDER = struct.Struct("<2I4Q")
@@ -65,15 +66,17 @@ def layers() -> Mapping[str, Any]:
 
 @dataclass(frozen=True)
 class Worker:
-    """A zygote's program: the words that start it, and what it reads besides."""
+    """A zygote's program: the words that start it, what it reads besides, and what its environment holds."""
 
     words: tuple[str, ...]
     read_only: tuple[Path, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class Sandbox:
     """A jailed zygote. Implements interfaces.Wall for the errands "compile" (needs `nvrtc`), "run" and "command"; with
-    `script`, a zygote of another program that the first errand starts, for what that does ("triton") and "command".
+    `script`, a zygote of another program that the first errand starts, for what that does ("triton", "program") and
+    "command".
 
     `nvrtc` is the compiler's library, `read_only` the folders that a child may read besides (the toolkit's headers,
     include folders), `launcher_options` further words for kernelevo-jail (tests force modes with them). Raises
@@ -289,6 +292,7 @@ def _launcher_command(worker: Worker, launcher_options: Sequence[str]) -> list[s
         str(native.path("kernelevo-jail").resolve()),
         "--zygote",
         *grants,
+        *(word for name, value in worker.environment.items() for word in ("--env", f"{name}={value}")),
         *launcher_options,
         "--keep-fd",
         CONTROL,

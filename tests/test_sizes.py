@@ -61,7 +61,7 @@ def swallowing_handlers(source: str) -> list[int]:
 )
 def test_only_the_edges_catch_everything(path: Path) -> None:
     """The command line, and the process behind the wall in which a candidate raises whatever it likes."""
-    allowed = path.name in ("cli.py", "triton_build.py")
+    allowed = path.name in ("cli.py", "triton_build.py", "pipeline_program.py")
     found = swallowing_handlers(path.read_text(encoding="utf-8"))
     assert not found or allowed, f"broad except that swallows at lines {found}"
 

@@ -58,6 +58,10 @@ class NoPipeline(ValueError):
 class Unsound(ValueError):
     """What a pipeline made cannot be scored, by its own fault; the words say where."""
 
+    def __init__(self, words: str, status: Status = Status.WRONG) -> None:
+        super().__init__(words)
+        self.status = status
+
 
 @dataclass(frozen=True)
 class Pipeline:
@@ -199,6 +203,10 @@ class PipelineSession(ABC):
         """On the draw of this seed, by the reward or the audit verifier; the same seed gives the same. Raises Unsound.
         """
 
+    def scored_text(self, text: str, level: Level, seed: int) -> Scored:
+        """Of a candidate; raises NoPipeline, Unsound."""
+        return self.scored(self.space.read(text), level, seed)
+
     def facts(self) -> Mapping[str, float]:
         """Of the task, by their names in the grammar."""
         return {}
@@ -250,11 +258,11 @@ class PipelineSession(ABC):
 
     def _judged(self, candidate: Candidate, level: Level, seed: int) -> Verdict:
         try:
-            found = self.scored(self.space.read(candidate.text), level, seed)
+            found = self.scored_text(candidate.text, level, seed)
         except NoPipeline as fault:
             return Verdict(candidate.id, self._device, Status.BUILD_ERROR, str(fault))
         except Unsound as fault:
-            return Verdict(candidate.id, self._device, Status.WRONG, str(fault))
+            return Verdict(candidate.id, self._device, fault.status, str(fault))
         said = ", ".join(f"{name} {value:.4f}" for name, value in found.figures.items())
         checks = (Check(level, True, f"drawn by {seed}"),)
         score = Figure(max(found.loss, LEAST_LOSS), "loss", self._device, "measured")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kernelevo.redteam.range import Range
 
 Door = Literal["device code", "compiler", "launch plan", "triton import", "wall", "result", "cache", "problem file",
-               "evidence"]  # fmt: skip
+               "evidence", "program"]  # fmt: skip
 """How an attack comes in."""
 
 

@@ -28,6 +28,7 @@ from kernelevo.kernel.languages import CUDA, Language
 from kernelevo.kernel.problem import Problem
 from kernelevo.redteam.careless_device import CarelessDevice
 from kernelevo.sandbox import Sandbox
+from kernelevo.sandbox_programs import JailedPrograms
 from kernelevo.settings import DEFAULT_DEVICE
 from kernelevo.types import Budget, Candidate, Verdict
 
@@ -43,7 +44,7 @@ class Range:
     def __init__(self, device: str = DEFAULT_DEVICE) -> None:
         self.device_name = device
         self._folder = tempfile.TemporaryDirectory(prefix="kernelevo-redteam-")
-        self._open: list[Wall | Device] = []
+        self._open: list[Wall | Device | JailedPrograms] = []
 
     @property
     def scratch(self) -> Path:
@@ -64,6 +65,13 @@ class Range:
     def compiler(self) -> NvrtcCompiler:
         """With a build cache of its own, so that attack and control are compiled once."""
         return NvrtcCompiler(self.wall, self.toolkit, self.scratch / "builds")
+
+    @cached_property
+    def programs(self) -> JailedPrograms:
+        """What runs programs in Python that a model wrote, as `kernelevo run scrna` does."""
+        programs = JailedPrograms()
+        self._open.append(programs)
+        return programs
 
     @property
     def virtual_name(self) -> str:

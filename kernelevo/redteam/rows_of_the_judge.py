@@ -59,4 +59,16 @@ OF_THE_JUDGE = (
         "comments or behind directives, or by constants",
         "they are read as ptxas reads them; tests/virtual/ptx holds the forms that were compared",
     ),
+    caught(
+        "K39",
+        "a program in Python that a model wrote does in its process what it likes",
+        "it runs behind the wall, in a process of its own, and what it returns is believed as far as it is finite "
+        "floats of the shape that was asked for",
+    ),
+    caught(
+        "K40",
+        "a program learns what is held out from the order or the number of what it is given, or from the draw's seed",
+        "questions, cells and genes come in an order that hangs on what is held out, questions in parts, and its seed "
+        "is not the draw's",
+    ),
 )

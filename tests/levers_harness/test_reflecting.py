@@ -64,8 +64,8 @@ def test_failures_and_successes_are_asked_about_apart(tmp_path: Path) -> None:
     evolver = dialogue(answer(EDIT), answer(LESSON, notes="look at tails"))
     change = draft(evolver, copied(tmp_path), tmp_path / "new")
     failed, gained = (prompt.messages[-1].text.partition("# Cases")[2] for prompt in asked(evolver))
-    assert "wrong: " in failed and "no candidate: unreadable" in failed and "slower than the start" in failed
-    assert "2.00 times as fast" in gained and "unroll" not in gained and "stop" not in failed + gained
+    assert "wrong: " in failed and "no candidate: unreadable" in failed and "worth less than the start" in failed
+    assert "2.00 times as good" in gained and "unroll" not in gained and "stop" not in failed + gained
     made = read_harness(tmp_path / "new")
     assert made.system.endswith("Guard the tail.\n") and made.lessons[0].about == "kernels"
     assert change.reason == "Tails failed twice. (and 1 more)" and change.details["notes"] == "look at tails"

@@ -11,7 +11,8 @@ import pytest
 
 from kernelevo.kernel.languages import CUDA, TRITON
 from kernelevo.language_model import Reply, Stop, Usage
-from kernelevo.proposers.policy.program import LONGEST_SUMMARY, MOST_BYTES, NO_SUMMARY, Outcome, read_program
+from kernelevo.proposers.policy.program import MOST_BYTES, NO_SUMMARY, Outcome, read_program
+from kernelevo.proposers.policy.reply_blocks import LONGEST_SUMMARY
 
 LONGER, TRIES, BETWEEN = 16, 12, 90.0
 

@@ -20,11 +20,12 @@ from kernelevo.backends.agents import Networks, PipelineAgent
 from kernelevo.backends.legal.data import Cases
 from kernelevo.backends.legal.network import Reader, make_base, train_adapter
 from kernelevo.backends.legal.pipeline import SPACE, windowed
-from kernelevo.backends.legal.session import FACTS, ChargeSession, Encoder, Told
+from kernelevo.backends.legal.session import FACTS, FORM, ChargeSession, Encoder, Told
 from kernelevo.backends.networks import Shelf
 from kernelevo.backends.pipelines import PipelineBackend
 from kernelevo.counting import counted
 from kernelevo.errors import BadInput
+from kernelevo.interfaces import ProgramRunner
 from kernelevo.learning import Split
 from kernelevo.learning_interfaces import Fitted
 
@@ -39,6 +40,8 @@ LEAST_CASES = 8
 """Of a task."""
 EVALUATOR = "3"
 """Changes whenever the same classifier may score otherwise."""
+NETWORK_VERSION = 1
+"""Changes whenever the base of the same data may be another."""
 BASE_SEED = 20261130
 _VARYING = re.compile(r"[0-9０-９\s]|[一-龥](?=某)|[，。、；：,.;:]")
 TOLD = 200
@@ -49,17 +52,20 @@ class ChargeBackend(PipelineBackend):
     """`device` is the set of cases; `trains` says whether the network's adapter can be trained here."""
 
     name = "legal"
-    facts = FACTS
+    facts, form = FACTS, FORM
 
-    def __init__(self, cases: Cases, shelf: Shelf, trains: bool = False) -> None:
-        version = hashlib.sha256(f"{EVALUATOR} {cases.key}".encode()).hexdigest()[:16]
+    def __init__(
+        self, cases: Cases, shelf: Shelf, trains: bool = False, programs: ProgramRunner | None = None
+    ) -> None:
+        ran_by = "" if programs is None else programs.version
+        version = hashlib.sha256(f"{EVALUATOR} {cases.key} {ran_by}".encode()).hexdigest()[:16]
         super().__init__(f"legal:{cases.name}", version, SPACE, GROUPS)
-        self._cases = cases
+        self._cases, self._programs = cases, programs
         self._split = dealt(cases)
         for task in self._tasks:
             self._require_enough(task)
         reader = functools.cache(lambda: Reader(self._told().facts))
-        networks = Networks(shelf, f"legal-{version}", lambda: make_base(reader(), BASE_SEED))
+        networks = Networks(shelf, f"legal-{NETWORK_VERSION}-{cases.key[:16]}", lambda: make_base(reader(), BASE_SEED))
         self._encoder = Encoder(reader, networks)
         charges = len(cases.charges)
         self.agent = ChargeAgent(shelf, self._told(), charges, networks, reader) if trains else None
@@ -77,8 +83,13 @@ class ChargeBackend(PipelineBackend):
     def session(self, task: str, split: Split, group: str) -> ChargeSession:
         asked = self._of(self._asked(task))
         return ChargeSession(
-            task, group, self.device, self.grammar, self._told(), asked, len(self._cases.charges), self._encoder
-        )
+            task, group, self.device, self.grammar, self._told(), asked, self._cases.charges, self._cases.key,
+            self._encoder, self._programs,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        if self._programs is not None:
+            self._programs.close()
 
     def _told(self) -> Told:
         return self._of(self._split[Split.TRAINING])

@@ -17,9 +17,11 @@ from kernelevo.backends.legal.auditing import told_otherwise
 from kernelevo.backends.legal.network import Reader, encoded
 from kernelevo.backends.legal.pipeline import SPACE, classify, windowed
 from kernelevo.backends.legal.scoring import report
-from kernelevo.backends.pipelines import Level, Pipeline, PipelineSession, Scored
+from kernelevo.backends.pipelines import Level, Pipeline, Scored, Unsound
+from kernelevo.backends.programs import ProgramForm, ProgramSession, Run, hidden_seed, told_seed
 from kernelevo.counting import counted
 from kernelevo.decisions import Grammar
+from kernelevo.interfaces import ProgramRunner
 
 TOLD_SHARE = 0.9
 """Of the training split's cases, those whose charges are told, by the seed."""
@@ -27,6 +29,19 @@ MOST_KEPT = 64
 """Encoded sets of cases that are kept at hand, by all sessions of a backend."""
 FACTS = ("log2_cases", "log2_charges", "log2_length", "accuracy", "calibration")
 Array = np.ndarray
+PARTS = 4
+"""Calls in which a program is asked: about the same share of each charge's cases is asked for, and who sees them all at
+once could deal them out by these shares.
+"""
+LEAST_SUM = 1e-100
+"""Of a row of probabilities."""
+FORM = ProgramForm(
+    "classify", ("facts", "labels", "questions", "charges", "seed"),
+    "`facts` is a list of strings, the told cases; `labels` is a NumPy int64 array, the place of each told case's "
+    "charge in `charges`, a list of the charges' names; `questions` is a list of strings, some of the cases that "
+    "are asked for, in no order; `seed` is a whole number. Return a float array [questions, charges] of probabilities: "
+    "finite, never negative, no row all zeros (rows are rescaled to sum to 1). Each row's likeliest charge counts.",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,27 +79,46 @@ class Encoder:
         return self._known[key]
 
 
-class ChargeSession(PipelineSession):
-    """`told` are the cases of the training split, `asked` those of the task. The audit asks for the same cases told
-    otherwise. The loss is the share of cases that are told wrong, with one more: a few cases cannot show that none ever
-    is.
+class ChargeSession(ProgramSession):
+    """`told` are the cases of the training split, `asked` those of the task; `charges` are their names, and `key` tells
+    this set of cases from any other. The audit asks for the same cases told otherwise. The loss is the share of cases
+    that are told wrong, with one more: a few cases cannot show that none ever is.
     """
 
+    form = FORM
+
     def __init__(
-        self, task: str, family: str, device: str, grammar: Grammar, told: Told, asked: Told, charges: int,
-        encoder: Encoder,
+        self, task: str, family: str, device: str, grammar: Grammar, told: Told, asked: Told, charges: Sequence[str],
+        key: str, encoder: Encoder, programs: ProgramRunner | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(task, family, device, grammar, SPACE)
-        self._told, self._asked, self._charges, self._encoder = told, asked, charges, encoder
+        super().__init__(task, family, device, grammar, SPACE, programs)
+        self._told, self._asked, self._encoder = told, asked, encoder
+        self._names, self._charges, self._key = tuple(charges), len(charges), key
         self._otherwise: dict[int, tuple[str, ...]] = {}
 
     def scored(self, pipeline: Pipeline, level: Level, seed: int) -> Scored:
-        kept = np.sort(np.random.default_rng(seed).permutation(len(self._told.labels))[: self._told_count()])
+        kept = self._kept(seed)
         support = self._encoder.places(self._told.facts, pipeline, "told")[kept]
         query = self._encoder.places(self._questions(level, seed), pipeline, self._name(level, seed))
         network = self._encoder.networks.of(pipeline.network)
-        labels = self._told.labels[kept]
-        found = report(self._asked.labels, classify(support, labels, query, self._charges, pipeline, network))
+        return self._score(classify(support, self._told.labels[kept], query, self._charges, pipeline, network))
+
+    def scored_program(self, run: Run, level: Level, seed: int) -> Scored:
+        """Cases that are asked for lie in the order of their file, which may tell their charges, and their number how
+        many are of each: the program sees them in another order, and a part of them in each call.
+        """
+        kept, questions = self._kept(seed), self._questions(level, seed)
+        hidden = hidden_seed("legal", self._key, self.task, level, seed, self._asked.labels)
+        order = np.random.default_rng(hidden).permutation(len(questions))
+        given = [[self._told.facts[place] for place in kept], self._told.labels[kept].astype(np.int64)]
+        made = np.empty((len(questions), self._charges))
+        for part in np.array_split(order, min(PARTS, len(order))):
+            asked = [questions[place] for place in part]
+            made[part] = run([*given, asked, list(self._names)], told_seed(hidden), (len(part), self._charges))
+        return self._score(_probabilities(made))
+
+    def _score(self, probabilities: Array) -> Scored:
+        found = report(self._asked.labels, probabilities)
         figures = {"accuracy": found.accuracy, "macro-F1": found.macro_f1, "calibration": found.calibration}
         return Scored(((1.0 - found.accuracy) * found.cases + 1.0) / (found.cases + 1.0), figures)
 
@@ -104,6 +138,10 @@ class ChargeSession(PipelineSession):
     def close(self) -> None:
         self._otherwise.clear()
 
+    def _kept(self, seed: int) -> Array:
+        """int[cases]: which of the told cases are told on this draw."""
+        return np.sort(np.random.default_rng(seed).permutation(len(self._told.labels))[: self._told_count()])
+
     def _told_count(self) -> int:
         return max(1, round(TOLD_SHARE * len(self._told.labels)))
 
@@ -116,3 +154,14 @@ class ChargeSession(PipelineSession):
 
     def _name(self, level: Level, seed: int) -> str:
         return f"{self.task} audited {seed}" if level == "audit" else self.task
+
+
+def _probabilities(made: Array) -> Array:
+    """Rows rescaled to sum to 1; raises Unsound for what cannot be."""
+    if (made < 0).any():
+        raise Unsound(f"a probability is {made.min():g}, which is negative")
+    with np.errstate(over="ignore"):
+        sums = made.sum(axis=1, keepdims=True)
+    if not ((sums > LEAST_SUM) & np.isfinite(sums)).all():
+        raise Unsound("the probabilities of a case are all 0, or too small or large to be rescaled")
+    return np.asarray(made / sums)

@@ -18,9 +18,10 @@ from kernelevo.backends.pipelines import PipelineBackend
 from kernelevo.backends.scrna.data import Dataset
 from kernelevo.backends.scrna.network import shares_of, train_adapter, train_base
 from kernelevo.backends.scrna.pipeline import SPACE, without_network
-from kernelevo.backends.scrna.session import FACTS, DenoisingSession
+from kernelevo.backends.scrna.session import FACTS, FORM, DenoisingSession
 from kernelevo.backends.scrna.thinning import Counts, without_empty_cells
 from kernelevo.errors import BadInput
+from kernelevo.interfaces import ProgramRunner
 from kernelevo.learning import Split
 from kernelevo.learning_interfaces import Fitted
 
@@ -35,6 +36,8 @@ LEAST_SIDE, LEAST_MOLECULES = 8, 300
 """Of a task: one test half in 10^13 of so few molecules holds none."""
 EVALUATOR = "3"
 """Changes whenever the same pipeline may score otherwise."""
+NETWORK_VERSION = 1
+"""Changes whenever the base of the same data may be another."""
 BASE_SEED = 20261130
 
 
@@ -42,17 +45,20 @@ class DenoisingBackend(PipelineBackend):
     """`device` is the dataset. Without a shelf (or without torch) there is no network, and no agent."""
 
     name = "scrna"
-    facts = FACTS
+    facts, form = FACTS, FORM
 
-    def __init__(self, dataset: Dataset, shelf: Shelf | None = None) -> None:
-        version = hashlib.sha256(f"{EVALUATOR} {dataset.key}".encode()).hexdigest()[:16]
+    def __init__(
+        self, dataset: Dataset, shelf: Shelf | None = None, programs: ProgramRunner | None = None
+    ) -> None:
+        ran_by = "" if programs is None else programs.version
+        version = hashlib.sha256(f"{EVALUATOR} {dataset.key} {ran_by}".encode()).hexdigest()[:16]
         space = without_network(SPACE) if shelf is None else SPACE
         super().__init__(f"scrna:{dataset.name}", version, space, GROUPS)
-        self._counts = dataset.counts
+        self._counts, self._programs = dataset.counts, programs
         self._cells = dict(zip(SHARES, _dealt(self._counts.shape[0], list(SHARES.values()), dataset.key), strict=True))
         for task, (split, group) in self._tasks.items():
             self._require_enough(dataset.name, task, self._block(split, GROUPS.index(group)))
-        self.agent = None if shelf is None else DenoisingAgent(shelf, self._training(), version)
+        self.agent = None if shelf is None else DenoisingAgent(shelf, self._training(), dataset.key)
 
     def session(self, task: str, split: Split, group: str) -> DenoisingSession:
         """The audit judges by the cells of another task of the split."""
@@ -60,7 +66,11 @@ class DenoisingBackend(PipelineBackend):
         own, aside = (self._block(split, each % len(GROUPS)) for each in (number, number + 1))
         network = None if self.agent is None else self.agent.networks
         asked = None if network is None else (lambda key, counts: shares_of(network.of(key), counts))
-        return DenoisingSession(task, group, self.device, self.grammar, self.space, own, aside, asked)
+        return DenoisingSession(task, group, self.device, self.grammar, self.space, own, aside, asked, self._programs)
+
+    def close(self) -> None:
+        if self._programs is not None:
+            self._programs.close()
 
     @staticmethod
     def _require_enough(name: str, task: str, counts: Counts) -> None:
@@ -84,10 +94,10 @@ class DenoisingBackend(PipelineBackend):
 class DenoisingAgent(PipelineAgent):
     """Its network is trained on the cells of the training split: the base, and every adapter."""
 
-    def __init__(self, shelf: Shelf, counts: Counts, version: str) -> None:
+    def __init__(self, shelf: Shelf, counts: Counts, key: str) -> None:
         super().__init__(SPACE, shelf)
         self._counts = counts
-        self.networks = Networks(shelf, f"scrna-{version}", lambda: train_base(counts, BASE_SEED))
+        self.networks = Networks(shelf, f"scrna-{NETWORK_VERSION}-{key[:16]}", lambda: train_base(counts, BASE_SEED))
 
     def fit(self, text: str, adapter: Path | None, into: Path, seed: int, strength: float) -> Fitted:
         losses = train_adapter(self.networks.base(), adapter, self._counts, into, seed, strength)

@@ -56,7 +56,7 @@ def _failure(step: Step) -> str | None:
         return None
     if step.reward == 0:
         return f"{step.status.value}: {step.status.sentence}" if step.status else "failed"
-    return "passed, slower than the start" if (step.best or step.reward) < 1 / 2**GAINED else None
+    return "passed, worth less than the start" if (step.best or step.reward) < 1 / 2**GAINED else None
 
 
 def successes(steps: Sequence[Step]) -> list[str]:
@@ -67,7 +67,7 @@ def successes(steps: Sequence[Step]) -> list[str]:
     for gain, step in gained:
         (again if step.task in seen else once).append((gain, step))
         seen.add(step.task)
-    return [_told(step, f"passed, {2**gain:.2f} times as fast") for gain, step in [*once, *again][:MOST_CASES]]
+    return [_told(step, f"passed, {2**gain:.2f} times as good") for gain, step in [*once, *again][:MOST_CASES]]
 
 
 def _gains(steps: Sequence[Step], rewards: dict) -> Iterator[tuple[float, Step]]:

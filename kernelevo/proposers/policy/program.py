@@ -5,19 +5,16 @@ A reply is hostile text: it is read line by line, in time that grows with its le
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from kernelevo.kernel.languages import CUDA, Language
 from kernelevo.language_model import Reply, Stop
-from kernelevo.wire.words import visible_line
+from kernelevo.proposers.policy.reply_blocks import Block, blocks, leaves_out, summary, without_thinking
 
 MOST_BYTES = 1 << 17
 LONGEST_REPLY = 8 * MOST_BYTES
 """Characters of a reply, without what the model thought: a longer one is not searched for a file."""
-LONGEST_SUMMARY = 100
 NO_SUMMARY = "rewrote the kernel"
 
 
@@ -64,31 +61,24 @@ class Reading:
     summary: str = NO_SUMMARY
 
 
-@dataclass(frozen=True)
-class _Block:
-    info: str
-    text: str
-    closed: bool
-
-
 def read_program(reply: Reply, language: Language) -> Reading:
     """What the reply holds: the last fenced block that is a kernel file with its plan, or the reply itself if it is
     one.
     """
     if reply.stop is Stop.FILTERED:
         return Reading(Outcome.WITHHELD)
-    text = _without_thinking(reply.text.replace("\r\n", "\n"))
+    text = without_thinking(reply.text.replace("\r\n", "\n"))
     if not text.strip():
         return Reading(Outcome.TRUNCATED if reply.stop in (Stop.LENGTH, Stop.CUT_OFF) else Outcome.NOTHING)
     if len(text) > LONGEST_REPLY:
         return Reading(Outcome.TOO_LARGE)
     whole = reply.stop is Stop.COMPLETE
-    blocks = list(_blocks(text))
-    found = [_read_block(block, language, whole) for block in blocks] or [_read_unfenced(text, language, whole)]
+    fenced = list(blocks(text))
+    found = [_read_block(block, language, whole) for block in fenced] or [_read_unfenced(text, language, whole)]
     best = min(reversed(found), key=lambda reading: _ORDER.index(reading.outcome))
     if best.outcome is not Outcome.PROGRAM:
         return best
-    return Reading(Outcome.PROGRAM, best.text, _summary(text))
+    return Reading(Outcome.PROGRAM, best.text, summary(text, NO_SUMMARY))
 
 
 _ORDER = (
@@ -98,40 +88,7 @@ _ORDER = (
 """Of several blocks the one that came nearest to a program decides."""
 
 
-def _without_thinking(text: str) -> str:
-    """Without what stands between <think> and </think>; if it does not end, all of it was thinking."""
-    if not text.lstrip().startswith("<think>"):
-        return text
-    return text.partition("</think>")[2]
-
-
-def _blocks(text: str) -> Iterator[_Block]:
-    """Fenced blocks, as Markdown has them; the last one may not be closed."""
-    fence, info, lines = "", "", list[str]()
-    for line in text.split("\n"):
-        mark = _fence(line)
-        if not fence and mark:
-            fence, info, lines = mark, line.strip()[len(mark) :].strip(), []
-        elif fence and mark.startswith(fence) and line.strip() == mark:
-            yield _Block(info, "\n".join(lines) + "\n", closed=True)
-            fence = ""
-        elif fence:
-            lines.append(line)
-    if fence and any(line.strip() for line in lines):
-        yield _Block(info, "\n".join(lines).rstrip("\n") + "\n", closed=False)
-
-
-def _fence(line: str) -> str:
-    """The run of at least three ` or ~ that the line begins with, or nothing."""
-    start = line.strip()
-    for mark in "`~":
-        length = len(start) - len(start.lstrip(mark))
-        if length >= 3:
-            return mark * length
-    return ""
-
-
-def _read_block(block: _Block, language: Language, whole: bool) -> Reading:
+def _read_block(block: Block, language: Language, whole: bool) -> Reading:
     if _is_diff(block.text, block.info):
         return Reading(Outcome.DIFF)
     # A model that forgot the last fence has said all the same that it was done.
@@ -161,19 +118,11 @@ def _read_code(code: str, language: Language, complete: bool) -> Reading:
         return Reading(Outcome.TRUNCATED)
     if len(code.encode("utf-8", "replace")) > MOST_BYTES:
         return Reading(Outcome.TOO_LARGE)
-    if any(_ELISION.search(line) for line in code.split("\n") if len(line) < 300):
+    if leaves_out(code):
         return Reading(Outcome.ELIDED)
     if not any(_launches(line, language) for line in code.split("\n")):
         return Reading(Outcome.NO_PLAN)
     return Reading(Outcome.PROGRAM, code)
-
-
-_ELISION = re.compile(
-    r"(?://|#|/\*)[ \t]{0,8}(?:\.\.\.|…)"
-    r"|(?://|#|/\*)[^\n]{0,120}"
-    r"\b(?:rest of the (?:code|kernel|file)|remains? unchanged|same as before|existing code)\b",
-    re.IGNORECASE,
-)
 
 
 def _has_kernel(code: str, language: Language) -> bool:
@@ -205,16 +154,3 @@ def _is_diff(text: str, info: str) -> bool:
         return True
     lines = text.split("\n")
     return any(line.startswith("@@ ") for line in lines) and any(line.startswith(("+", "-")) for line in lines)
-
-
-def _summary(text: str) -> str:
-    """What stands after `Change:` at the beginning of a line outside of code, made visible and short."""
-    fence = ""
-    for line in text.split("\n"):
-        if mark := _fence(line):
-            fence = "" if fence and mark.startswith(fence) else fence or mark
-        elif not fence and line.strip(" *_#-").lower().startswith("change:"):
-            words = " ".join(line.strip(" *_#-")[len("change:") :].split())[: 4 * LONGEST_SUMMARY].strip(" *_")
-            shown = visible_line(words)
-            return (shown if len(shown) <= LONGEST_SUMMARY else shown[: LONGEST_SUMMARY - 3] + "...") or NO_SUMMARY
-    return NO_SUMMARY

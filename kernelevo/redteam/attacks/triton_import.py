@@ -64,7 +64,7 @@ def importing(name: str, rows: str, title: str, code: str) -> Attack:
             if isinstance(compiler, Skipped):
                 return compiler
             text = code.format(**vars(found))
-            return _behind_wall(compiler, text) if defended else _outside(text)
+            return _behind_wall(compiler, text) if defended else outside(text)
 
     return Attack(name, tuple(rows.split()), title, "triton import", ("the wall",), run)
 
@@ -76,7 +76,8 @@ def _behind_wall(compiler: TritonCompiler, code: str) -> Outcome:
     return Outcome(True, "", "the file was imported to its end, and built")
 
 
-def _outside(code: str) -> Outcome | Skipped:
+def outside(code: str) -> Outcome | Skipped:
+    """The same code in an ordinary process of this interpreter."""
     environment = {**os.environ, TOKEN: "secret", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     process = subprocess.Popen(
         [sys.executable, "-c", code], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

@@ -1,0 +1,227 @@
+"""What a program must not know is nowhere that it can look: planted as canaries and hunted by a program that walks its
+files, environment, objects, frames and memory. Each way of looking has a control, in which a canary is put where it may
+read and is found.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="the extra `legal` is not installed")
+
+from programs.hunting import WORD, hunter
+from scipy import sparse
+
+from kernelevo.backends.legal.backend import ChargeBackend, dealt
+from kernelevo.backends.legal.data import Cases, cases_of, sample
+from kernelevo.backends.legal.scoring import report
+from kernelevo.backends.legal.session import PARTS
+from kernelevo.backends.scrna.backend import DenoisingBackend
+from kernelevo.backends.scrna.data import Dataset
+from kernelevo.backends.scrna.scoring import dense_rows, score_guarded
+from kernelevo.backends.scrna.thinning import split_molecules
+from kernelevo.interfaces import ProgramCall, ProgramFailure
+from kernelevo.learning import Split
+from kernelevo.sandbox import Sandbox
+from kernelevo.sandbox_programs import JailedPrograms, program_worker, request_of
+from kernelevo.sandbox_scripted import ScriptedPrograms
+from kernelevo.types import Candidate, Status
+
+SEED = 4
+
+
+@pytest.fixture(scope="module")
+def programs() -> Iterator[JailedPrograms]:
+    found = JailedPrograms()
+    yield found
+    found.close()
+
+
+def hunted(session: object, text: str, level: str = "judge") -> str:
+    """What the hunter says, which has to have come to its end."""
+    verdict = getattr(session, level)(Candidate(text), SEED)
+    assert verdict.status is Status.TRAPPED, verdict.feedback
+    assert "LookupError: hunted, found " in verdict.feedback
+    return verdict.feedback.partition("found ")[2]
+
+
+def with_canaries(cases: Cases) -> Cases:
+    """The sample with a canary in the facts of every case that the splits but the reward's have."""
+    split, facts = dealt(cases), list(cases.facts)
+    for each, places in split.items():
+        for place in places if each is not Split.REWARD else ():
+            facts[place] = f"{facts[place]}{WORD}{place:08x}。"
+    pairs = [(fact, cases.charges[label]) for fact, label in zip(facts, cases.labels, strict=True)]
+    return dataclasses.replace(cases_of("canaries", pairs, cases.key, "canaries"), key=cases.key)
+
+
+def test_cases_of_other_splits_the_environment_and_files_are_not_found(
+    programs: JailedPrograms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "labels.csv"
+    secret.write_text(f"{WORD}0000f11e")
+    monkeypatch.setenv("KERNELEVO_DATA", str(secret))
+    monkeypatch.setenv("OPENAI_API_KEY", f"{WORD}00000e11")
+    cases = with_canaries(sample())
+    sealed = dealt(cases)[Split.SEALED]
+    assert sum(WORD in fact for fact in cases.facts) > len(sealed) > 100
+    backend = ChargeBackend(cases, SHELF, programs=programs)
+    session = backend.open(backend.tasks(Split.REWARD)[0])
+    for level in ("judge", "audit"):
+        assert hunted(session, hunter(places=(str(secret), __file__)), level) == "nothing"
+
+
+def test_what_it_is_given_is_the_told_cases_and_no_gold_label() -> None:
+    runner = ScriptedPrograms(lambda call: np.full(call.shape, 0.5))
+    backend = ChargeBackend(sample(), SHELF, programs=runner)
+    session = backend.open(backend.tasks(Split.GATE)[1])
+    session.judge(Candidate("def classify(facts, labels, questions, charges, seed): pass"), SEED)
+    asked = runner.asked
+    call, drawn = asked[0], session._drawn("reward", SEED)
+    facts, labels, _, charges = call.arguments
+    questions = [question for each in asked for question in each.arguments[2]]
+    assert len(asked) == PARTS and all(each.arguments[0] == facts for each in asked)
+    assert tuple(facts) == drawn.facts[: drawn.told] and labels.tolist() == drawn.labels[: drawn.told].tolist()
+    assert sorted(questions) == sorted(drawn.facts[drawn.told :]) and len(charges) == 10
+    head = json.loads(request_of(call).head)
+    assert set(head) == {"text", "function", "arguments", "seed", "shape"} and head["seed"] != SEED
+    assert len(request_of(call).blobs) == 1
+
+
+def test_no_call_tells_how_many_cases_of_each_charge_are_asked_for() -> None:
+    """Of each charge the same share is asked for: who saw all questions at once could deal them out by it."""
+    runner = ScriptedPrograms(lambda call: np.full(call.shape, 0.5))
+    session = ChargeBackend(sample(), SHELF, programs=runner).open("reward-cases-0")
+    uneven = 0
+    for seed in range(5):
+        session.judge(Candidate("def classify(facts, labels, questions, charges, seed): pass"), seed)
+        drawn = session._drawn("reward", seed)
+        charge = dict(zip(drawn.facts[drawn.told :], drawn.labels[drawn.told :].tolist(), strict=True))
+        assert set(np.bincount(list(charge.values()))) == {4}
+        for call in runner.asked[-PARTS:]:
+            uneven += len(set(np.bincount([charge[fact] for fact in call.arguments[2]], minlength=10))) > 1
+    assert len(runner.asked) == 5 * PARTS and uneven >= 18
+
+
+POSITIONS = """\
+import numpy as np
+
+def classify(facts, labels, questions, charges, seed):
+    return np.eye(len(charges))[np.arange(len(questions)) * len(charges) // len(questions)]
+"""
+
+
+def test_the_order_of_questions_does_not_tell_their_charges(programs: JailedPrograms) -> None:
+    backend = ChargeBackend(sample(), SHELF, programs=programs)
+    session = backend.open(backend.tasks(Split.REWARD)[0])
+    verdict = session.judge(Candidate(POSITIONS), SEED)
+    assert verdict.status is Status.PASSED, verdict.feedback
+    accuracy = float(verdict.feedback.partition("accuracy ")[2].partition(",")[0])
+    assert accuracy < 0.4
+    # The control: in the order of the draw, the same program knows them all.
+    drawn, made = session._drawn("reward", SEED), dict[str, object]()
+    exec(POSITIONS, made)
+    told = drawn.labels[: drawn.told]
+    names = [str(each) for each in range(10)]
+    known = made["classify"](drawn.facts[: drawn.told], told, drawn.facts[drawn.told :], names, 0)
+    assert report(drawn.labels[drawn.told :], known).accuracy == 1.0
+
+
+MARKED = (20_000_000_011, 31_000_000_019)
+"""Molecules of two genes of every cell: what is left of them for the test half are numbers that nothing else has."""
+
+
+@pytest.fixture(scope="module")
+def marked() -> Dataset:
+    source = np.random.default_rng(5)
+    counts = source.poisson(6.0, (150, 120)).astype(np.int64) + 3
+    counts[:, 0], counts[:, 6] = MARKED
+    return Dataset("marked", sparse.csr_matrix(counts), "12" * 32)
+
+
+def words_of(values: np.ndarray) -> tuple[int, ...]:
+    """The values as words of integers and of floats."""
+    distinct = [int(value) for value in np.unique(values)]
+    return (*distinct, *(struct.unpack("<Q", struct.pack("<d", value))[0] for value in distinct))
+
+
+def test_counts_of_the_test_half_are_not_found(programs: JailedPrograms, marked: Dataset) -> None:
+    backend = DenoisingBackend(marked, programs=programs)
+    session = backend.open("reward-cells-0")
+    halves = split_molecules(session.counts["reward"], seed=SEED)
+    secret = halves.test.toarray()[:, :2]
+    assert secret.min() > 10**8
+    assert hunted(session, hunter(words_of(secret[:3]))) == "nothing"
+    # The control: those of the training half are its arguments.
+    told = halves.train.toarray()[:3, 0]
+    assert "arguments:number" in hunted(session, hunter(words_of(told)))
+
+
+REPLAY = """\
+import numpy as np
+
+def denoise(counts, seed, guess={seed}):
+    source = np.random.RandomState(guess)
+    left = np.zeros(counts.shape)
+    for cell, gene in np.ndindex(*counts.shape):
+        kept = int(counts[cell, gene])
+        state = source.get_state()
+        for every in range(kept, kept + 12):
+            source.set_state(state)
+            if source.binomial(every, 0.9) == kept:
+                break
+        left[cell, gene] = every - kept
+    return left + 1e-3
+"""
+"""Draws the halves again from the seed of the draw, which it guessed, and so finds what was dealt to the test half."""
+
+
+def test_who_guesses_the_seed_of_the_draw_cannot_undo_it(programs: JailedPrograms) -> None:
+    counts = np.random.default_rng(6).poisson(12.0, (150, 120)).astype(np.int64) + 6
+    backend = DenoisingBackend(Dataset("dense", sparse.csr_matrix(counts), "34" * 32), programs=programs)
+    session = backend.open("reward-cells-0")
+    text = REPLAY.format(seed=SEED)
+    verdict = session.judge(Candidate(text), SEED)
+    assert verdict.status is Status.PASSED and verdict.score is not None, verdict.feedback
+    assert verdict.score.value > 0.8
+    # The control: on the rows and columns of the draw it finds the test half.
+    halves, made = split_molecules(session.counts["reward"], seed=SEED), dict[str, object]()
+    exec(text, made)
+    undone = made["denoise"](halves.train.toarray().astype(float), 0)
+    assert score_guarded(halves.train, halves.test, dense_rows(undone)).guarded > 0.8
+
+
+CANARY = f"{WORD}c0ffee42"
+
+
+def hunted_in(wall: Sandbox, text: str, facts: list[str]) -> str:
+    programs = JailedPrograms(wall=wall)
+    call = ProgramCall(text, "classify", [facts, np.zeros(1, np.int64), ["?"], ["a"]], 1, (1, 1))
+    found = programs.call(call)
+    programs.close()
+    assert isinstance(found, ProgramFailure) and "hunted, found " in found.words, found
+    return found.words.partition("found ")[2]
+
+
+@pytest.mark.parametrize("place", ["arguments", "files", "environment", "objects", "memory", "nowhere"])
+def test_controls_a_canary_where_it_may_read_is_found(place: str, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text(CANARY)
+    worker = program_worker()
+    if place == "files":
+        worker = dataclasses.replace(worker, read_only=(*worker.read_only, tmp_path))
+    if place == "environment":
+        worker = dataclasses.replace(worker, environment={**worker.environment, "NOTES": CANARY})
+    if place in ("objects", "memory"):
+        *words, packages, lock = worker.words
+        worker = dataclasses.replace(worker, words=(*words, json.dumps({**json.loads(packages), CANARY: ""}), lock))
+    found = hunted_in(
+        Sandbox(script=worker), hunter(places=(str(tmp_path / "notes.txt"),)), [CANARY if place == "arguments" else "-"]
+    )
+    assert (f"{place}:{CANARY}" in found) if place != "nowhere" else found == "nothing"
