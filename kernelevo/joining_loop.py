@@ -22,7 +22,7 @@ import kernelevo
 from kernelevo.errors import BadInput, NotInstalled
 from kernelevo.harness import read_harness, write_files
 from kernelevo.initialise import samples_folder
-from kernelevo.joining_backends import open_backend
+from kernelevo.joining_backends import open_asked
 from kernelevo.language_model import Adapter, Price
 from kernelevo.learning import LeverName, PolicyVersion, Spending, folder_key
 from kernelevo.learning_interfaces import SeededModel
@@ -82,6 +82,7 @@ class LoopRequest:
     key_variable: str | None = None
     price: tuple[float, float] | None = None
     data: str | None = None
+    metric: str | None = None
 
     @property
     def settings(self) -> LoopSettings:
@@ -167,7 +168,7 @@ def open_loop(
     from kernelevo.models.recorded import CallTime, RecordedModel, recorded_turns
 
     closing = ExitStack()
-    own = workers or Workers(lambda: open_backend(request.task, settings.with_data(request.data)))
+    own = workers or Workers(lambda: open_asked(request, settings))
     if workers is None:
         closing.callback(own.close)
     backend = own.backend()

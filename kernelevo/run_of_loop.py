@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kernelevo.errors import BadInput, Interrupted, KernelevoError
 from kernelevo.harness import read_harness
-from kernelevo.joining_backends import open_backend
+from kernelevo.joining_backends import open_asked
 from kernelevo.joining_loop import (
     EVOLVER,
     GAIN,
@@ -69,7 +69,7 @@ class LoopOutcome:
 
 def start_loop(request: LoopRequest, settings: Settings, say: Say, why: str) -> LoopOutcome:
     """A new run under `settings.runs`. What is wrong with the request raises BadInput before anything is recorded."""
-    with closing(Workers(lambda: open_backend(request.task, settings.with_data(request.data)))) as workers:
+    with closing(Workers(lambda: open_asked(request, settings))) as workers:
         backend = workers.backend()
         folder = new_run_folder(settings.runs)
         record = loop_record(folder.name, f"run {request.task}", request, backend)
@@ -91,7 +91,7 @@ def resume_loop(name: str, changes: Mapping[str, Any], settings: Settings, say: 
     with SqliteStore.resume(folder) as store:
         record = store.run()
         request = changed(read_request(record), changes)
-        with closing(Workers(lambda: open_backend(request.task, settings.with_data(request.data)))) as workers:
+        with closing(Workers(lambda: open_asked(request, settings))) as workers:
             _require_same(record, workers)
             opened = _open(request, folder, store, settings, say, workers)
             return _go_on(opened, request, record, folder, say, f"as run {record.id} began")

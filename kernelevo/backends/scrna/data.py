@@ -21,6 +21,8 @@ from kernelevo.backends.scrna.thinning import Counts, without_empty
 from kernelevo.errors import BadInput, NotInstalled
 
 SAMPLE = "sample"
+SECOND_SAMPLE = 8
+"""Its seed."""
 LARGEST = 4 << 30
 """Bytes of a file that is read into memory."""
 LEAST_CELLS, LEAST_GENES = 120, 100
@@ -50,6 +52,15 @@ def open_dataset(path: Path | None) -> Dataset:
         said = " ".join(str(error).split())[:200]
         raise BadInput(f"--data {path} cannot be read ({type(error).__name__}: {said})") from error
     return Dataset(path.stem, checked(matrix, str(path)), hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def second_dataset(first: Path | None, path: Path | None) -> Dataset | None:
+    """Counts of another tissue, which the audit judges by, too: the file's; beside our sample another sample of other
+    kinds; else none.
+    """
+    if path is not None:
+        return open_dataset(path)
+    return sample(seed=SECOND_SAMPLE) if first is None else None
 
 
 def checked(matrix: Any, name: str) -> Counts:

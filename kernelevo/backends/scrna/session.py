@@ -5,35 +5,60 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from kernelevo.backends.pipelines import Level, Pipeline, PipelineSession, Scored
-from kernelevo.backends.scrna.pipeline import SPACE, Known, denoise
-from kernelevo.backends.scrna.scoring import dense_rows, score_guarded
-from kernelevo.backends.scrna.thinning import TRAIN_SHARE, Counts, Halves, split_molecules
+from kernelevo.backends.scrna.auditing import AUDITED_SHARE, Kept, Structure, audit
+from kernelevo.backends.scrna.metrics import GUARDED, SPACES, WHOLE_MASS, scored_by
+from kernelevo.backends.scrna.pipeline import Known, denoise
+from kernelevo.backends.scrna.scoring import Array, Reference, dense_rows, reference
+from kernelevo.backends.scrna.thinning import TRAIN_SHARE, Counts, split_molecules
 from kernelevo.decisions import Grammar
 
-AUDITED_SHARE = 0.7
-"""Molecules for training where the audit judges: at another depth."""
 MOST_KEPT = 4
-"""Splits of molecules whose components are kept at hand."""
+"""Splits of molecules whose components are kept at hand, of each verifier."""
+What = TypeVar("What")
 FACTS = ("log2_cells", "log2_genes", "log2_molecules", "zeros", "squared", "poisson")
 
 
+@dataclass
+class Drawn:
+    """The halves of one draw, what scores on them are measured by, and components that were made of the training
+    half.
+    """
+
+    reference: Reference
+    known: Known = field(default_factory=dict)
+
+
+@dataclass
+class DrawnToAudit:
+    """As `Drawn`, of the audit's own counts and of a second tissue's, with what is independent of them."""
+
+    own: Drawn
+    structure: Structure
+    raw: Kept
+    second: Drawn | None
+
+
 class DenoisingSession(PipelineSession):
-    """`counts` are the task's, `aside` those that the audit judges by. The loss is 1 without denoising."""
+    """`counts` are the task's, `aside` those that the audit judges by, and `second` another tissue's, if there is one.
+    The loss is 1 without denoising.
+    """
 
     def __init__(
-        self, task: str, family: str, device: str, grammar: Grammar, counts: Counts, aside: Counts
+        self, task: str, family: str, device: str, grammar: Grammar, counts: Counts, aside: Counts,
+        metric: str = GUARDED, second: Counts | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(task, family, device, grammar, SPACE)
+        super().__init__(task, family, device, grammar, SPACES[metric])
         self.counts: Mapping[Level, Counts] = {"reward": counts, "audit": aside}
-        self._halves: OrderedDict[tuple[Level, int], tuple[Halves, Known]] = OrderedDict()
+        self._metric, self._second = metric, second
+        self._rewarding: OrderedDict[int, Drawn] = OrderedDict()
+        self._auditing: OrderedDict[int, DrawnToAudit] = OrderedDict()
 
     def scored(self, pipeline: Pipeline, level: Level, seed: int) -> Scored:
-        halves, known = self._drawn(level, seed)
-        found = score_guarded(halves.train, halves.test, dense_rows(denoise(halves.train, pipeline, seed, known)))
-        figures = {"squared": found.squared, "poisson": found.poisson, "guarded": found.guarded}
-        return Scored(1.0 - found.guarded, figures)
+        return self._audited(pipeline, seed) if level == "audit" else self._rewarded(pipeline, seed)
 
     def facts(self) -> Mapping[str, float]:
         counts = self.counts["reward"]
@@ -49,14 +74,51 @@ class DenoisingSession(PipelineSession):
         return f"{told} {super().words()}"
 
     def close(self) -> None:
-        self._halves.clear()
+        self._rewarding.clear()
+        self._auditing.clear()
 
-    def _drawn(self, level: Level, seed: int) -> tuple[Halves, Known]:
-        key = (level, seed)
-        if key not in self._halves:
-            if len(self._halves) >= MOST_KEPT:
-                self._halves.popitem(last=False)
-            share = AUDITED_SHARE if level == "audit" else TRAIN_SHARE
-            self._halves[key] = (split_molecules(self.counts[level], share, seed), {})
-        self._halves.move_to_end(key)
-        return self._halves[key]
+    def _rewarded(self, pipeline: Pipeline, seed: int) -> Scored:
+        drawn = _kept(self._rewarding, seed)
+        if drawn is None:
+            drawn = self._rewarding[seed] = _drawn(self.counts["reward"], TRAIN_SHARE, seed)
+        return scored_by(self._metric, drawn.reference, _made(pipeline, drawn, seed))
+
+    def _audited(self, pipeline: Pipeline, seed: int) -> Scored:
+        """By whatever metric candidates are rewarded, the audit is the same."""
+        drawn = _kept(self._auditing, seed)
+        if drawn is None:
+            drawn = self._auditing[seed] = self._drawn_to_audit(seed)
+        own, second = drawn.own, drawn.second
+        made = _made(pipeline, own, seed)
+        elsewhere = None if second is None else (second.reference, _made(pipeline, second, seed))
+        found = audit(own.reference, made, drawn.structure, drawn.raw, elsewhere)
+        told = scored_by(GUARDED, own.reference, made).figures
+        return Scored(found.loss, {**found.figures, **told})
+
+    def _drawn_to_audit(self, seed: int) -> DrawnToAudit:
+        own = _drawn(self.counts["audit"], AUDITED_SHARE, seed)
+        structure = Structure(own.reference.test, seed)
+        raw = structure.kept_by(dense_rows(own.reference.train)(slice(None)))
+        second = None if self._second is None else _drawn(self._second, TRAIN_SHARE, seed)
+        return DrawnToAudit(own, structure, raw, second)
+
+
+def _drawn(counts: Counts, share: float, seed: int) -> Drawn:
+    halves = split_molecules(counts, share, seed)
+    return Drawn(reference(halves.train, halves.test))
+
+
+def _made(pipeline: Pipeline, drawn: Drawn, seed: int) -> Array:
+    """float64[cells, genes], with the mass that the pipeline chose, where its metric leaves it the choice."""
+    made = denoise(drawn.reference.train, pipeline, seed, drawn.known)
+    return made * (pipeline.settings.get("mass", WHOLE_MASS) / WHOLE_MASS)
+
+
+def _kept(drawn: OrderedDict[int, What], seed: int) -> What | None:
+    """What is at hand for this seed; room for it is made where there is none."""
+    if seed in drawn:
+        drawn.move_to_end(seed)
+        return drawn[seed]
+    if len(drawn) >= MOST_KEPT:
+        drawn.popitem(last=False)
+    return None
