@@ -449,6 +449,11 @@ def gain_words(backend: Backend) -> str:
     return str(getattr(backend, "gain", GAIN))
 
 
+def introduction(backend: Backend) -> Sequence[str]:
+    """What a backend says of itself and its data before anything runs; most say nothing."""
+    return tuple(getattr(backend, "introduction", ()))
+
+
 def loop_record(run_id: str, command: str, request: LoopRequest, backend: Backend) -> RunRecord:
     """The head of a run's record."""
     plain = request.plain()

@@ -22,6 +22,7 @@ from kernelevo.joining_loop import (
     Opened,
     Workers,
     gain_words,
+    introduction,
     loop_record,
     open_loop,
 )
@@ -149,6 +150,8 @@ def _go_on(opened: Opened, request: LoopRequest, record: RunRecord, folder: Path
     with closing(opened):
         backend = opened.loop.parts.backend
         say(f"backend {backend.name} on {record.device} ({record.how}), {opened.notes[0]}; {why}")
+        for line in introduction(backend):
+            say(line)
         say(_plan_words(opened.loop, request, record))
         try:
             opened.loop.run()

@@ -19,7 +19,16 @@ from kernelevo.counting import counted
 from kernelevo.errors import BadInput, Interrupted
 from kernelevo.harness import read_decision_file, read_harness, write_files
 from kernelevo.joining_backends import open_asked
-from kernelevo.joining_loop import GAIN, LoopRequest, Opened, Workers, harness_folder, loop_record, open_loop
+from kernelevo.joining_loop import (
+    GAIN,
+    LoopRequest,
+    Opened,
+    Workers,
+    harness_folder,
+    introduction,
+    loop_record,
+    open_loop,
+)
 from kernelevo.learning import Split, folder_key
 from kernelevo.loop.budget import Account, LoopLimits
 from kernelevo.loop.curves import after, curve
@@ -243,6 +252,8 @@ class _Study:
             f"({request.on}): {counted(costs.searches, 'search')} of {costs.test} evaluations on each task, "
             f"{costs.learning} to learn from, {costs.total} in all for each arm and seed"
         )
+        for line in introduction(self.workers.backend()):
+            self.say(line)
 
     def _ended(self) -> StudyOutcome:
         results = results_of(self.store.notes(FINISHED), self.request)

@@ -45,6 +45,8 @@ class DenoisingBackend(PipelineBackend):
         parts = (EVALUATOR, dataset.key, metric, second.key if second else "")
         version = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
         super().__init__(f"scrna:{dataset.name}", version, SPACES[metric], GROUPS)
+        told = [f"data: {dataset.said}", *([] if second is None else [f"second tissue of the audit: {second.said}"])]
+        self.introduction = (*told, f"rewarded by the metric {metric}")
         self._metric = metric
         self._own, self._second = _Dealt(dataset), None if second is None else _Dealt(second)
         for task, (split, group) in self._tasks.items():
