@@ -59,3 +59,16 @@ def test_a_study_records_its_metric_and_gives_it_to_its_arms(shell: Shell) -> No
     (folder,) = run_folders(shell.folder / "runs")
     with SqliteStore.read(folder / "arms" / "base-0") as store:
         assert LoopRequest.read(store.run().settings["loop"]).metric == "openproblems-constrained"
+
+
+def test_a_loop_that_is_rewarded_by_the_published_rule_is_paused_by_its_audit(shell: Shell) -> None:
+    """It learns to choose little mass, which the published Poisson loss pays for and the audit does not."""
+    pytest.importorskip("sklearn", reason="the extra `scrna` is not installed")
+    pytest.importorskip("torch", reason="the extra `lora` is not installed")
+    asked = ("--model", "tabular", "--workers", "1", "--generations", "3", "--budget", "evaluations=600")
+    code, out, err = shell("run", "scrna", *asked, "--metric", "openproblems", "--json")
+    assert code == 4, err
+    told = json.loads(out)
+    gaps = [each["audit"]["gap"] for each in told["generations"]]
+    assert told["paused"] and "the reward runs away from the audit" in told["ended"] and gaps[-1] > gaps[0] + 0.5
+    assert sum(each["gate"]["result"] == "accept" for each in told["generations"] if each["gate"]) >= 1

@@ -25,6 +25,8 @@ SHARES: Mapping[Split, float] = {
 }  # fmt: skip
 """Of the cells."""
 GROUPS = tuple(f"genes-{number}" for number in range(6))
+MOST_CELLS = 2000
+"""Of a split: tasks of many cells take minutes a candidate, and tell no more."""
 LEAST_SIDE, LEAST_MOLECULES = 8, 300
 """Of a task: one test half in 10^13 of so few molecules holds none."""
 EVALUATOR = "3"
@@ -45,10 +47,10 @@ class DenoisingBackend(PipelineBackend):
         parts = (EVALUATOR, dataset.key, metric, second.key if second else "")
         version = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
         super().__init__(f"scrna:{dataset.name}", version, SPACES[metric], GROUPS)
-        told = [f"data: {dataset.said}", *([] if second is None else [f"second tissue of the audit: {second.said}"])]
-        self.introduction = (*told, f"rewarded by the metric {metric}")
         self._metric = metric
         self._own, self._second = _Dealt(dataset), None if second is None else _Dealt(second)
+        other = () if self._second is None else (f"second tissue of the audit: {self._second.said}",)
+        self.introduction = (f"data: {self._own.said}", *other, f"rewarded by the metric {metric}")
         for task, (split, group) in self._tasks.items():
             for each in (self._own, self._second):
                 if each is not None:
@@ -80,6 +82,8 @@ class _Dealt:
         self._counts = dataset.counts
         dealt = _dealt(self._counts.shape[0], list(SHARES.values()), dataset.key)
         self._cells = dict(zip(SHARES, dealt, strict=True))
+        many = max(map(len, dealt)) >= MOST_CELLS
+        self.said = f"{dataset.said}; {MOST_CELLS:,} cells of a split are used at most" if many else dataset.said
 
     def block(self, split: Split, group: int) -> Counts:
         genes = np.arange(group, self._counts.shape[1], len(GROUPS))
@@ -87,7 +91,9 @@ class _Dealt:
 
 
 def _dealt(count: int, shares: Sequence[float], key: str) -> list[np.ndarray]:
-    """The numbers below `count` in random order, dealt by these shares; the same for the same dataset."""
+    """The numbers below `count` in random order, dealt by these shares, MOST_CELLS at most of each; the same for the
+    same dataset.
+    """
     order = np.random.default_rng(int(key[:16], 16)).permutation(count)
     ends = np.rint(np.cumsum(shares) / sum(shares) * count).astype(int)
-    return [np.sort(part) for part in np.split(order, ends[:-1])]
+    return [np.sort(part[:MOST_CELLS]) for part in np.split(order, ends[:-1])]

@@ -67,7 +67,7 @@ def components(values: Array, count: int, seed: int) -> Array:
 
 def neighbour_mean(counts: Counts, values: Array, neighbours: int, seed: int) -> Array:
     """The mean of a cell's nearest cells' values, its own among them, by principal components of log counts."""
-    weights = _nearest(components(stabilised(counts, "log"), COMPONENTS_OF_NEIGHBOURS, seed), neighbours)
+    weights = nearest(components(stabilised(counts, "log"), COMPONENTS_OF_NEIGHBOURS, seed), neighbours)
     return np.asarray(weights @ values)
 
 
@@ -110,7 +110,7 @@ def like_test(counts: Counts, rank: int, seed: int) -> Array:
     return low_rank(whole / THINNINGS, rank, seed)
 
 
-def _nearest(places: Array, neighbours: int) -> Any:
+def nearest(places: Array, neighbours: int) -> Any:
     """A sparse matrix whose rows are means over each cell's nearest cells."""
     count = min(neighbours, places.shape[0])
     graph = NearestNeighbors(n_neighbors=count).fit(places).kneighbors_graph(places, mode="connectivity")
