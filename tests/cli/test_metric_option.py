@@ -52,8 +52,9 @@ def test_a_run_keeps_its_metric_when_it_goes_on(shell: Shell) -> None:
 def test_a_study_records_its_metric_and_gives_it_to_its_arms(shell: Shell) -> None:
     pytest.importorskip("sklearn", reason="the extra `scrna` is not installed")
     asked = ("--arms", "base", "--seeds", "1", "--test", "3", "--learning", "0", "--only", "development-genes-0")
-    code, _, err = shell("study", "arms", "scrna", *SMALL, *asked, "--metric", "openproblems-constrained")
+    code, out, err = shell("study", "arms", "scrna", *SMALL, *asked, "--metric", "openproblems-constrained")
     assert code == 0, err
+    assert "rewarded by the metric openproblems-constrained" in out and "data: a sample that is made here" in out
     study = record(shell)
     assert read_study(study).metric == "openproblems-constrained"
     (folder,) = run_folders(shell.folder / "runs")

@@ -22,6 +22,10 @@ from kernelevo.backends.scrna.thinning import Counts
 
 OF_ZERO: Mapping[str, float] = {"log": 0.0, "sqrt": 0.0, "anscombe": 2.0 * 0.375**0.5, "freeman_tukey": 1.0}
 """What a transform gives of no molecule."""
+_CURVES: Mapping[str, Callable[[Array], Array]] = {
+    "log": np.log1p, "sqrt": np.sqrt, "anscombe": lambda x: 2.0 * np.sqrt(x + 0.375),
+    "freeman_tukey": lambda x: np.sqrt(x) + np.sqrt(x + 1.0),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,7 @@ def stabilised(counts: Counts, transform: str) -> Stabilised:
     if transform in ("log", "sqrt"):
         per_cell = TARGET / np.maximum(np.asarray(made.sum(axis=1)).ravel(), 1e-300)
         made.data *= np.repeat(per_cell, np.diff(made.indptr))
-    curve = {
-        "log": np.log1p, "sqrt": np.sqrt, "anscombe": lambda x: 2.0 * np.sqrt(x + 0.375),
-        "freeman_tukey": lambda x: np.sqrt(x) + np.sqrt(x + 1.0),
-    }[transform]  # fmt: skip
-    made.data = curve(made.data) - OF_ZERO[transform]
+    made.data = _CURVES[transform](made.data) - OF_ZERO[transform]
     return Stabilised(made, OF_ZERO[transform])
 
 
