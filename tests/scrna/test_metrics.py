@@ -9,9 +9,11 @@ import pytest
 
 pytest.importorskip("sklearn", reason="the extra `scrna` is not installed")
 
+from scipy import sparse
+
 from kernelevo.backends.pipelines import Unsound
 from kernelevo.backends.scrna.backend import DenoisingBackend
-from kernelevo.backends.scrna.data import sample
+from kernelevo.backends.scrna.data import Dataset, checked, sample
 from kernelevo.backends.scrna.metrics import CONSTRAINED, GUARDED, METRICS, PUBLISHED, SPACES, scored_by
 from kernelevo.backends.scrna.scoring import dense_rows, reference, score_guarded
 from kernelevo.backends.scrna.thinning import split_molecules
@@ -115,6 +117,17 @@ def test_a_task_under_each_metric(metric: str) -> None:
     assert session.reward(small) > 1.4
     whole = session.judge(Candidate("weigh like_test = 1\nmass = 1000\n"), 1)
     assert whole.status is (Status.WRONG if metric == CONSTRAINED else Status.PASSED)
+
+
+def test_where_little_mass_breaks_the_constraints_the_start_still_counts_as_no_denoising() -> None:
+    """Of uneven counts, a few genes' logarithms outweigh that most are 0."""
+    source = np.random.default_rng(0)
+    uneven = checked(sparse.csr_matrix(source.poisson(np.exp(source.normal(0, 2, 1800)), (300, 1800))), "uneven")
+    backend = DenoisingBackend(Dataset("uneven", uneven, "ab" * 32), CONSTRAINED)
+    session = backend.open(backend.tasks(Split.REWARD)[0])
+    assert session.reward(session.judge(session.start, 1)) == pytest.approx(1.0)
+    other = session.judge(Candidate("weigh raw = 1\nmass = 3\n"), 1)
+    assert other.status is Status.WRONG and "published Poisson score is 0." in other.feedback
 
 
 def test_versions_and_grammars_of_metrics_are_told_apart() -> None:

@@ -81,7 +81,8 @@ class DenoisingSession(PipelineSession):
         drawn = _kept(self._rewarding, seed)
         if drawn is None:
             drawn = self._rewarding[seed] = _drawn(self.counts["reward"], TRAIN_SHARE, seed)
-        return scored_by(self._metric, drawn.reference, _made(pipeline, drawn, seed))
+        made, is_start = _made(pipeline, drawn, seed), self.space.text(pipeline) == self.start.text
+        return scored_by(self._metric, drawn.reference, made, is_start)
 
     def _audited(self, pipeline: Pipeline, seed: int) -> Scored:
         """By whatever metric candidates are rewarded, the audit is the same."""
