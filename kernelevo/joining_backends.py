@@ -15,7 +15,7 @@ from dataclasses import replace
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from kernelevo import __version__
 from kernelevo.errors import BadInput, KernelevoError, NotInstalled
@@ -39,6 +39,24 @@ _JUDGING = ("evaluators", "devices", "compilers", "kernel", "wire", "diagnosis",
 """What of the package decides verdicts."""
 
 
+class Asked(Protocol):
+    """What of a request says which backend is opened, and how."""
+
+    @property
+    def task(self) -> str: ...
+
+    @property
+    def data(self) -> str | None: ...
+
+    @property
+    def metric(self) -> str | None: ...
+
+
+def open_asked(asked: Asked, settings: Settings) -> Backend:
+    """The backend of a request: its data and its metric, where it names them, else what the settings say."""
+    return open_backend(asked.task, settings.with_data(asked.data).with_metric(asked.metric))
+
+
 def open_backend(name: str, settings: Settings) -> Backend:
     """The backend of this name; raises BadInput naming those there are, or where another package's cannot be had."""
     if name in _BUILT_IN:
@@ -57,6 +75,7 @@ def open_backend(name: str, settings: Settings) -> Backend:
         raise BadInput(f"the backend {name} of {package} cannot be opened ({said}); repair or uninstall it") from error
     if missing := [word for word in _OF_A_BACKEND if not hasattr(opened, word)]:
         raise BadInput(f"the backend {name} of {package} is none: it has no {missing[0]}; repair or uninstall it")
+    _require_metric(name, settings, getattr(opened, "metrics", ()))
     return opened
 
 
@@ -68,6 +87,7 @@ def backend_names() -> list[str]:
 def open_kernels(settings: Settings) -> Backend:
     """Kernels in CUDA on virtual devices; verdicts are kept in the cache folder."""
     _require_no_data("kernels", settings)
+    _require_metric("kernels", settings)
     from kernelevo.backends.kernels.backend import KernelBackend
     from kernelevo.stores.verdicts import VerdictFolder
 
@@ -80,9 +100,17 @@ def _require_no_data(name: str, settings: Settings) -> None:
         raise BadInput(f"the backend {name} takes no data of yours; leave out --data (or KERNELEVO_DATA)")
 
 
+def _require_metric(name: str, settings: Settings, metrics: Sequence[str] = ()) -> None:
+    """Raises BadInput for a metric that is none of these."""
+    if settings.metric is not None and settings.metric not in metrics:
+        there = f"it has {', '.join(metrics)}" if metrics else "it has one way of judging; leave out --metric"
+        raise BadInput(f"the backend {name} has no metric {settings.metric!r}: {there}")
+
+
 def open_scripted(settings: Settings) -> Backend:
     """The domain without programs that tests use; it is quick, and shows how a run goes."""
     _require_no_data("scripted", settings)
+    _require_metric("scripted", settings)
     from kernelevo.backends.scripted import ScriptedBackend
 
     return ScriptedBackend(noise=0.02)
@@ -93,16 +121,20 @@ def open_scrna(settings: Settings) -> Backend:
     try:
         from kernelevo.backends.networks import Shelf
         from kernelevo.backends.scrna.backend import DenoisingBackend
-        from kernelevo.backends.scrna.data import open_dataset
+        from kernelevo.backends.scrna.data import open_dataset, second_dataset
+        from kernelevo.backends.scrna.metrics import GUARDED, METRICS
     except ImportError as error:
         raise NotInstalled(f"the backend scrna needs {error.name}: pip install 'kernelevo[scrna]'") from error
 
+    _require_metric("scrna", settings, METRICS)
     shelf = Shelf(settings.cache / "networks") if brings_agent("scrna") else None
-    return DenoisingBackend(open_dataset(settings.data), shelf, _programs())
+    second = None if shelf is not None else second_dataset(settings.data, settings.second)
+    return DenoisingBackend(open_dataset(settings.data), settings.metric or GUARDED, second, shelf, _programs())
 
 
 def open_legal(settings: Settings) -> Backend:
     """Criminal cases by charge: of the user's file, or of the sample that is made here."""
+    _require_metric("legal", settings)
     try:
         from kernelevo.backends.legal.backend import ChargeBackend
         from kernelevo.backends.legal.data import open_cases

@@ -22,7 +22,7 @@ import kernelevo
 from kernelevo.errors import BadInput, NotInstalled
 from kernelevo.harness import read_harness, write_files
 from kernelevo.initialise import samples_folder
-from kernelevo.joining_backends import open_backend
+from kernelevo.joining_backends import open_asked
 from kernelevo.joining_levers import DEFAULT_MODEL, OWN_AGENT, open_levers
 from kernelevo.language_model import Adapter, Price
 from kernelevo.learning import LeverName, PolicyVersion, Spending, folder_key
@@ -80,6 +80,7 @@ class LoopRequest:
     key_variable: str | None = None
     price: tuple[float, float] | None = None
     data: str | None = None
+    metric: str | None = None
 
     @property
     def settings(self) -> LoopSettings:
@@ -165,7 +166,7 @@ def open_loop(
     from kernelevo.models.recorded import CallTime, RecordedModel, recorded_turns
 
     closing = ExitStack()
-    own = workers or Workers(lambda: open_backend(request.task, settings.with_data(request.data)))
+    own = workers or Workers(lambda: open_asked(request, settings))
     if workers is None:
         closing.callback(own.close)
     backend = own.backend()
@@ -427,6 +428,11 @@ def harness_folder(request: LoopRequest, settings: Settings, programs: bool) -> 
 def gain_words(backend: Backend) -> str:
     """What a reward of 2 is: twice as fast, where candidates are judged by their time."""
     return str(getattr(backend, "gain", GAIN))
+
+
+def introduction(backend: Backend) -> Sequence[str]:
+    """What a backend says of itself and its data before anything runs; most say nothing."""
+    return tuple(getattr(backend, "introduction", ()))
 
 
 def loop_record(run_id: str, command: str, request: LoopRequest, backend: Backend) -> RunRecord:

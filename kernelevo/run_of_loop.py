@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kernelevo.errors import BadInput, Interrupted, KernelevoError
 from kernelevo.harness import read_harness
-from kernelevo.joining_backends import open_backend
+from kernelevo.joining_backends import open_asked
 from kernelevo.joining_loop import (
     EVOLVER,
     GAIN,
@@ -22,6 +22,7 @@ from kernelevo.joining_loop import (
     Opened,
     Workers,
     gain_words,
+    introduction,
     loop_record,
     open_loop,
 )
@@ -69,7 +70,7 @@ class LoopOutcome:
 
 def start_loop(request: LoopRequest, settings: Settings, say: Say, why: str) -> LoopOutcome:
     """A new run under `settings.runs`. What is wrong with the request raises BadInput before anything is recorded."""
-    with closing(Workers(lambda: open_backend(request.task, settings.with_data(request.data)))) as workers:
+    with closing(Workers(lambda: open_asked(request, settings))) as workers:
         backend = workers.backend()
         folder = new_run_folder(settings.runs)
         record = loop_record(folder.name, f"run {request.task}", request, backend)
@@ -91,7 +92,7 @@ def resume_loop(name: str, changes: Mapping[str, Any], settings: Settings, say: 
     with SqliteStore.resume(folder) as store:
         record = store.run()
         request = changed(read_request(record), changes)
-        with closing(Workers(lambda: open_backend(request.task, settings.with_data(request.data)))) as workers:
+        with closing(Workers(lambda: open_asked(request, settings))) as workers:
             _require_same(record, workers)
             opened = _open(request, folder, store, settings, say, workers)
             return _go_on(opened, request, record, folder, say, f"as run {record.id} began")
@@ -149,6 +150,8 @@ def _go_on(opened: Opened, request: LoopRequest, record: RunRecord, folder: Path
     with closing(opened):
         backend = opened.loop.parts.backend
         say(f"backend {backend.name} on {record.device} ({record.how}), {opened.notes[0]}; {why}")
+        for line in introduction(backend):
+            say(line)
         say(_plan_words(opened.loop, request, record))
         try:
             opened.loop.run()

@@ -18,13 +18,14 @@ from typing import Any
 from kernelevo.counting import counted
 from kernelevo.errors import BadInput, Interrupted
 from kernelevo.harness import read_decision_file, read_harness, write_files
-from kernelevo.joining_backends import open_backend
+from kernelevo.joining_backends import open_asked
 from kernelevo.joining_loop import (
     GAIN,
     LoopRequest,
     Opened,
     Workers,
     harness_folder,
+    introduction,
     loop_record,
     open_loop,
     writes_programs,
@@ -79,6 +80,7 @@ class StudyRequest:
     """The arms of a matrix, which have no names of their own."""
     searches: int = 1
     data: str | None = None
+    metric: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("seeds", "test", "searches", "generations", "workers"):
@@ -110,13 +112,13 @@ class StudyOutcome:
 
 def start_study(request: StudyRequest, settings: Settings, say: Say) -> StudyOutcome:
     """Everything that is wrong with the request raises BadInput before the sealed tasks are opened."""
-    with closing(Workers(lambda: open_backend(request.task, settings.with_data(request.data)))) as workers:
+    with closing(Workers(lambda: open_asked(request, settings))) as workers:
         request = dataclasses.replace(request, tasks=tuple(_tasks_of(request, workers)))
         _check(request, settings, workers)
         if request.claim is not None:
             require_unopened(settings.runs, request.claim)
         folder = new_run_folder(settings.runs)
-        asked_of = LoopRequest(request.task, data=request.data)
+        asked_of = LoopRequest(request.task, data=request.data, metric=request.metric)
         head = loop_record(folder.name, f"study arms {request.task}", asked_of, workers.backend())
         asked = {"study": dataclasses.asdict(request), "band": 0.0, "gain": head.settings["gain"]}
         record = dataclasses.replace(head, settings=asked, task=f"{request.task} (study)")
@@ -132,7 +134,7 @@ def resume_study(name: str, settings: Settings, say: Say, workers_count: int | N
         request = read_study(record)
         if workers_count is not None:
             request = dataclasses.replace(request, workers=workers_count)
-        with closing(Workers(lambda: open_backend(request.task, settings.with_data(request.data)))) as workers:
+        with closing(Workers(lambda: open_asked(request, settings))) as workers:
             return _Study(request, record, folder, store, settings, workers, say).run()
 
 
@@ -175,6 +177,7 @@ def _loop_request(request: StudyRequest, arm: Arm, seed: int, settings: Settings
     return LoopRequest(
         request.task, model, levers=arm.levers, generations=request.generations, seed=seed, limits=limits,
         reuse=False, workers=request.workers, harness=arm.harness, adapter=arm.adapter, data=request.data,
+        metric=request.metric,
     )  # fmt: skip
 
 
@@ -253,6 +256,8 @@ class _Study:
             f"({request.on}): {counted(costs.searches, 'search')} of {costs.test} evaluations on each task, "
             f"{costs.learning} to learn from, {costs.total} in all for each arm and seed"
         )
+        for line in introduction(self.workers.backend()):
+            self.say(line)
 
     def _ended(self) -> StudyOutcome:
         results = results_of(self.store.notes(FINISHED), self.request)

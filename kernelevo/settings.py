@@ -8,6 +8,7 @@ kernel. All are frozen. Environment variables (all optional):
     KERNELEVO_DEVICE   device used when --device is not given (default: virtual:h100)
     KERNELEVO_HARNESS  folder of the harness (default: harness, if it is there, else the one that is installed)
     KERNELEVO_DATA     the user's own data for a backend of the loop that has a sample of its own (as --data)
+    KERNELEVO_SCRNA_SECOND    counts of another tissue, which the audit of the backend scrna judges by, too
     KERNELEVO_TRUST    1: problem files that are new to this machine are run unasked; or folders (a:b) whose own are
     OPENAI_API_KEY     the key for --model openai:NAME (or the variable that --key-variable names)
     CI                 when set, progress is printed as plain lines even on a terminal
@@ -53,6 +54,10 @@ class Settings:
     trust: str = ""
     data: Path | None = None
     """The user's own data, for a backend of the loop that has a sample of its own."""
+    metric: str | None = None
+    """What candidates are rewarded by, of a backend of the loop that has several metrics."""
+    second: Path | None = None
+    """Counts of another tissue, which the audit of the backend scrna asks for."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -67,11 +72,16 @@ class Settings:
             plain="CI" in given,
             trust=given.get("KERNELEVO_TRUST", ""),
             data=Path(given["KERNELEVO_DATA"]) if "KERNELEVO_DATA" in given else None,
+            second=Path(given["KERNELEVO_SCRNA_SECOND"]) if "KERNELEVO_SCRNA_SECOND" in given else None,
         )
 
     def with_data(self, asked: str | None) -> Settings:
         """The same with this file as the user's data; None leaves what there is."""
         return self if asked is None else replace(self, data=Path(asked))
+
+    def with_metric(self, asked: str | None) -> Settings:
+        """The same with this metric; None leaves what there is."""
+        return self if asked is None else replace(self, metric=asked)
 
     def choose_device(self, asked: str | None) -> tuple[str, str]:
         """The device's name and why it is this one: nothing is chosen in silence."""

@@ -159,6 +159,10 @@ Data = Annotated[
     Path | None,
     typer.Option("--data", metavar="FILE", help="Your own data, of a task that has a sample (KERNELEVO_DATA)."),
 ]
+Metric = Annotated[
+    str | None,
+    typer.Option("--metric", metavar="NAME", help="scrna: guarded (default), openproblems, openproblems-constrained."),
+]
 Runs = Annotated[
     Path | None,
     typer.Option("--runs", metavar="FOLDER", help="Folder of recorded runs (default: runs, or KERNELEVO_RUNS)."),

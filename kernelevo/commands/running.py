@@ -75,6 +75,7 @@ def run(
     ] = None,
     resume: Resume = None,
     data: opt.Data = None,
+    metric: opt.Metric = None,
     workers: opt.Workers = None,
     as_json: opt.AsJson = False,
     runs: opt.Runs = None,
@@ -130,7 +131,7 @@ def read_request(context: typer.Context, task: str | None) -> tuple[Any, str]:
         reuse=given["grow_trees"], gap=0.5 if given["gap"] is None else given["gap"],
         limits=LoopLimits() if given["budget"] is None else read_limits(given["budget"]),
         workers=usable_cores() if given["workers"] is None else given["workers"], base_url=given["base_url"],
-        data=opt.data_path(given["data"]),
+        data=opt.data_path(given["data"]), metric=given["metric"],
         key_variable=given["key_variable"], price=given["price"],
     )  # fmt: skip
     if request.workers < 1:

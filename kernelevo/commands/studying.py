@@ -44,6 +44,7 @@ def arms(
     only: Only = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the page here (default: in the run).")] = None,
     data: opt.Data = None,
+    metric: opt.Metric = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with this study.")] = None,
     workers: opt.Workers = None,
     as_json: opt.AsJson = False,
@@ -125,7 +126,7 @@ def read_study(context: typer.Context, task: str | None) -> Any:
         task, tuple(arm.name for arm in read_arms(given["arms"])), model, given["seeds"], given["learning"],
         given["test"], given["generations"], given["on"], given["claim"], str(hand),
         usable_cores() if given["workers"] is None else given["workers"], tuple(given["only"] or ()),
-        searches=given["searches"], data=opt.data_path(given["data"]),
+        searches=given["searches"], data=opt.data_path(given["data"]), metric=given["metric"],
     )  # fmt: skip
 
 

@@ -80,7 +80,7 @@ def test_what_torch_trained_is_what_numpy_merges(base: dict[str, np.ndarray], tm
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> DenoisingBackend:
-    return DenoisingBackend(sample(), Shelf(tmp_path_factory.mktemp("networks")))
+    return DenoisingBackend(sample(), shelf=Shelf(tmp_path_factory.mktemp("networks")))
 
 
 class TestDenoisingBackendWithNetwork(BackendContract):

@@ -108,3 +108,13 @@ def test_too_few_molecules_for_a_task_are_said_before_anything_runs() -> None:
     few = sparse.csr_matrix(np.random.default_rng(0).poisson(0.02, (300, 120)))
     with pytest.raises(BadInput, match=r"the task .* would have \d+ x \d+ cells and genes with \d+ molecules"):
         DenoisingBackend(Dataset("few", checked(few, "few"), "ab" * 32))
+
+
+def test_of_very_many_cells_some_are_used_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = DenoisingBackend(sample())
+    monkeypatch.setattr("kernelevo.backends.scrna.backend.MOST_CELLS", 60)
+    capped = DenoisingBackend(sample())
+    for split in Split:
+        assert capped.open(capped.tasks(split)[0]).counts["reward"].shape[0] <= 60
+    assert "60 cells of a split are used at most" in capped.introduction[0]
+    assert "are used at most" not in plain.introduction[0]

@@ -68,7 +68,7 @@ def test_no_denoising_is_nothing_and_the_test_half_is_best(score: Callable) -> N
 def test_blocks_of_cells_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = np.random.default_rng(1).gamma(1.0, 1.0, TRAIN.shape)
     whole = score_guarded(HALVES.train, HALVES.test, dense_rows(drawn))
-    monkeypatch.setattr("kernelevo.backends.scrna.scoring.BLOCK", 7)
+    monkeypatch.setattr("kernelevo.backends.scrna.thinning.BLOCK", 7)
     parts = score_guarded(HALVES.train, HALVES.test, dense_rows(drawn))
     assert parts.guarded == pytest.approx(whole.guarded, rel=1e-12) and parts.mass == pytest.approx(whole.mass)
 

@@ -11,13 +11,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from kernelevo.backends.agents import Networks, PipelineAgent
 from kernelevo.backends.networks import Shelf
-from kernelevo.backends.pipelines import PipelineBackend
+from kernelevo.backends.pipelines import PipelineBackend, Space
 from kernelevo.backends.scrna.data import Dataset
+from kernelevo.backends.scrna.metrics import GUARDED, METRICS, SPACES
 from kernelevo.backends.scrna.network import shares_of, train_adapter, train_base
-from kernelevo.backends.scrna.pipeline import SPACE, without_network
+from kernelevo.backends.scrna.pipeline import without_network
 from kernelevo.backends.scrna.session import FACTS, FORM, DenoisingSession
 from kernelevo.backends.scrna.thinning import Counts, without_empty_cells
 from kernelevo.errors import BadInput
@@ -30,11 +32,13 @@ SHARES: Mapping[Split, float] = {
 }  # fmt: skip
 """Of the cells."""
 GROUPS = tuple(f"cells-{number}" for number in range(6))
+MOST_CELLS = 2000
+"""Of a split: tasks of many cells take minutes a candidate, and tell no more."""
 OF_SPLIT = 2 / 3
 """Of a split's cells, those of a task."""
 LEAST_SIDE, LEAST_MOLECULES = 8, 300
 """Of a task: one test half in 10^13 of so few molecules holds none."""
-EVALUATOR = "3"
+EVALUATOR = "4"
 """Changes whenever the same pipeline may score otherwise."""
 NETWORK_VERSION = 1
 """Changes whenever the base of the same data may be another."""
@@ -42,31 +46,45 @@ BASE_SEED = 20261130
 
 
 class DenoisingBackend(PipelineBackend):
-    """`device` is the dataset. Without a shelf (or without torch) there is no network, and no agent."""
+    """`device` is the dataset; `second`, if given, is another tissue that the audit judges by, too. Without a shelf
+    there is no network, and no agent; a network knows the genes of one dataset, so that with one there is no second.
+    """
 
     name = "scrna"
     facts, form = FACTS, FORM
+    metrics = METRICS
 
     def __init__(
-        self, dataset: Dataset, shelf: Shelf | None = None, programs: ProgramRunner | None = None
-    ) -> None:
-        ran_by = "" if programs is None else programs.version
-        version = hashlib.sha256(f"{EVALUATOR} {dataset.key} {ran_by}".encode()).hexdigest()[:16]
-        space = without_network(SPACE) if shelf is None else SPACE
+        self, dataset: Dataset, metric: str = GUARDED, second: Dataset | None = None, shelf: Shelf | None = None,
+        programs: ProgramRunner | None = None,
+    ) -> None:  # fmt: skip
+        # Tasks are small: more threads only wait for each other (twenty times as long on two busy cores), workers are
+        # threads already, and sums hang on how many there are.
+        threadpool_limits(limits=1)
+        parts = (EVALUATOR, dataset.key, metric, second.key if second else "", programs.version if programs else "")
+        version = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
+        space = without_network(SPACES[metric]) if shelf is None else SPACES[metric]
         super().__init__(f"scrna:{dataset.name}", version, space, GROUPS)
-        self._counts, self._programs = dataset.counts, programs
-        self._cells = dict(zip(SHARES, _dealt(self._counts.shape[0], list(SHARES.values()), dataset.key), strict=True))
+        self._metric, self._programs = metric, programs
+        self._own, self._second = _Dealt(dataset), None if second is None else _Dealt(second)
+        other = () if self._second is None else (f"second tissue of the audit: {self._second.said}",)
+        self.introduction = (f"data: {self._own.said}", *other, f"rewarded by the metric {metric}")
         for task, (split, group) in self._tasks.items():
-            self._require_enough(dataset.name, task, self._block(split, GROUPS.index(group)))
-        self.agent = None if shelf is None else DenoisingAgent(shelf, self._training(), dataset.key)
+            for each in (self._own, self._second):
+                if each is not None:
+                    self._require_enough(each.name, task, each.block(split, GROUPS.index(group)))
+        self.agent = None if shelf is None else DenoisingAgent(space, shelf, self._own.training(), dataset.key)
 
     def session(self, task: str, split: Split, group: str) -> DenoisingSession:
         """The audit judges by the cells of another task of the split."""
         number = GROUPS.index(group)
-        own, aside = (self._block(split, each % len(GROUPS)) for each in (number, number + 1))
+        own, aside = (self._own.block(split, each % len(GROUPS)) for each in (number, number + 1))
+        second = None if self._second is None else self._second.block(split, number)
         network = None if self.agent is None else self.agent.networks
         asked = None if network is None else (lambda key, counts: shares_of(network.of(key), counts))
-        return DenoisingSession(task, group, self.device, self.grammar, self.space, own, aside, asked, self._programs)
+        return DenoisingSession(
+            task, group, self.device, self.grammar, self.space, own, aside, self._metric, second, asked, self._programs
+        )
 
     def close(self) -> None:
         if self._programs is not None:
@@ -82,20 +100,32 @@ class DenoisingBackend(PipelineBackend):
                 f"molecules; at least {LEAST_SIDE} of both and {LEAST_MOLECULES} molecules are needed: give more"
             )
 
-    def _block(self, split: Split, group: int) -> Counts:
+
+class _Dealt:
+    """A dataset whose cells are dealt to the splits."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.name = dataset.name
+        self._counts = dataset.counts
+        dealt = _dealt(self._counts.shape[0], list(SHARES.values()), dataset.key)
+        self._cells = dict(zip(SHARES, dealt, strict=True))
+        many = max(map(len, dealt)) >= MOST_CELLS
+        self.said = f"{dataset.said}; {MOST_CELLS:,} cells of a split are used at most" if many else dataset.said
+
+    def block(self, split: Split, group: int) -> Counts:
         cells = self._cells[split]
         drawn = np.random.default_rng([group, len(cells)]).permutation(cells)[: round(OF_SPLIT * len(cells))]
         return without_empty_cells(self._counts[np.sort(drawn)])
 
-    def _training(self) -> Counts:
+    def training(self) -> Counts:
         return without_empty_cells(self._counts[self._cells[Split.TRAINING]])
 
 
 class DenoisingAgent(PipelineAgent):
     """Its network is trained on the cells of the training split: the base, and every adapter."""
 
-    def __init__(self, shelf: Shelf, counts: Counts, key: str) -> None:
-        super().__init__(SPACE, shelf)
+    def __init__(self, space: Space, shelf: Shelf, counts: Counts, key: str) -> None:
+        super().__init__(space, shelf)
         self._counts = counts
         self.networks = Networks(shelf, f"scrna-{NETWORK_VERSION}-{key[:16]}", lambda: train_base(counts, BASE_SEED))
 
@@ -109,7 +139,9 @@ class DenoisingAgent(PipelineAgent):
 
 
 def _dealt(count: int, shares: Sequence[float], key: str) -> list[np.ndarray]:
-    """The numbers below `count` in random order, dealt by these shares; the same for the same dataset."""
+    """The numbers below `count` in random order, dealt by these shares, MOST_CELLS at most of each; the same for the
+    same dataset.
+    """
     order = np.random.default_rng(int(key[:16], 16)).permutation(count)
     ends = np.rint(np.cumsum(shares) / sum(shares) * count).astype(int)
-    return [np.sort(part) for part in np.split(order, ends[:-1])]
+    return [np.sort(part[:MOST_CELLS]) for part in np.split(order, ends[:-1])]

@@ -67,28 +67,34 @@ def components(values: Array, count: int, seed: int) -> Array:
 
 def neighbour_mean(counts: Counts, values: Array, neighbours: int, seed: int) -> Array:
     """The mean of a cell's nearest cells' values, its own among them, by principal components of log counts."""
-    weights = _nearest(components(stabilised(counts, "log"), COMPONENTS_OF_NEIGHBOURS, seed), neighbours)
+    weights = nearest(components(stabilised(counts, "log"), COMPONENTS_OF_NEIGHBOURS, seed), neighbours)
     return np.asarray(weights @ values)
 
 
 def diffused(counts: Counts, values: Array, steps: int, seed: int, neighbours: int = 5) -> Array:
-    """MAGIC (van Dijk and others, Cell 174, 2018): `steps` of a random walk over cells, whose steps are weighed by the
-    alpha-decaying kernel exp(-(distance / that of the neighbour `neighbours`)), decay 1, of root-normalised counts.
+    """MAGIC (van Dijk and others, Cell 174, 2018): `steps` of a random walk over cells that are near by root-normalised
+    counts.
     """
-    places = components(stabilised(counts, "sqrt"), 2 * COMPONENTS_OF_NEIGHBOURS, seed)
+    walk = walk_over(components(stabilised(counts, "sqrt"), 2 * COMPONENTS_OF_NEIGHBOURS, seed), neighbours)
+    moved = values
+    for _ in range(steps):
+        moved = walk @ moved
+    return np.asarray(moved)
+
+
+def walk_over(places: Array, neighbours: int = 5) -> Any:
+    """One step of MAGIC's walk, a sparse matrix whose rows sum to 1: over three times as many nearest cells, weighed by
+    the alpha-decaying kernel exp(-(distance / that of the neighbour `neighbours`)), decay 1, made symmetric. `places`
+    float[cells, components].
+    """
     cells = places.shape[0]
-    found = NearestNeighbors(n_neighbors=min(3 * neighbours + 1, cells)).fit(places).kneighbors(places)
-    distances, nearest = found
+    distances, nearest = NearestNeighbors(n_neighbors=min(3 * neighbours + 1, cells)).fit(places).kneighbors(places)
     width = np.maximum(distances[:, min(neighbours, cells - 1)], 1e-12)[:, None]
     kernel = np.exp(-distances / width)
     rows = np.repeat(np.arange(cells), nearest.shape[1])
     weights = sparse.csr_matrix((kernel.ravel(), (rows, nearest.ravel())), shape=(cells, cells))
     weights = (weights + weights.T) * 0.5
-    walk = sparse.diags(1.0 / np.asarray(weights.sum(axis=1)).ravel()) @ weights
-    moved = values
-    for _ in range(steps):
-        moved = walk @ moved
-    return np.asarray(moved)
+    return sparse.diags(1.0 / np.asarray(weights.sum(axis=1)).ravel()) @ weights
 
 
 def like_test(counts: Counts, rank: int, seed: int) -> Array:
@@ -104,7 +110,7 @@ def like_test(counts: Counts, rank: int, seed: int) -> Array:
     return low_rank(whole / THINNINGS, rank, seed)
 
 
-def _nearest(places: Array, neighbours: int) -> Any:
+def nearest(places: Array, neighbours: int) -> Any:
     """A sparse matrix whose rows are means over each cell's nearest cells."""
     count = min(neighbours, places.shape[0])
     graph = NearestNeighbors(n_neighbors=count).fit(places).kneighbors_graph(places, mode="connectivity")

@@ -1,14 +1,12 @@
-"""Counts to be denoised: files of users, and a sample that is made here.
+"""Counts to be denoised: files of users (`files.py` reads them), and a sample that is made here.
 
-`.h5ad` is read by anndata, `.h5` with a dataset `X` by h5py, `.npz` by scipy (a sparse matrix) and `.csv` by pandas
-(cells x genes, names in the first row and column). A file is known by its SHA-256.
+A file is known by its SHA-256: one that is registered is called by its name there.
 """
 
 from __future__ import annotations
 
 import hashlib
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,52 +14,65 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from kernelevo.backends.pipelines import require_file
-from kernelevo.backends.scrna.thinning import Counts, without_empty
-from kernelevo.errors import BadInput, NotInstalled
+from kernelevo.backends.scrna.files import content_key, read_counts
+from kernelevo.backends.scrna.registry import BY_CELLS, registered
+from kernelevo.backends.scrna.thinning import LEAST_MOLECULES, Counts, without_empty
+from kernelevo.counting import counted
+from kernelevo.errors import BadInput
 
 SAMPLE = "sample"
-LARGEST = 4 << 30
-"""Bytes of a file that is read into memory."""
+SECOND_SAMPLE = 8
+"""Its seed."""
+SECOND = "KERNELEVO_SCRNA_SECOND"
 LEAST_CELLS, LEAST_GENES = 120, 100
+MOST_MOLECULES = 2**31 - 1
+"""In one cell, of one gene."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """`counts` int64[cells, genes] (CSR), none of them empty; `key` tells this content from any other."""
+    """`counts` int64[cells, genes] (CSR), none of them empty; `key` tells this content from any other, and `said` is
+    what is to be known of it before anything else.
+    """
 
     name: str
     counts: Counts
     key: str
+    said: str = ""
 
 
-def open_dataset(path: Path | None) -> Dataset:
+def open_dataset(path: Path | None, given: str = "--data") -> Dataset:
     """The file's counts, or the sample; raises BadInput for what is no matrix of counts, and NotInstalled where the
-    reader is missing.
+    reader is missing. `given` says how the user named the file.
     """
     if path is None:
         return sample()
-    require_file(path, _READERS, LARGEST, "an .h5ad, .h5, .npz or .csv of counts, cells x genes")
-    try:
-        matrix = _READERS[path.suffix](path)
-    except ImportError as error:
-        raise NotInstalled(f"reading {path.suffix} needs {error.name}: pip install 'kernelevo[scrna]'") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise BadInput(f"--data {path} cannot be read ({type(error).__name__}: {said})") from error
-    return Dataset(path.stem, checked(matrix, str(path)), hashlib.sha256(path.read_bytes()).hexdigest())
+    read = read_counts(path, given)
+    counts = checked(read.matrix, f"{given} {path}")
+    key = content_key(path)
+    known = registered(key)
+    if known is None:
+        name, what = _plain_name(path), f"{path.name} is not registered (SHA-256 {key[:16]})"
+    else:
+        name, what = known.name, f"{known.name} is registered (SHA-256 {key[:16]}): {known.source}; {known.licence}"
+    rule = BY_CELLS if known is None else known.split
+    return Dataset(name, counts, key, f"{what}; {_sizes(read.matrix.shape, counts.shape)}; {rule}")
+
+
+def second_dataset(first: Path | None, path: Path | None) -> Dataset | None:
+    """Counts of another tissue, which the audit judges by, too: the file's; beside our sample another sample of other
+    kinds; else none.
+    """
+    if path is not None:
+        return open_dataset(path, SECOND)
+    return sample(seed=SECOND_SAMPLE) if first is None else None
 
 
 def checked(matrix: Any, name: str) -> Counts:
     """CSR of whole numbers without empty cells and genes; raises BadInput saying what is wrong with the matrix."""
     counts = sparse.csr_matrix(matrix)
-    values = counts.data
-    if not np.issubdtype(values.dtype, np.number) or not np.isfinite(values.astype(np.float64)).all():
-        raise BadInput(f"{name} holds values that are not finite; give raw counts")
-    if (values < 0).any():
-        raise BadInput(f"{name} holds negative values; give raw counts, before any scaling")
-    if (broken := values[values != np.rint(values)]).size:
-        raise BadInput(f"{name} holds fractions such as {broken[0]:g}; give raw counts, not logs")
+    counts.sum_duplicates()
+    _require_counts(counts.data, name)
     kept = without_empty(counts.astype(np.int64))
     if kept.shape[0] < LEAST_CELLS or kept.shape[1] < LEAST_GENES:
         raise BadInput(
@@ -69,6 +80,33 @@ def checked(matrix: Any, name: str) -> Counts:
             f"at least {LEAST_CELLS} and {LEAST_GENES} are needed"
         )
     return kept
+
+
+def _require_counts(values: np.ndarray, name: str) -> None:
+    if values.dtype.kind not in "iufb":
+        raise BadInput(f"{name} holds values of the kind {values.dtype}; give raw counts")
+    if not np.isfinite(values).all():
+        raise BadInput(f"{name} holds values that are not finite; give raw counts")
+    if (values < 0).any():
+        raise BadInput(f"{name} holds negative values; give raw counts, before any scaling")
+    if values.dtype.kind == "f" and (broken := values[values != np.rint(values)]).size:
+        raise BadInput(f"{name} holds fractions such as {broken[0]:g}; give raw counts, not logs")
+    if values.size and values.max() > MOST_MOLECULES:
+        raise BadInput(f"{name} holds {values.max():g}, which is no count of molecules; give raw counts")
+
+
+def _sizes(given: Sequence[int], kept: Sequence[int]) -> str:
+    """`given` and `kept` are cells and genes."""
+    words = f"{kept[0]:,} cells x {kept[1]:,} genes"
+    cells, genes = (before - after for before, after in zip(given, kept, strict=True))
+    few = [f"{counted(cells, 'cell')} with fewer than {LEAST_MOLECULES} molecules"] if cells else []
+    none = [f"{counted(genes, 'gene')} of which no cell has any"] if genes else []
+    left = " and ".join(few + none)
+    return f"{words}, without {left}" if left else words
+
+
+def _plain_name(path: Path) -> str:
+    return path.name.split(".")[0] or path.name
 
 
 def sample(cells: int = 480, genes: int = 1200, seed: int = 7) -> Dataset:
@@ -83,35 +121,6 @@ def sample(cells: int = 480, genes: int = 1200, seed: int = 7) -> Dataset:
     varied = mean * source.gamma(8.0, 1 / 8.0, mean.shape)
     counts = sparse.csr_matrix(source.poisson(varied).astype(np.int64))
     key = hashlib.sha256(counts.toarray().tobytes()).hexdigest()
-    return Dataset(SAMPLE, without_empty(counts), key)
-
-
-def _h5ad(path: Path) -> Any:
-    import anndata
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of names that are there twice, which is said below
-        read = anndata.read_h5ad(path)
-    for names, what in ((read.obs_names, "cells"), (read.var_names, "genes")):
-        if not names.is_unique:
-            twice = names[names.duplicated()][0]
-            raise ValueError(f"two {what} are called {twice!r}; make the names unique")
-    return read.layers.get("counts", read.X)
-
-
-def _h5(path: Path) -> Any:
-    import h5py
-
-    with h5py.File(path) as file:
-        return sparse.csr_matrix(np.asarray(file["X"]))
-
-
-def _csv(path: Path) -> Any:
-    import pandas
-
-    return pandas.read_csv(path, index_col=0).to_numpy(dtype=np.float64)
-
-
-_READERS: Mapping[str, Callable[[Path], Any]] = {
-    ".h5ad": _h5ad, ".h5": _h5, ".npz": sparse.load_npz, ".csv": _csv,
-}  # fmt: skip
+    kept = without_empty(counts)
+    said = f"a sample that is made here, of nobody (seed {seed}); {_sizes(counts.shape, kept.shape)}; {BY_CELLS}"
+    return Dataset(SAMPLE, kept, key, said)

@@ -14,21 +14,24 @@ summed over blocks of cells: no dense matrix is ever held whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from kernelevo.backends.pipelines import Unsound
-from kernelevo.backends.scrna.thinning import Counts
+from kernelevo.backends.scrna.thinning import Counts, blocks
+from kernelevo.errors import BadInput
 
 TARGET = 1e4
 """Molecules that a cell is rescaled to before its logarithm is taken."""
 EPSILON = 1e-6
 """Added to a mean before its logarithm (OpenProblems)."""
-BLOCK = 512
-"""Cells at a time."""
+LEAST = 1e-12
+"""Between no denoising and the test half: less than that is rounding."""
 Array = np.ndarray
 Rows = Callable[[slice], Array]
 """float[cells of the slice, genes] of a matrix, made when asked."""
@@ -37,12 +40,26 @@ Rows = Callable[[slice], Array]
 @dataclass(frozen=True)
 class Losses:
     """Means over cells and genes: squared error of log1p of rescaled counts, the Poisson loss with its arguments in
-    order, and as it is published.
+    order, and as it is published. `mass` is the sum of what was scored.
     """
 
     squared: float
     poisson: float
     swapped: float
+    mass: float = 0.0
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What scores on one pair of halves are measured by: the losses of no denoising and of the test half itself, and
+    `scale`, which takes the mass of what is scored to that of the test half.
+    """
+
+    train: Counts
+    test: Counts
+    scale: float
+    nothing: Losses
+    perfect: Losses
 
 
 @dataclass(frozen=True)
@@ -54,6 +71,8 @@ class Scores:
     poisson: float
     swapped: float
     mass: float
+    beyond: bool = False
+    """Whether the published Poisson loss is less than that of the test half itself, which no honest prediction has."""
 
     @property
     def published(self) -> float:
@@ -78,27 +97,45 @@ def dense_rows(matrix: Any) -> Rows:
     return rows
 
 
-def score_published(train: Counts, test: Counts, denoised: Rows) -> Scores:
-    """By the published rule, which knows no refusal."""
-    return _normalised(train, test, denoised)
+def reference(train: Counts, test: Counts) -> Reference:
+    """Raises BadInput where a half has no molecule, or predicts the other perfectly: nothing lies between."""
+    if not test.sum() or not train.sum():
+        raise BadInput("a half has no molecule, so that nothing can be predicted; give more cells or deeper counts")
+    scale = float(test.sum()) / float(train.sum())
+    nothing, perfect = losses(test, dense_rows(train), scale), _perfect(test, scale)
+    if any(abs(getattr(nothing, name) - getattr(perfect, name)) < LEAST for name in ("squared", "poisson", "swapped")):
+        raise BadInput("the training half predicts the test half perfectly, which no counts do; give raw counts")
+    return Reference(train, test, scale, nothing, perfect)
 
 
-def score_guarded(train: Counts, test: Counts, denoised: Rows) -> Scores:
+def score_published(train: Counts, test: Counts, denoised: Rows, known: Reference | None = None) -> Scores:
+    """By the published rule, which knows no refusal. `known` is the reference of these halves, where it is at hand."""
+    return _normalised(known or reference(train, test), denoised)
+
+
+def score_guarded(train: Counts, test: Counts, denoised: Rows, known: Reference | None = None) -> Scores:
     """By the guarded rule; raises Unsound for a matrix that it refuses."""
-    return _normalised(train, test, _rescaled(train, denoised))
+    return _normalised(known or reference(train, test), _rescaled(train, denoised))
 
 
 def losses(test: Counts, denoised: Rows, scale: float) -> Losses:
-    """`scale` takes the mass of what is scored to that of the test half."""
-    squared = poisson = swapped = 0.0
-    for block in _blocks(test.shape[0]):
-        wanted, got = dense_rows(test)(block), denoised(block)
-        squared += float(np.square(log_rescaled(wanted) - log_rescaled(got)).sum())
-        mean = got * scale
-        poisson += float((mean - wanted * np.log(mean + EPSILON)).sum())
-        swapped += float((wanted - mean * np.log(wanted + EPSILON)).sum())
+    """`scale` takes the mass of what is scored to that of the test half. Where the test half is 0, which is nearly
+    everywhere, every loss is a sum over what is scored alone.
+    """
+    squared = poisson = swapped = mass = 0.0
+    for block in blocks(test.shape):
+        wanted, got = sparse.coo_matrix(test[block]), denoised(block)
+        values = wanted.data.astype(np.float64)
+        places, totals = (wanted.row, wanted.col), np.asarray(wanted.sum(axis=1), dtype=np.float64).ravel()
+        logs, known = log_rescaled(got), np.log1p(TARGET * values / totals[wanted.row])
+        squared += float(np.vdot(logs, logs) + known @ known - 2.0 * (known @ logs[places]))
+        means, whole = got[places] * scale, float(got.sum())
+        poisson += whole * scale - float(values @ np.log(means + EPSILON))
+        elsewhere = whole * scale - float(means.sum())
+        swapped += float(values.sum() - means @ np.log(values + EPSILON)) - elsewhere * math.log(EPSILON)
+        mass += whole
     size = test.shape[0] * test.shape[1]
-    return Losses(squared / size, poisson / size, swapped / size)
+    return Losses(squared / size, poisson / size, swapped / size, mass)
 
 
 def _perfect(test: Counts, scale: float) -> Losses:
@@ -116,17 +153,15 @@ def log_rescaled(rows: Array) -> Array:
     return np.asarray(np.log1p(np.divide(TARGET * rows, totals, out=np.zeros_like(rows), where=totals > 0)))
 
 
-def _normalised(train: Counts, test: Counts, denoised: Rows) -> Scores:
-    scale = float(test.sum()) / float(train.sum())
-    nothing, perfect = losses(test, dense_rows(train), scale), _perfect(test, scale)
-    found = losses(test, denoised, scale)
+def _normalised(known: Reference, denoised: Rows) -> Scores:
+    found = losses(known.test, denoised, known.scale)
 
     def between(name: str) -> float:
-        least, most = getattr(perfect, name), getattr(nothing, name)
+        least, most = getattr(known.perfect, name), getattr(known.nothing, name)
         return float((most - getattr(found, name)) / (most - least))
 
-    mass = sum(float(denoised(block).sum()) for block in _blocks(test.shape[0]))
-    return Scores(between("squared"), between("poisson"), between("swapped"), mass / float(train.sum()))
+    mass, beyond = found.mass / float(known.train.sum()), found.swapped < known.perfect.swapped
+    return Scores(between("squared"), between("poisson"), between("swapped"), mass, beyond)
 
 
 def _rescaled(train: Counts, denoised: Rows) -> Rows:
@@ -150,7 +185,3 @@ def _require_sound(rows: Array, first: int, shape: tuple[int, int]) -> None:
     empty = np.flatnonzero(rows.sum(axis=1) <= 0)
     if empty.size:
         raise Unsound(f"cell {first + int(empty[0])}: every gene is 0, which predicts no molecule at all")
-
-
-def _blocks(cells: int) -> Iterator[slice]:
-    return (slice(start, min(start + BLOCK, cells)) for start in range(0, cells, BLOCK))

@@ -1,25 +1,28 @@
-"""One task of the backend scrna: a pipeline sees a training half, and is scored on the test half."""
+"""One task of the backend scrna: a pipeline, or a program, sees a training half, and is scored on the test half."""
 
 from __future__ import annotations
 
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
 from kernelevo.backends.pipelines import Level, Pipeline, Scored, Space, Unsound
 from kernelevo.backends.programs import ProgramForm, ProgramSession, Run, hidden_seed, told_seed
-from kernelevo.backends.scrna.pipeline import Array, Known, denoise
-from kernelevo.backends.scrna.scoring import dense_rows, score_guarded
-from kernelevo.backends.scrna.thinning import TRAIN_SHARE, Counts, Halves, split_molecules
+from kernelevo.backends.scrna.auditing import AUDITED_SHARE, Kept, Structure, audit
+from kernelevo.backends.scrna.metrics import GUARDED, WHOLE_MASS, scored_by
+from kernelevo.backends.scrna.pipeline import Known, denoise
+from kernelevo.backends.scrna.scoring import Array, Reference, dense_rows, reference
+from kernelevo.backends.scrna.thinning import TRAIN_SHARE, Counts, split_molecules
 from kernelevo.decisions import Grammar
 from kernelevo.interfaces import ProgramRunner
 
-AUDITED_SHARE = 0.7
-"""Molecules for training where the audit judges: at another depth."""
 MOST_KEPT = 4
-"""Splits of molecules whose components are kept at hand."""
+"""Splits of molecules whose components are kept at hand, of each verifier."""
+What = TypeVar("What")
 FACTS = ("log2_cells", "log2_genes", "log2_molecules", "zeros", "squared", "poisson")
 LEAST_SUM = 1e-100
 """Of a row that a program made."""
@@ -34,45 +37,58 @@ Network = Callable[[str, Array], Array]
 """Shares of molecules float64[cells, genes] by the adapter's key, of counts of all genes."""
 
 
+@dataclass
+class Drawn:
+    """The halves of one draw with the places of their genes, what scores on them are measured by, and components that
+    were made of the training half.
+    """
+
+    reference: Reference
+    genes: Array
+    known: Known = field(default_factory=dict)
+
+
+@dataclass
+class DrawnToAudit:
+    """As `Drawn`, of the audit's own counts and of a second tissue's, with what is independent of them."""
+
+    own: Drawn
+    structure: Structure
+    raw: Kept
+    second: Drawn | None
+
+
 class DenoisingSession(ProgramSession):
-    """`counts` are the task's, `aside` those that the audit judges by. The loss is 1 without denoising."""
+    """`counts` are the task's, `aside` those that the audit judges by, and `second` another tissue's, if there is one.
+    The loss is 1 without denoising.
+    """
 
     form = FORM
 
     def __init__(
         self, task: str, family: str, device: str, grammar: Grammar, space: Space, counts: Counts, aside: Counts,
-        network: Network | None = None, programs: ProgramRunner | None = None,
+        metric: str = GUARDED, second: Counts | None = None, network: Network | None = None,
+        programs: ProgramRunner | None = None,
     ) -> None:  # fmt: skip
         super().__init__(task, family, device, grammar, space, programs)
-        self._network = network
         self.counts: Mapping[Level, Counts] = {"reward": counts, "audit": aside}
-        self._halves: OrderedDict[tuple[Level, int], tuple[Halves, Known]] = OrderedDict()
+        self._metric, self._second, self._network = metric, second, network
+        self._rewarding: OrderedDict[int, Drawn] = OrderedDict()
+        self._auditing: OrderedDict[int, DrawnToAudit] = OrderedDict()
 
     def scored(self, pipeline: Pipeline, level: Level, seed: int) -> Scored:
-        halves, known = self._drawn(level, seed)
-        shares = None if self._network is None else (lambda key: self._shares(key, halves, self.counts[level].shape[1]))
-        return self._score(halves, denoise(halves.train, pipeline, seed, known, shares))
+        def made(drawn: Drawn) -> Array:
+            return self._made(pipeline, drawn, seed)
+
+        if level == "audit":
+            return self._audited(made, seed)
+        return self._rewarded(made, seed, self.space.text(pipeline) == self.start.text)
 
     def scored_program(self, run: Run, level: Level, seed: int) -> Scored:
-        """The program sees the training half with cells and genes in another order, by what the test half holds: who
-        knew the draw's seed and the order could tell from the training half what was left for the test.
-        """
-        halves, _ = self._drawn(level, seed)
-        test = halves.test
-        hidden = hidden_seed("scrna", level, seed, test.indptr, test.indices, test.data)
-        source = np.random.default_rng(hidden)
-        cells, genes = (source.permutation(count) for count in test.shape)
-        counts = np.asarray(halves.train.toarray(), dtype=np.float64)[cells][:, genes]
-        denoised = run([counts], told_seed(hidden), counts.shape)
-        _require_rows(denoised)
-        made = np.empty(counts.shape)
-        made[np.ix_(cells, genes)] = denoised
-        return self._score(halves, made)
+        def made(drawn: Drawn) -> Array:
+            return _by_program(run, drawn.reference, level, seed)
 
-    def _score(self, halves: Halves, denoised: Array) -> Scored:
-        found = score_guarded(halves.train, halves.test, dense_rows(denoised))
-        figures = {"squared": found.squared, "poisson": found.poisson, "guarded": found.guarded}
-        return Scored(1.0 - found.guarded, figures)
+        return self._audited(made, seed) if level == "audit" else self._rewarded(made, seed, False)
 
     def facts(self) -> Mapping[str, float]:
         counts = self.counts["reward"]
@@ -88,24 +104,78 @@ class DenoisingSession(ProgramSession):
         return f"{told} {super().words()}"
 
     def close(self) -> None:
-        self._halves.clear()
+        self._rewarding.clear()
+        self._auditing.clear()
 
-    def _shares(self, key: str, halves: Halves, genes: int) -> Array:
+    def _rewarded(self, make: Callable[[Drawn], Array], seed: int, is_start: bool) -> Scored:
+        drawn = _kept(self._rewarding, seed)
+        if drawn is None:
+            drawn = self._rewarding[seed] = _drawn(self.counts["reward"], TRAIN_SHARE, seed)
+        return scored_by(self._metric, drawn.reference, make(drawn), is_start)
+
+    def _audited(self, make: Callable[[Drawn], Array], seed: int) -> Scored:
+        """By whatever metric candidates are rewarded, the audit is the same."""
+        drawn = _kept(self._auditing, seed)
+        if drawn is None:
+            drawn = self._auditing[seed] = self._drawn_to_audit(seed)
+        own, second = drawn.own, drawn.second
+        made = make(own)
+        elsewhere = None if second is None else (second.reference, make(second))
+        found = audit(own.reference, made, drawn.structure, drawn.raw, elsewhere)
+        told = scored_by(GUARDED, own.reference, made).figures
+        return Scored(found.loss, {**found.figures, **told})
+
+    def _made(self, pipeline: Pipeline, drawn: Drawn, seed: int) -> Array:
+        """float64[cells, genes], with the mass that the pipeline chose, where its metric leaves it the choice."""
+        shares = None if self._network is None else (lambda key: self._shares(key, drawn))
+        made = denoise(drawn.reference.train, pipeline, seed, drawn.known, shares)
+        return made * (pipeline.settings.get("mass", WHOLE_MASS) / WHOLE_MASS)
+
+    def _shares(self, key: str, drawn: Drawn) -> Array:
         """What the network says of the genes that are left; it is shown all of them."""
         assert self._network is not None
-        whole = np.zeros((halves.train.shape[0], genes))
-        whole[:, halves.genes] = halves.train.toarray()
-        return self._network(key, whole)[:, halves.genes]
+        train = drawn.reference.train
+        whole = np.zeros((train.shape[0], self.counts["reward"].shape[1]))
+        whole[:, drawn.genes] = train.toarray()
+        return self._network(key, whole)[:, drawn.genes]
 
-    def _drawn(self, level: Level, seed: int) -> tuple[Halves, Known]:
-        key = (level, seed)
-        if key not in self._halves:
-            if len(self._halves) >= MOST_KEPT:
-                self._halves.popitem(last=False)
-            share = AUDITED_SHARE if level == "audit" else TRAIN_SHARE
-            self._halves[key] = (split_molecules(self.counts[level], share, seed), {})
-        self._halves.move_to_end(key)
-        return self._halves[key]
+    def _drawn_to_audit(self, seed: int) -> DrawnToAudit:
+        own = _drawn(self.counts["audit"], AUDITED_SHARE, seed)
+        structure = Structure(own.reference.test, seed)
+        raw = structure.kept_by(dense_rows(own.reference.train)(slice(None)))
+        second = None if self._second is None else _drawn(self._second, TRAIN_SHARE, seed)
+        return DrawnToAudit(own, structure, raw, second)
+
+
+def _drawn(counts: Counts, share: float, seed: int) -> Drawn:
+    halves = split_molecules(counts, share, seed)
+    return Drawn(reference(halves.train, halves.test), halves.genes)
+
+
+def _by_program(run: Run, known: Reference, level: Level, seed: int) -> Array:
+    """The program sees the training half with cells and genes in another order, by what the test half holds: who knew
+    the draw's seed and the order could tell from the training half what was left for the test.
+    """
+    test = known.test
+    hidden = hidden_seed("scrna", level, seed, test.indptr, test.indices, test.data)
+    source = np.random.default_rng(hidden)
+    cells, genes = (source.permutation(count) for count in test.shape)
+    counts = np.asarray(known.train.toarray(), dtype=np.float64)[cells][:, genes]
+    denoised = run([counts], told_seed(hidden), counts.shape)
+    _require_rows(denoised)
+    made = np.empty(counts.shape)
+    made[np.ix_(cells, genes)] = denoised
+    return made
+
+
+def _kept(drawn: OrderedDict[int, What], seed: int) -> What | None:
+    """What is at hand for this seed; room for it is made where there is none."""
+    if seed in drawn:
+        drawn.move_to_end(seed)
+        return drawn[seed]
+    if len(drawn) >= MOST_KEPT:
+        drawn.popitem(last=False)
+    return None
 
 
 def _require_rows(denoised: np.ndarray) -> None:
