@@ -1,17 +1,16 @@
 """The backend legal: groups of charges of one set of cases are tasks.
 
-Cases are dealt to the splits charge by charge; those whose facts agree but for names and numbers stay together.
+Cases are dealt to the splits charge by charge; those that are alike (alike.py) stay together.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections import defaultdict
 from collections.abc import Mapping
 
 import numpy as np
 
+from kernelevo.backends.legal.alike import alike
 from kernelevo.backends.legal.data import Cases
 from kernelevo.backends.legal.pipeline import SPACE
 from kernelevo.backends.legal.session import FACTS, ChargeSession
@@ -27,11 +26,8 @@ SHARES: Mapping[Split, float] = {
 GROUPS = tuple(f"charges-{number}" for number in range(3))
 LEAST_CHARGES, LEAST_CASES = 2, 8
 """Of a task."""
-EVALUATOR = "2"
+EVALUATOR = "3"
 """Changes whenever the same classifier may score otherwise."""
-_VARYING = re.compile(r"[0-9０-９\s]|[一-龥](?=某)|[，。、；：,.;:]")
-TOLD = 200
-"""Characters by which cases are taken for the same."""
 
 
 class ChargeBackend(PipelineBackend):
@@ -44,7 +40,8 @@ class ChargeBackend(PipelineBackend):
         version = hashlib.sha256(f"{EVALUATOR} {cases.key}".encode()).hexdigest()[:16]
         super().__init__(f"legal:{cases.name}", version, SPACE, GROUPS)
         self._cases = cases
-        self._split = dealt(cases)
+        self._alike = alike(cases.facts)
+        self._split = dealt(cases, self._alike)
         for task, (split, group) in self._tasks.items():
             self._require_enough(task, split, group)
 
@@ -53,7 +50,8 @@ class ChargeBackend(PipelineBackend):
         places = [place for place in self._split[split] if self._cases.labels[place] in charges]
         labels = np.searchsorted(charges, self._cases.labels[places])
         facts = [self._cases.facts[place] for place in places]
-        return ChargeSession(task, group, self.device, self.grammar, facts, labels, len(charges))
+        groups = self._alike[places]
+        return ChargeSession(task, group, self.device, self.grammar, facts, labels, len(charges), groups)
 
     def _require_enough(self, task: str, split: Split, group: str) -> None:
         """Raises BadInput unless, of some charges, there are cases to be told and others to be asked for."""
@@ -68,21 +66,18 @@ class ChargeBackend(PipelineBackend):
             )
 
 
-def dealt(cases: Cases) -> dict[Split, list[int]]:
-    """The places of the cases of each split; the same for the same cases. Of each charge, groups of cases that are the
-    same go to the split that lacks most.
+def dealt(cases: Cases, groups: np.ndarray) -> dict[Split, list[int]]:
+    """The places of the cases of each split; the same for the same cases. Of each charge, the cases of a group (int of
+    each case, those of one group being alike) go together to the split that lacks most.
     """
     source = np.random.default_rng(int(cases.key[:16], 16))
-    alike: dict[str, list[int]] = defaultdict(list)
-    for place, fact in enumerate(cases.facts):
-        alike[_VARYING.sub("", fact)[:TOLD]].append(place)
+    members = np.split(np.argsort(groups, kind="stable"), np.cumsum(np.bincount(groups))[:-1])
     found: dict[Split, list[int]] = {split: [] for split in SHARES}
-    groups = list(alike.values())
     counts = {split: np.zeros(len(cases.charges)) for split in SHARES}
-    for number in source.permutation(len(groups)):
-        charge = cases.labels[groups[number][0]]
-        split = min(SHARES, key=lambda each: (counts[each][charge] + len(groups[number])) / SHARES[each])
-        found[split] += groups[number]
-        for place in groups[number]:
-            counts[split][cases.labels[place]] += 1
+    for number in source.permutation(len(members)):
+        places = members[number]
+        charge = cases.labels[places[0]]
+        split = min(SHARES, key=lambda each: (counts[each][charge] + len(places)) / SHARES[each])
+        found[split] += places.tolist()
+        np.add.at(counts[split], cases.labels[places], 1)
     return {split: sorted(places) for split, places in found.items()}

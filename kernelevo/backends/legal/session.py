@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kernelevo.backends.legal.alike import apart
 from kernelevo.backends.legal.auditing import told_otherwise
 from kernelevo.backends.legal.pipeline import SPACE, Encoded, classify, encode
 from kernelevo.backends.legal.scoring import report
@@ -34,15 +35,19 @@ class Drawn:
 
 
 class ChargeSession(PipelineSession):
-    """`facts` with `labels` int[cases] below `charges`. The audit asks for the same charges of cases told otherwise.
-    The loss is the share of cases that are told wrong, with one more: a few cases cannot show that none ever is.
+    """`facts` with `labels` int[cases] below `charges`; cases with the same number in `groups` are alike (default: none
+    are), and what is asked for has nothing alike among what is told. The audit asks for the same charges of cases told
+    otherwise. The loss is the share of cases that are told wrong, with one more: a few cases cannot show that none ever
+    is.
     """
 
     def __init__(
-        self, task: str, family: str, device: str, grammar: Grammar, facts: Sequence[str], labels: Array, charges: int
+        self, task: str, family: str, device: str, grammar: Grammar, facts: Sequence[str], labels: Array, charges: int,
+        groups: Array | None = None,
     ) -> None:  # fmt: skip
         super().__init__(task, family, device, grammar, SPACE)
         self._facts, self._labels, self._charges = tuple(facts), labels, charges
+        self._groups = np.arange(len(facts)) if groups is None else groups
         self._encoded: OrderedDict[tuple[object, ...], Encoded] = OrderedDict()
 
     def scored(self, pipeline: Pipeline, level: Level, seed: int) -> Scored:
@@ -88,6 +93,7 @@ class ChargeSession(PipelineSession):
             count = max(1, round(ASKED_SHARE * len(cases))) if len(cases) > 1 else 0
             asked += list(cases[:count])
             told += list(cases[count:])
+        told = apart(told, asked, self._groups)
         facts = [self._facts[place] for place in told]
         questions = [self._facts[place] for place in asked]
         if level == "audit":
