@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kernelevo.backends.legal.alike import apart
-from kernelevo.backends.legal.auditing import told_otherwise
+from kernelevo.backends.legal.auditing import TELLINGS, audited, every_telling
 from kernelevo.backends.legal.pipeline import SPACE, Encoded, classify, encode
 from kernelevo.backends.legal.scoring import report
 from kernelevo.backends.pipelines import Level, Pipeline, PipelineSession, Scored
@@ -27,7 +27,9 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Drawn:
-    """`facts` of the cases whose charges are told, then of those that are asked for; `labels` of all of them."""
+    """`facts` of the cases whose charges are told, then of those that are asked for (in an audit by every telling,
+    one after the other); `labels` of all of them, each once.
+    """
 
     facts: tuple[str, ...]
     labels: Array
@@ -55,9 +57,13 @@ class ChargeSession(PipelineSession):
         places = self._places(drawn, pipeline, level, seed)
         told, labels = places[: drawn.told], drawn.labels[: drawn.told]
         probabilities = classify(told, labels, places[drawn.told :], self._charges, pipeline)
-        found = report(drawn.labels[drawn.told :], probabilities)
+        wanted = drawn.labels[drawn.told :]
+        found = report(wanted, probabilities[: len(wanted)])
         figures = {"accuracy": found.accuracy, "macro-F1": found.macro_f1, "calibration": found.calibration}
-        return Scored(((1.0 - found.accuracy) * found.cases + 1.0) / (found.cases + 1.0), figures)
+        if level == "audit":
+            often = np.bincount(labels, minlength=self._charges)
+            figures |= audited(probabilities.argmax(axis=1).reshape(TELLINGS, -1), wanted, often).figures
+        return Scored(((1.0 - figures["accuracy"]) * found.cases + 1.0) / (found.cases + 1.0), figures)
 
     def facts(self) -> Mapping[str, float]:
         length = float(np.mean([len(fact) for fact in self._facts]))
@@ -97,5 +103,5 @@ class ChargeSession(PipelineSession):
         facts = [self._facts[place] for place in told]
         questions = [self._facts[place] for place in asked]
         if level == "audit":
-            questions = [told_otherwise(fact, seed) for fact in questions]
+            questions = every_telling(questions, seed)
         return Drawn((*facts, *questions), self._labels[[*told, *asked]], len(told))
