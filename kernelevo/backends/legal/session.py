@@ -12,6 +12,7 @@ import numpy as np
 from kernelevo.backends.legal.alike import apart
 from kernelevo.backends.legal.auditing import TELLINGS, audited, every_telling
 from kernelevo.backends.legal.pipeline import SPACE, Encoded, classify, encode
+from kernelevo.backends.legal.reference import Reference, reference_report
 from kernelevo.backends.legal.scoring import report
 from kernelevo.backends.pipelines import Level, Pipeline, PipelineSession, Scored
 from kernelevo.counting import counted
@@ -51,6 +52,7 @@ class ChargeSession(PipelineSession):
         self._facts, self._labels, self._charges = tuple(facts), labels, charges
         self._groups = np.arange(len(facts)) if groups is None else groups
         self._encoded: OrderedDict[tuple[object, ...], Encoded] = OrderedDict()
+        self._references: dict[int, Reference] = {}
 
     def scored(self, pipeline: Pipeline, level: Level, seed: int) -> Scored:
         drawn = self._drawn(level, seed)
@@ -77,6 +79,15 @@ class ChargeSession(PipelineSession):
             f"Tell which of {self._charges} charges a criminal case is of, from its facts (Chinese); there are "
             f"{counted(len(self._facts), 'case')}. {super().words()}"
         )
+
+    def reference(self, seed: int) -> Reference:
+        """The reference line on this draw: told and asked what a candidate is, by the reward verifier."""
+        if seed not in self._references:
+            drawn = self._drawn("reward", seed)
+            told, asked = drawn.facts[: drawn.told], drawn.facts[drawn.told :]
+            labels, wanted = drawn.labels[: drawn.told], drawn.labels[drawn.told :]
+            self._references[seed] = reference_report(told, labels, asked, wanted)
+        return self._references[seed]
 
     def close(self) -> None:
         self._encoded.clear()
