@@ -149,6 +149,8 @@ def _go_on(opened: Opened, request: LoopRequest, record: RunRecord, folder: Path
     with closing(opened):
         backend = opened.loop.parts.backend
         say(f"backend {backend.name} on {record.device} ({record.how}), {opened.notes[0]}; {why}")
+        for note in getattr(backend, "notes", ()):
+            say(note)
         say(_plan_words(opened.loop, request, record))
         try:
             opened.loop.run()

@@ -266,6 +266,8 @@ class PipelineBackend(ABC):
     how = "measured"
     gain = "times less loss"
     facts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Sentences on the data, said when a run begins."""
 
     def __init__(self, device: str, version: str, space: Space, groups: Sequence[str]) -> None:
         self.device, self.version, self.space = device, version, space

@@ -14,6 +14,7 @@ pytest.importorskip("sklearn", reason="the extra `legal` is not installed")
 from conformance.backend import BackendContract
 from sklearn.metrics import f1_score
 
+from kernelevo.backends.legal import pipeline
 from kernelevo.backends.legal.alike import alike
 from kernelevo.backends.legal.backend import ChargeBackend, dealt
 from kernelevo.backends.legal.data import cases_of, open_cases, sample
@@ -105,13 +106,23 @@ def test_both_ends_are_read_and_nothing_twice() -> None:
 
 def test_the_encoder_is_a_truncated_svd_that_saw_the_told_cases_alone() -> None:
     facts = sample(6, 20).facts
-    pipeline = SPACE.pipeline(begin=400, dimensions=16)
-    found = encode(facts, pipeline, 80)
-    other = encode([*facts[:80], *("另" * 50 for _ in facts[80:])], pipeline, 80)
-    assert found.of(pipeline)[:80] == pytest.approx(other.of(pipeline)[:80]), "the others change nothing"
+    fitting = SPACE.pipeline(begin=400, dimensions=16)
+    found = encode(facts, fitting, 80)
+    other = encode([*facts[:80], *("另" * 50 for _ in facts[80:])], fitting, 80)
+    assert found.of(fitting)[:80] == pytest.approx(other.of(fitting)[:80]), "the others change nothing"
     assert found.weights == pytest.approx(np.sqrt(np.square(found.places[:80]).sum(axis=0)))
-    places = found.of(pipeline)
+    places = found.of(fitting)
     assert places.shape == (120, 16) and np.linalg.norm(places, axis=1) == pytest.approx(np.ones(120))
+
+
+def test_many_cases_are_decomposed_by_sampling_to_the_same_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = sample(6, 20).facts
+    fitting = SPACE.pipeline(begin=400, dimensions=16)
+    exact = encode(facts, fitting, 100)
+    monkeypatch.setattr(pipeline, "MOST_EXACT", 99)
+    sampled = encode(facts, fitting, 100)
+    assert sampled.weights[:16] == pytest.approx(exact.weights[:16], rel=1e-3)
+    assert abs(sampled.places[:, :5]) == pytest.approx(abs(exact.places[:, :5]), abs=0.02), "up to their signs"
 
 
 @pytest.mark.parametrize("name", SPACE.parts)

@@ -39,7 +39,7 @@ class ChargeBackend(PipelineBackend):
     def __init__(self, cases: Cases) -> None:
         version = hashlib.sha256(f"{EVALUATOR} {cases.key}".encode()).hexdigest()[:16]
         super().__init__(f"legal:{cases.name}", version, SPACE, GROUPS)
-        self._cases = cases
+        self._cases, self.notes = cases, cases.notes
         self._alike = alike(cases.facts)
         self._split = dealt(cases, self._alike)
         for task, (split, group) in self._tasks.items():
