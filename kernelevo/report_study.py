@@ -46,10 +46,12 @@ def study_lines(told: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"  {each}" for each in costs(told))
 
 
-def opening(outcome: Mapping[str, Mapping[str, Any]] | None) -> str:
+def opening(outcome: Mapping[str, Any] | None) -> str:
     """What came of an opening of the sealed tasks, in one line."""
     if outcome is None:
         return "no outcome yet"
+    if "words" in outcome:  # of `kernelevo sealed`
+        return str(outcome["words"])
     ways = (
         f"{SHORT[way]}: " + ", ".join(f"{arm} {2 ** mean['mean']:.3f}" for arm, mean in arms.items())
         for way, arms in outcome.items()

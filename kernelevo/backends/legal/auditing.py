@@ -7,7 +7,6 @@ characters before 省, 市, 县 and the like), not by understanding: some are mi
 
 from __future__ import annotations
 
-import math
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -18,8 +17,6 @@ import numpy as np
 
 Array = np.ndarray
 Change = Callable[[str, random.Random], str]
-FEWEST = 1.0 / 3.0
-"""Of the charges, those with the fewest told cases (and all that have no more) are rare."""
 SURNAMES = (
     "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许何吕施张孔曹严华金魏陶姜戚谢邹喻柏水窦章云苏潘葛奚范彭郎鲁韦昌马苗凤花方俞任袁柳鲍史唐费廉岑薛"
     "雷贺倪汤滕殷罗毕郝邬安常乐于时傅卞齐康伍余元卜顾孟平黄穆萧尹姚邵汪祁毛狄米贝明臧计成戴宋庞熊纪舒屈项祝董梁杜阮蓝闵席季麻强贾路娄江童颜郭"
@@ -155,7 +152,7 @@ class Audited:
 
 def audited(told: Array, wanted: Array, often: Array) -> Audited:
     """`told` int[TELLINGS, cases] is what was said of the cases of `every_telling`, `wanted` int[cases] their charges,
-    and `often` int[charges] of how many cases each charge was told. Charges are rare in the sense of FEWEST.
+    and `often` int[charges] of how many cases each charge was told.
     """
     right = told == wanted
     by_change = {change: float(row.mean()) for change, row in zip(CHANGES, right[1:], strict=True)}
@@ -163,6 +160,6 @@ def audited(told: Array, wanted: Array, often: Array) -> Audited:
 
 
 def rare(wanted: Array, often: Array) -> Array:
-    """bool[cases]: those of rare charges; all of them where every charge is told alike often."""
-    counts = np.sort(often[np.unique(wanted)])
-    return np.asarray(often[wanted] <= counts[math.ceil(FEWEST * len(counts)) - 1])
+    """bool[cases]: those of charges that are told less often than the median charge; all where none is."""
+    few = often[wanted] < np.median(often[np.unique(wanted)])
+    return np.asarray(few if few.any() else ~few)

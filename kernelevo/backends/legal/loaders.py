@@ -107,18 +107,18 @@ def open_source(path: Path) -> Source:
     if path.is_dir():
         return _in_folder(path)
     if not path.is_file():
-        raise BadInput(f"--data {path} is no file; {GIVE}")
+        raise BadInput(f"{path} is no file; {GIVE}")
     if path.suffix == ".whl":
         return _in_wheel(path)
     if path.suffix not in (".csv", ".json", ".jsonl"):
-        raise BadInput(f"--data {path}: files end in .csv, .json, .jsonl or .whl; {GIVE}")
+        raise BadInput(f"{path}: files end in .csv, .json, .jsonl or .whl; {GIVE}")
     _require_small(path, path.stat().st_size)
     return Source(str(path), path.suffix[1:].removesuffix("l"), path.read_bytes())
 
 
 def _require_small(path: Path | str, size: int) -> None:
     if size > LARGEST:
-        raise BadInput(f"--data {path} has {size:,} bytes, and may have {LARGEST:,}; give less")
+        raise BadInput(f"{path} has {size:,} bytes, and may have {LARGEST:,}; give less")
 
 
 def _installed() -> Source:
@@ -141,33 +141,33 @@ def _in_wheel(path: Path) -> Source:
         with zipfile.ZipFile(path) as wheel:
             found = [member for member in wheel.infolist() if _is_train(member.filename)]
             if not found:
-                raise BadInput(f"--data {path} holds no lawbench/.../train.csv; {GIVE}")
+                raise BadInput(f"{path} holds no lawbench/.../train.csv; {GIVE}")
             _require_small(f"{path}:{found[0].filename}", found[0].file_size)
             return Source(f"{path}:{found[0].filename}", "csv", wheel.read(found[0]))
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise BadInput(f"--data {path} is no wheel that can be read ({error}); {GIVE}") from error
+        raise BadInput(f"{path} is no wheel that can be read ({error}); {GIVE}") from error
 
 
 def _in_folder(folder: Path) -> Source:
     for name in _IN_FOLDERS:
         if (folder / name).is_file():
             return open_source(folder / name)
-    raise BadInput(f"--data {folder} holds none of {', '.join(_IN_FOLDERS)}; {GIVE}")
+    raise BadInput(f"{folder} holds none of {', '.join(_IN_FOLDERS)}; {GIVE}")
 
 
 def read(source: Source) -> Told:
     """Its cases; raises BadInput for what is none, naming the line where there is one."""
     try:
-        text = _decoded(source.content)
+        text = text_of(source.content)
         every = list(_FORMS[source.form](text))
     except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
         said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise BadInput(f"--data {source.where} cannot be read ({said}); its form is told in docs/domains.md") from error
+        raise BadInput(f"{source.where} cannot be read ({said}); its form is told in docs/domains.md") from error
     pairs = tuple((fact, charges[0]) for fact, charges in every if len(charges) == 1)
     return Told(source, pairs, len(every) - len(pairs))
 
 
-def _decoded(content: bytes) -> str:
+def text_of(content: bytes) -> str:
     """UTF-8, with or without its mark, or GB18030; raises ValueError for neither."""
     try:
         return content.decode("utf-8-sig")
