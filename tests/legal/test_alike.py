@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("sklearn", reason="the extra `legal` is not installed")
 
-from kernelevo.backends.legal.alike import ALIKE, alike, apart
+from kernelevo.backends.legal.alike import ALIKE, alike, apart, twins
 from kernelevo.backends.legal.backend import ChargeBackend, dealt
 from kernelevo.backends.legal.data import cases_of, sample
 from kernelevo.backends.legal.session import ChargeSession
@@ -90,6 +90,15 @@ def test_what_is_asked_for_has_no_twin_among_what_is_told() -> None:
         numbers = dict(zip(facts, alike(facts).tolist(), strict=True))
         told = {numbers[fact] for fact in drawn.facts[: drawn.told]}
         assert bool(told & {numbers[fact] for fact in drawn.facts[drawn.told :]}) is shared
+
+
+@pytest.mark.parametrize("kind", ["another beginning", "a sentence less", "other names and numbers"])
+def test_twins_among_others_are_found_without_comparing_all(kind: str) -> None:
+    facts, of = with_twins(kind)
+    cases, others = facts[:-PLANTED], facts[-PLANTED:]
+    assert np.flatnonzero(twins(cases, others)).tolist() == of
+    assert twins(others, cases).all() and not twins(cases[1:2], others).any()
+    assert twins([], others).tolist() == [] and twins(cases[:1], []).tolist() == [False]
 
 
 def test_apart_leaves_out_what_is_alike_to_the_others() -> None:

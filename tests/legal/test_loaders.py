@@ -62,6 +62,12 @@ def test_the_wheel_is_read_as_it_lies(tmp_path: Path) -> None:
     assert TRAIN in found.notes[0]
 
 
+def test_cail_without_meta_and_with_one_charge_as_a_word(tmp_path: Path) -> None:
+    flat = [{"fact": fact, "accusation": label if place % 2 else [label]} for place, (fact, label) in enumerate(ROWS)]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(item) + "\n" for item in flat))
+    assert same(open_cases(tmp_path / "a.jsonl"))
+
+
 def test_an_installed_package_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BadInput, match="sia-agent is not installed"):
         open_cases(tmp_path / "sia-agent")
@@ -137,8 +143,10 @@ def bad_files() -> Iterator[tuple[str, bytes, str]]:
     yield "a.json", b'[{"question": 3, "answer": "x"}]', "AttributeError"
     yield "a.json", b"[{]", "JSONDecodeError"
     yield "a.json", b"3", "line 1: TypeError"
-    yield "a.jsonl", b'{"fact": "x", "meta": {"accusation": ["y"]}}\n{"fact": "x"}\n', "line 2: KeyError: 'meta'"
+    yield "a.jsonl", b'{"fact": "x", "meta": {"accusation": ["y"]}}\n{"fact": "x"}\n', "line 2: KeyError: 'accusation'"
     yield "a.jsonl", b'{"fact": 3, "meta": {"accusation": ["y"]}}', "line 1: AttributeError"
+    yield "a.json", b"[" * 200_000, "RecursionError"
+    yield "a.jsonl", b'{"a":' * 200_000, "line 1: RecursionError"
     yield "a.whl", b"no zip", "is no wheel that can be read"
     yield "a.parquet", b"PAR1", "files end in .csv, .json, .jsonl or .whl"
 
@@ -179,7 +187,9 @@ def test_a_run_says_where_its_cases_are_from_and_bad_input_ends_it(
     ), encoding="utf-8")  # fmt: skip
     words = ["run", "legal", "--model", "prior", "--levers", "harness", "--generations", "1", "--workers", "1"]
     assert main([*words, "--budget", "evaluations=150", "--data", "a.csv"]) == 0
-    assert "a.csv is no file that is known here (SHA-256 " in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "a.csv is no file that is known here (SHA-256 " in said
+    assert "reference (LinearSVC on character 1-2-grams), told and asked the same as a pipeline: accuracy 0." in said
     (tmp_path / "b.csv").write_text("fact,charge\nx,y\n")
     assert main([*words, "--data", "b.csv"]) == 2
     (line,) = capsys.readouterr().err.splitlines()

@@ -34,6 +34,20 @@ def alike(facts: Sequence[str]) -> Array:
     return np.asarray(connected_components(_begins_alike(plain) + _near(plain), directed=False)[1])
 
 
+def twins(facts: Sequence[str], others: Sequence[str]) -> Array:
+    """bool[facts]: those that are alike to one of the others themselves. It compares only these pairs, so that many
+    cases can be held against a few.
+    """
+    plain, against = [[_VARYING.sub("", fact) for fact in each] for each in (facts, others)]
+    begun = {text[:TOLD] for text in against}
+    begins = np.array([text[:TOLD] in begun for text in plain], bool)
+    if not plain or not against:
+        return begins
+    places = _grams([*plain, *against])
+    near = NearestNeighbors(metric="cosine", algorithm="brute", n_neighbors=1).fit(places[len(plain) :])
+    return np.asarray(begins | (near.kneighbors(places[: len(plain)])[0][:, 0] <= 1.0 - ALIKE))
+
+
 def apart(places: Collection[int], others: Collection[int], groups: Array) -> list[int]:
     """Those of `places` that are alike to none of `others`, by what `alike` says of all."""
     taken = {int(groups[other]) for other in others}
@@ -49,8 +63,11 @@ def _begins_alike(plain: Sequence[str]) -> csr_matrix:
 
 def _near(plain: Sequence[str]) -> csr_matrix:
     """A one for each pair whose cosine is high enough, and for each case with itself."""
-    # Hashed, for a vocabulary of all 3-grams would take most of the memory.
-    counts = HashingVectorizer(analyzer="char", ngram_range=(GRAM, GRAM), alternate_sign=False, norm=None)
-    places = TfidfTransformer(sublinear_tf=True).fit_transform(counts.transform(plain))
-    near = NearestNeighbors(metric="cosine", algorithm="brute", radius=1.0 - ALIKE).fit(places)
+    near = NearestNeighbors(metric="cosine", algorithm="brute", radius=1.0 - ALIKE).fit(_grams(plain))
     return near.radius_neighbors_graph(mode="connectivity")
+
+
+def _grams(plain: Sequence[str]) -> csr_matrix:
+    """float[cases, hashes], rows of length 1: a vocabulary of all 3-grams would take most of the memory."""
+    counts = HashingVectorizer(analyzer="char", ngram_range=(GRAM, GRAM), alternate_sign=False, norm=None)
+    return TfidfTransformer(sublinear_tf=True).fit_transform(counts.transform(plain))

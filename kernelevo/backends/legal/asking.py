@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from kernelevo.backends.legal.data import LONGEST, Cases
-from kernelevo.backends.legal.loaders import open_source, rows_of, text_of
+from kernelevo.backends.legal.loaders import TEST, open_source, rows_of, text_of
 from kernelevo.backends.legal.pipeline import classify, encode
 from kernelevo.backends.pipelines import Pipeline
 from kernelevo.errors import BadInput, Infrastructure
@@ -60,7 +60,7 @@ def read_asked(path: Path) -> Asked:
     """A .csv with `text`, and `id` where cases have names (else they are numbered from 0); a column of labels is not
     looked at. Raises BadInput.
     """
-    source = open_source(path)
+    source = open_source(path, TEST)
     if source.form != "csv":
         raise BadInput(f"--test {path} is no table; give a .csv with the columns id and text")
     rows = _table(path, source.content, ("text",))

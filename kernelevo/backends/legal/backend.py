@@ -5,6 +5,7 @@ Cases are dealt to the splits charge by charge; those that are alike (alike.py) 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
 
@@ -13,8 +14,9 @@ import numpy as np
 from kernelevo.backends.legal.alike import alike
 from kernelevo.backends.legal.data import Cases
 from kernelevo.backends.legal.pipeline import SPACE
+from kernelevo.backends.legal.reference import NAME
 from kernelevo.backends.legal.session import FACTS, ChargeSession
-from kernelevo.backends.pipelines import PipelineBackend
+from kernelevo.backends.pipelines import DRAWN_WITHOUT_SEED, PipelineBackend
 from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 from kernelevo.learning import Split
@@ -39,11 +41,18 @@ class ChargeBackend(PipelineBackend):
     def __init__(self, cases: Cases) -> None:
         version = hashlib.sha256(f"{EVALUATOR} {cases.key}".encode()).hexdigest()[:16]
         super().__init__(f"legal:{cases.name}", version, SPACE, GROUPS)
-        self._cases, self.notes = cases, cases.notes
-        self._alike = alike(cases.facts)
+        self._cases = cases
+        self._alike = _alike(cases.facts)
         self._split = dealt(cases, self._alike)
         for task, (split, group) in self._tasks.items():
             self._require_enough(task, split, group)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is known of the cases, and the reference line on the tasks that are learned from."""
+        tasks = [self.session(task, *self._tasks[task]) for task in self.tasks(Split.REWARD)]
+        mean = float(np.mean([task.reference(DRAWN_WITHOUT_SEED).accuracy for task in tasks]))
+        return (*self._cases.notes, _line_words(mean))
 
     def session(self, task: str, split: Split, group: str) -> ChargeSession:
         charges = np.arange(GROUPS.index(group), len(self._cases.charges), len(GROUPS))
@@ -64,6 +73,16 @@ class ChargeBackend(PipelineBackend):
                 f"{counted(len(able), 'charge')} with two or more, when cases that are alike stay together; at least "
                 f"{LEAST_CASES} of {LEAST_CHARGES} are needed, so give more different cases of each charge"
             )
+
+
+def _line_words(mean: float) -> str:
+    return f"reference ({NAME}), told and asked the same as a pipeline: accuracy {mean:.4f} on the tasks learned from"
+
+
+@functools.lru_cache(maxsize=2)
+def _alike(facts: tuple[str, ...]) -> np.ndarray:
+    """Found once for all threads, each of which has a backend of its own."""
+    return alike(facts)
 
 
 def dealt(cases: Cases, groups: np.ndarray) -> dict[Split, list[int]]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from kernelevo.backends.legal.alike import alike, apart
+from kernelevo.backends.legal.alike import twins
 from kernelevo.backends.legal.data import LONGEST, Cases
 from kernelevo.backends.legal.loaders import open_source, text_of
 from kernelevo.backends.legal.scoring import PREFIX, LawBenchScore, lawbench_f1, strict_f1
@@ -41,7 +41,7 @@ def read_questions(path: Path) -> Questions:
         items = json.loads(text_of(source.content))
         rows = [(f"{item['instruction']}\n{item['question']}", item["question"], item["answer"]) for item in items]
         facts = tuple(question.removeprefix("事实:").strip()[:LONGEST] for _, question, _ in rows)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         said = " ".join(f"{type(error).__name__}: {error}".split())[:120]
         raise BadInput(f"--lawbench {path} cannot be read ({said}); {_FORM}") from error
     answers = tuple(answer for _, _, answer in rows)
@@ -55,10 +55,8 @@ def read_questions(path: Path) -> Questions:
 
 def without_alike(cases: Cases, facts: Sequence[str]) -> Cases:
     """The cases that are alike to none of these facts; their charges stay numbered as they are."""
-    known = len(cases.facts)
-    groups = alike([*cases.facts, *facts])
-    kept = apart(range(known), range(known, len(groups)), groups)
-    return replace(cases, facts=tuple(cases.facts[place] for place in kept), labels=cases.labels[np.array(kept, int)])
+    kept = np.flatnonzero(~twins(cases.facts, facts))
+    return replace(cases, facts=tuple(cases.facts[place] for place in kept), labels=cases.labels[kept])
 
 
 def reply(charge: str) -> str:

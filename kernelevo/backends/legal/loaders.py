@@ -32,6 +32,8 @@ from kernelevo.errors import BadInput
 LARGEST = 1 << 30
 """Bytes of a file."""
 PACKAGE = "sia-agent"
+TRAIN, TEST = "train.csv", "test.csv"
+"""What its cases are called in it: with charges, and without."""
 GIVE = (
     "give a .csv with text and label, CAIL2018's or LawBench's .json, a folder of these, or the wheel of "
     f"{PACKAGE} (docs/domains.md)"
@@ -100,16 +102,18 @@ def are(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def open_source(path: Path) -> Source:
-    """The file of cases that `path` names; raises BadInput for what is none, or too large."""
+def open_source(path: Path, member: str = TRAIN) -> Source:
+    """The file of cases that `path` names, which in a package is called `member`; raises BadInput for what is
+    none, or too large.
+    """
     if not path.exists() and path.name == PACKAGE:
-        return _installed()
+        return _installed(member)
     if path.is_dir():
-        return _in_folder(path)
+        return _in_folder(path, member)
     if not path.is_file():
         raise BadInput(f"{path} is no file; {GIVE}")
     if path.suffix == ".whl":
-        return _in_wheel(path)
+        return _in_wheel(path, member)
     if path.suffix not in (".csv", ".json", ".jsonl"):
         raise BadInput(f"{path}: files end in .csv, .json, .jsonl or .whl; {GIVE}")
     _require_small(path, path.stat().st_size)
@@ -121,38 +125,39 @@ def _require_small(path: Path | str, size: int) -> None:
         raise BadInput(f"{path} has {size:,} bytes, and may have {LARGEST:,}; give less")
 
 
-def _installed() -> Source:
+def _installed(member: str) -> Source:
     try:
         files = distribution(PACKAGE).files or ()
     except PackageNotFoundError as error:
         raise BadInput(f"the package {PACKAGE} is not installed here; install it, or give its wheel") from error
     for file in files:
-        if _is_train(str(file)):
+        if _is_member(str(file), member):
             return open_source(Path(str(file.locate())))
-    raise BadInput(f"the package {PACKAGE} that is installed here has no lawbench/.../train.csv; {GIVE}")
+    raise BadInput(f"the package {PACKAGE} that is installed here has no lawbench/.../{member}; {GIVE}")
 
 
-def _is_train(name: str) -> bool:
-    return "lawbench" in Path(name).parts and Path(name).name == "train.csv"
+def _is_member(name: str, member: str) -> bool:
+    return "lawbench" in Path(name).parts and Path(name).name == member
 
 
-def _in_wheel(path: Path) -> Source:
+def _in_wheel(path: Path, member: str) -> Source:
     try:
         with zipfile.ZipFile(path) as wheel:
-            found = [member for member in wheel.infolist() if _is_train(member.filename)]
+            found = [each for each in wheel.infolist() if _is_member(each.filename, member)]
             if not found:
-                raise BadInput(f"{path} holds no lawbench/.../train.csv; {GIVE}")
+                raise BadInput(f"{path} holds no lawbench/.../{member}; {GIVE}")
             _require_small(f"{path}:{found[0].filename}", found[0].file_size)
             return Source(f"{path}:{found[0].filename}", "csv", wheel.read(found[0]))
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise BadInput(f"{path} is no wheel that can be read ({error}); {GIVE}") from error
 
 
-def _in_folder(folder: Path) -> Source:
-    for name in _IN_FOLDERS:
+def _in_folder(folder: Path, member: str) -> Source:
+    names = _IN_FOLDERS if member == TRAIN else (f"public/{member}", member)
+    for name in names:
         if (folder / name).is_file():
             return open_source(folder / name)
-    raise BadInput(f"{folder} holds none of {', '.join(_IN_FOLDERS)}; {GIVE}")
+    raise BadInput(f"{folder} holds none of {', '.join(names)}; {GIVE}")
 
 
 def read(source: Source) -> Told:
@@ -160,7 +165,7 @@ def read(source: Source) -> Told:
     try:
         text = text_of(source.content)
         every = list(_FORMS[source.form](text))
-    except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, csv.Error) as error:
         said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise BadInput(f"{source.where} cannot be read ({said}); its form is told in docs/domains.md") from error
     pairs = tuple((fact, charges[0]) for fact, charges in every if len(charges) == 1)
@@ -191,7 +196,7 @@ def rows_of(text: str, columns: Sequence[str]) -> Iterator[dict[str, str]]:
 
 def _csv(text: str) -> Iterator[tuple[str, list[str]]]:
     for row in rows_of(text, ("text", "label")):
-        yield row["text"], [row["label"]]
+        yield row["text"], [row["label"].strip()]
 
 
 def _json(text: str) -> Iterator[tuple[str, list[str]]]:
@@ -208,8 +213,9 @@ def _cail(text: str) -> Iterator[tuple[str, list[str]]]:
         if line.strip():
             try:
                 item = json.loads(line)
-                fact, charges = item["fact"].strip(), list(item["meta"]["accusation"])
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                fact, told = item["fact"].strip(), item.get("meta", item)["accusation"]
+                charges = [told] if isinstance(told, str) else list(told)
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise ValueError(f"line {number}: {type(error).__name__}: {error}") from error
             yield fact, charges
 

@@ -15,6 +15,7 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import RidgeClassifier
 from sklearn.utils.extmath import randomized_svd
+from threadpoolctl import ThreadpoolController
 
 from kernelevo.backends.pipelines import Pipeline, Space
 
@@ -40,6 +41,9 @@ LEAST_VALUE = 1e-9
 """Of an eigenvalue, below which it is rounding."""
 SHARPNESS = 12.0
 """Cosines are multiplied by it before they become probabilities."""
+_THREADS = ThreadpoolController()
+"""Matrices of a task are small: threads that wait for each other take longer than one, the more so beside other work.
+"""
 _NUMBER = re.compile(r"[0-9０-９]+(?:[.．][0-9０-９]+)?")
 
 
@@ -67,6 +71,7 @@ class Encoded:
         return np.asarray(places / np.maximum(np.linalg.norm(places, axis=1, keepdims=True), 1e-12))
 
 
+@_THREADS.wrap(limits=1, user_api="blas")
 def encode(facts: Sequence[str], pipeline: Pipeline, fitted_on: int) -> Encoded:
     """By what the pipeline reads of each case. The encoder is fitted on the first `fitted_on` cases alone."""
     texts = [windowed(fact, pipeline) for fact in facts]
@@ -89,6 +94,7 @@ def _directions(known: csr_matrix) -> tuple[Array, Array]:
     return known.T @ (vectors[:, kept] / weights), weights
 
 
+@_THREADS.wrap(limits=1, user_api="blas")
 def classify(support: Array, labels: Array, query: Array, charges: int, pipeline: Pipeline) -> Array:
     """float[cases of `query`, charges]: probabilities, the votes of the read-outs by their weights."""
     votes = [

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from kernelevo.backends.legal.alike import alike, apart
+from kernelevo.backends.legal.alike import twins
 from kernelevo.backends.legal.asking import Answers
 from kernelevo.backends.legal.data import Cases
 from kernelevo.backends.legal.paired import Paired, paired
@@ -85,8 +85,7 @@ def outcome(cases: Cases, facts: Sequence[str], found: Answers, labels: Sequence
     """`facts` were asked for, and `labels` are their charges, also such as no told case has."""
     wanted = numbered(labels, cases.charges)
     told = reference_told(cases.facts, cases.labels, facts)
-    groups = alike([*cases.facts, *facts])
-    new = np.array(apart(range(len(cases.facts), len(groups)), range(len(cases.facts)), groups), int) - len(cases.facts)
+    new = ~twins(facts, cases.facts)
     right, right_too = found.told == wanted, told == wanted
     return Outcome(
         report_of(wanted, found.told, found.confidence), _share(right), _share(right[new]),

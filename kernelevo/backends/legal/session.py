@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from kernelevo.backends.legal.alike import apart
 from kernelevo.backends.legal.auditing import TELLINGS, audited, every_telling
@@ -25,9 +24,6 @@ MOST_KEPT = 32
 """Encoded draws that are kept at hand."""
 FACTS = ("log2_cases", "log2_charges", "log2_length", "accuracy", "calibration")
 Array = np.ndarray
-_THREADS = ThreadpoolController()
-"""Matrices of a task are small: threads that wait for each other take longer than one, the more so beside other work.
-"""
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,6 @@ class ChargeSession(PipelineSession):
         self._encoded: OrderedDict[tuple[object, ...], Encoded] = OrderedDict()
         self._references: dict[int, Reference] = {}
 
-    @_THREADS.wrap(limits=1, user_api="blas")
     def scored(self, pipeline: Pipeline, level: Level, seed: int) -> Scored:
         drawn = self._drawn(level, seed)
         places = self._places(drawn, pipeline, level, seed)
