@@ -182,9 +182,9 @@ def test_a_run_says_where_its_cases_are_from_and_bad_input_ends_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "a.csv").write_text("text,label\n" + "".join(
-        f"{fact},{sample().charges[label]}\n" for fact, label in zip(sample().facts, sample().labels, strict=True)
-    ), encoding="utf-8")  # fmt: skip
+    cases = sample()
+    rows = [f"{fact},{cases.charges[label]}\n" for fact, label in zip(cases.facts, cases.labels, strict=True)]
+    (tmp_path / "a.csv").write_text("text,label\n" + "".join(rows), encoding="utf-8")
     words = ["run", "legal", "--model", "prior", "--levers", "harness", "--generations", "1", "--workers", "1"]
     assert main([*words, "--budget", "evaluations=150", "--data", "a.csv"]) == 0
     said = capsys.readouterr().out
