@@ -10,6 +10,9 @@ import pytest
 
 pytest.importorskip("sklearn", reason="the extra `legal` is not installed")
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from kernelevo.backends.legal.auditing import CHANGES, TELLINGS, audited, every_telling, rare, told_otherwise
 from kernelevo.backends.legal.backend import ChargeBackend
 from kernelevo.backends.legal.data import sample
@@ -64,6 +67,17 @@ def test_tellings_are_the_facts_and_then_each_change() -> None:
     found = every_telling([FACT, "甲。乙。"], 5)
     assert len(found) == 2 * TELLINGS and found[:2] == [FACT, "甲。乙。"]
     assert found[2::2] == [told_otherwise(FACT, change, 5) for change in CHANGES]
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.text(st.sampled_from("赵李某甲2１30元在青冈县和中镇超市。；，\n x"), max_size=60), st.integers(0, 9))
+def test_no_text_is_too_odd_to_be_told_otherwise(fact: str, seed: int) -> None:
+    for change in CHANGES:
+        assert told_otherwise(fact, change, seed) == told_otherwise(fact, change, seed)
+    assert sorted(told_otherwise(fact, "sentences shuffled", seed)) == sorted(fact)
+    assert len(told_otherwise(fact, "numbers changed", seed)) == len(fact)
+    for change in ("names swapped", "places swapped", "places masked"):
+        assert len(told_otherwise(fact, change, seed)) == len(fact)
 
 
 def test_figures_by_hand() -> None:

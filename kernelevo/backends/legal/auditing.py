@@ -43,7 +43,7 @@ _NO_STEMS = frozenset([
 _STEMS = (
     "长河东山青石北川南湖安平临江金水永宁玉泉清溪太和新丰龙泉凤鸣白沙红岩柳林梅岭松江云台武阳高桥双林沙湾丹阳万年宝丰宜城广德"
 )  # fmt: skip
-_SENTENCE = re.compile(r"[^。；]+[。；]?")
+_SENTENCE = re.compile(r"[^。；]*[。；]|[^。；]+$")
 
 
 def _persons(swap: bool) -> Change:
