@@ -69,9 +69,7 @@ def main() -> None:
         RESULT.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-def split(
-    facts: Sequence[str], labels: Array, groups: Array, folds: int, seed: int
-) -> Iterator[tuple[Array, Array]]:
+def split(facts: Sequence[str], labels: Array, groups: Array, folds: int, seed: int) -> Iterator[tuple[Array, Array]]:
     """Places that are told and asked, fold by fold."""
     with warnings.catch_warnings():
         # A charge with fewer cases than folds is asked where it was never told: that is meant, and counts as wrong.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,11 @@ class SealedRequest:
         if self.labels is not None and self.claim is None:
             raise BadInput("--labels are opened once for each claim; say with --claim WORDS what they are to show")
 
+    @property
+    def place(self) -> Path:
+        """Where the answers go."""
+        return self.out or Path("predictions.csv" if self.lawbench is None else "lawbench-3-3.json")
+
 
 def start_sealed(request: SealedRequest, settings: Settings, say: Say) -> dict[str, Any]:
     """What came of it, as plain values; raises BadInput for what cannot be read, and where labels are not there."""
@@ -52,6 +58,7 @@ def start_sealed(request: SealedRequest, settings: Settings, say: Say) -> dict[s
     except ImportError as error:
         raise NotInstalled(f"the backend legal needs {error.name}: pip install 'kernelevo[legal]'") from error
 
+    _require_place(request)
     pipeline, text = _read_pipeline(request.pipeline)
     cases = read_cases(request.train)
     for note in cases.notes:
@@ -59,6 +66,16 @@ def start_sealed(request: SealedRequest, settings: Settings, say: Say) -> dict[s
     if request.lawbench is not None:
         return _lawbench(request, request.lawbench, cases, pipeline, say)
     return _sealed(request, cases, pipeline, text, settings, say)
+
+
+def _require_place(request: SealedRequest) -> None:
+    """Raises BadInput before anything is computed if nothing can be written there, or what is read would be lost."""
+    out, folder = request.place, request.place.parent
+    given = (request.train, request.pipeline, request.test, request.lawbench, request.labels)
+    if out.resolve() in {each.resolve() for each in given if each is not None}:
+        raise BadInput(f"--out {out} would be written over what is read from it; name another file")
+    if out.is_dir() or not folder.is_dir() or not os.access(out if out.exists() else folder, os.W_OK):
+        raise BadInput(f"answers cannot be written to {out}; give --out FILE in a folder that is there and writable")
 
 
 def _tell(pipeline: Pipeline) -> Tell:
@@ -91,7 +108,7 @@ def _sealed(
     if request.claim is not None:
         require_unopened(settings.runs, request.claim, run)
     found = answers(_tell(pipeline), cases, asked.facts)
-    out = request.out or Path("predictions.csv")
+    out = request.place
     write_answers(out, asked, found)
     say(f"answers to {counted(len(asked.ids), 'case')}, from {counted(len(cases.facts), 'told case')}: {out}")
     if request.labels is None or not request.labels.is_file():
@@ -138,7 +155,7 @@ def _lawbench(request: SealedRequest, path: Path, cases: Cases, pipeline: Pipeli
     say(questions.note)
     say(f"{counted(len(cases.facts) - len(known.facts), 'told case')} alike to a question left out")
     found = answers(_tell(pipeline), known, questions.facts)
-    out = request.out or Path("lawbench-3-3.json")
+    out = request.place
     write_replies(out, rows_for(questions, [found.charge(place) for place in range(len(questions.facts))]))
     loose, strict = scores_of(out)
     told = [known.charges[each] for each in reference_told(known.facts, known.labels, questions.facts)]

@@ -191,6 +191,9 @@ def test_abstentions_by_hand() -> None:
         ((*TEST, "--train", "test.csv"), "test.csv cannot be read (ValueError: it has no column label"),
         ((*TEST, "--labels", "test.csv", "--claim", "abc"), "test.csv cannot be read (it has no column label"),
         ((*TEST, "--labels", "other.csv", "--claim", "abc"), "other.csv has no label of the case 'case-0'"),
+        ((*TEST, "--out", "nowhere/x.csv"), "answers cannot be written to nowhere/x.csv; give --out FILE"),
+        ((*TEST, "--out", "./test.csv"), "--out test.csv would be written over what is read from it"),
+        ((*TEST, "--out", "."), "answers cannot be written to .; give --out FILE"),
         ((*TEST, "--labels", "labels.csv", "--claim", "a"), "--claim says in 3 to 200 letters"),
     ],
 )

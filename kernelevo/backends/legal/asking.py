@@ -17,7 +17,7 @@ from kernelevo.backends.legal.data import LONGEST, Cases
 from kernelevo.backends.legal.loaders import TEST, open_source, rows_of, text_of
 from kernelevo.backends.legal.pipeline import classify, encode
 from kernelevo.backends.pipelines import Pipeline
-from kernelevo.errors import BadInput, Infrastructure
+from kernelevo.errors import BadInput
 
 Array = np.ndarray
 Tell = Callable[[Cases, Sequence[str]], Array]
@@ -95,16 +95,13 @@ def answers(tell: Tell, cases: Cases, facts: Sequence[str]) -> Answers:
 
 def write_answers(path: Path, asked: Asked, found: Answers) -> None:
     """A .csv with id, label and confidence, on disk when this returns."""
-    try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            rows = csv.writer(file, lineterminator="\n")
-            rows.writerow(("id", "label", "confidence"))
-            for place, name in enumerate(asked.ids):
-                rows.writerow((name, found.charge(place), f"{found.confidence[place]:.4f}"))
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise Infrastructure(f"the predictions cannot be written to {path} ({error.strerror})") from error
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(("id", "label", "confidence"))
+        for place, name in enumerate(asked.ids):
+            rows.writerow((name, found.charge(place), f"{found.confidence[place]:.4f}"))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_labels(path: Path, asked: Asked) -> list[str]:

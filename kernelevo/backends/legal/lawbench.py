@@ -19,7 +19,7 @@ from kernelevo.backends.legal.alike import twins
 from kernelevo.backends.legal.data import LONGEST, Cases
 from kernelevo.backends.legal.loaders import open_source, text_of
 from kernelevo.backends.legal.scoring import PREFIX, LawBenchScore, lawbench_f1, strict_f1
-from kernelevo.errors import BadInput, Infrastructure
+from kernelevo.errors import BadInput
 
 _FORM = "LawBench's data/zero_shot/3-3.json is a list of {instruction, question, answer}"
 
@@ -74,10 +74,7 @@ def rows_for(questions: Questions, charges: Sequence[str]) -> dict[str, dict[str
 
 
 def write_replies(path: Path, rows: dict[str, dict[str, str]]) -> None:
-    try:
-        path.write_text(json.dumps(rows, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise Infrastructure(f"the replies cannot be written to {path} ({error.strerror})") from error
+    path.write_text(json.dumps(rows, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def scores_of(path: Path) -> tuple[LawBenchScore, LawBenchScore]:

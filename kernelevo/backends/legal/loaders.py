@@ -117,7 +117,10 @@ def open_source(path: Path, member: str = TRAIN) -> Source:
     if path.suffix not in (".csv", ".json", ".jsonl"):
         raise BadInput(f"{path}: files end in .csv, .json, .jsonl or .whl; {GIVE}")
     _require_small(path, path.stat().st_size)
-    return Source(str(path), path.suffix[1:].removesuffix("l"), path.read_bytes())
+    try:
+        return Source(str(path), path.suffix[1:].removesuffix("l"), path.read_bytes())
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}); make it readable, or give another") from error
 
 
 def _require_small(path: Path | str, size: int) -> None:
