@@ -76,10 +76,12 @@ def difference(each: Mapping[str, Any]) -> str:
     return f"{each['arm']} less {each['against']}, {each['figure']} ({each['kind']}): {told}"
 
 
-def opening(outcome: Mapping[str, Mapping[str, Any]] | None) -> str:
+def opening(outcome: Mapping[str, Any] | None) -> str:
     """What came of an opening of the sealed tasks, in one line."""
     if outcome is None:
         return "no outcome yet"
+    if "words" in outcome:  # of `kernelevo sealed`
+        return str(outcome["words"])
     ways = (
         f"{SHORT[way]}: " + ", ".join(f"{arm} {2 ** mean['mean']:.3f}" for arm, mean in arms.items())
         for way, arms in outcome.items()

@@ -44,9 +44,9 @@ class Anew:
 
     def reference(self, task: str) -> Figures:
         """What a known method comes to on the same data, where the domain has one."""
-        errand_seed = self._seed(task)
+        seed = self._seed(task)
         session: Any = self.court.session(self._twin(task))
-        return dict(session.reference(errand_seed)) if hasattr(session, "reference") else {}
+        return dict(session.references(seed)) if hasattr(session, "references") else {}
 
     def tells(self, task: str) -> bool:
         return hasattr(self.court.session(task), "figures")

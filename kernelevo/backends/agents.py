@@ -14,7 +14,7 @@ import numpy as np
 
 from kernelevo.backends.networks import Delta, Shelf
 from kernelevo.backends.pipeline_model import PipelineModel
-from kernelevo.backends.pipelines import NoPipeline, Space
+from kernelevo.backends.pipelines import NoPipeline, Space, Unsound
 from kernelevo.errors import BadInput
 from kernelevo.learning_interfaces import Fitted
 
@@ -48,9 +48,11 @@ class PipelineAgent(ABC):
 
 
 class Networks:
-    """A base, made once and kept on disk by `key`, and what adapters make of it. Used with numpy alone."""
+    """A base, made once and kept on disk by `key`, and what adapters make of it. Used with numpy alone. Without a shelf
+    the base is made in this process, and there is no adapter.
+    """
 
-    def __init__(self, shelf: Shelf, key: str, make: Callable[[], Mapping[str, Array]]) -> None:
+    def __init__(self, shelf: Shelf | None, key: str, make: Callable[[], Mapping[str, Array]]) -> None:
         self._shelf, self._key, self._make = shelf, key, make
         self._base: Mapping[str, Array] | None = None
         self._merged: OrderedDict[str, Mapping[str, Array]] = OrderedDict()
@@ -58,13 +60,15 @@ class Networks:
     def base(self) -> Mapping[str, Array]:
         """Arrays by name; `NAME.weight` is that of a linear layer."""
         if self._base is None:
-            self._base = self._shelf.base(self._key, self._make)
+            self._base = self._make() if self._shelf is None else self._shelf.base(self._key, self._make)
         return self._base
 
     def of(self, network: str) -> Mapping[str, Array]:
         """The base, or what the adapter of this key makes of it; raises Unsound for one that does not fit."""
         if not network:
             return self.base()
+        if self._shelf is None:
+            raise Unsound(f"the network {network} is not on this machine")
         if network not in self._merged:
             if len(self._merged) >= MOST_MERGED:
                 self._merged.popitem(last=False)

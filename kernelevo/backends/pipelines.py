@@ -298,6 +298,8 @@ class PipelineBackend(ABC):
     least_gain = 0.01
     """Log2 of a loss that is worth having: 0.7 per cent less."""
     facts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Sentences on the data, said when a run begins."""
 
     def __init__(self, device: str, version: str, space: Space, groups: Sequence[str]) -> None:
         self.device, self.version, self.space = device, version, space

@@ -23,6 +23,7 @@ from kernelevo.commands import (
     run_replies,
     running,
     runs,
+    sealed,
     setting_up,
     studying,
     verify,
@@ -69,6 +70,7 @@ app.command("optimize", short_help="Search for a faster kernel, and prove it.")(
 app.command("resume", short_help="Go on with a recorded run.")(resume.resume)
 app.command("run", short_help="Improve the policy that proposes: the self-improving loop.")(running.run)
 app.add_typer(studying.app, name="study", short_help="Compare ways of spending the same budget.")
+app.add_typer(sealed.app, name="sealed", short_help="Answer sealed tests, and open their labels once for each claim.")
 app.command("check", short_help="Judge one kernel with all checks.")(judging.check)
 app.command("profile", short_help="Show where a kernel's time goes.")(profiling.profile)
 app.command("verify", short_help="Check a claim's evidence.")(verify.verify)

@@ -45,9 +45,9 @@ def open_sealed(runs: Path, claim: str, run: str, tasks: Sequence[str]) -> None:
             _append(file, {"claim": claim.strip(), "event": "opened", "run": run, "tasks": list(tasks)})
 
 
-def require_unopened(runs: Path, claim: str) -> None:
-    """Raises BadInput if the claim was used before, or is none."""
-    _require_own(openings(runs), claim, "")
+def require_unopened(runs: Path, claim: str, run: str = "") -> None:
+    """Raises BadInput if the claim was used before (by another than `run`, or to its outcome), or is none."""
+    _require_own(openings(runs), claim, run)
 
 
 def _require_own(opened: Sequence[Opening], claim: str, run: str) -> bool:

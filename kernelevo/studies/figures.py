@@ -74,9 +74,9 @@ def _against(arm: str, scores: Mapping[tuple[str, str, str], Scores]) -> list[di
 def _beside(
     name: str, reference: Scores, scores: Mapping[tuple[str, str, str], Scores]
 ) -> list[dict[str, Any]]:
-    """Of what every arm found; a reference `NAME figure` is compared with the figure of that name."""
+    """Of what every arm found; a reference `NAME, figure` is compared with the figure of that name."""
     return [
         {"arm": arm, "against": name, "kind": kind, "figure": figure, **asdict(difference_of(values, reference))}
         for (arm, kind, figure), values in scores.items()
-        if kind == "found" and name.endswith(f" {figure}") and values.keys() & reference.keys()
+        if kind == "found" and name.endswith(f", {figure}") and values.keys() & reference.keys()
     ]

@@ -15,7 +15,7 @@ pytest.importorskip("sklearn", reason="the extra `legal` is not installed")
 from conformance.backend import BackendContract
 from sklearn.metrics import f1_score
 
-from kernelevo.backends.legal.auditing import told_otherwise
+from kernelevo.backends.legal.alike import alike
 from kernelevo.backends.legal.backend import ChargeBackend, dealt
 from kernelevo.backends.legal.data import cases_of, open_cases, sample
 from kernelevo.backends.legal.network import HEAD, Reader, encoded, make_base
@@ -148,25 +148,9 @@ def test_a_twin_asks_for_other_cases_of_the_same_split_and_reward_and_gate_have_
     assert len(every) == len(set(every)) and told.isdisjoint(every)
 
 
-def test_told_otherwise_keeps_words_and_changes_names_numbers_and_order() -> None:
-    fact = "被告人赵某偷了123元。被告人李某逃走。第三句。"
-    found = told_otherwise(fact, 3)
-    assert found == told_otherwise(fact, 3) and len(found) == len(fact) and found != fact
-    for kept in ("被告人", "某偷了", "逃走。", "第三句。"):
-        assert kept in found
-    assert "123" not in found
-
-
-def test_cases_that_agree_but_for_names_and_numbers_stay_together() -> None:
-    facts = [f"被告人赵某偷了{number}元" + "甲乙丙丁戊己"[charge] * 30 for charge in range(6) for number in range(30)]
-    cases = cases_of("x", [(fact, f"罪{place // 30}") for place, fact in enumerate(facts)], "ab" * 32, "x")
-    found = dealt(cases)
-    assert all(len({place // 30 for place in places} & {place // 30 for place in other}) == 0
-               for one, places in found.items() for another, other in found.items() if one is not another)  # fmt: skip
-
-
 def test_splits_share_no_case() -> None:
-    found = dealt(sample())
+    cases = sample()
+    found = dealt(cases, alike(cases.facts))
     places = [place for split in Split for place in found[split]]
     assert len(places) == len(set(places)) == 1200 and all(found.values())
 

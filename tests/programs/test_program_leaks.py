@@ -72,7 +72,7 @@ def test_cases_of_other_splits_the_environment_and_files_are_not_found(
     cases = with_canaries(sample())
     sealed = dealt(cases)[Split.SEALED]
     assert sum(WORD in fact for fact in cases.facts) > len(sealed) > 100
-    backend = ChargeBackend(cases, SHELF, programs=programs)
+    backend = ChargeBackend(cases, programs=programs)
     session = backend.open(backend.tasks(Split.REWARD)[0])
     for level in ("judge", "audit"):
         assert hunted(session, hunter(places=(str(secret), __file__)), level) == "nothing"
@@ -80,7 +80,7 @@ def test_cases_of_other_splits_the_environment_and_files_are_not_found(
 
 def test_what_it_is_given_is_the_told_cases_and_no_gold_label() -> None:
     runner = ScriptedPrograms(lambda call: np.full(call.shape, 0.5))
-    backend = ChargeBackend(sample(), SHELF, programs=runner)
+    backend = ChargeBackend(sample(), programs=runner)
     session = backend.open(backend.tasks(Split.GATE)[1])
     session.judge(Candidate("def classify(facts, labels, questions, charges, seed): pass"), SEED)
     asked = runner.asked
@@ -98,7 +98,7 @@ def test_what_it_is_given_is_the_told_cases_and_no_gold_label() -> None:
 def test_no_call_tells_how_many_cases_of_each_charge_are_asked_for() -> None:
     """Of each charge the same share is asked for: who saw all questions at once could deal them out by it."""
     runner = ScriptedPrograms(lambda call: np.full(call.shape, 0.5))
-    session = ChargeBackend(sample(), SHELF, programs=runner).open("reward-cases-0")
+    session = ChargeBackend(sample(), programs=runner).open("reward-cases-0")
     uneven = 0
     for seed in range(5):
         session.judge(Candidate("def classify(facts, labels, questions, charges, seed): pass"), seed)
@@ -119,7 +119,7 @@ def classify(facts, labels, questions, charges, seed):
 
 
 def test_the_order_of_questions_does_not_tell_their_charges(programs: JailedPrograms) -> None:
-    backend = ChargeBackend(sample(), SHELF, programs=programs)
+    backend = ChargeBackend(sample(), programs=programs)
     session = backend.open(backend.tasks(Split.REWARD)[0])
     verdict = session.judge(Candidate(POSITIONS), SEED)
     assert verdict.status is Status.PASSED, verdict.feedback

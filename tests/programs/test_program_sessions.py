@@ -43,7 +43,7 @@ def denoising(programs: JailedPrograms) -> ProgramSession:
 
 @pytest.fixture(scope="module")
 def charges(programs: JailedPrograms) -> ProgramSession:
-    return ChargeBackend(sample(), SHELF, programs=programs).open("reward-cases-1")
+    return ChargeBackend(sample(), programs=programs).open("reward-cases-1")
 
 
 def judged(session: ProgramSession, text: str, level: str = "judge", seed: int = SEED) -> Verdict:
@@ -161,7 +161,7 @@ def test_the_status_of_a_failure_is_the_verdicts() -> None:
 
 def test_what_is_asked_for_comes_in_another_order_each_draw_and_the_same_each_time() -> None:
     runner = ScriptedPrograms(lambda call: np.ones(call.shape))
-    session = ChargeBackend(sample(), SHELF, programs=runner).open("reward-cases-0")
+    session = ChargeBackend(sample(), programs=runner).open("reward-cases-0")
     for seed in (1, 1, 2):
         judged(session, CENTROIDS, seed=seed)
     calls = [runner.asked[start : start + PARTS] for start in range(0, 3 * PARTS, PARTS)]

@@ -10,7 +10,7 @@ from kernelevo.studies.figures import Told, figures_of
 
 def told(arm: str, seed: int, task: str, first: float, found: float) -> Told:
     figures = {"first": {"accuracy": first}, "found": {"accuracy": found}, "audited": {"accuracy": found - 0.1}}
-    return Told(arm, seed, task, figures, {"LinearSVC accuracy": 0.7})
+    return Told(arm, seed, task, figures, {"LinearSVC, accuracy": 0.7})
 
 
 EVERY = [
@@ -29,13 +29,13 @@ def test_means_and_differences_are_of_the_same_seeds_and_tasks() -> None:
     against = {(row["arm"], row["against"], row["kind"]): row for row in found["differences"]}
     paired = against["both", "base", "found"]
     assert (paired["mean"], paired["low"], paired["high"]) == pytest.approx((0.2, 0.2, 0.2))
-    assert against["base", "LinearSVC accuracy", "found"]["mean"] == pytest.approx(-0.09)
-    assert found["reference"]["LinearSVC accuracy"]["mean"] == pytest.approx(0.7)
+    assert against["base", "LinearSVC, accuracy", "found"]["mean"] == pytest.approx(-0.09)
+    assert found["reference"]["LinearSVC, accuracy"]["mean"] == pytest.approx(0.7)
 
 
 def test_the_report_says_them_and_nothing_where_there_is_nothing() -> None:
     lines = list(figure_lines(figures_of(EVERY)))
     assert any(line.startswith("  both       accuracy 0.7100") for line in lines)
     assert any("both less base, accuracy (found): +0.2000" in line for line in lines)
-    assert any(line.startswith("for reference, on the same data: LinearSVC accuracy 0.7000") for line in lines)
+    assert any(line.startswith("for reference, on the same data: LinearSVC, accuracy 0.7000") for line in lines)
     assert list(figure_lines(None)) == []

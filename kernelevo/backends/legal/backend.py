@@ -1,28 +1,29 @@
 """The backend legal: groups of one set of cases are tasks.
 
-Cases are dealt to the splits charge by charge; those whose facts agree but for names and numbers stay together. The
-charges of the training split's cases are told to every task: its own cases are asked for. Tasks that policies are
-compared on have a twin of other cases of the same split, on which what was found best is judged anew.
+Cases are dealt to the splits charge by charge; those that are alike (alike.py) stay together. The charges of the
+training split's cases are told to every task: its own cases are asked for. Tasks that policies are compared on have a
+twin of other cases of the same split, on which what was found best is judged anew.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
-import re
-from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from kernelevo.backends.agents import Networks, PipelineAgent
+from kernelevo.backends.legal.alike import alike, apart
 from kernelevo.backends.legal.data import Cases
 from kernelevo.backends.legal.network import Reader, make_base, train_adapter
 from kernelevo.backends.legal.pipeline import SPACE, windowed
+from kernelevo.backends.legal.reference import NAME
 from kernelevo.backends.legal.session import FACTS, FORM, ChargeSession, Encoder, Told
 from kernelevo.backends.networks import Shelf
-from kernelevo.backends.pipelines import PipelineBackend
+from kernelevo.backends.pipelines import DRAWN_WITHOUT_SEED, PipelineBackend
 from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 from kernelevo.interfaces import ProgramRunner
@@ -38,14 +39,11 @@ TWIN = "-anew"
 TWINNED = (Split.DEVELOPMENT, Split.SEALED)
 LEAST_CASES = 8
 """Of a task."""
-EVALUATOR = "3"
+EVALUATOR = "4"
 """Changes whenever the same classifier may score otherwise."""
 NETWORK_VERSION = 1
 """Changes whenever the base of the same data may be another."""
 BASE_SEED = 20261130
-_VARYING = re.compile(r"[0-9０-９\s]|[一-龥](?=某)|[，。、；：,.;:]")
-TOLD = 200
-"""Characters by which cases are taken for the same."""
 
 
 class ChargeBackend(PipelineBackend):
@@ -55,20 +53,28 @@ class ChargeBackend(PipelineBackend):
     facts, form = FACTS, FORM
 
     def __init__(
-        self, cases: Cases, shelf: Shelf, trains: bool = False, programs: ProgramRunner | None = None
+        self, cases: Cases, shelf: Shelf | None = None, trains: bool = False, programs: ProgramRunner | None = None
     ) -> None:
         ran_by = "" if programs is None else programs.version
         version = hashlib.sha256(f"{EVALUATOR} {cases.key} {ran_by}".encode()).hexdigest()[:16]
         super().__init__(f"legal:{cases.name}", version, SPACE, GROUPS)
         self._cases, self._programs = cases, programs
-        self._split = dealt(cases)
+        self._alike = _alike(cases.facts)
+        self._split = dealt(cases, self._alike)
         for task in self._tasks:
             self._require_enough(task)
         reader = functools.cache(lambda: Reader(self._told().facts))
         networks = Networks(shelf, f"legal-{NETWORK_VERSION}-{cases.key[:16]}", lambda: make_base(reader(), BASE_SEED))
         self._encoder = Encoder(reader, networks)
         charges = len(cases.charges)
-        self.agent = ChargeAgent(shelf, self._told(), charges, networks, reader) if trains else None
+        told = self._told()
+        self.agent = ChargeAgent(shelf, told, charges, networks, reader) if trains and shelf is not None else None
+
+    @property
+    def introduction(self) -> tuple[str, ...]:
+        """What is known of the cases, and the reference line on the first of the tasks that are learned from."""
+        found = self.open(self.tasks(Split.REWARD)[0]).reference(DRAWN_WITHOUT_SEED)
+        return (*self._cases.notes, _line_words(found.accuracy))
 
     def twin(self, task: str) -> str:
         """Other cases of the same split, which no search has seen."""
@@ -81,9 +87,12 @@ class ChargeBackend(PipelineBackend):
         return self.session(task, *self._tasks[known])
 
     def session(self, task: str, split: Split, group: str) -> ChargeSession:
-        asked = self._of(self._asked(task))
+        places = self._asked(task)
+        known = apart(self._split[Split.TRAINING], places, self._alike)
+        told = dataclasses.replace(self._of(known), name=f"told to {task}") if split is Split.TRAINING else self._told()
+        asked = self._of(places)
         return ChargeSession(
-            task, group, self.device, self.grammar, self._told(), asked, self._cases.charges, self._cases.key,
+            task, group, self.device, self.grammar, told, asked, self._cases.charges, self._cases.key,
             self._encoder, self._programs,
         )  # fmt: skip
 
@@ -135,21 +144,29 @@ class ChargeAgent(PipelineAgent):
         return Fitted(said, {"losses": losses, "cases": len(labels), "strength": strength})
 
 
-def dealt(cases: Cases) -> dict[Split, list[int]]:
-    """The places of the cases of each split; the same for the same cases. Of each charge, groups of cases that are the
-    same go to the split that lacks most.
+def _line_words(mean: float) -> str:
+    told = f"accuracy {mean:.4f} on the first task learned from"
+    return f"reference ({NAME}), told and asked the same as a pipeline: {told}"
+
+
+@functools.lru_cache(maxsize=2)
+def _alike(facts: tuple[str, ...]) -> np.ndarray:
+    """Found once for all threads, each of which has a backend of its own."""
+    return alike(facts)
+
+
+def dealt(cases: Cases, groups: np.ndarray) -> dict[Split, list[int]]:
+    """The places of the cases of each split; the same for the same cases. Of each charge, the cases of a group (int of
+    each case, those of one group being alike) go together to the split that lacks most.
     """
     source = np.random.default_rng(int(cases.key[:16], 16))
-    alike: dict[str, list[int]] = defaultdict(list)
-    for place, fact in enumerate(cases.facts):
-        alike[_VARYING.sub("", fact)[:TOLD]].append(place)
+    members = np.split(np.argsort(groups, kind="stable"), np.cumsum(np.bincount(groups))[:-1])
     found: dict[Split, list[int]] = {split: [] for split in SHARES}
-    groups = list(alike.values())
     counts = {split: np.zeros(len(cases.charges)) for split in SHARES}
-    for number in source.permutation(len(groups)):
-        charge = cases.labels[groups[number][0]]
-        split = min(SHARES, key=lambda each: (counts[each][charge] + len(groups[number])) / SHARES[each])
-        found[split] += groups[number]
-        for place in groups[number]:
-            counts[split][cases.labels[place]] += 1
+    for number in source.permutation(len(members)):
+        places = members[number]
+        charge = cases.labels[places[0]]
+        split = min(SHARES, key=lambda each: (counts[each][charge] + len(places)) / SHARES[each])
+        found[split] += places.tolist()
+        np.add.at(counts[split], cases.labels[places], 1)
     return {split: sorted(places) for split, places in found.items()}

@@ -1,109 +1,118 @@
-"""Cases and their charges: files of users, and a sample that is made here.
-
-    .csv     columns `text` and `label` (sia-agent's train.csv)
-    .json    LawBench's task 3-3: a list of {question, answer}; those with one charge are taken
-    .jsonl   CAIL2018: one {fact, meta: {accusation}} a line; those with one charge are taken
-
-A file is known by its SHA-256. None of these texts is in the package.
-"""
+"""Cases and their charges: of users (loaders.py), and a sample that is made here."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import json
 import random
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from kernelevo.backends.legal.scoring import PREFIX
-from kernelevo.backends.pipelines import require_file
+from kernelevo.backends.legal.loaders import are, open_source, read, repeated
 from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 
 SAMPLE = "sample"
-LARGEST = 1 << 30
 LONGEST = 100_000
-"""Bytes of a file, and characters of a case."""
+"""Characters of a case."""
 LEAST_CASES, LEAST_CHARGES = 120, 5
 PER_CHARGE = 5
 """Cases that a charge needs, so that each split has one."""
+MOST_CASES = 20_000
+"""Cases that are compared pair by pair; of more, as many are taken of each charge as there is room for."""
 
 
 @dataclass(frozen=True)
 class Cases:
-    """`facts[i]` has the charge `charges[labels[i]]`; `key` tells this content from any other."""
+    """`facts[i]` has the charge `charges[labels[i]]`; `key` tells this content from any other; `notes` are sentences
+    on where it is from and what was left out.
+    """
 
     name: str
     facts: tuple[str, ...]
     labels: np.ndarray
     charges: tuple[str, ...]
     key: str
+    notes: tuple[str, ...] = ()
 
 
 def open_cases(path: Path | None) -> Cases:
-    """The file's cases, or the sample; raises BadInput for what is none, naming the line where there is one."""
+    """The file's cases, or the sample, for the splits of the loop; raises BadInput for what is none, naming the line
+    where there is one, and where too few are left of charges with PER_CHARGE cases.
+    """
     if path is None:
         return sample()
-    require_file(path, _READERS, LARGEST, "a .csv with text and label, or CAIL2018's .jsonl")
-    try:
-        pairs = list(_READERS[path.suffix](path))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
-        said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise BadInput(f"--data {path} cannot be read ({said}); its form is told in docs/domains.md") from error
-    return cases_of(path.stem, pairs, hashlib.sha256(path.read_bytes()).hexdigest(), str(path))
+    told = read(open_source(path))
+    cases = cases_of(told.source.name, told.pairs, told.source.key, told.source.where)
+    again = repeated(told.pairs)
+    said = [f"{again}; they stay on one side of every wall"] if again else []
+    return replace(cases, notes=(*told.notes, *said, *cases.notes))
 
 
-def cases_of(name: str, pairs: list[tuple[str, str]], key: str, where: str) -> Cases:
-    """Charges with too few cases are left out; raises BadInput where too little is left."""
-    for place, (fact, charge) in enumerate(pairs, 1):
-        if not fact.strip() or not charge.strip():
-            raise BadInput(f"{where}: case {place} has no {'facts' if charge.strip() else 'label'}")
+def read_cases(path: Path) -> Cases:
+    """Every case of the file, also of charges with few; raises BadInput as `open_cases` does, and for fewer than two
+    charges.
+    """
+    told = read(open_source(path))
+    _require_whole(told.pairs, told.source.where)
+    charges = tuple(sorted({charge for _, charge in told.pairs}))
+    if len(charges) < 2:
+        raise BadInput(f"{told.source.where} has {counted(len(charges), 'charge')}, and at least 2 are needed")
+    return _cases(told.source.name, told.pairs, charges, told.source.key, told.notes)
+
+
+def cases_of(name: str, pairs: Sequence[tuple[str, str]], key: str, where: str) -> Cases:
+    """Charges with too few cases are left out, and cases beyond MOST_CASES. Raises BadInput if too little is left."""
+    _require_whole(pairs, where)
     often = Counter(charge for _, charge in pairs)
     charges = tuple(sorted(charge for charge, count in often.items() if count >= PER_CHARGE))
-    kept = [(fact[:LONGEST], charge) for fact, charge in pairs if charge in charges]
+    known = set(charges)
+    kept = [(fact, charge) for fact, charge in pairs if charge in known]
     if len(kept) < LEAST_CASES or len(charges) < LEAST_CHARGES:
         raise BadInput(
             f"{where} has {counted(len(kept), 'case')} of {counted(len(charges), 'charge')} with {PER_CHARGE} cases or "
             f"more; at least {LEAST_CASES} of {LEAST_CHARGES} are needed"
         )
+    notes = []
+    if rest := len(pairs) - len(kept):
+        notes.append(f"{counted(rest, 'case')} of charges with fewer than {PER_CHARGE} {are(rest)} left out")
+    taken = _at_most(kept, MOST_CASES)
+    if len(taken) < len(kept):
+        notes.append(f"{len(taken):,} of {len(kept):,} cases are taken, of frequent charges alike many")
+    return _cases(name, taken, charges, key, tuple(notes))
+
+
+def _require_whole(pairs: Sequence[tuple[str, str]], where: str) -> None:
+    for place, (fact, charge) in enumerate(pairs, 1):
+        if not fact.strip() or not charge.strip():
+            missing = "facts" if charge.strip() else "label"
+            raise BadInput(f"{where}: case {place} has no {missing}; give it some, or leave the case out")
+
+
+def _at_most(pairs: Sequence[tuple[str, str]], most: int) -> list[tuple[str, str]]:
+    """The first cases of each charge, as many of each as there is room for, in their order."""
+    often = Counter(charge for _, charge in pairs)
+    room = max(often.values())
+    while sum(min(count, room) for count in often.values()) > most and room > 1:
+        room -= 1
+    taken: Counter[str] = Counter()
+    kept = []
+    for fact, charge in pairs:
+        taken[charge] += 1
+        if taken[charge] <= room:
+            kept.append((fact, charge))
+    return kept
+
+
+def _cases(
+    name: str, pairs: Sequence[tuple[str, str]], charges: tuple[str, ...], key: str, notes: tuple[str, ...]
+) -> Cases:
     places = {charge: place for place, charge in enumerate(charges)}
-    return Cases(name, tuple(fact for fact, _ in kept), np.array([places[each] for _, each in kept]), charges, key)
-
-
-def _csv(path: Path) -> Iterator[tuple[str, str]]:
-    csv.field_size_limit(min(sys.maxsize, LARGEST))
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file)
-        if missing := {"text", "label"} - set(rows.fieldnames or ()):
-            raise ValueError(f"it has no column {sorted(missing)[0]}")
-        for row in rows:
-            yield row["text"], row["label"]
-
-
-def _lawbench(path: Path) -> Iterator[tuple[str, str]]:
-    for item in json.loads(path.read_text(encoding="utf-8")):
-        charges = item["answer"].removeprefix(PREFIX).split(";")
-        if len(charges) == 1:
-            yield item["question"].removeprefix("事实:"), charges[0]
-
-
-def _cail(path: Path) -> Iterator[tuple[str, str]]:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        item = json.loads(line)
-        charges = item["meta"]["accusation"]
-        if len(charges) == 1:
-            yield item["fact"], charges[0]
-
-
-_READERS: Mapping[str, Callable[[Path], Iterator[tuple[str, str]]]] = {
-    ".csv": _csv, ".json": _lawbench, ".jsonl": _cail,
-}  # fmt: skip
+    labels = np.array([places[charge] for _, charge in pairs])
+    return Cases(name, tuple(fact[:LONGEST] for fact, _ in pairs), labels, charges, key, notes)
 
 
 def sample(charges: int = 30, each: int = 40, seed: int = 11) -> Cases:

@@ -66,32 +66,38 @@ def _scored(replies: Sequence[str], answers: Sequence[str], read: Callable[[str]
             raise ValueError(f"the answer {answer!r} does not begin with {PREFIX}")
         found = read(reply)
         silent += not found
-        scores.append(set_f1(answer.removeprefix(PREFIX).split(";"), found))
+        scores.append(set_f1(answer.replace(PREFIX, "").split(";"), found))
     return LawBenchScore(sum(scores) / len(scores), silent / len(answers))
 
 
 @dataclass(frozen=True)
 class Report:
-    """Of single charges: the share that is right, the mean F1 over charges that occur, and the expected calibration
-    error (the mean distance of confidence from accuracy over ten bins of confidence, by their cases).
+    """Of single charges: the share that is right, the mean F1 over charges that occur, the expected calibration error
+    (the mean distance of confidence from accuracy over ten bins of confidence, by their cases), and how many cases no
+    charge was told of, which counts as wrong.
     """
 
     accuracy: float
     macro_f1: float
     calibration: float
     cases: int
+    abstentions: int = 0
 
 
 def report(wanted: Array, probabilities: Array) -> Report:
     """`wanted` int[cases] are places in `probabilities` float[cases, charges]."""
-    told = probabilities.argmax(axis=1)
+    return report_of(wanted, probabilities.argmax(axis=1), probabilities.max(axis=1))
+
+
+def report_of(wanted: Array, told: Array, confidence: Array) -> Report:
+    """`wanted` and `told` int[cases] number charges, -1 being none; `confidence` float[cases] is from 0 to 1."""
     right = told == wanted
-    labels = np.union1d(wanted, told)
+    labels = np.union1d(wanted, told[told >= 0])
     means = [_f1(wanted == label, told == label) for label in labels]
-    confidence = probabilities.max(axis=1)
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
     apart = [abs(float((right[bins == each] - confidence[bins == each]).sum())) for each in np.unique(bins)]
-    return Report(float(right.mean()), float(np.mean(means)), sum(apart) / len(wanted), len(wanted))
+    silent = int((told < 0).sum())
+    return Report(float(right.mean()), float(np.mean(means)), sum(apart) / len(wanted), len(wanted), silent)
 
 
 def _f1(wanted: Array, told: Array) -> float:

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from kernelevo.backends.agents import Networks
-from kernelevo.backends.legal.auditing import told_otherwise
+from kernelevo.backends.legal.auditing import TELLINGS, audited, every_telling
 from kernelevo.backends.legal.network import Reader, encoded
 from kernelevo.backends.legal.pipeline import SPACE, classify, windowed
+from kernelevo.backends.legal.reference import NAME, Reference, reference_report
 from kernelevo.backends.legal.scoring import report
 from kernelevo.backends.pipelines import Level, Pipeline, Scored, Unsound
 from kernelevo.backends.programs import ProgramForm, ProgramSession, Run, hidden_seed, told_seed
@@ -46,10 +47,11 @@ FORM = ProgramForm(
 
 @dataclass(frozen=True)
 class Told:
-    """Cases with their labels, int[cases]."""
+    """Cases with their labels, int[cases]; `name` tells them from others of the same backend."""
 
     facts: tuple[str, ...]
     labels: Array
+    name: str = "told"
 
 
 class Encoder:
@@ -95,13 +97,15 @@ class ChargeSession(ProgramSession):
         self._told, self._asked, self._encoder = told, asked, encoder
         self._names, self._charges, self._key = tuple(charges), len(charges), key
         self._otherwise: dict[int, tuple[str, ...]] = {}
+        self._references: dict[int, Reference] = {}
 
     def scored(self, pipeline: Pipeline, level: Level, seed: int) -> Scored:
         kept = self._kept(seed)
-        support = self._encoder.places(self._told.facts, pipeline, "told")[kept]
+        support = self._encoder.places(self._told.facts, pipeline, self._told.name)[kept]
         query = self._encoder.places(self._questions(level, seed), pipeline, self._name(level, seed))
         network = self._encoder.networks.of(pipeline.network)
-        return self._score(classify(support, self._told.labels[kept], query, self._charges, pipeline, network))
+        labels = self._told.labels[kept]
+        return self._score(classify(support, labels, query, self._charges, pipeline, network), level, labels)
 
     def scored_program(self, run: Run, level: Level, seed: int) -> Scored:
         """Cases that are asked for lie in the order of their file, which may tell their charges, and their number how
@@ -115,12 +119,17 @@ class ChargeSession(ProgramSession):
         for part in np.array_split(order, min(PARTS, len(order))):
             asked = [questions[place] for place in part]
             made[part] = run([*given, asked, list(self._names)], told_seed(hidden), (len(part), self._charges))
-        return self._score(_probabilities(made))
+        return self._score(_probabilities(made), level, self._told.labels[kept])
 
-    def _score(self, probabilities: Array) -> Scored:
-        found = report(self._asked.labels, probabilities)
+    def _score(self, probabilities: Array, level: Level, labels: Array) -> Scored:
+        """`labels` are those of the told cases; an audit's probabilities are of every telling, one after the other."""
+        wanted = self._asked.labels
+        found = report(wanted, probabilities[: len(wanted)])
         figures = {"accuracy": found.accuracy, "macro-F1": found.macro_f1, "calibration": found.calibration}
-        return Scored(((1.0 - found.accuracy) * found.cases + 1.0) / (found.cases + 1.0), figures)
+        if level == "audit":
+            often = np.bincount(labels, minlength=self._charges)
+            figures |= audited(probabilities.argmax(axis=1).reshape(TELLINGS, -1), wanted, often).figures
+        return Scored(((1.0 - figures["accuracy"]) * found.cases + 1.0) / (found.cases + 1.0), figures)
 
     def facts(self) -> Mapping[str, float]:
         length = float(np.mean([len(fact) for fact in self._asked.facts]))
@@ -134,6 +143,19 @@ class ChargeSession(ProgramSession):
             f"Tell which of {self._charges} charges a criminal case is of, from its facts (Chinese); the charges of "
             f"{counted(self._told_count(), 'case')} are told. {super().words()}"
         )
+
+    def reference(self, seed: int) -> Reference:
+        """The reference line on this draw: told and asked what a candidate is, by the reward verifier."""
+        if seed not in self._references:
+            kept = self._kept(seed)
+            told, labels = [self._told.facts[place] for place in kept], self._told.labels[kept]
+            self._references[seed] = reference_report(told, labels, self._asked.facts, self._asked.labels)
+        return self._references[seed]
+
+    def references(self, seed: int) -> Mapping[str, float]:
+        """The reference line by the names that verdicts tell."""
+        found = self.reference(seed)
+        return {f"{NAME}, accuracy": found.accuracy, f"{NAME}, macro-F1": found.macro_f1}
 
     def close(self) -> None:
         self._otherwise.clear()
@@ -149,7 +171,7 @@ class ChargeSession(ProgramSession):
         if level == "reward":
             return self._asked.facts
         if seed not in self._otherwise:
-            self._otherwise = {seed: tuple(told_otherwise(fact, seed) for fact in self._asked.facts)}
+            self._otherwise = {seed: tuple(every_telling(self._asked.facts, seed))}
         return self._otherwise[seed]
 
     def _name(self, level: Level, seed: int) -> str:

@@ -99,7 +99,7 @@ def _by_position(range_: Range, careless: bool) -> Verdict:
             given = [list(facts[: drawn.told]), labels, list(facts[drawn.told :]), list(self._names)]
             return self._score(drawn, run(given, seed, (len(given[2]), self._charges)))
 
-    session = ChargeBackend(sample(), SHELF, programs=range_.programs).open("reward-cases-0")
+    session = ChargeBackend(sample(), programs=range_.programs).open("reward-cases-0")
     if careless:
         session.__class__ = Careless
     return session.judge(Candidate(POSITIONS), SEED)

@@ -1,0 +1,139 @@
+"""Cases that are asked for and whose charges are not told: a table of them, what was answered, and, apart from both,
+the labels.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from kernelevo.backends.agents import merged
+from kernelevo.backends.legal.data import LONGEST, Cases
+from kernelevo.backends.legal.loaders import TEST, open_source, rows_of, text_of
+from kernelevo.backends.legal.network import Reader, encoded, make_base, train_adapter
+from kernelevo.backends.legal.pipeline import classify, windowed
+from kernelevo.backends.networks import read_delta
+from kernelevo.backends.pipelines import Pipeline
+from kernelevo.errors import BadInput
+
+Array = np.ndarray
+SEED = 0
+Tell = Callable[[Cases, Sequence[str]], Array]
+"""Of cases whose charges are told, and facts that are asked for: probabilities float[facts, charges]."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """`facts[i]` is called `ids[i]`; `key` tells this table from any other, and `note` is what it is known to be."""
+
+    ids: tuple[str, ...]
+    facts: tuple[str, ...]
+    key: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Answers:
+    """`told` int[cases] are places among `charges`, -1 where a case has no facts; `confidence` is float[cases]."""
+
+    told: Array
+    confidence: Array
+    charges: tuple[str, ...]
+
+    def charge(self, place: int) -> str:
+        """Empty where none is told."""
+        return self.charges[self.told[place]] if self.told[place] >= 0 else ""
+
+
+def pipeline_tells(pipeline: Pipeline, trained: bool = False) -> Tell:
+    """The encoder's base is made of the told cases' texts; with `trained`, its adapter and head of their charges, too.
+    """
+
+    def tell(cases: Cases, facts: Sequence[str]) -> Array:
+        told, asked = ([windowed(fact, pipeline) for fact in each] for each in (cases.facts, facts))
+        reader = Reader(told)
+        network = make_base(reader, SEED)
+        if trained:
+            network = _adapted(network, reader, cases)
+        known, wanted = encoded(network, reader.known), encoded(network, reader.rows(asked))
+        return classify(known, cases.labels, wanted, len(cases.charges), pipeline, network)
+
+    return tell
+
+
+def _adapted(base: Mapping[str, Array], reader: Reader, cases: Cases) -> Mapping[str, Array]:
+    with TemporaryDirectory() as place:
+        labels = cases.labels.astype(np.int64)
+        train_adapter(base, None, reader.known, labels, len(cases.charges), Path(place), SEED, 1.0)
+        return merged(base, read_delta(Path(place)))
+
+
+def read_asked(path: Path) -> Asked:
+    """A .csv with `text`, and `id` where cases have names (else they are numbered from 0); a column of labels is not
+    looked at. Raises BadInput.
+    """
+    source = open_source(path, TEST)
+    if source.form != "csv":
+        raise BadInput(f"--test {path} is no table; give a .csv with the columns id and text")
+    rows = _table(path, source.content, ("text",))
+    if not rows:
+        raise BadInput(f"--test {path} has no case; give a .csv with the columns id and text")
+    ids = _ids(rows, path)
+    return Asked(ids, tuple(row["text"][:LONGEST] for row in rows), source.key, source.said)
+
+
+def _table(path: Path, content: bytes, columns: Sequence[str]) -> list[dict[str, str]]:
+    try:
+        return list(rows_of(text_of(content), columns))
+    except (ValueError, csv.Error) as error:
+        raise BadInput(f"{path} cannot be read ({error}); its form is told in docs/domains.md") from error
+
+
+def _ids(rows: Sequence[dict[str, str]], path: Path) -> tuple[str, ...]:
+    ids = tuple(row.get("id", str(place)).strip() for place, row in enumerate(rows))
+    name, count = Counter(ids).most_common(1)[0]
+    if count > 1:
+        raise BadInput(f"{path} calls {count} cases {name[:40]!r}; give each an id of its own")
+    return ids
+
+
+def answers(tell: Tell, cases: Cases, facts: Sequence[str]) -> Answers:
+    """What is told of each; of a case without facts nothing is."""
+    silent = np.array([not fact.strip() for fact in facts])
+    probabilities = tell(cases, facts)
+    told = np.where(silent, -1, probabilities.argmax(axis=1))
+    return Answers(told, np.where(silent, 0.0, probabilities.max(axis=1)), cases.charges)
+
+
+def write_answers(path: Path, asked: Asked, found: Answers) -> None:
+    """A .csv with id, label and confidence, on disk when this returns."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(("id", "label", "confidence"))
+        for place, name in enumerate(asked.ids):
+            rows.writerow((name, found.charge(place), f"{found.confidence[place]:.4f}"))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_labels(path: Path, asked: Asked) -> list[str]:
+    """The charges of the cases asked for, in their order: a .csv with `label`, and `id` where its order may differ.
+    Raises BadInput unless every case has one.
+    """
+    if not path.is_file():
+        raise BadInput(f"--labels {path} is no file; give a .csv with the columns id and label")
+    rows = _table(path, open_source(path).content, ("label",))
+    if len(rows) != len(asked.ids):
+        raise BadInput(f"--labels {path} has {len(rows):,} labels of {len(asked.ids):,} cases; give one of each")
+    by_id = dict(zip(_ids(rows, path) if "id" in rows[0] else asked.ids, rows, strict=True))
+    for name in asked.ids:
+        if name not in by_id or not by_id[name]["label"].strip():
+            raise BadInput(f"--labels {path} has no label of the case {name[:40]!r}; give one of each")
+    return [by_id[name]["label"].strip() for name in asked.ids]

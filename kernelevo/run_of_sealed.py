@@ -1,0 +1,176 @@
+"""The sealed test of the domain legal: answers first, then labels, opened once for each claim; and LawBench's task."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kernelevo.counting import counted
+from kernelevo.errors import BadInput, NotInstalled
+from kernelevo.loop.ledger import open_sealed, openings, require_unopened, write_outcome
+from kernelevo.settings import Settings
+
+if TYPE_CHECKING:
+    from kernelevo.backends.legal.asking import Answers, Asked, Tell
+    from kernelevo.backends.legal.data import Cases
+    from kernelevo.backends.pipelines import Pipeline
+
+Say = Callable[[str], None]
+LONGEST_PIPELINE = 1 << 16
+
+
+@dataclass(frozen=True)
+class SealedRequest:
+    """Cases whose charges are told, the pipeline that tells others', and those: of `test`, or `lawbench`'s questions.
+    `labels` are those of `test`, opened for `claim`; answers go to `out`.
+    """
+
+    train: Path
+    pipeline: Path
+    test: Path | None = None
+    lawbench: Path | None = None
+    labels: Path | None = None
+    claim: str | None = None
+    out: Path | None = None
+    trained: bool = False
+    """Whether the encoder is trained by the told cases' charges first."""
+
+    def __post_init__(self) -> None:
+        if (self.test is None) == (self.lawbench is None):
+            raise BadInput("give the cases that are asked for: --test FILE, or --lawbench FILE")
+        if self.lawbench is not None and (self.labels or self.claim):
+            raise BadInput("--lawbench has its answers in its own file; leave out --labels and --claim")
+        if self.labels is not None and self.claim is None:
+            raise BadInput("--labels are opened once for each claim; say with --claim WORDS what they are to show")
+
+    @property
+    def place(self) -> Path:
+        """Where the answers go."""
+        return self.out or Path("predictions.csv" if self.lawbench is None else "lawbench-3-3.json")
+
+
+def start_sealed(request: SealedRequest, settings: Settings, say: Say) -> dict[str, Any]:
+    """What came of it, as plain values; raises BadInput for what cannot be read, and where labels are not there."""
+    try:
+        from kernelevo.backends.legal.data import read_cases
+    except ImportError as error:
+        raise NotInstalled(f"the backend legal needs {error.name}: pip install 'kernelevo[legal]'") from error
+
+    _require_place(request)
+    pipeline, text = _read_pipeline(request.pipeline)
+    cases = read_cases(request.train)
+    for note in cases.notes:
+        say(note)
+    if request.lawbench is not None:
+        return _lawbench(request, request.lawbench, cases, pipeline, say)
+    return _sealed(request, cases, pipeline, text, settings, say)
+
+
+def _require_place(request: SealedRequest) -> None:
+    """Raises BadInput before anything is computed if nothing can be written there, or what is read would be lost."""
+    out, folder = request.place, request.place.parent
+    given = (request.train, request.pipeline, request.test, request.lawbench, request.labels)
+    if out.resolve() in {each.resolve() for each in given if each is not None}:
+        raise BadInput(f"--out {out} would be written over what is read from it; name another file")
+    if out.is_dir() or not folder.is_dir() or not os.access(out if out.exists() else folder, os.W_OK):
+        raise BadInput(f"answers cannot be written to {out}; give --out FILE in a folder that is there and writable")
+
+
+def _tell(pipeline: Pipeline, trained: bool) -> Tell:
+    from kernelevo.backends.legal.asking import pipeline_tells
+    from kernelevo.joining_backends import brings_agent
+
+    if trained and not brings_agent("legal"):
+        raise NotInstalled("--train-network needs torch and peft: pip install 'kernelevo[lora]'")
+    return pipeline_tells(pipeline, trained)
+
+
+def _read_pipeline(path: Path) -> tuple[Pipeline, str]:
+    from kernelevo.backends.legal.pipeline import SPACE
+    from kernelevo.backends.pipelines import NoPipeline
+
+    try:
+        with path.open("rb") as file:
+            text = file.read(LONGEST_PIPELINE).decode(errors="replace")
+        return SPACE.read(text), text
+    except (OSError, ValueError) as error:  # NoPipeline is a ValueError
+        said = str(error) if isinstance(error, NoPipeline) else f"{type(error).__name__}"
+        raise BadInput(f"--pipeline {path} is no pipeline of the domain legal ({said}); docs/domains.md") from error
+
+
+def _sealed(
+    request: SealedRequest, cases: Cases, pipeline: Pipeline, text: str, settings: Settings, say: Say
+) -> dict[str, Any]:
+    from kernelevo.backends.legal.asking import answers, read_asked, write_answers
+
+    asked = read_asked(request.test or Path())
+    run = "sealed-" + hashlib.sha256(f"{cases.key} {asked.key} {text} {request.trained}".encode()).hexdigest()[:12]
+    say(asked.note)
+    if request.claim is not None:
+        require_unopened(settings.runs, request.claim, run)
+    found = answers(_tell(pipeline, request.trained), cases, asked.facts)
+    out = request.place
+    write_answers(out, asked, found)
+    say(f"answers to {counted(len(asked.ids), 'case')}, from {counted(len(cases.facts), 'told case')}: {out}")
+    if request.labels is None or not request.labels.is_file():
+        raise BadInput(_lacking(request, asked, out))
+    return {"run": run, "predictions": str(out), **_opened(request, run, cases, asked, found, settings, say)}
+
+
+def _lacking(request: SealedRequest, asked: Asked, out: Path) -> str:
+    what = "no --labels are given" if request.labels is None else f"--labels {request.labels} is no file"
+    return (
+        f"{what}, so that nothing is scored and no claim is used up: the labels of the {len(asked.ids):,} test cases "
+        f"are not part of kernelevo; the answers are written to {out}; give --labels FILE (a .csv with the columns id "
+        "and label, as whoever made the test has it) and --claim WORDS"
+    )
+
+
+def _opened(
+    request: SealedRequest, run: str, cases: Cases, asked: Asked, found: Answers, settings: Settings, say: Say
+) -> dict[str, Any]:
+    """Labels are read only here, after the answers are on disk and the opening on the ledger."""
+    from kernelevo.backends.legal.asking import read_labels
+    from kernelevo.backends.legal.sealed import outcome
+
+    claim, task = request.claim or "", f"legal-test-{asked.key[:16]}"
+    before = [each for each in openings(settings.runs) if task in each.tasks and each.run != run]
+    open_sealed(settings.runs, claim, run, [task])
+    result = outcome(cases, asked.facts, found, read_labels(request.labels or Path(), asked))
+    write_outcome(settings.runs, claim, run, {"words": result.words(), **result.plain()})
+    tries = ", so that chance has had as many tries" if before else ""
+    say(f"claim {claim.strip()!r}: opening {len(before) + 1} of these labels on the ledger of {settings.runs}{tries}")
+    for line in result.lines():
+        say(line)
+    return {"claim": claim.strip(), "openings_before": len(before), **result.plain()}
+
+
+def _lawbench(request: SealedRequest, path: Path, cases: Cases, pipeline: Pipeline, say: Say) -> dict[str, Any]:
+    from kernelevo.backends.legal.asking import answers
+    from kernelevo.backends.legal.lawbench import read_questions, rows_for, scores_of, without_alike, write_replies
+    from kernelevo.backends.legal.reference import NAME, reference_told
+    from kernelevo.backends.legal.scoring import lawbench_f1, strict_f1
+
+    questions = read_questions(path)
+    known = without_alike(cases, questions.facts)
+    say(questions.note)
+    say(f"{counted(len(cases.facts) - len(known.facts), 'told case')} alike to a question left out")
+    found = answers(_tell(pipeline, request.trained), known, questions.facts)
+    out = request.place
+    write_replies(out, rows_for(questions, [found.charge(place) for place in range(len(questions.facts))]))
+    loose, strict = scores_of(out)
+    told = [known.charges[each] for each in reference_told(known.facts, known.labels, questions.facts)]
+    rows = rows_for(questions, told).values()
+    held = [rule([row["prediction"] for row in rows], questions.answers).f1 for rule in (lawbench_f1, strict_f1)]
+    say(f"replies to {counted(len(questions.facts), 'question')}: {out}")
+    say(f"LawBench F1 {loose.f1:.4f}, strict F1 {strict.f1:.4f}, abstentions {loose.abstentions:.4f}")
+    say(f"reference ({NAME}): LawBench F1 {held[0]:.4f}, strict F1 {held[1]:.4f}")
+    return {
+        "replies": str(out), "questions": len(questions.facts), "told_cases": len(known.facts),
+        "told_cases_left_out": len(cases.facts) - len(known.facts), "lawbench_f1": loose.f1, "strict_f1": strict.f1,
+        "abstentions": loose.abstentions, "reference": {"is": NAME, "lawbench_f1": held[0], "strict_f1": held[1]},
+    }  # fmt: skip
