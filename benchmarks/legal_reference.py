@@ -3,8 +3,8 @@
     python benchmarks/legal_reference.py train.csv [--folds 5] [--curve 1,3,5,10,20] [--record]
 
 Folds are stratified by charge, and cases that are alike (kernelevo/backends/legal/alike.py) are in one fold. Beside
-the reference stand classifiers of the embedded agent: its start, and a head and a mean of each charge that read whole
-texts, with their paired differences from the reference. `--curve` tells the reference at most so many cases of each
+the reference stand pipelines of the embedded agent that read whole texts: its start, single read-outs of the network's
+base, its own head when an adapter was trained, and votes of these, with their paired differences from the reference. `--curve` tells the reference at most so many cases of each
 charge. The interval of an accuracy is Wilson's over all cases, each asked once. The cases are a file of the user's:
 sia-agent's train.csv has 5,332 of 191 charges. --record writes benchmarks/results/legal_reference.json.
 """
@@ -17,7 +17,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,20 +30,25 @@ RESULT = HERE / "results" / "legal_reference.json"
 sys.path.insert(0, str(HERE.parent))
 
 from kernelevo.backends.legal.alike import alike  # noqa: E402 the checkout comes first
-from kernelevo.backends.legal.data import read_cases  # noqa: E402
+from kernelevo.backends.legal.asking import pipeline_tells  # noqa: E402
+from kernelevo.backends.legal.data import Cases, read_cases  # noqa: E402
 from kernelevo.backends.legal.paired import paired  # noqa: E402
-from kernelevo.backends.legal.pipeline import SPACE, classify, encode  # noqa: E402
+from kernelevo.backends.legal.pipeline import SPACE  # noqa: E402
 from kernelevo.backends.legal.reference import NAME, reference_told  # noqa: E402
 from kernelevo.backends.pipelines import Pipeline  # noqa: E402
 from kernelevo.statistics import share_interval  # noqa: E402
 
 Array = np.ndarray
 Tell = Callable[[Sequence[str], Array, Sequence[str], int], Array]
-PIPELINES: Mapping[str, Pipeline] = {
-    "start of the pipelines": SPACE.pipeline(),
-    "centroid": SPACE.pipeline({"centroid": 1}, begin=1000, end=400, dimensions=256),
-    "head": SPACE.pipeline({"head": 1}, begin=1000, end=400, dimensions=256, ridge=100),
+WHOLE = {"begin": 3000, "end": 400}
+PIPELINES: Mapping[str, tuple[Pipeline, bool]] = {
+    "start of the pipelines": (SPACE.pipeline(), False),
+    "centroids, base": (SPACE.pipeline({"centroid": 1}, **WHOLE), False),
+    "least squares, base": (SPACE.pipeline({"fitted": 1}, ridge=300, **WHOLE), False),
+    "own head, trained": (SPACE.pipeline({"trained": 1}, **WHOLE), True),
+    "votes, trained": (SPACE.pipeline({"trained": 2, "fitted": 1, "centroid": 1}, ridge=300, **WHOLE), True),
 }
+"""With whether the network is trained by the told cases first."""
 
 
 def main() -> None:
@@ -52,7 +57,7 @@ def main() -> None:
     groups = alike(cases.facts)
     folds = list(split(cases.facts, cases.labels, groups, asked.folds, asked.seed))
     ways: dict[str, Tell] = {NAME: lambda known, labels, others, charges: reference_told(known, labels, others)}
-    ways |= {name: pipeline_tells(pipeline) for name, pipeline in PIPELINES.items()}
+    ways |= {name: agent_tells(cases, *chosen) for name, chosen in PIPELINES.items()}
     ways |= {f"{NAME}, at most {most} of each charge": curve_tells(most) for most in asked.curve}
     told = {name: cross_validated(tell, cases.facts, cases.labels, folds, name) for name, tell in ways.items()}
     rows = {name: scores(cases.labels, each, folds) for name, each in told.items()}
@@ -77,10 +82,12 @@ def split(facts: Sequence[str], labels: Array, groups: Array, folds: int, seed: 
         yield from StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(facts, labels, groups)
 
 
-def pipeline_tells(pipeline: Pipeline) -> Tell:
+def agent_tells(cases: Cases, pipeline: Pipeline, trained: bool) -> Tell:
+    asked = pipeline_tells(pipeline, trained)
+
     def tell(known: Sequence[str], labels: Array, others: Sequence[str], charges: int) -> Array:
-        places = encode([*known, *others], pipeline, len(known)).of(pipeline)
-        return classify(places[: len(known)], labels, places[len(known) :], charges, pipeline).argmax(axis=1)
+        told = replace(cases, facts=tuple(known), labels=labels)
+        return np.asarray(asked(told, others).argmax(axis=1))
 
     return tell
 
