@@ -4,9 +4,10 @@
 
 Folds are stratified by charge, and cases that are alike (kernelevo/backends/legal/alike.py) are in one fold. Beside
 the reference stand pipelines of the embedded agent that read whole texts: its start, single read-outs of the network's
-base, its own head when an adapter was trained, and votes of these, with their paired differences from the reference. `--curve` tells the reference at most so many cases of each
-charge. The interval of an accuracy is Wilson's over all cases, each asked once. The cases are a file of the user's:
-sia-agent's train.csv has 5,332 of 191 charges. --record writes benchmarks/results/legal_reference.json.
+base, its own head when an adapter was trained, and votes of these, with their paired differences from the reference.
+`--curve` tells the reference at most so many cases of each charge. The interval of an accuracy is Wilson's over all
+cases, each asked once. The cases are a file of the user's: sia-agent's train.csv has 5,332 of 191 charges. --record
+writes benchmarks/results/legal_reference.json.
 """
 
 from __future__ import annotations
