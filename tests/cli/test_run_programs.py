@@ -49,6 +49,9 @@ def test_a_program_that_classifies_gains_on_every_task(shell: Shell, tmp_path: P
     told = json.loads(out)
     made = [step for step in steps(shell, told["run"]) if step["outcome"] == "made"]
     assert made and {step["status"] for step in made} == {"passed"} and min(step["reward"] for step in made) > 1.3
+    report = (shell.folder / "runs" / told["run"] / "gen_0" / "improvement.md").read_text()
+    assert told["gain"] == "times less loss" and "speed" not in report and " times as " not in report
+    assert report.count(" times less loss") == 1 + len(told["generations"][0]["tasks"])
 
 
 @pytest.mark.parametrize("kind", ["openai", "vllm"])

@@ -1,7 +1,8 @@
 """The backend legal: groups of one set of cases are tasks.
 
 Cases are dealt to the splits charge by charge; those whose facts agree but for names and numbers stay together. The
-charges of the training split's cases are told to every task: its own cases are asked for. Tasks that policies are
+charges of the training split's cases are told to every task: its own cases are asked for (and where they are of the
+training split, not told). Tasks that policies are
 compared on have a twin of other cases of the same split, on which what was found best is judged anew.
 """
 
@@ -9,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import re
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from kernelevo.backends.agents import Networks, PipelineAgent
-from kernelevo.backends.legal.data import Cases
+from kernelevo.backends.legal.data import Cases, gist
 from kernelevo.backends.legal.network import Reader, make_base, train_adapter
 from kernelevo.backends.legal.pipeline import SPACE, windowed
 from kernelevo.backends.legal.session import FACTS, FORM, ChargeSession, Encoder, Told
@@ -43,9 +43,6 @@ EVALUATOR = "3"
 NETWORK_VERSION = 1
 """Changes whenever the base of the same data may be another."""
 BASE_SEED = 20261130
-_VARYING = re.compile(r"[0-9０-９\s]|[一-龥](?=某)|[，。、；：,.;:]")
-TOLD = 200
-"""Characters by which cases are taken for the same."""
 
 
 class ChargeBackend(PipelineBackend):
@@ -142,7 +139,7 @@ def dealt(cases: Cases) -> dict[Split, list[int]]:
     source = np.random.default_rng(int(cases.key[:16], 16))
     alike: dict[str, list[int]] = defaultdict(list)
     for place, fact in enumerate(cases.facts):
-        alike[_VARYING.sub("", fact)[:TOLD]].append(place)
+        alike[gist(fact)].append(place)
     found: dict[Split, list[int]] = {split: [] for split in SHARES}
     groups = list(alike.values())
     counts = {split: np.zeros(len(cases.charges)) for split in SHARES}

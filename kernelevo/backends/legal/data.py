@@ -13,6 +13,7 @@ import csv
 import hashlib
 import json
 import random
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -33,6 +34,9 @@ LONGEST = 100_000
 LEAST_CASES, LEAST_CHARGES = 120, 5
 PER_CHARGE = 5
 """Cases that a charge needs, so that each split has one."""
+TOLD = 200
+"""Characters by which cases are taken for the same."""
+_VARYING = re.compile(r"[0-9０-９\s]|[一-龥](?=某)|[，。、；：,.;:]")
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,11 @@ def cases_of(name: str, pairs: list[tuple[str, str]], key: str, where: str) -> C
         )
     places = {charge: place for place, charge in enumerate(charges)}
     return Cases(name, tuple(fact for fact, _ in kept), np.array([places[each] for _, each in kept]), charges, key)
+
+
+def gist(fact: str) -> str:
+    """The same for cases that agree but for names and numbers."""
+    return _VARYING.sub("", fact)[:TOLD]
 
 
 def _csv(path: Path) -> Iterator[tuple[str, str]]:

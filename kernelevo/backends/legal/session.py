@@ -14,6 +14,7 @@ import numpy as np
 
 from kernelevo.backends.agents import Networks
 from kernelevo.backends.legal.auditing import told_otherwise
+from kernelevo.backends.legal.data import gist
 from kernelevo.backends.legal.network import Reader, encoded
 from kernelevo.backends.legal.pipeline import SPACE, classify, windowed
 from kernelevo.backends.legal.scoring import report
@@ -21,6 +22,7 @@ from kernelevo.backends.pipelines import Level, Pipeline, Scored, Unsound
 from kernelevo.backends.programs import ProgramForm, ProgramSession, Run, hidden_seed, told_seed
 from kernelevo.counting import counted
 from kernelevo.decisions import Grammar
+from kernelevo.errors import BadInput
 from kernelevo.interfaces import ProgramRunner
 
 TOLD_SHARE = 0.9
@@ -95,6 +97,7 @@ class ChargeSession(ProgramSession):
         self._told, self._asked, self._encoder = told, asked, encoder
         self._names, self._charges, self._key = tuple(charges), len(charges), key
         self._otherwise: dict[int, tuple[str, ...]] = {}
+        self._others = _others(told, asked, task)
 
     def scored(self, pipeline: Pipeline, level: Level, seed: int) -> Scored:
         kept = self._kept(seed)
@@ -125,7 +128,7 @@ class ChargeSession(ProgramSession):
     def facts(self) -> Mapping[str, float]:
         length = float(np.mean([len(fact) for fact in self._asked.facts]))
         return {
-            "log2_cases": math.log2(len(self._told.facts)), "log2_charges": math.log2(self._charges),
+            "log2_cases": math.log2(len(self._others)), "log2_charges": math.log2(self._charges),
             "log2_length": math.log2(length),
         }  # fmt: skip
 
@@ -139,11 +142,11 @@ class ChargeSession(ProgramSession):
         self._otherwise.clear()
 
     def _kept(self, seed: int) -> Array:
-        """int[cases]: which of the told cases are told on this draw."""
-        return np.sort(np.random.default_rng(seed).permutation(len(self._told.labels))[: self._told_count()])
+        """int[cases]: which of the told cases are told on this draw; none that is asked for, or like one that is."""
+        return np.sort(np.random.default_rng(seed).permutation(self._others)[: self._told_count()])
 
     def _told_count(self) -> int:
-        return max(1, round(TOLD_SHARE * len(self._told.labels)))
+        return max(1, round(TOLD_SHARE * len(self._others)))
 
     def _questions(self, level: Level, seed: int) -> tuple[str, ...]:
         if level == "reward":
@@ -154,6 +157,19 @@ class ChargeSession(ProgramSession):
 
     def _name(self, level: Level, seed: int) -> str:
         return f"{self.task} audited {seed}" if level == "audit" else self.task
+
+
+def _others(told: Told, asked: Told, task: str) -> Array:
+    """int[cases]: the told cases that are neither asked for nor like one that is, which only the training split's own
+    tasks have among them. Raises BadInput where none is left.
+    """
+    if set(asked.facts).isdisjoint(told.facts):
+        return np.arange(len(told.facts))
+    own = {gist(fact) for fact in asked.facts}
+    left = [place for place, fact in enumerate(told.facts) if gist(fact) not in own]
+    if not left:
+        raise BadInput(f"every case of the training split is like one that {task} asks for; give more different cases")
+    return np.array(left)
 
 
 def _probabilities(made: Array) -> Array:
