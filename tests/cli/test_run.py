@@ -66,8 +66,8 @@ def test_a_generation_is_exported(shell: Shell) -> None:
     assert gate["lever"] == "harness" and gate["patch"] and gate["before"] != gate["after"]
     assert (folder / "harness" / "decisions.toml").exists()
     report = (place / "improvement.md").read_text()
-    best = 2 ** told["generations"][0]["mean_log2_best"]
-    assert "# Generation 0" in report and f", against their starts: {best:.2f} {told['gain']} in the geometric" in report
+    found = f"{2 ** told['generations'][0]['mean_log2_best']:.2f} {told['gain']} in the geometric mean"
+    assert "# Generation 0" in report and f"tasks, against their starts: {found}." in report
 
 
 def test_the_same_seed_gives_the_same_run(shell: Shell) -> None:

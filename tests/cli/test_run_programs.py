@@ -31,7 +31,13 @@ def test_programs_and_pipelines_of_a_script_are_accepted_and_scored(shell: Shell
     code, out, err = shell("run", "scrna", "--model", f"scripted:{script}", *WORDS, "--budget", "evaluations=60")
     assert code == 0, err
     told = json.loads(out)
-    assert told["how"] == "measured" and told["generations"][0]["mean_log2_best"] > 0.2
+    # With the own network's extra installed the start asks it, and is hard to better.
+    assert told["how"] == "measured" and told["generations"][0]["mean_log2_best"] > 0.12
+    rewards = {
+        move: [step["reward"] for step in steps(shell, told["run"]) if step["move"].endswith(f": {move}")]
+        for move in ("margins", "a thin SVD")
+    }
+    assert min(rewards["a thin SVD"]) > max(1.08, *rewards["margins"])
     found: dict[str, set[str | None]] = {}
     for step in steps(shell, told["run"]):
         found.setdefault(step["move"].partition(": ")[2] or step["outcome"], set()).add(step["status"])

@@ -14,13 +14,14 @@ from programs.texts import CENTROIDS, FLAT, THIN_SVD
 from kernelevo.backends.legal.backend import ChargeBackend
 from kernelevo.backends.legal.data import sample
 from kernelevo.backends.legal.scoring import report
-from kernelevo.backends.legal.session import PARTS
+from kernelevo.backends.legal.session import PARTS, ChargeSession, Told
 from kernelevo.backends.networks import Shelf
 from kernelevo.backends.programs import ProgramSession, hidden_seed, without_quotes
 from kernelevo.backends.scrna.backend import DenoisingBackend
 from kernelevo.backends.scrna.data import open_dataset
 from kernelevo.backends.scrna.scoring import dense_rows, score_guarded
 from kernelevo.decisions import STOP, DecisionSettings
+from kernelevo.errors import BadInput
 from kernelevo.interfaces import ProgramCall, ProgramFailure
 from kernelevo.learning import Split
 from kernelevo.sandbox_programs import JailedPrograms
@@ -176,6 +177,14 @@ def test_what_is_asked_for_comes_in_another_order_each_draw_and_the_same_each_ti
     seeds = [each[0].seed for each in calls]
     assert seeds[0] == seeds[1] != seeds[2] and not {1, 2} & set(seeds)
     assert sorted(first) == sorted(session._asked.facts) and first != list(session._asked.facts)
+
+
+def test_where_every_told_case_is_like_one_that_is_asked_for_more_are_asked_of_the_user(shelf: Shelf) -> None:
+    grammar = ChargeBackend(sample(), shelf).grammar
+    facts = tuple(f"赵某盗窃{number}元。" for number in range(9))
+    given, asked = Told(facts, np.zeros(9, np.int64)), Told(facts[:3], np.zeros(3, np.int64))
+    with pytest.raises(BadInput, match=r"like one that training-cases-0 asks for; give more different cases$"):
+        ChargeSession("training-cases-0", "cases-0", "legal:few", grammar, given, asked, ["盗窃"], "0", None)
 
 
 def test_a_failure_does_not_quote_the_cases(charges: ProgramSession, programs: JailedPrograms) -> None:
