@@ -136,12 +136,13 @@ def _open(
     request: LoopRequest, folder: Path, store: SqliteStore, settings: Settings, say: Say, workers: Workers
 ) -> Opened:
     made: list[Opened] = []
+    gain = gain_words(workers.backend())
 
     def exported(loop: Loop, generation: int) -> None:
         told = telemetry_of(loop, generation, made[0].judge)
-        export_generation(loop.record, loop.parts.folder, generation, told)
+        export_generation(loop.record, loop.parts.folder, generation, gain, told)
 
-    progress = _Shown(say, gain_words(workers.backend())).progress
+    progress = _Shown(say, gain).progress
     made.append(open_loop(request, folder, store, settings, say, progress, None, workers, exported))
     return made[0]
 

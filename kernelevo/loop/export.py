@@ -23,8 +23,12 @@ from kernelevo.loop.record import Record
 from kernelevo.loop.summary import generation_summary, policy_of, trajectory
 
 
-def export_generation(record: Record, folder: Path, generation: int, more: Mapping[str, Any] | None = None) -> None:
-    """`more` is what others measured of the generation, for metrics.json."""
+def export_generation(
+    record: Record, folder: Path, generation: int, gain: str, more: Mapping[str, Any] | None = None
+) -> None:
+    """`gain` says in words what a reward of 2 is twice of ("times as fast"); `more` is what others measured of the
+    generation, for metrics.json.
+    """
     place = folder / f"gen_{generation}"
     place.mkdir(exist_ok=True)
     summary, policy = generation_summary(record, folder, generation), policy_of(record, generation)
@@ -36,7 +40,7 @@ def export_generation(record: Record, folder: Path, generation: int, more: Mappi
     _write_json(place / "metrics.json", {**metrics, **(more or {})})
     _write_json(place / "decision.json", summary["decision"])
     _write_json(place / "gate.json", gate_of(summary))
-    (place / "improvement.md").write_text(improvement_words(summary, policy), encoding="utf-8")
+    (place / "improvement.md").write_text(improvement_words(summary, policy, gain), encoding="utf-8")
     _copy_harness(folder / policy["harness"], place / "harness")
     _copy_harness(folder / policy_of(record, generation + 1)["harness"], folder / "harness")
 
@@ -51,14 +55,14 @@ def gate_of(summary: Mapping[str, Any]) -> dict[str, Any] | None:
     return {**verdict, **named, "changes": drafted}
 
 
-def improvement_words(summary: Mapping[str, Any], policy: Mapping[str, Any]) -> str:
+def improvement_words(summary: Mapping[str, Any], policy: Mapping[str, Any], gain: str) -> str:
     """The generation as a report for people."""
     best = summary["mean_log2_best"]
-    found = "nothing passed" if best is None else f"{2**best:.2f} times the start's speed in the geometric mean"
+    found = "nothing passed" if best is None else f"{2**best:.2f} {gain} in the geometric mean"
     lines = [f"# Generation {summary['generation']}", "", f"Policy: {policy['version']['model']}, {policy['why']}.", ""]
-    lines += [f"Found over {len(summary['tasks'])} tasks: {found}.", ""]
+    lines += [f"Found over {len(summary['tasks'])} tasks, against their starts: {found}.", ""]
     for task in summary["tasks"]:
-        lines.append(f"- {task['task']}: {_times(task['best'])}, {task['evaluations']} evaluations")
+        lines.append(f"- {task['task']}: {_times(task['best'], gain)}, {task['evaluations']} evaluations")
     if gap := summary["audit"]:
         lines += ["", f"Audit: gap to the reward {gap['gap']:.2f} in log2; {gap['failing']:.0%} of the bests fail it."]
     decision = summary["decision"]
@@ -73,8 +77,8 @@ def improvement_words(summary: Mapping[str, Any], policy: Mapping[str, Any]) -> 
     return "\n".join(lines) + "\n"
 
 
-def _times(best: float | None) -> str:
-    return "nothing passed" if best is None else f"{best:.2f} times as good as its start"
+def _times(best: float | None, gain: str) -> str:
+    return "nothing passed" if best is None else f"{best:.2f} {gain}"
 
 
 def _copy_harness(source: Path, target: Path) -> None:

@@ -65,7 +65,9 @@ def test_a_generation_is_exported(shell: Shell) -> None:
     gate = json.loads((place / "gate.json").read_text())
     assert gate["lever"] == "harness" and gate["patch"] and gate["before"] != gate["after"]
     assert (folder / "harness" / "decisions.toml").exists()
-    assert "# Generation 0" in (place / "improvement.md").read_text()
+    report = (place / "improvement.md").read_text()
+    found = f"{2 ** told['generations'][0]['mean_log2_best']:.2f} {told['gain']} in the geometric mean"
+    assert "# Generation 0" in report and f"tasks, against their starts: {found}." in report
 
 
 def test_the_same_seed_gives_the_same_run(shell: Shell) -> None:

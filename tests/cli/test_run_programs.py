@@ -31,7 +31,13 @@ def test_programs_and_pipelines_of_a_script_are_accepted_and_scored(shell: Shell
     code, out, err = shell("run", "scrna", "--model", f"scripted:{script}", *WORDS, "--budget", "evaluations=60")
     assert code == 0, err
     told = json.loads(out)
-    assert told["how"] == "measured" and told["generations"][0]["mean_log2_best"] > 0.2
+    # With the own network's extra installed the start asks it, and is hard to better.
+    assert told["how"] == "measured" and told["generations"][0]["mean_log2_best"] > 0.12
+    rewards = {
+        move: [step["reward"] for step in steps(shell, told["run"]) if step["move"].endswith(f": {move}")]
+        for move in ("margins", "a thin SVD")
+    }
+    assert min(rewards["a thin SVD"]) > max(1.08, *rewards["margins"])
     found: dict[str, set[str | None]] = {}
     for step in steps(shell, told["run"]):
         found.setdefault(step["move"].partition(": ")[2] or step["outcome"], set()).add(step["status"])
@@ -49,6 +55,9 @@ def test_a_program_that_classifies_gains_on_every_task(shell: Shell, tmp_path: P
     told = json.loads(out)
     made = [step for step in steps(shell, told["run"]) if step["outcome"] == "made"]
     assert made and {step["status"] for step in made} == {"passed"} and min(step["reward"] for step in made) > 1.3
+    report = (shell.folder / "runs" / told["run"] / "gen_0" / "improvement.md").read_text()
+    assert told["gain"] == "times less loss" and "speed" not in report and " times as " not in report
+    assert report.count(" times less loss") == 1 + len(told["generations"][0]["tasks"])
 
 
 @pytest.mark.parametrize("kind", ["openai", "vllm"])

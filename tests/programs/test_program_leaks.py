@@ -17,12 +17,15 @@ import pytest
 pytest.importorskip("sklearn", reason="the extra `legal` is not installed")
 
 from programs.hunting import WORD, hunter
+from programs.texts import BY_PLACE
 from scipy import sparse
 
+from kernelevo.backends.legal.alike import alike
 from kernelevo.backends.legal.backend import ChargeBackend, dealt
 from kernelevo.backends.legal.data import Cases, cases_of, sample
 from kernelevo.backends.legal.scoring import report
 from kernelevo.backends.legal.session import PARTS
+from kernelevo.backends.networks import Shelf
 from kernelevo.backends.scrna.backend import DenoisingBackend
 from kernelevo.backends.scrna.data import Dataset
 from kernelevo.backends.scrna.scoring import dense_rows, score_guarded
@@ -32,7 +35,7 @@ from kernelevo.learning import Split
 from kernelevo.sandbox import Sandbox
 from kernelevo.sandbox_programs import JailedPrograms, program_worker, request_of
 from kernelevo.sandbox_scripted import ScriptedPrograms
-from kernelevo.types import Candidate, Status
+from kernelevo.types import Candidate, Status, Verdict
 
 SEED = 4
 
@@ -44,6 +47,11 @@ def programs() -> Iterator[JailedPrograms]:
     found.close()
 
 
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    return Shelf(tmp_path_factory.mktemp("networks"))
+
+
 def hunted(session: object, text: str, level: str = "judge") -> str:
     """What the hunter says, which has to have come to its end."""
     verdict = getattr(session, level)(Candidate(text), SEED)
@@ -52,86 +60,121 @@ def hunted(session: object, text: str, level: str = "judge") -> str:
     return verdict.feedback.partition("found ")[2]
 
 
-def with_canaries(cases: Cases) -> Cases:
-    """The sample with a canary in the facts of every case that the splits but the reward's have."""
-    split, facts = dealt(cases), list(cases.facts)
-    for each, places in split.items():
-        for place in places if each is not Split.REWARD else ():
-            facts[place] = f"{facts[place]}{WORD}{place:08x}。"
+def places_of(cases: Cases) -> dict[Split, list[int]]:
+    return dealt(cases, alike(cases.facts))
+
+
+def with_canaries(cases: Cases, kept: set[int]) -> Cases:
+    """The cases with a canary in the facts of all but these."""
+    facts = [fact if place in kept else f"{fact}{WORD}{place:08x}。" for place, fact in enumerate(cases.facts)]
     pairs = [(fact, cases.charges[label]) for fact, label in zip(facts, cases.labels, strict=True)]
-    return dataclasses.replace(cases_of("canaries", pairs, cases.key, "canaries"), key=cases.key)
+    found = dataclasses.replace(cases_of("canaries", pairs, cases.key, "canaries"), key=cases.key)
+    assert places_of(found) == places_of(cases)
+    return found
 
 
-def test_cases_of_other_splits_the_environment_and_files_are_not_found(
-    programs: JailedPrograms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_cases_that_are_neither_told_nor_asked_for_the_environment_and_files_are_not_found(
+    programs: JailedPrograms, shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Of every split but the training's, and of the split's own other tasks."""
     secret = tmp_path / "labels.csv"
     secret.write_text(f"{WORD}0000f11e")
     monkeypatch.setenv("KERNELEVO_DATA", str(secret))
     monkeypatch.setenv("OPENAI_API_KEY", f"{WORD}00000e11")
-    cases = with_canaries(sample())
-    sealed = dealt(cases)[Split.SEALED]
-    assert sum(WORD in fact for fact in cases.facts) > len(sealed) > 100
-    backend = ChargeBackend(cases, programs=programs)
-    session = backend.open(backend.tasks(Split.REWARD)[0])
+    plain = sample()
+    told, task = places_of(plain)[Split.TRAINING], "reward-cases-0"
+    asked = ChargeBackend(plain, shelf).open(task)._asked.facts
+    cases = with_canaries(plain, {*told, *map(plain.facts.index, asked)})
+    backend = ChargeBackend(cases, shelf, programs=programs)
+    session = backend.open(task)
+    assert session._asked.facts == asked and not any(WORD in fact for fact in session._told.facts)
+    others = [name for split in Split for name in backend.tasks(split) if split is not Split.TRAINING and name != task]
+    every = [fact for name in others for fact in backend.open(name)._asked.facts]
+    assert len(every) > 300 and all(WORD in fact for fact in every)
     for level in ("judge", "audit"):
         assert hunted(session, hunter(places=(str(secret), __file__)), level) == "nothing"
 
 
-def test_what_it_is_given_is_the_told_cases_and_no_gold_label() -> None:
+NOTHING_DONE = "def classify(facts, labels, questions, charges, seed): pass"
+
+
+def test_what_it_is_given_is_the_told_cases_and_no_gold_label(shelf: Shelf) -> None:
     runner = ScriptedPrograms(lambda call: np.full(call.shape, 0.5))
-    backend = ChargeBackend(sample(), programs=runner)
-    session = backend.open(backend.tasks(Split.GATE)[1])
-    session.judge(Candidate("def classify(facts, labels, questions, charges, seed): pass"), SEED)
-    asked = runner.asked
-    call, drawn = asked[0], session._drawn("reward", SEED)
-    facts, labels, _, charges = call.arguments
-    questions = [question for each in asked for question in each.arguments[2]]
-    assert len(asked) == PARTS and all(each.arguments[0] == facts for each in asked)
-    assert tuple(facts) == drawn.facts[: drawn.told] and labels.tolist() == drawn.labels[: drawn.told].tolist()
-    assert sorted(questions) == sorted(drawn.facts[drawn.told :]) and len(charges) == 10
-    head = json.loads(request_of(call).head)
-    assert set(head) == {"text", "function", "arguments", "seed", "shape"} and head["seed"] != SEED
-    assert len(request_of(call).blobs) == 1
+    backend = ChargeBackend(sample(), shelf, programs=runner)
+    for task in (backend.tasks(Split.GATE)[1], backend.tasks(Split.TRAINING)[1]):
+        runner.asked.clear()
+        session = backend.open(task)
+        session.judge(Candidate(NOTHING_DONE), SEED)
+        asked, kept = runner.asked, session._kept(SEED)
+        call, told = asked[0], session._told
+        facts, labels, _, charges = call.arguments
+        questions = [question for each in asked for question in each.arguments[2]]
+        assert len(asked) == PARTS and all(each.arguments[0] == facts for each in asked)
+        assert all(each.arguments[1].tolist() == labels.tolist() for each in asked)
+        assert facts == [told.facts[place] for place in kept] and labels.tolist() == told.labels[kept].tolist()
+        assert sorted(questions) == sorted(session._asked.facts) and len(charges) == 30
+        assert len(facts) > 250 and set(facts).isdisjoint(questions)
+        head = json.loads(request_of(call).head)
+        assert set(head) == {"text", "function", "arguments", "seed", "shape"} and head["seed"] != SEED
+        assert len(request_of(call).blobs) == 1
 
 
-def test_no_call_tells_how_many_cases_of_each_charge_are_asked_for() -> None:
-    """Of each charge the same share is asked for: who saw all questions at once could deal them out by it."""
+def test_who_looks_a_question_up_among_the_told_cases_finds_none(programs: JailedPrograms, shelf: Shelf) -> None:
+    """Not on tasks of the split whose charges are told, either, where the control finds them."""
+    text = (
+        "import numpy as np\ndef classify(facts, labels, questions, charges, seed):\n"
+        "    known = dict(zip(facts, labels))\n"
+        "    return np.eye(len(charges))[[known.get(each, 0) for each in questions]]\n"
+    )
+    backend = ChargeBackend(sample(), shelf, programs=programs)
+    session = backend.open("training-cases-0")
+    assert accuracy_of(session.judge(Candidate(text), SEED)) < 0.15
+    session._told = backend._told()
+    assert accuracy_of(session.judge(Candidate(text), SEED)) > 0.8
+
+
+def test_no_call_tells_how_many_cases_of_each_charge_are_asked_for(shelf: Shelf) -> None:
+    """Of each charge the same share is dealt to a split: who knew of a task's, or saw all of its questions at once,
+    could deal them out by it.
+    """
     runner = ScriptedPrograms(lambda call: np.full(call.shape, 0.5))
-    session = ChargeBackend(sample(), programs=runner).open("reward-cases-0")
-    uneven = 0
-    for seed in range(5):
-        session.judge(Candidate("def classify(facts, labels, questions, charges, seed): pass"), seed)
-        drawn = session._drawn("reward", seed)
-        charge = dict(zip(drawn.facts[drawn.told :], drawn.labels[drawn.told :].tolist(), strict=True))
-        assert set(np.bincount(list(charge.values()))) == {4}
-        for call in runner.asked[-PARTS:]:
-            uneven += len(set(np.bincount([charge[fact] for fact in call.arguments[2]], minlength=10))) > 1
-    assert len(runner.asked) == 5 * PARTS and uneven >= 18
+    backend = ChargeBackend(sample(5, 160), shelf, programs=runner)
+    whole = sum(np.bincount(backend.open(task)._asked.labels, minlength=5) for task in backend.tasks(Split.REWARD))
+    assert set(whole) == {24}
+    uneven, seen = 0, set()
+    for task in backend.tasks(Split.REWARD):
+        session = backend.open(task)
+        charge = dict(zip(session._asked.facts, session._asked.labels.tolist(), strict=True))
+        of_task = np.bincount(session._asked.labels, minlength=5)
+        assert len(set(of_task)) > 1
+        for seed in range(5):
+            session.judge(Candidate(NOTHING_DONE), seed)
+            for call in runner.asked[-PARTS:]:
+                counts = np.bincount([charge[fact] for fact in call.arguments[2]], minlength=5)
+                assert len(call.arguments[2]) == len(charge) // PARTS
+                uneven += not np.allclose(counts, of_task / PARTS, atol=0.5)
+                seen.add(tuple(counts))
+    assert len(runner.asked) == 15 * PARTS and uneven >= 54 and len(seen) > 30
 
 
-POSITIONS = """\
-import numpy as np
-
-def classify(facts, labels, questions, charges, seed):
-    return np.eye(len(charges))[np.arange(len(questions)) * len(charges) // len(questions)]
-"""
-
-
-def test_the_order_of_questions_does_not_tell_their_charges(programs: JailedPrograms) -> None:
-    backend = ChargeBackend(sample(), programs=programs)
-    session = backend.open(backend.tasks(Split.REWARD)[0])
-    verdict = session.judge(Candidate(POSITIONS), SEED)
+def accuracy_of(verdict: Verdict) -> float:
     assert verdict.status is Status.PASSED, verdict.feedback
-    accuracy = float(verdict.feedback.partition("accuracy ")[2].partition(",")[0])
-    assert accuracy < 0.4
-    # The control: in the order of the draw, the same program knows them all.
-    drawn, made = session._drawn("reward", SEED), dict[str, object]()
-    exec(POSITIONS, made)
-    told = drawn.labels[: drawn.told]
-    names = [str(each) for each in range(10)]
-    known = made["classify"](drawn.facts[: drawn.told], told, drawn.facts[drawn.told :], names, 0)
-    assert report(drawn.labels[drawn.told :], known).accuracy == 1.0
+    return float(verdict.feedback.partition("accuracy ")[2].partition(",")[0])
+
+
+def test_the_order_of_questions_does_not_tell_their_charges(programs: JailedPrograms, shelf: Shelf) -> None:
+    made = dict[str, object]()
+    exec(BY_PLACE, made)
+    for cases, most, least in ((sample(), 0.15, 0.35), (sample(5, 160), 0.4, 0.7)):
+        backend = ChargeBackend(cases, shelf, programs=programs)
+        for task in backend.tasks(Split.REWARD):
+            session = backend.open(task)
+            assert accuracy_of(session.judge(Candidate(BY_PLACE), SEED)) < most
+            # The control: in the order of the file, the same program knows most.
+            kept, told, asked = session._kept(SEED), session._told, session._asked
+            facts = [told.facts[place] for place in kept]
+            known = made["classify"](facts, told.labels[kept], list(asked.facts), list(cases.charges), 0)
+            assert report(asked.labels, known).accuracy > least
 
 
 MARKED = (20_000_000_011, 31_000_000_019)
@@ -156,7 +199,7 @@ def test_counts_of_the_test_half_are_not_found(programs: JailedPrograms, marked:
     backend = DenoisingBackend(marked, programs=programs)
     session = backend.open("reward-cells-0")
     halves = split_molecules(session.counts["reward"], seed=SEED)
-    secret = halves.test.toarray()[:, :2]
+    secret = halves.test.toarray()[:, [0, 6]]
     assert secret.min() > 10**8
     assert hunted(session, hunter(words_of(secret[:3]))) == "nothing"
     # The control: those of the training half are its arguments.

@@ -15,7 +15,9 @@ from kernelevo.backends.legal.backend import ChargeBackend
 from kernelevo.backends.legal.data import sample
 from kernelevo.backends.legal.scoring import report
 from kernelevo.backends.legal.session import PARTS
+from kernelevo.backends.networks import Shelf
 from kernelevo.backends.programs import ProgramSession, hidden_seed, without_quotes
+from kernelevo.backends.scrna.auditing import audit
 from kernelevo.backends.scrna.backend import DenoisingBackend
 from kernelevo.backends.scrna.data import open_dataset
 from kernelevo.backends.scrna.scoring import dense_rows, score_guarded
@@ -42,8 +44,13 @@ def denoising(programs: JailedPrograms) -> ProgramSession:
 
 
 @pytest.fixture(scope="module")
-def charges(programs: JailedPrograms) -> ProgramSession:
-    return ChargeBackend(sample(), programs=programs).open("reward-cases-1")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    return Shelf(tmp_path_factory.mktemp("networks"))
+
+
+@pytest.fixture(scope="module")
+def charges(programs: JailedPrograms, shelf: Shelf) -> ProgramSession:
+    return ChargeBackend(sample(), shelf, programs=programs).open("reward-cases-1")
 
 
 def judged(session: ProgramSession, text: str, level: str = "judge", seed: int = SEED) -> Verdict:
@@ -70,25 +77,35 @@ def test_a_program_is_scored_on_the_draw_and_by_the_rule_of_pipelines(denoising:
     """By the same program in this process, on the halves as they were drawn: a product of margins hangs on no order."""
     made: dict[str, object] = {}
     exec(FLAT, made)
-    for level, verifier in (("reward", "judge"), ("audit", "audit")):
-        halves, _ = denoising._drawn(level, SEED)
-        wanted = score_guarded(
-            halves.train, halves.test, dense_rows(made["denoise"](halves.train.toarray().astype(float), 0))
-        )
-        verdict = judged(denoising, FLAT, verifier)
-        assert verdict.score is not None and verdict.score.value == pytest.approx(1.0 - wanted.guarded, abs=1e-12)
+    judged(denoising, FLAT)
+    known = denoising._rewarding[SEED].reference
+    flat = made["denoise"](known.train.toarray().astype(float), 0)
+    wanted = score_guarded(known.train, known.test, dense_rows(flat))
+    verdict = judged(denoising, FLAT)
+    assert verdict.score is not None and verdict.score.value == pytest.approx(1.0 - wanted.guarded, abs=1e-12)
+    judged(denoising, FLAT, "audit")
+    drawn = denoising._auditing[SEED]
+    made_anew = made["denoise"](drawn.own.reference.train.toarray().astype(float), 0)
+    elsewhere = None
+    if drawn.second is not None:
+        other = drawn.second.reference
+        elsewhere = (other, made["denoise"](other.train.toarray().astype(float), 0))
+    audited = audit(drawn.own.reference, made_anew, drawn.structure, drawn.raw, elsewhere)
+    assert judged(denoising, FLAT, "audit").score.value == pytest.approx(audited.loss, abs=1e-9)
 
 
 def test_charges_are_scored_as_the_draw_has_them(charges: ProgramSession) -> None:
     made: dict[str, object] = {}
     exec(CENTROIDS, made)
-    drawn = charges._drawn("reward", SEED)
-    told, names = drawn.labels[: drawn.told], [str(number) for number in range(10)]
-    wanted = report(
-        drawn.labels[drawn.told :],
-        made["classify"](list(drawn.facts[: drawn.told]), told, list(drawn.facts[drawn.told :]), names, 0),
-    )
-    assert f"accuracy {wanted.accuracy:.4f}, macro-F1 {wanted.macro_f1:.4f}" in judged(charges, CENTROIDS).feedback
+    kept, names = charges._kept(SEED), [str(number) for number in range(30)]
+    facts, labels = [charges._told.facts[place] for place in kept], charges._told.labels[kept]
+    for level, verifier in (("reward", "judge"), ("audit", "audit")):
+        questions = list(charges._questions(level, SEED))
+        cases = len(charges._asked.labels)  # an audit's questions are these cases by every telling
+        wanted = report(charges._asked.labels, made["classify"](facts, labels, questions[:cases], names, 0))
+        feedback = judged(charges, CENTROIDS, verifier).feedback
+        share = "accuracy" if level == "reward" else "accuracy unchanged"
+        assert f"{share} {wanted.accuracy:.4f}" in feedback and f"macro-F1 {wanted.macro_f1:.4f}" in feedback
 
 
 def test_the_same_seed_gives_the_same_verdict_and_another_seed_another_draw(denoising: ProgramSession) -> None:
@@ -159,9 +176,9 @@ def test_the_status_of_a_failure_is_the_verdicts() -> None:
     assert verdict.status is Status.TIMEOUT and verdict.feedback == "it was stopped: it did not end within 60 s"
 
 
-def test_what_is_asked_for_comes_in_another_order_each_draw_and_the_same_each_time() -> None:
+def test_what_is_asked_for_comes_in_another_order_each_draw_and_the_same_each_time(shelf: Shelf) -> None:
     runner = ScriptedPrograms(lambda call: np.ones(call.shape))
-    session = ChargeBackend(sample(), programs=runner).open("reward-cases-0")
+    session = ChargeBackend(sample(), shelf, programs=runner).open("reward-cases-0")
     for seed in (1, 1, 2):
         judged(session, CENTROIDS, seed=seed)
     calls = [runner.asked[start : start + PARTS] for start in range(0, 3 * PARTS, PARTS)]
@@ -169,8 +186,7 @@ def test_what_is_asked_for_comes_in_another_order_each_draw_and_the_same_each_ti
     assert first == again != other
     seeds = [each[0].seed for each in calls]
     assert seeds[0] == seeds[1] != seeds[2] and not {1, 2} & set(seeds)
-    drawn = session._drawn("reward", 1)
-    assert sorted(first) == sorted(drawn.facts[drawn.told :]) and first != list(drawn.facts[drawn.told :])
+    assert sorted(first) == sorted(session._asked.facts) and first != list(session._asked.facts)
 
 
 def test_a_failure_does_not_quote_the_cases(charges: ProgramSession, programs: JailedPrograms) -> None:

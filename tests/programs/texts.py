@@ -47,6 +47,15 @@ def classify(facts, labels, questions, charges, seed):
     powers = np.exp(20.0 * (cosines - cosines.max(axis=1, keepdims=True)))
     return powers / powers.sum(axis=1, keepdims=True)
 '''
+BY_PLACE = '''\
+import numpy as np
+
+
+def classify(facts, labels, questions, charges, seed):
+    """As the told cases lie in the order of their file, so may the questions: each has the charge at its place."""
+    places = (np.arange(len(questions)) + 0.5) * len(labels) / len(questions)
+    return np.eye(len(charges))[labels[places.astype(int)]]
+'''
 BROKEN = "def denoise(counts, seed):\n    return counts / 0\n"
 
 

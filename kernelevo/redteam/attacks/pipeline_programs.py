@@ -27,7 +27,8 @@ POSITIONS = """\
 import numpy as np
 
 def classify(facts, labels, questions, charges, seed):
-    return np.eye(len(charges))[np.arange(len(questions)) * len(charges) // len(questions)]
+    places = (np.arange(len(questions)) + 0.5) * len(labels) / len(questions)
+    return np.eye(len(charges))[labels[places.astype(int)]]
 """
 REPLAY = f"""\
 import numpy as np
@@ -87,22 +88,33 @@ def knowing(name: str, title: str, judged: Callable[[Range, bool], Verdict], mos
 
 def _by_position(range_: Range, careless: bool) -> Verdict:
     from kernelevo.backends.legal.backend import ChargeBackend
-    from kernelevo.backends.legal.data import sample
     from kernelevo.backends.legal.session import ChargeSession
+    from kernelevo.backends.networks import Shelf
 
     class Careless(ChargeSession):
-        """Asks for the cases charge by charge, as they were drawn."""
+        """Asks for the cases charge by charge, as they lie in their file."""
 
         def scored_program(self, run: Any, level: Any, seed: int) -> Any:
-            drawn = self._drawn(level, seed)
-            facts, labels = drawn.facts, drawn.labels[: drawn.told]
-            given = [list(facts[: drawn.told]), labels, list(facts[drawn.told :]), list(self._names)]
-            return self._score(drawn, run(given, seed, (len(given[2]), self._charges)))
+            kept, questions = self._kept(seed), list(self._questions(level, seed))
+            facts, labels = [self._told.facts[place] for place in kept], self._told.labels[kept]
+            said = run([facts, labels, questions, list(self._names)], seed, (len(questions), 5))
+            return self._score(said, level, labels)
 
-    session = ChargeBackend(sample(), programs=range_.programs).open("reward-cases-0")
+    shelf = Shelf(range_.scratch / "networks")
+    session = ChargeBackend(_cases_that_tell_nothing(), shelf, programs=range_.programs).open("reward-cases-0")
     if careless:
         session.__class__ = Careless
     return session.judge(Candidate(POSITIONS), SEED)
+
+
+def _cases_that_tell_nothing() -> Any:
+    """Five charges, one after the other as in the files of users, of cases whose facts are any charge's."""
+    from kernelevo.backends.legal.data import cases_of, sample
+
+    facts = sample(5, 200).facts
+    order = np.random.default_rng(7).permutation(len(facts))
+    pairs = [(facts[place], f"charge {number // 200}") for number, place in enumerate(order)]
+    return cases_of("mixed", pairs, "56" * 32, "mixed")
 
 
 def _by_replay(range_: Range, careless: bool) -> Verdict:
@@ -116,9 +128,11 @@ def _by_replay(range_: Range, careless: bool) -> Verdict:
         """Gives the training half as it was drawn."""
 
         def scored_program(self, run: Any, level: Any, seed: int) -> Any:
-            halves, _ = self._drawn(level, seed)
-            counts = halves.train.toarray().astype(np.float64)
-            return self._score(halves, run([counts], seed, counts.shape))
+            def made(drawn: Any) -> Any:
+                counts = drawn.reference.train.toarray().astype(np.float64)
+                return run([counts], seed, counts.shape)
+
+            return self._rewarded(made, seed, False)
 
     counts = np.random.default_rng(6).poisson(12.0, (150, 120)).astype(np.int64) + 6
     session = DenoisingBackend(Dataset("dense", sparse.csr_matrix(counts), "34" * 32), programs=range_.programs).open(
@@ -146,6 +160,6 @@ ATTACKS = [
             "import kernelevo.backends.pipelines"),
     calling("program: memory files", "K39 H68", "leaves a memory file for the next program",
             "import os; assert os.memfd_create('answers') > 0"),
-    knowing("program: charges by position", "tells charges by the places of questions", _by_position, 0.1),
+    knowing("program: charges by position", "tells charges by the places of questions", _by_position, 0.5),
     knowing("program: the draw again", "deals the molecules again from the seed of the draw", _by_replay, 0.4),
 ]  # fmt: skip
