@@ -121,7 +121,7 @@ def open_scrna(settings: Settings) -> Backend:
     try:
         from kernelevo.backends.networks import Shelf
         from kernelevo.backends.scrna.backend import DenoisingBackend
-        from kernelevo.backends.scrna.data import open_dataset, second_dataset
+        from kernelevo.backends.scrna.data import open_dataset, second_dataset, source_dataset
         from kernelevo.backends.scrna.metrics import GUARDED, METRICS
     except ImportError as error:
         raise NotInstalled(f"the backend scrna needs {error.name}: pip install 'kernelevo[scrna]'") from error
@@ -129,7 +129,9 @@ def open_scrna(settings: Settings) -> Backend:
     _require_metric("scrna", settings, METRICS)
     shelf = Shelf(settings.cache / "networks") if brings_agent("scrna") else None
     second = None if shelf is not None else second_dataset(settings.data, settings.second)
-    return DenoisingBackend(open_dataset(settings.data), settings.metric or GUARDED, second, shelf, _programs())
+    source = None if shelf is None else source_dataset(settings.data, settings.source)
+    own = open_dataset(settings.data)
+    return DenoisingBackend(own, settings.metric or GUARDED, second, shelf, _programs(), source)
 
 
 def open_legal(settings: Settings) -> Backend:

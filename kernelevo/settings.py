@@ -9,6 +9,7 @@ kernel. All are frozen. Environment variables (all optional):
     KERNELEVO_HARNESS  folder of the harness (default: harness, if it is there, else the one that is installed)
     KERNELEVO_DATA     the user's own data for a backend of the loop that has a sample of its own (as --data)
     KERNELEVO_SCRNA_SECOND    counts of another tissue, which the audit of the backend scrna judges by, too
+    KERNELEVO_SCRNA_SOURCE    counts of other cells that the base of its network is trained on
     KERNELEVO_TRUST    1: problem files that are new to this machine are run unasked; or folders (a:b) whose own are
     OPENAI_API_KEY     the key for --model openai:NAME (or the variable that --key-variable names)
     CI                 when set, progress is printed as plain lines even on a terminal
@@ -58,6 +59,8 @@ class Settings:
     """What candidates are rewarded by, of a backend of the loop that has several metrics."""
     second: Path | None = None
     """Counts of another tissue, which the audit of the backend scrna asks for."""
+    source: Path | None = None
+    """Counts of other cells, by the same genes, on which the base of the network of the backend scrna is trained."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -73,6 +76,7 @@ class Settings:
             trust=given.get("KERNELEVO_TRUST", ""),
             data=Path(given["KERNELEVO_DATA"]) if "KERNELEVO_DATA" in given else None,
             second=Path(given["KERNELEVO_SCRNA_SECOND"]) if "KERNELEVO_SCRNA_SECOND" in given else None,
+            source=Path(given["KERNELEVO_SCRNA_SOURCE"]) if "KERNELEVO_SCRNA_SOURCE" in given else None,
         )
 
     def with_data(self, asked: str | None) -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,13 @@ from conformance.backend import BackendContract
 from kernelevo.backends.agents import merged
 from kernelevo.backends.networks import Shelf, read_delta
 from kernelevo.backends.scrna.backend import DenoisingBackend
-from kernelevo.backends.scrna.data import sample
+from kernelevo.backends.scrna.data import OTHER_KINDS, by_genes, sample
 from kernelevo.backends.scrna.network import _network, shares_of, train_adapter, train_base
 from kernelevo.backends.scrna.scoring import dense_rows, log_rescaled, score_guarded
 from kernelevo.backends.scrna.session import DenoisingSession
 from kernelevo.backends.scrna.thinning import split_molecules
 from kernelevo.decisions import DecisionSettings
+from kernelevo.errors import BadInput
 from kernelevo.learning import Split, folder_key
 from kernelevo.types import Candidate
 
@@ -117,3 +119,30 @@ class TestDenoisingBackendWithNetwork(BackendContract):
             for row in backend.open(task).counts["reward"].toarray()
         ]  # fmt: skip
         assert others and training.isdisjoint(others)
+
+
+def test_a_base_is_trained_on_a_source_by_the_names_of_genes(tmp_path: Path) -> None:
+    source = sample(kinds=OTHER_KINDS)
+    own = sample()
+    assert own.genes is not None and source.genes is not None and own.key != source.key
+    aligned = by_genes(source, own.genes)
+    assert aligned.shape == (source.counts.shape[0], own.counts.shape[1])
+    shared = [name for name in own.genes if name in source.genes]
+    for name in (shared[0], shared[-1]):
+        column = aligned[:, own.genes.index(name)].toarray()
+        assert (column == source.counts[:, source.genes.index(name)].toarray()).all()
+    missing = [number for number, name in enumerate(own.genes) if name not in source.genes]
+    assert missing and aligned[:, missing].nnz == 0
+    plain, taught = (DenoisingBackend(own, shelf=Shelf(tmp_path), source=each) for each in (None, source))
+    assert plain.version != taught.version and "trained on: a sample" in taught.introduction[-1]
+    assert plain.agent is not None and taught.agent is not None
+    bases = [each.agent.networks.base()["encode.weight"] for each in (plain, taught)]
+    assert bases[0].shape == bases[1].shape and (bases[0] != bases[1]).any()
+
+
+def test_a_source_without_names_or_with_other_genes_is_bad_input() -> None:
+    own, source = sample(), sample(kinds=OTHER_KINDS)
+    with pytest.raises(BadInput, match="genes are matched by their names"):
+        by_genes(replace(source, genes=None), own.genes)
+    with pytest.raises(BadInput, match="names 0 of 1,199 genes"):
+        by_genes(replace(source, genes=tuple(f"x{name}" for name in source.genes or ())), own.genes)

@@ -236,7 +236,7 @@ def test_rows_of_the_registry_are_whole_and_told_in_the_docs() -> None:
         assert len(row.sha256) == 64 and set(row.sha256) <= set("0123456789abcdef")
         assert row.licence and row.source and row.split
         assert f"| `{row.name}` | `{row.sha256[:16]}` | {row.shape[0]:,} x {row.shape[1]:,} |" in docs
-    assert sum(SHARES.values()) == pytest.approx(1.0) and "30, 25, 25, 10 and 10 %" in docs
+    assert sum(SHARES.values()) == pytest.approx(1.0) and "40 % go to training and 15 % to each of reward" in docs
 
 
 def test_registered_files_are_what_the_registry_says() -> None:

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from kernelevo.backends.agents import Networks, PipelineAgent
 from kernelevo.backends.networks import Shelf
 from kernelevo.backends.pipelines import PipelineBackend, Space
-from kernelevo.backends.scrna.data import Dataset
+from kernelevo.backends.scrna.data import Dataset, by_genes
 from kernelevo.backends.scrna.metrics import GUARDED, METRICS, SPACES
 from kernelevo.backends.scrna.network import shares_of, train_adapter, train_base
 from kernelevo.backends.scrna.pipeline import without_network
@@ -56,12 +56,13 @@ class DenoisingBackend(PipelineBackend):
 
     def __init__(
         self, dataset: Dataset, metric: str = GUARDED, second: Dataset | None = None, shelf: Shelf | None = None,
-        programs: ProgramRunner | None = None,
+        programs: ProgramRunner | None = None, source: Dataset | None = None,
     ) -> None:  # fmt: skip
         # Tasks are small: more threads only wait for each other (twenty times as long on two busy cores), workers are
         # threads already, and sums hang on how many there are.
         threadpool_limits(limits=1)
-        parts = (EVALUATOR, dataset.key, metric, second.key if second else "", programs.version if programs else "")
+        others = tuple(each.key if each else "" for each in (second, source))
+        parts = (EVALUATOR, dataset.key, metric, *others, programs.version if programs else "")
         version = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
         space = without_network(SPACES[metric]) if shelf is None else SPACES[metric]
         super().__init__(f"scrna:{dataset.name}", version, space, GROUPS)
@@ -73,7 +74,7 @@ class DenoisingBackend(PipelineBackend):
             for each in (self._own, self._second):
                 if each is not None:
                     self._require_enough(each.name, task, each.block(split, GROUPS.index(group)))
-        self.agent = None if shelf is None else DenoisingAgent(space, shelf, self._own.training(), dataset.key)
+        self.agent = None if shelf is None else self._agent(dataset, space, shelf, source)
 
     def session(self, task: str, split: Split, group: str) -> DenoisingSession:
         """The audit judges by the cells of another task of the split."""
@@ -89,6 +90,17 @@ class DenoisingBackend(PipelineBackend):
     def close(self) -> None:
         if self._programs is not None:
             self._programs.close()
+
+    def _agent(self, dataset: Dataset, space: Space, shelf: Shelf, source: Dataset | None) -> DenoisingAgent:
+        """The network's base is trained on the source; without one on the training split, as its adapters are."""
+        training = self._own.training()
+        if source is None:
+            told = "the network's base is trained on the training split"
+            self.introduction = (*self.introduction, f"{told}; KERNELEVO_SCRNA_SOURCE names other cells for it")
+            return DenoisingAgent(space, shelf, training, training, dataset.key)
+        self.introduction = (*self.introduction, f"the network's base is trained on: {source.said}")
+        before = by_genes(source, dataset.genes)
+        return DenoisingAgent(space, shelf, before, training, f"{dataset.key[:16]}-{source.key}")
 
     @staticmethod
     def _require_enough(name: str, task: str, counts: Counts) -> None:
@@ -122,12 +134,12 @@ class _Dealt:
 
 
 class DenoisingAgent(PipelineAgent):
-    """Its network is trained on the cells of the training split: the base, and every adapter."""
+    """Its network's base is trained on the counts `before`, and every adapter on those of the training split."""
 
-    def __init__(self, space: Space, shelf: Shelf, counts: Counts, key: str) -> None:
+    def __init__(self, space: Space, shelf: Shelf, before: Counts, counts: Counts, key: str) -> None:
         super().__init__(space, shelf)
         self._counts = counts
-        self.networks = Networks(shelf, f"scrna-{NETWORK_VERSION}-{key[:16]}", lambda: train_base(counts, BASE_SEED))
+        self.networks = Networks(shelf, f"scrna-{NETWORK_VERSION}-{key[:33]}", lambda: train_base(before, BASE_SEED))
 
     def fit(self, text: str, adapter: Path | None, into: Path, seed: int, strength: float) -> Fitted:
         losses = train_adapter(self.networks.base(), adapter, self._counts, into, seed, strength)

@@ -23,7 +23,11 @@ from kernelevo.errors import BadInput
 SAMPLE = "sample"
 SECOND_SAMPLE = 8
 """Its seed."""
-SECOND = "KERNELEVO_SCRNA_SECOND"
+SECOND, SOURCE = "KERNELEVO_SCRNA_SECOND", "KERNELEVO_SCRNA_SOURCE"
+OTHER_KINDS = 3
+"""The seed of the kinds of cells of the sample's source."""
+LEAST_SHARED = 0.5
+"""Of the genes, those that a source names."""
 LEAST_CELLS, LEAST_GENES = 120, 100
 MOST_MOLECULES = 2**31 - 1
 """In one cell, of one gene."""
@@ -31,14 +35,15 @@ MOST_MOLECULES = 2**31 - 1
 
 @dataclass(frozen=True)
 class Dataset:
-    """`counts` int64[cells, genes] (CSR), none of them empty; `key` tells this content from any other, and `said` is
-    what is to be known of it before anything else.
+    """`counts` int64[cells, genes] (CSR), none of them empty; `key` tells this content from any other, `said` is what
+    is to be known of it before anything else, and `genes` are their names, where the file has any.
     """
 
     name: str
     counts: Counts
     key: str
     said: str = ""
+    genes: tuple[str, ...] | None = None
 
 
 def open_dataset(path: Path | None, given: str = "--data") -> Dataset:
@@ -56,7 +61,8 @@ def open_dataset(path: Path | None, given: str = "--data") -> Dataset:
     else:
         name, what = known.name, f"{known.name} is registered (SHA-256 {key[:16]}): {known.source}; {known.licence}"
     rule = BY_CELLS if known is None else known.split
-    return Dataset(name, counts, key, f"{what}; {_sizes(read.matrix.shape, counts.shape)}; {rule}")
+    genes = None if read.genes is None else _kept_names(read.genes, read.matrix)
+    return Dataset(name, counts, key, f"{what}; {_sizes(read.matrix.shape, counts.shape)}; {rule}", genes)
 
 
 def second_dataset(first: Path | None, path: Path | None) -> Dataset | None:
@@ -66,6 +72,39 @@ def second_dataset(first: Path | None, path: Path | None) -> Dataset | None:
     if path is not None:
         return open_dataset(path, SECOND)
     return sample(seed=SECOND_SAMPLE) if first is None else None
+
+
+def source_dataset(first: Path | None, path: Path | None) -> Dataset | None:
+    """Counts of other cells that a network's base is trained on: the file's; beside our sample one of other kinds of
+    cells with the same genes; else none.
+    """
+    if path is not None:
+        return open_dataset(path, SOURCE)
+    return sample(kinds=OTHER_KINDS) if first is None else None
+
+
+def by_genes(source: Dataset, genes: Sequence[str] | None) -> Counts:
+    """int64[cells, genes]: the source's counts of these genes, 0 of those that it does not name. Raises BadInput where
+    genes have no names, or the source names too few of them.
+    """
+    if genes is None or source.genes is None:
+        raise BadInput(f"{SOURCE}: genes are matched by their names; give files in which genes have names")
+    place = {name: number for number, name in enumerate(source.genes)}
+    shared = [number for number, name in enumerate(genes) if name in place]
+    if len(shared) < LEAST_SHARED * len(genes):
+        raise BadInput(
+            f"{SOURCE}: {source.name} names {len(shared):,} of {len(genes):,} genes; give counts of the same genes"
+        )
+    taken = source.counts[:, [place[genes[number]] for number in shared]]
+    ones = np.ones(len(shared), dtype=np.int64)
+    spread = sparse.csr_matrix((ones, (np.arange(len(shared)), shared)), (len(shared), len(genes)))
+    return sparse.csr_matrix(taken @ spread)
+
+
+def _kept_names(names: Sequence[str], matrix: Any) -> tuple[str, ...]:
+    """Of the genes that some cell has a molecule of, which are those that `checked` keeps."""
+    there = np.asarray((sparse.csr_matrix(matrix) != 0).sum(axis=0)).ravel() > 0
+    return tuple(str(name) for name, kept in zip(names, there, strict=True) if kept)
 
 
 def checked(matrix: Any, name: str) -> Counts:
@@ -109,18 +148,22 @@ def _plain_name(path: Path) -> str:
     return path.name.split(".")[0] or path.name
 
 
-def sample(cells: int = 480, genes: int = 1200, seed: int = 7) -> Dataset:
+def sample(cells: int = 480, genes: int = 1200, seed: int = 7, kinds: int | None = None) -> Dataset:
     """Counts of cells of five kinds, Poisson about gamma-distributed means: made here, of nobody. Kinds share most of
-    their genes' levels, and differ by a few times in a tenth of them.
+    their genes' levels, and differ by a few times in a tenth of them. With `kinds` the genes are those of the seed, and
+    the kinds and cells are others.
     """
     source = np.random.default_rng(seed)
     level = np.exp(source.normal(-1.5, 1.6, genes))
-    kinds = np.exp(source.normal(0.0, 1.1, (5, genes)) * (source.random((5, genes)) < 0.1))
+    if kinds is not None:
+        source = np.random.default_rng([seed, kinds])
+    of_kinds = np.exp(source.normal(0.0, 1.1, (5, genes)) * (source.random((5, genes)) < 0.1))
     depth = np.exp(source.normal(0.0, 0.35, cells))
-    mean = depth[:, None] * level * kinds[source.integers(0, 5, cells)]
+    mean = depth[:, None] * level * of_kinds[source.integers(0, 5, cells)]
     varied = mean * source.gamma(8.0, 1 / 8.0, mean.shape)
     counts = sparse.csr_matrix(source.poisson(varied).astype(np.int64))
     key = hashlib.sha256(counts.toarray().tobytes()).hexdigest()
     kept = without_empty(counts)
-    said = f"a sample that is made here, of nobody (seed {seed}); {_sizes(counts.shape, kept.shape)}; {BY_CELLS}"
-    return Dataset(SAMPLE, kept, key, said)
+    seeds = f"seed {seed}" if kinds is None else f"seeds {seed} and {kinds}"
+    said = f"a sample that is made here, of nobody ({seeds}); {_sizes(counts.shape, kept.shape)}; {BY_CELLS}"
+    return Dataset(SAMPLE, kept, key, said, _kept_names([f"gene {number}" for number in range(genes)], counts))

@@ -22,7 +22,7 @@ from kernelevo.backends.scrna.thinning import TRAIN_SHARE, Counts
 
 WIDE, NARROW = 128, 64
 LAYERS = ("encode", "narrow", "spread")
-BASE_EPOCHS, BASE_RATE = 60, 1e-3
+BASE_STEPS, BASE_RATE = 300, 1e-3
 ADAPTER_STEPS, ADAPTER_RATE = 240, 1e-3
 BATCH = 96
 
@@ -51,7 +51,8 @@ def train_base(counts: Counts, seed: int) -> Mapping[str, Array]:
         network.spread.bias.copy_(torch.from_numpy(np.log(mean / mean.sum())))
     optimiser = torch.optim.Adam(network.parameters(), lr=BASE_RATE)
     source = np.random.default_rng(seed)
-    for block in _batches(counts.shape[0], BASE_EPOCHS, source):
+    epochs = -(-BASE_STEPS // -(-counts.shape[0] // BATCH))
+    for block in _batches(counts.shape[0], epochs, source):
         dense = counts[block].toarray().astype(np.float32)
         told = torch.from_numpy(dense)
         logits = network(torch.from_numpy(log_rescaled(dense).astype(np.float32)))

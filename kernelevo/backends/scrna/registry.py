@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-BY_CELLS = "cells are dealt to the splits by the file's SHA-256, genes to six groups, molecules by the seed"
+BY_CELLS = "cells are dealt to the splits by the file's SHA-256, molecules by the seed"
 """The rule of splitting: DenoisingBackend deals, split_molecules draws."""
 
 
