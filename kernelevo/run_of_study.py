@@ -17,8 +17,10 @@ from typing import Any
 
 from kernelevo.counting import counted
 from kernelevo.errors import BadInput, Interrupted
-from kernelevo.harness import read_decision_file, read_harness, write_files
+from kernelevo.harness import pipeline_file, read_decision_file, read_harness, write_files
+from kernelevo.initialise import samples_folder
 from kernelevo.joining_backends import open_asked
+from kernelevo.joining_levers import OWN_AGENT
 from kernelevo.joining_loop import (
     GAIN,
     LoopRequest,
@@ -52,7 +54,7 @@ from kernelevo.types import RunRecord
 
 FINISHED, STUDY_ENDED = "study_arm", "study_ended"
 DECISIONS = "decisions.toml"
-START, HARNESS, BY_HAND = "start", "harness", "by-hand.toml"
+START, HARNESS, BY_HAND, BY_HAND_PIPELINE = "start", "harness", "by-hand.toml", "by-hand.txt"
 """In the study's folder: what its arms begin with, as it was when the study began."""
 Say = Callable[[str], None]
 
@@ -245,6 +247,9 @@ class _Study:
         write_files(unfinished / HARNESS, read_harness(source).files)
         if any(arm.by_hand for arm in arms_of(self.request).values()):
             (unfinished / BY_HAND).write_text(_hand_text(self.request), encoding="utf-8")
+            pipeline = samples_folder() / "harness" / f"by-hand.{self.request.task}.txt"
+            if self.request.model == OWN_AGENT and pipeline.is_file():
+                shutil.copyfile(pipeline, unfinished / BY_HAND_PIPELINE)
         unfinished.rename(start)
 
     def _introduce(self) -> None:
@@ -304,11 +309,17 @@ class _Study:
         return store
 
     def _write_harness(self, arm: Arm, place: Path) -> None:
-        """The harness that the arm of a person begins with, which differs in its decisions."""
+        """The harness that the arm of a person begins with, which differs in its decisions, or in the pipeline of the
+        domain's own agent.
+        """
         harness, start = place / START / HARNESS, self.folder / START
         if arm.by_hand and not harness.exists():
             hand = (start / BY_HAND).read_text(encoding="utf-8")
-            write_files(harness, {**read_harness(start / HARNESS).files, DECISIONS: hand})
+            files = {**read_harness(start / HARNESS).files, DECISIONS: hand}
+            if (start / BY_HAND_PIPELINE).is_file():
+                written = (start / BY_HAND_PIPELINE).read_text(encoding="utf-8")
+                files[pipeline_file(self.request.task)] = written
+            write_files(harness, files)
 
     def _learned(self, arm: Arm, seed: int, opened: Opened, place: Path) -> Learned | None:
         if not arm.learns:

@@ -43,12 +43,13 @@ def test_a_domain_without_an_agent_and_an_adapter_that_is_none_are_said(shell: S
 
 
 def test_a_study_says_official_and_audit_figures_of_every_arm(shell: Shell) -> None:
-    words = ("study", "arms", "legal", "--arms", "base,H", "--seeds", "1", "--learning", "120", "--test", "5")
+    words = ("study", "arms", "legal", "--arms", "base,H,by_hand", "--seeds", "1", "--learning", "120", "--test", "5")
     code, out, err = shell(*words, "--generations", "1", "--workers", "1", "--json")
     assert code == 0, err
     told = json.loads(out)
     rows = {row["arm"]: row for row in told["figures"]["arms"]}
-    assert set(rows) == {"base", "harness"}
+    assert set(rows) == {"base", "harness", "by_hand"}
+    assert rows["by_hand"]["first"]["accuracy"]["mean"] > rows["base"]["first"]["accuracy"]["mean"]
     for row in rows.values():
         assert all(0 < row[kind]["accuracy"]["mean"] <= 1 for kind in ("first", "found", "audited"))
     code, out, _ = shell("study", "show", "last")
