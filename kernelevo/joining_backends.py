@@ -35,6 +35,8 @@ GROUP = "kernelevo.backends"
 REWARDED, AUDITED = "virtual:h100", "virtual:a100"
 """The device whose times are rewarded, and the one that the audit verifier judges on."""
 _OF_A_BACKEND = ("name", "version", "grammar", "tasks", "open", "close")
+WITH_AGENT = ("legal", "scrna")
+"""Built-in domains that bring an agent, where the extra `lora` is installed."""
 _JUDGING = ("evaluators", "devices", "compilers", "kernel", "wire", "diagnosis", "sandbox.py")
 """What of the package decides verdicts."""
 
@@ -157,7 +159,7 @@ def _programs() -> ProgramRunner:
 
 def brings_agent(name: str) -> bool:
     """Whether this built-in domain has an agent with a network of its own here: it is trained with the extra `lora`."""
-    return name in ("legal", "scrna") and all(find_spec(package) for package in ("torch", "peft", "safetensors"))
+    return name in WITH_AGENT and all(find_spec(package) for package in ("torch", "peft", "safetensors"))
 
 
 _BUILT_IN: Mapping[str, Callable[[Settings], Backend]] = {

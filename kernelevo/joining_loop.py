@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 import kernelevo
 from kernelevo.errors import BadInput, NotInstalled
-from kernelevo.harness import read_harness, write_files
+from kernelevo.harness import pipeline_file, read_harness, write_files
 from kernelevo.initialise import samples_folder
-from kernelevo.joining_backends import open_asked
+from kernelevo.joining_backends import WITH_AGENT, open_asked
 from kernelevo.joining_levers import DEFAULT_MODEL, OWN_AGENT, open_levers
 from kernelevo.language_model import Adapter, Price
 from kernelevo.learning import LeverName, PolicyVersion, Spending, folder_key
@@ -206,7 +206,10 @@ def open_loop(
     tools = Tools(record, court, account, progress, getattr(backend, "uses_card", False))
     parts = Parts(backend, open_policy, levers, tools, folder, exported, say)
     start = _start(request, folder, settings, writes_programs(request.model, backend))
-    read_harness(start[0]).decisions.settings(backend.grammar)  # a rule that is none is said now
+    begun = read_harness(start[0])
+    begun.decisions.settings(backend.grammar)  # a rule that is none is said now
+    if request.model == OWN_AGENT:
+        trainable.check(begun.files.get(pipeline_file(backend.name), ""))  # and so is a pipeline that is none
     least = getattr(backend, "least_gain", GateRule.least_gain)
     asked = dataclasses.replace(request.settings, rule=GateRule(least_gain=least))
     return Opened(Loop(parts, asked, start), store, model.name, [why], closing, aside.get(JUDGE))
@@ -317,7 +320,10 @@ def require_agent(backend: Backend) -> Agent:
     """Raises BadInput where the domain brings none."""
     agent: Agent | None = getattr(backend, "agent", None)
     if agent is None:
-        raise BadInput(f"the backend {backend.name} brings no agent of its own here; give --model tiny or prior")
+        if backend.name in WITH_AGENT:
+            needed = f"the agent of {backend.name} needs torch and peft: pip install 'kernelevo[lora]'"
+            raise NotInstalled(f"{needed}; or take --model prior")
+        raise BadInput(f"the backend {backend.name} brings no agent of its own; give --model tiny or prior")
     return agent
 
 

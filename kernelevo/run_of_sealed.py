@@ -96,10 +96,16 @@ def _read_pipeline(path: Path) -> tuple[Pipeline, str]:
     try:
         with path.open("rb") as file:
             text = file.read(LONGEST_PIPELINE).decode(errors="replace")
-        return SPACE.read(text), text
+        pipeline = SPACE.read(text)
     except (OSError, ValueError) as error:  # NoPipeline is a ValueError
         said = str(error) if isinstance(error, NoPipeline) else f"{type(error).__name__}"
         raise BadInput(f"--pipeline {path} is no pipeline of the domain legal ({said}); docs/domains.md") from error
+    if pipeline.network:  # of other cases, and on this machine alone
+        raise BadInput(
+            f"--pipeline {path} names the network {pipeline.network}, which is not used here: leave the line out, and "
+            "give --train-network to have one trained on the cases of --train"
+        )
+    return pipeline, text
 
 
 def _sealed(

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from kernelevo.backends.networks import Shelf
-from kernelevo.backends.pipelines import NoPipeline, Pipeline, Space
+from kernelevo.backends.pipelines import NoPipeline, Pipeline, Space, Unsound
 from kernelevo.errors import BadInput
 from kernelevo.interfaces import Model
 from kernelevo.language_model import Adapter, Capabilities, Prompt, Reply, Sampling, Stop, Usage
@@ -29,13 +29,16 @@ TRIES = 16
 
 class PipelineModel(Model):
     """`asked` counts by `Prompt.key` the questions that were answered in earlier sessions; `shelf` keeps the adapters
-    that it writes with.
+    that it writes with, and `require` raises Unsound for the key of one that does not fit.
     """
 
-    def __init__(self, space: Space, shelf: Shelf, seed: int = 0, asked: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, space: Space, shelf: Shelf, seed: int = 0, asked: Mapping[str, int] | None = None,
+        require: Callable[[str], object] = lambda key: None,
+    ) -> None:  # fmt: skip
         self.name = NAME
         self.capabilities = Capabilities(adapters=True, token_counts=True)
-        self._space, self._shelf, self._seed = space, shelf, seed
+        self._space, self._shelf, self._seed, self._require = space, shelf, seed, require
         self._asked = Counter(asked or {})
         self._network = ""
 
@@ -59,7 +62,12 @@ class PipelineModel(Model):
         self._seed, self._asked = seed, Counter(asked)
 
     def load_adapter(self, adapter: Adapter | None) -> None:
-        self._network = "" if adapter is None else self._shelf.put(Path(adapter.path))
+        key = "" if adapter is None else self._shelf.put(Path(adapter.path))
+        try:
+            self._require(key)
+        except Unsound as fault:
+            raise BadInput(f"the adapter in {adapter.path if adapter else ''} does not fit: {fault}") from fault
+        self._network = key
 
     def close(self) -> None:
         """Nothing to release."""

@@ -24,7 +24,7 @@ from kernelevo.loop.student import quantile
 
 POWER = 0.8
 LEAST_PAIRS = 6
-"""Fewer tell nothing: with five signs alone, 1/2**5 is already above what one look may err."""
+"""Fewer tell nothing: five signs alike come about by chance in 1/2**5, about all that even the last look may err by."""
 
 
 @dataclass(frozen=True)

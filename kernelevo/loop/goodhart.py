@@ -58,7 +58,8 @@ def pause_reason(gaps: Sequence[Gap], wider: float = WIDER_THAN) -> str:
     if len(gaps) < 2:
         return ""
     first, last = gaps[0], gaps[-1]
-    if last.gap - first.gap > wider:
+    both_passed = max(first.failing, last.failing) < 1.0  # else one of the gaps is of no best, and 0
+    if both_passed and last.gap - first.gap > wider:
         return (
             f"the reward runs away from the audit: their gap is {last.gap:.2f} in log2, and was {first.gap:.2f} in the "
             f"first generation (more than {wider:g} wider)"

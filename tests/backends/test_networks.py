@@ -11,9 +11,9 @@ import pytest
 pytest.importorskip("safetensors", reason="the extra `lora` is not installed")
 
 from conformance.model import SampledModelContract
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
-from kernelevo.backends.agents import Networks, merged
+from kernelevo.backends.agents import Networks, merged, note_base
 from kernelevo.backends.networks import CONFIG, WEIGHTS, Shelf, read_delta
 from kernelevo.backends.pipeline_model import PipelineModel
 from kernelevo.backends.pipelines import Space, Unsound
@@ -76,6 +76,81 @@ def test_a_base_is_made_once_and_kept(tmp_path: Path) -> None:
     assert len(made) == 1
     key = Shelf(tmp_path).put(adapter(tmp_path / "a"))
     assert (networks.of(key)["one.weight"] == 4).all()
+
+
+def broken(folder: Path, settings: dict[str, object], tensors: dict[str, np.ndarray]) -> Path:
+    """An adapter with other settings, and other arrays, than one that is trained here."""
+    adapter(folder)
+    (folder / CONFIG).write_text(json.dumps({"r": 2, "lora_alpha": 4, **settings}))
+    named = {f"base_model.model.{name}": value for name, value in tensors.items()}
+    save_file({**load_file(folder / WEIGHTS), **named}, folder / WEIGHTS)
+    return folder
+
+
+ONES = np.ones((2, 4), dtype=np.float32)
+BROKEN: dict[str, tuple[dict[str, object], dict[str, np.ndarray], str]] = {
+    "rslora": ({"use_rslora": True}, {}, "has use_rslora True"),
+    "dora": ({"use_dora": True}, {"one.lora_magnitude_vector": np.ones(3, dtype=np.float32)}, "plain LoRA"),
+    "a rank of its own": ({"rank_pattern": {"one": 1}}, {}, "has rank_pattern"),
+    "a scale of its own": ({"alpha_pattern": {"one": 9}}, {}, "has alpha_pattern"),
+    "the other way round": ({"fan_in_fan_out": True}, {}, "has fan_in_fan_out"),
+    "no rank": ({"r": 0}, {}, "cannot be read"),
+    "not finite": ({}, {"one.lora_A.weight": ONES * np.nan}, "one is not finite"),
+    "too large": ({}, {"one.lora_A.weight": ONES * 3e38}, "one is not finite"),
+    "halves that do not fit": ({}, {"one.lora_A.weight": np.ones((5, 4), dtype=np.float32)}, "cannot be read"),
+    "a whole array of another shape": ({}, {"one.bias": np.ones(7, dtype=np.float32)}, "'one.bias' of another network"),
+    "another layer": ({}, {"two.lora_A.weight": ONES, "two.lora_B.weight": np.ones((3, 2), dtype=np.float32)}, "'two'"),
+}
+
+
+@pytest.mark.parametrize(("settings", "tensors", "said"), BROKEN.values(), ids=BROKEN)
+def test_an_adapter_that_is_not_understood_is_the_fault_of_who_names_it_and_bad_input_to_load(
+    settings: dict[str, object], tensors: dict[str, np.ndarray], said: str, tmp_path: Path
+) -> None:
+    place, shelf = broken(tmp_path / "a", settings, tensors), Shelf(tmp_path / "shelf")
+    networks = Networks(shelf, "key", lambda: BASE)
+    with pytest.raises(Unsound, match=said):
+        networks.of(shelf.put(place))
+    model = PipelineModel(SPACE, shelf, require=networks.of)
+    with pytest.raises(BadInput, match=f"the adapter in .*a does not fit: .*{said}"):
+        model.load_adapter(Adapter("a", 1, str(place)))
+
+
+def test_weights_that_are_no_safetensors_are_bad_input(tmp_path: Path) -> None:
+    (adapter(tmp_path / "a") / WEIGHTS).write_bytes(b"half")
+    with pytest.raises(BadInput, match="cannot be read"):
+        read_delta(tmp_path / "a")
+
+
+def test_an_adapter_of_another_base_of_the_same_shape_does_not_fit(tmp_path: Path) -> None:
+    shelf, place = Shelf(tmp_path / "shelf"), adapter(tmp_path / "a")
+    note_base(place, "mine")
+    key = shelf.put(place)
+    assert (Networks(shelf, "mine", lambda: BASE).of(key)["one.weight"] == 4).all()
+    with pytest.raises(Unsound, match="was trained on another base, mine, not on theirs"):
+        Networks(shelf, "theirs", lambda: BASE).of(key)
+
+
+def test_a_shelf_mends_what_is_not_whole(tmp_path: Path) -> None:
+    shelf, place = Shelf(tmp_path / "shelf"), adapter(tmp_path / "a")
+    key = shelf.put(place)
+    (tmp_path / "shelf" / key / WEIGHTS).write_bytes(b"half")
+    assert shelf.put(place) == key and shelf.get(key).layers["one"] == pytest.approx(np.full((3, 4), 4.0))
+    (tmp_path / "shelf" / "base-key.npz").write_bytes(b"PK half")
+    for _ in range(2):
+        assert (shelf.base("key", lambda: BASE)["one.bias"] == 1).all()
+
+
+def test_a_shelf_copies_what_links_lead_to_and_says_which_lead_nowhere(tmp_path: Path) -> None:
+    shelf, place, aside = Shelf(tmp_path / "shelf"), adapter(tmp_path / "a"), tmp_path / "aside"
+    aside.mkdir()
+    (aside / "more").write_text("more")
+    (place / "linked").symlink_to(aside)
+    assert shelf.get(shelf.put(place)).layers
+    (place / "nowhere").symlink_to(tmp_path / "none")
+    with pytest.raises(BadInput, match="give a folder of plain files"):
+        shelf.put(place)
+    assert not list((tmp_path / "shelf").glob(".*"))
 
 
 def asked(harness: str = "", parent: str = START) -> Prompt:

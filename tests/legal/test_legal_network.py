@@ -12,14 +12,18 @@ pytest.importorskip("torch", reason="the extra `lora` is not installed")
 pytest.importorskip("peft", reason="the extra `lora` is not installed")
 
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from kernelevo.backends.agents import merged
 from kernelevo.backends.legal.backend import ChargeBackend
 from kernelevo.backends.legal.data import sample
 from kernelevo.backends.legal.network import HEAD, Reader, _network, encoded, head_votes, make_base, train_adapter
 from kernelevo.backends.networks import Shelf, read_delta
+from kernelevo.backends.pipelines import Unsound
+from kernelevo.errors import BadInput
+from kernelevo.language_model import Adapter
 from kernelevo.learning import Split, folder_key
-from kernelevo.types import Candidate
+from kernelevo.types import Candidate, Status
 
 CASES = sample(6, 40)
 TOLD = np.arange(len(CASES.facts)) % 2 == 0
@@ -70,3 +74,32 @@ def test_the_agent_learns_from_the_training_split_as_the_harness_reads_it(tmp_pa
 
 
 CASES_OF_MANY = sample(12, 40)
+
+
+def test_a_head_of_other_charges_and_weights_that_overflow_are_the_candidate_s_fault() -> None:
+    places = encoded(BASE, ROWS[:7])
+    with pytest.raises(Unsound, match=r"head has the shape \(5, "):
+        head_votes({**BASE, HEAD: np.ones((5, places.shape[1]), dtype=np.float32)}, places, 6)
+    with pytest.raises(Unsound, match="not finite"):
+        encoded({**BASE, "mix.weight": np.full_like(BASE["mix.weight"], 3e38)}, ROWS[:7])
+
+
+def test_an_adapter_says_which_base_it_was_trained_on(tmp_path: Path) -> None:
+    """TF-IDF of other cases has other columns, and as many."""
+    shelf = Shelf(tmp_path / "shelf")
+    mine, other = (ChargeBackend(each, shelf, trains=True) for each in (CASES_OF_MANY, sample(12, 41)))
+    assert mine.agent is not None and other.agent is not None
+    (tmp_path / "a").mkdir()
+    mine.agent.fit("", None, tmp_path / "a", 1, 0.1)
+    text = f"weigh nearest = 1\nnetwork = {shelf.put(tmp_path / 'a')}\n"
+    told = [each.open(each.tasks(Split.REWARD)[0]).judge(Candidate(text), 1) for each in (mine, other)]
+    assert [each.status for each in told] == [Status.PASSED, Status.WRONG] and "another base" in told[1].feedback
+    with pytest.raises(BadInput, match="another base"):
+        other.agent.model(0, {}).load_adapter(Adapter("a", 1, str(tmp_path / "a")))
+
+
+def test_sums_hang_on_no_number_of_threads() -> None:
+    """A limit that one worker takes back while another is at work would be no limit."""
+    with threadpool_limits(limits=2):
+        ChargeBackend(CASES_OF_MANY)
+        assert {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"} == {1}

@@ -205,3 +205,10 @@ def test_bad_input_is_one_sentence_and_exit_code_2(shell: Shell, words: tuple[st
     code, _, err = shell(*words)
     (line,) = err.splitlines()
     assert code == 2 and said in line
+
+
+def test_a_pipeline_that_names_a_network_is_not_answered_by_another(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "pipeline.txt").write_text(f"{PIPELINE}network = {'0' * 16}\n", encoding="utf-8")
+    code, _, said = shell("--test", "test.csv")
+    assert code == 2 and "names the network 0000000000000000" in said and "--train-network" in said
+    assert not (tmp_path / "predictions.csv").exists()

@@ -39,3 +39,8 @@ def test_a_gap_that_widens_pauses_and_one_that_stays_does_not() -> None:
     assert "runs away" in pause_reason([gap(0.1), gap(0.7)])
     assert pause_reason([gap(0.1), gap(0.7)], wider=1.0) == ""
     assert "fail the audit" in pause_reason([gap(0.1, 0.1), gap(0.2, 0.5)])
+
+
+def test_bests_of_which_none_passed_the_audit_have_no_gap_to_compare_with() -> None:
+    none = gap_of([Audited("a", 4.0, 0.0)])
+    assert none and pause_reason([none, gap(0.9)]) == "" and "fail the audit" in pause_reason([gap(-0.9), none])

@@ -14,11 +14,13 @@ pytest.importorskip("peft", reason="the extra `lora` is not installed")
 
 import torch
 from conformance.backend import BackendContract
+from scipy import sparse
 
 from kernelevo.backends.agents import merged
 from kernelevo.backends.networks import Shelf, read_delta
+from kernelevo.backends.pipelines import Unsound
 from kernelevo.backends.scrna.backend import DenoisingBackend
-from kernelevo.backends.scrna.data import OTHER_KINDS, by_genes, sample
+from kernelevo.backends.scrna.data import OTHER_KINDS, apart_from, by_genes, sample
 from kernelevo.backends.scrna.network import _network, shares_of, train_adapter, train_base
 from kernelevo.backends.scrna.scoring import dense_rows, log_rescaled, score_guarded
 from kernelevo.backends.scrna.session import DenoisingSession
@@ -146,3 +148,23 @@ def test_a_source_without_names_or_with_other_genes_is_bad_input() -> None:
         by_genes(replace(source, genes=None), own.genes)
     with pytest.raises(BadInput, match="names 0 of 1,199 genes"):
         by_genes(replace(source, genes=tuple(f"x{name}" for name in source.genes or ())), own.genes)
+
+
+def test_a_base_is_trained_on_no_cell_that_is_judged_by(tmp_path: Path) -> None:
+    own, other = sample(), sample(kinds=OTHER_KINDS)
+    assert own.genes is not None
+    aligned = by_genes(other, own.genes)
+    both = sparse.vstack([own.counts[:300], aligned], format="csr")
+    assert (apart_from(both, own.counts, "both").toarray() == aligned.toarray()).all()
+    mixed = replace(own, counts=both, key=other.key, name="mixed")
+    assert "; 300 cells that our data has, too, left out" in " ".join(
+        DenoisingBackend(own, shelf=Shelf(tmp_path), source=mixed).introduction
+    )
+    with pytest.raises(BadInput, match="480 of the 480 cells of sample are cells of --data, too"):
+        DenoisingBackend(own, shelf=Shelf(tmp_path), source=own)
+
+
+def test_weights_that_overflow_are_the_candidate_s_fault(base: dict[str, np.ndarray]) -> None:
+    huge = {name: np.sign(value) * np.float32(1e38) for name, value in base.items()}
+    with pytest.raises(Unsound, match="not finite"):
+        shares_of(huge, COUNTS[:5].toarray().astype(float))

@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from kernelevo.backends.agents import Networks, PipelineAgent
+from kernelevo.backends.agents import Networks, PipelineAgent, note_base
 from kernelevo.backends.legal.alike import alike, apart
 from kernelevo.backends.legal.data import Cases
 from kernelevo.backends.legal.network import Reader, make_base, train_adapter
@@ -55,6 +56,8 @@ class ChargeBackend(PipelineBackend):
     def __init__(
         self, cases: Cases, shelf: Shelf | None = None, trains: bool = False, programs: ProgramRunner | None = None
     ) -> None:
+        # Sums hang on the number of threads; limits that each worker sets and takes back for itself are all workers'.
+        threadpool_limits(limits=1)
         ran_by = "" if programs is None else programs.version
         version = hashlib.sha256(f"{EVALUATOR} {cases.key} {ran_by}".encode()).hexdigest()[:16]
         super().__init__(f"legal:{cases.name}", version, SPACE, GROUPS)
@@ -129,14 +132,15 @@ class ChargeAgent(PipelineAgent):
     def __init__(
         self, shelf: Shelf, told: Told, charges: int, networks: Networks, reader: functools._lru_cache_wrapper[Reader]
     ) -> None:
-        super().__init__(SPACE, shelf)
-        self._told, self._charges, self._networks, self._reader = told, charges, networks, reader
+        super().__init__(SPACE, shelf, networks)
+        self._told, self._charges, self._reader = told, charges, reader
 
     def fit(self, text: str, adapter: Path | None, into: Path, seed: int, strength: float) -> Fitted:
         pipeline = self.space.read(text) if text.strip() else self.space.pipeline()
         rows = self._reader().rows([windowed(fact, pipeline) for fact in self._told.facts])
-        base, labels = self._networks.base(), self._told.labels
+        base, labels = self.networks.base(), self._told.labels
         losses = train_adapter(base, adapter, rows, labels, self._charges, into, seed, strength)
+        note_base(into, self.networks.key)
         said = (
             f"the encoder's adapter and head, on {counted(len(labels), 'case')} as the harness reads them: the cross "
             f"entropy went from {losses[0]:.3f} to {losses[-1]:.3f}"

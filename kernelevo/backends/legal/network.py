@@ -19,6 +19,7 @@ from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import ThreadpoolController
 
 from kernelevo.backends.agents import RANK, Array, save_adapter
+from kernelevo.backends.pipelines import Unsound
 
 DIMENSIONS, FEATURES = 256, 20_000
 LEAST_VALUE = 1e-6
@@ -55,15 +56,22 @@ def make_base(reader: Reader, seed: int) -> Mapping[str, Array]:
 
 @_THREADS.wrap(limits=1, user_api="blas")
 def encoded(network: Mapping[str, Array], rows: Any) -> Array:
-    """float64[cases, dimensions], rows of length 1."""
-    places = np.asarray((rows @ network["project.weight"].T) @ network["mix.weight"].T, dtype=np.float64)
+    """float64[cases, dimensions], rows of length 1; raises Unsound where values are too large."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        places = np.asarray((rows @ network["project.weight"].T) @ network["mix.weight"].T, dtype=np.float64)
+    if not np.isfinite(places).all():
+        raise Unsound("the network encodes a case as what is not finite")
     return places / np.maximum(np.linalg.norm(places, axis=1, keepdims=True), 1e-12)
 
 
 def head_votes(network: Mapping[str, Array], places: Array, charges: int) -> Array:
-    """float64[cases, charges]: probabilities of the network's own head; all alike where it has none (the base)."""
+    """float64[cases, charges]: probabilities of the network's own head; all alike where it has none (the base).
+    Raises Unsound for a head of other charges.
+    """
     if HEAD not in network:
         return np.full((places.shape[0], charges), 1.0 / charges)
+    if network[HEAD].shape != (charges, places.shape[1]):
+        raise Unsound(f"the network's head has the shape {network[HEAD].shape}, and there are {charges} charges")
     ways = network[HEAD].astype(np.float64)
     logits = SHARPNESS * places @ (ways / np.maximum(np.linalg.norm(ways, axis=1, keepdims=True), 1e-12)).T
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))

@@ -13,15 +13,16 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from kernelevo.backends.agents import Networks, PipelineAgent
+from kernelevo.backends.agents import Networks, PipelineAgent, note_base
 from kernelevo.backends.networks import Shelf
 from kernelevo.backends.pipelines import PipelineBackend, Space
-from kernelevo.backends.scrna.data import Dataset, by_genes
+from kernelevo.backends.scrna.data import Dataset, apart_from, by_genes
 from kernelevo.backends.scrna.metrics import GUARDED, METRICS, SPACES
 from kernelevo.backends.scrna.network import shares_of, train_adapter, train_base
 from kernelevo.backends.scrna.pipeline import without_network
 from kernelevo.backends.scrna.session import FACTS, FORM, DenoisingSession
 from kernelevo.backends.scrna.thinning import Counts, without_empty_cells
+from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 from kernelevo.interfaces import ProgramRunner
 from kernelevo.learning import Split
@@ -40,7 +41,7 @@ LEAST_SIDE, LEAST_MOLECULES = 8, 300
 """Of a task: one test half in 10^13 of so few molecules holds none."""
 EVALUATOR = "4"
 """Changes whenever the same pipeline may score otherwise."""
-NETWORK_VERSION = 1
+NETWORK_VERSION = 2
 """Changes whenever the base of the same data may be another."""
 BASE_SEED = 20261130
 
@@ -98,8 +99,11 @@ class DenoisingBackend(PipelineBackend):
             told = "the network's base is trained on the training split"
             self.introduction = (*self.introduction, f"{told}; KERNELEVO_SCRNA_SOURCE names other cells for it")
             return DenoisingAgent(space, shelf, training, training, dataset.key)
-        self.introduction = (*self.introduction, f"the network's base is trained on: {source.said}")
-        before = by_genes(source, dataset.genes)
+        named = by_genes(source, dataset.genes)
+        before = apart_from(named, dataset.counts, source.name)
+        same = named.shape[0] - before.shape[0]
+        left = f"; {counted(same, 'cell')} that our data has, too, left out" if same else ""
+        self.introduction = (*self.introduction, f"the network's base is trained on: {source.said}{left}")
         return DenoisingAgent(space, shelf, before, training, f"{dataset.key[:16]}-{source.key}")
 
     @staticmethod
@@ -137,12 +141,13 @@ class DenoisingAgent(PipelineAgent):
     """Its network's base is trained on the counts `before`, and every adapter on those of the training split."""
 
     def __init__(self, space: Space, shelf: Shelf, before: Counts, counts: Counts, key: str) -> None:
-        super().__init__(space, shelf)
+        name = f"scrna-{NETWORK_VERSION}-{key[:33]}"
+        super().__init__(space, shelf, Networks(shelf, name, lambda: train_base(before, BASE_SEED)))
         self._counts = counts
-        self.networks = Networks(shelf, f"scrna-{NETWORK_VERSION}-{key[:33]}", lambda: train_base(before, BASE_SEED))
 
     def fit(self, text: str, adapter: Path | None, into: Path, seed: int, strength: float) -> Fitted:
         losses = train_adapter(self.networks.base(), adapter, self._counts, into, seed, strength)
+        note_base(into, self.networks.key)
         said = (
             f"the autoencoder's adapter, on thinnings of {self._counts.shape[0]} cells: its loss (2 is no denoising) "
             f"went from {losses[0]:.3f} to {losses[-1]:.3f}"

@@ -6,7 +6,8 @@ A file is known by its SHA-256: one that is registered is called by its name the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,28 @@ def by_genes(source: Dataset, genes: Sequence[str] | None) -> Counts:
     ones = np.ones(len(shared), dtype=np.int64)
     spread = sparse.csr_matrix((ones, (np.arange(len(shared)), shared)), (len(shared), len(genes)))
     return sparse.csr_matrix(taken @ spread)
+
+
+def apart_from(before: Counts, counts: Counts, name: str) -> Counts:
+    """Those cells of a source, by our genes, that are not among our cells, too: a network would know sealed ones. Cells
+    are told by their counts of the genes that both name. Raises BadInput where too few are left.
+    """
+    shared = np.flatnonzero(np.asarray(before.sum(axis=0)).ravel() > 0)
+    ours = set(_rows(counts[:, shared]))
+    others = [number for number, row in enumerate(_rows(before[:, shared])) if row not in ours]
+    if len(others) < min(LEAST_CELLS, before.shape[0]):
+        raise BadInput(
+            f"{SOURCE}: {before.shape[0] - len(others):,} of the {before.shape[0]:,} cells of {name} are cells of "
+            "--data, too, which are judged by; give other cells"
+        )
+    return before[others]
+
+
+def _rows(counts: Counts) -> Iterator[bytes]:
+    plain = sparse.csr_matrix(counts, dtype=np.int64)
+    plain.sort_indices()
+    for start, end in itertools.pairwise(plain.indptr):
+        yield plain.indices[start:end].astype(np.int64).tobytes() + plain.data[start:end].tobytes()
 
 
 def _kept_names(names: Sequence[str], matrix: Any) -> tuple[str, ...]:

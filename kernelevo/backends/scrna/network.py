@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from kernelevo.backends.agents import RANK, Array, save_adapter
+from kernelevo.backends.pipelines import Unsound
 from kernelevo.backends.scrna.scoring import EPSILON, TARGET, log_rescaled
 from kernelevo.backends.scrna.thinning import TRAIN_SHARE, Counts
 
@@ -28,9 +29,14 @@ BATCH = 96
 
 
 def shares_of(network: Mapping[str, Array], counts: Array) -> Array:
-    """float64[cells, genes], rows that add up to 1, of counts float64[cells, genes]."""
-    hidden = np.maximum(_layer(network, "encode", log_rescaled(counts).astype(np.float32)), 0.0)
-    logits = _layer(network, "spread", _layer(network, "narrow", hidden)).astype(np.float64)
+    """float64[cells, genes], rows that add up to 1, of counts float64[cells, genes]. Raises Unsound where weights are
+    so large that values overflow.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        hidden = np.maximum(_layer(network, "encode", log_rescaled(counts).astype(np.float32)), 0.0)
+        logits = _layer(network, "spread", _layer(network, "narrow", hidden)).astype(np.float64)
+    if not np.isfinite(logits).all():
+        raise Unsound("the network says of a cell what is not finite")
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
