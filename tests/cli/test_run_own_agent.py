@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from cli.conftest import Shell
 pytest.importorskip("sklearn", reason="the extras `legal` and `scrna` are not installed")
 pytest.importorskip("torch", reason="the extra `lora` is not installed")
 pytest.importorskip("peft", reason="the extra `lora` is not installed")
+
+from kernelevo import joining_backends
 
 SMALL = ("--generations", "1", "--budget", "evaluations=260", "--workers", "1")
 
@@ -40,6 +43,21 @@ def test_a_domain_without_an_agent_and_an_adapter_that_is_none_are_said(shell: S
     assert code == 2 and "brings no agent of its own" in err
     code, _, err = shell("run", "scrna", "--adapter", str(tmp_path))
     assert code == 2 and "peft's format" in err
+
+
+def test_where_training_is_not_installed_the_extra_is_said(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joining_backends, "brings_agent", lambda name: False)
+    code, _, err = shell("run", "legal", "--model", "own")
+    assert code == 2 and "the agent of legal needs torch and peft: pip install 'kernelevo[lora]'" in err
+
+
+def test_a_harness_s_pipeline_that_is_none_is_said_before_anything_is_judged(shell: Shell, tmp_path: Path) -> None:
+    harness = tmp_path / "mine"
+    shutil.copytree(Path(__file__).parents[2] / "harness" / "default", harness)
+    (harness / "pipelines").mkdir(exist_ok=True)
+    (harness / "pipelines" / "legal.txt").write_text("weigh magic = 1\n")
+    code, out, err = shell("run", "legal", *SMALL, "--harness", str(harness))
+    assert code == 2 and "the harness's pipeline is none: line 1: 'magic'" in err and "evaluations on" not in out
 
 
 def test_a_study_says_official_and_audit_figures_of_every_arm(shell: Shell) -> None:
