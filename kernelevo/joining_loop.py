@@ -444,10 +444,27 @@ def introduction(backend: Backend) -> Sequence[str]:
 def loop_record(run_id: str, command: str, request: LoopRequest, backend: Backend) -> RunRecord:
     """The head of a run's record."""
     plain = request.plain()
+    data = {"data": str(key)} if (key := getattr(backend, "data", "")) else {}
     return RunRecord(
         id=run_id, command=command, started=datetime.now(UTC).isoformat(timespec="seconds"),
         device=str(getattr(backend, "device", backend.name)), how=getattr(backend, "how", "modelled"),
         task=f"{request.task} (loop)", settings={"loop": plain, "band": 0.0, "gain": gain_words(backend)},
         versions={"kernelevo": kernelevo.__version__, "python": platform.python_version(), "backend": backend.version},
-        hashes={"grammar": backend.grammar.key, "request": hashlib.sha256(repr(plain).encode()).hexdigest()},
+        hashes={"grammar": backend.grammar.key, "request": hashlib.sha256(repr(plain).encode()).hexdigest(), **data},
     )  # fmt: skip
+
+
+def require_as_begun(record: RunRecord, backend: Backend) -> None:
+    """Raises BadInput where a record cannot be gone on with: decisions of another grammar cannot be read, and other
+    data is dealt to the splits otherwise. Verdicts of another version are made again (they are not used).
+    """
+    if record.hashes["grammar"] != backend.grammar.key:
+        raise BadInput(
+            f"run {record.id} was begun with another grammar of {backend.name}; start a new run, or go back "
+            f"to kernelevo {record.versions['kernelevo']}"
+        )
+    if record.hashes.get("data", data := str(getattr(backend, "data", ""))) != data:
+        raise BadInput(
+            f"run {record.id} was begun on other data of {backend.name} (--data, or files that KERNELEVO_SCRNA_SOURCE "
+            "and KERNELEVO_SCRNA_SECOND name): name the same again, or start a new run"
+        )

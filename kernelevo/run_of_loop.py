@@ -25,6 +25,7 @@ from kernelevo.joining_loop import (
     introduction,
     loop_record,
     open_loop,
+    require_as_begun,
 )
 from kernelevo.loop.budget import LoopLimits
 from kernelevo.loop.export import export_generation
@@ -93,7 +94,7 @@ def resume_loop(name: str, changes: Mapping[str, Any], settings: Settings, say: 
         record = store.run()
         request = changed(read_request(record), changes)
         with closing(Workers(lambda: open_asked(request, settings))) as workers:
-            _require_same(record, workers)
+            require_as_begun(record, workers.backend())
             opened = _open(request, folder, store, settings, say, workers)
             return _go_on(opened, request, record, folder, say, f"as run {record.id} began")
 
@@ -121,15 +122,6 @@ def recorded_loop(folder: Path) -> LoopOutcome:
         record = store.run()
         loop = Record(store, record.versions["backend"], lambda: recorded_turns(store))
         return LoopOutcome(record.id, record, folder, run_summary(loop, folder), _models_used(store, folder))
-
-
-def _require_same(record: RunRecord, workers: Workers) -> None:
-    """Decisions of another grammar cannot be read; verdicts of another version are made again (they are not used)."""
-    if record.hashes["grammar"] != workers.backend().grammar.key:
-        raise BadInput(
-            f"run {record.id} was begun with another grammar of {workers.backend().name}; start a new run, or go back "
-            f"to kernelevo {record.versions['kernelevo']}"
-        )
 
 
 def _open(

@@ -30,6 +30,7 @@ from kernelevo.joining_loop import (
     introduction,
     loop_record,
     open_loop,
+    require_as_begun,
     writes_programs,
 )
 from kernelevo.learning import Split, folder_key
@@ -137,6 +138,7 @@ def resume_study(name: str, settings: Settings, say: Say, workers_count: int | N
         if workers_count is not None:
             request = dataclasses.replace(request, workers=workers_count)
         with closing(Workers(lambda: open_asked(request, settings))) as workers:
+            require_as_begun(record, workers.backend())
             return _Study(request, record, folder, store, settings, workers, say).run()
 
 

@@ -13,7 +13,10 @@ pytest.importorskip("sklearn", reason="the extras `legal` and `scrna` are not in
 pytest.importorskip("torch", reason="the extra `lora` is not installed")
 pytest.importorskip("peft", reason="the extra `lora` is not installed")
 
+import pandas
+
 from kernelevo import joining_backends
+from kernelevo.backends.scrna.data import OTHER_KINDS, sample
 
 SMALL = ("--generations", "1", "--budget", "evaluations=260", "--workers", "1")
 
@@ -49,6 +52,25 @@ def test_where_training_is_not_installed_the_extra_is_said(shell: Shell, monkeyp
     monkeypatch.setattr(joining_backends, "brings_agent", lambda name: False)
     code, _, err = shell("run", "legal", "--model", "own")
     assert code == 2 and "the agent of legal needs torch and peft: pip install 'kernelevo[lora]'" in err
+
+
+def test_a_run_or_study_goes_on_with_the_same_data_alone(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other cells are dealt to the splits otherwise, and make another base."""
+    words = ("--seeds", "1", "--learning", "0", "--test", "2", "--generations", "1", "--workers", "1")
+    code, _, err = shell("study", "arms", "scrna", "--arms", "base", *words)
+    assert code == 0, err
+    code, _, err = shell("run", "scrna", "--levers", "none", "--generations", "1", "--budget", "evaluations=20")
+    assert code == 0, err
+    source = sample(kinds=OTHER_KINDS + 1)
+    table = pandas.DataFrame(source.counts.toarray(), columns=list(source.genes or ()))
+    table.to_csv(tmp_path / "source.csv")
+    monkeypatch.setenv("KERNELEVO_SCRNA_SOURCE", str(tmp_path / "source.csv"))
+    for resumed in (("study", "arms", "--resume"), ("resume",)):
+        name = sorted(each.name for each in (shell.folder / "runs").iterdir())[0 if "study" in resumed else -1]
+        code, _, err = shell(*resumed, name)
+        assert code == 2 and "was begun on other data of scrna" in err, err
 
 
 def test_a_harness_s_pipeline_that_is_none_is_said_before_anything_is_judged(shell: Shell, tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ class ChargeBackend(PipelineBackend):
         ran_by = "" if programs is None else programs.version
         version = hashlib.sha256(f"{EVALUATOR} {cases.key} {ran_by}".encode()).hexdigest()[:16]
         super().__init__(f"legal:{cases.name}", version, SPACE, GROUPS)
+        self.data = cases.key
         self._cases, self._programs = cases, programs
         self._alike = _alike(cases.facts)
         self._split = dealt(cases, self._alike)

@@ -63,6 +63,7 @@ class DenoisingBackend(PipelineBackend):
         # threads already, and sums hang on how many there are.
         threadpool_limits(limits=1)
         others = tuple(each.key if each else "" for each in (second, source))
+        self.data = hashlib.sha256(" ".join((dataset.key, *others)).encode()).hexdigest()
         parts = (EVALUATOR, dataset.key, metric, *others, programs.version if programs else "")
         version = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
         space = without_network(SPACES[metric]) if shelf is None else SPACES[metric]
