@@ -78,7 +78,7 @@ class Shelf:
         if (kept := _read_arrays(place)) is not None:
             return kept
         self._folder.mkdir(parents=True, exist_ok=True)
-        made = dict(make())
+        made: dict[str, Any] = dict(make())
         handle, unfinished = mkstemp(dir=self._folder, prefix=".", suffix=".npz")
         with os.fdopen(handle, "wb") as file:
             np.savez(file, **made)
