@@ -31,7 +31,7 @@ from kernelevo.loop.budget import Account, LoopLimits
 from kernelevo.loop.gate import GateRule
 from kernelevo.loop.generation import Tools
 from kernelevo.loop.judging import Codec, Court, Memo
-from kernelevo.loop.plan import LoopSettings
+from kernelevo.loop.plan import PAIR_COST, LoopSettings
 from kernelevo.loop.policy import DecisionWay, Policy
 from kernelevo.loop.record import Record
 from kernelevo.loop.run_loop import Loop, Parts
@@ -211,7 +211,8 @@ def open_loop(
     if request.model == OWN_AGENT:
         trainable.check(begun.files.get(pipeline_file(backend.name), ""))  # and so is a pipeline that is none
     least = getattr(backend, "least_gain", GateRule.least_gain)
-    asked = dataclasses.replace(request.settings, rule=GateRule(least_gain=least))
+    cost = getattr(backend, "pair_cost", PAIR_COST)
+    asked = dataclasses.replace(request.settings, rule=GateRule(least_gain=least), pair_cost=cost)
     return Opened(Loop(parts, asked, start), store, model.name, [why], closing, aside.get(JUDGE))
 
 

@@ -84,9 +84,11 @@ class PipelineModel(Model):
         return own, None if self._space.text(given) == self._space.text(start) else given
 
     def _written(self, own: Pipeline, parent: str, begins: bool, before: int, number: int) -> str:
-        """The harness's own at first; else what differs from the parent by a few settings."""
+        """The harness's own at first, also where that is the start, so that it is known what this policy writes; else
+        what differs from the parent by a few settings.
+        """
         text = self._space.text(own)
-        if begins and before == number == 0 and text != parent:
+        if begins and before == number == 0:
             return text
         about = self._space.text(replace(self._space.read(parent), network=""))
         for attempt in range(TRIES):

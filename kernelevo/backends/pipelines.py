@@ -297,6 +297,8 @@ class PipelineBackend(ABC):
     gain = "times less loss"
     least_gain = 0.01
     """Log2 of a loss that is worth having: 0.7 per cent less."""
+    pair_cost = 30
+    """Evaluations of a pair of the gate that is searched several times: searches hardly ever make the same."""
     data = ""
     """A key of all files that are read: a run goes on with the same alone."""
     facts: tuple[str, ...] = ()

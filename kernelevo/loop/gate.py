@@ -75,7 +75,7 @@ def _decide(differences: Sequence[float], missing: int, rule: GateRule, look: in
     def verdict(result: GateResult, why: str) -> GateVerdict:
         return GateVerdict(result, mean, low, high, detectable, pairs, missing, f"{told}: {why}")
 
-    if low > 0:
+    if low > 0 and not (low == mean and 0.5**pairs > rule.may_err(look)):  # without any spread the signs have to do
         return verdict(GateResult.ACCEPT, "it is better")
     if high < 0:
         return verdict(GateResult.REJECT, "it is worse")

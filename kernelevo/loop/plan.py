@@ -19,7 +19,9 @@ SEARCHES = 4
 another search makes is judged by then.
 """
 PAIR_COST = 12
-"""Evaluations that a pair takes on both sides together, about: on generated kernels 10 to 14."""
+"""Evaluations that a pair takes on both sides together, about: on generated kernels 10 to 14, where most of what
+another search makes is judged by then. A backend may have a `pair_cost` of its own.
+"""
 PLANNED_LOOKS = 2
 """Looks of a gate that a generation's own share pays for."""
 PER_TASK = 8
@@ -49,6 +51,7 @@ class LoopSettings:
     rule: GateRule = field(default_factory=GateRule)
     gap: float = 0.5
     audits: int = 8
+    pair_cost: int = PAIR_COST
 
     def __post_init__(self) -> None:
         if self.generations < 1:
@@ -71,15 +74,12 @@ class Plan:
     pairs: int
     per_pair: int
     searches: int = 1
+    pair_cost: int = PAIR_COST
 
     @property
     def look(self) -> int:
         """What a look takes: with several searches of a pair about, else at most."""
-        return self.pairs * _pair_cost(self.searches)
-
-
-def _pair_cost(searches: int) -> int:
-    return PAIR_COST if searches > 1 else 2 * PER_PAIR
+        return self.pairs * (self.pair_cost if self.searches > 1 else 2 * PER_PAIR)
 
 
 def make_plan(evaluations: int, settings: LoopSettings, reward_tasks: int) -> Plan:
@@ -87,10 +87,12 @@ def make_plan(evaluations: int, settings: LoopSettings, reward_tasks: int) -> Pl
     each = evaluations // settings.generations
     learning = int(each * LEARNING_SHARE) if settings.levers else each
     gate = each - learning
-    searches = SEARCHES if gate >= PLANNED_LOOKS * LEAST_PAIRS * PAIR_COST else 1
-    pairs = min(max(gate // (PLANNED_LOOKS * _pair_cost(searches)), LEAST_PAIRS), MOST_PAIRS)
+    searches = SEARCHES if gate >= PLANNED_LOOKS * LEAST_PAIRS * settings.pair_cost else 1
+    each_pair = settings.pair_cost if searches > 1 else 2 * PER_PAIR
+    pairs = min(max(gate // (PLANNED_LOOKS * each_pair), LEAST_PAIRS), MOST_PAIRS)
     tasks = min(max(learning // PER_TASK, LEAST_TASKS), reward_tasks, MOST_TASKS)
-    plan = Plan(learning, tasks, gate, *((pairs, PER_PAIR, searches) if settings.levers else (0, 0, 0)))
+    gated = (pairs, PER_PAIR, searches, settings.pair_cost) if settings.levers else (0, 0, 0)
+    plan = Plan(learning, tasks, gate, *gated)
     if plan.look > gate or learning < 2 * tasks:
         least = settings.generations * max(2 * plan.look, 8 * tasks)
         raise BadInput(

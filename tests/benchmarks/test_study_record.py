@@ -57,3 +57,21 @@ def test_what_more_learning_comes_to_is_that_of_the_other_record(told: str) -> N
     other = json.loads(path.read_text(encoding="utf-8"))
     rows = {row["arm"]: f"{2 ** row['soon']['mean']:.2f}" for row in other["arms"]}
     assert f"W+H {rows['both']}, H {rows['harness']}, W {rows['weights']} cannot be told apart" in told
+
+
+def test_what_the_sealed_tasks_said_is_told_as_it_is_recorded() -> None:
+    results = ROOT / "benchmarks" / "results"
+    record = json.loads((results / "study_sealed.json").read_text(encoding="utf-8"))
+    text = (ROOT / "docs" / "loop.md").read_text(encoding="utf-8")
+    told = " ".join(text.split("### What the sealed tasks said", 1)[1].split("Limits: arms run", 1)[0].split())
+    soon = {row["arm"]: f"{2 ** row['soon']['mean']:.2f}" for row in record["arms"]}
+    assert record["claim"] in told and record["on"] == "sealed" and record["finished"] == record["planned"] == 35
+    assert f"| {' | '.join(soon[arm] for arm in WORDS)} |" in told
+    own = [each for each in record["comparisons"] if (each["counting"], each["arm"]) == ("soon", "both")]
+    found = {each["against"]: each for each in own}
+    for each in found.values():
+        mean, low, high = (f"{2 ** each[name]:.2f}" for name in ("mean", "low", "high"))
+        assert any(f"({mean}{words}, {low} to {high})" in told for words in ("", " times")), each
+    assert {arm for arm, each in found.items() if each["low"] > 0} == {"base", "best_of_n", "uniform"}
+    opened = [json.loads(line) for line in (results / "sealed_openings.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert opened[0]["claim"] == record["claim"] and opened[0]["run"] == record["run"]

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("sklearn", reason="the extra `scrna` is not installed")
 
 from cli.conftest import Shell
-from programs.texts import BROKEN, CENTROIDS, FLAT, THIN_SVD, reply, write_script
+from python_programs.texts import BROKEN, CENTROIDS, FLAT, THIN_SVD, reply, write_script
 
 from kernelevo.models.scripted import ScriptedModel, read_script
 from kernelevo.models.serving import serving

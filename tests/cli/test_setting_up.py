@@ -100,7 +100,7 @@ def test_every_help_teaches_with_an_example(shell: Shell, words: list[str]) -> N
 def test_every_command_is_there() -> None:
     names = {words[0] for words in commands()}
     judging = {"optimize", "check", "profile", "eval", "redteam", "verify", "sign"}
-    loop = {"run", "study", "harness", "adapter"}
+    loop = {"run", "study", "harness", "adapter", "sealed"}
     assert judging | loop | {"resume", "runs", "new", "import", "init", "doctor"} == names
 
 

@@ -90,6 +90,8 @@ def test_what_is_asked_for_has_no_twin_among_what_is_told() -> None:
             session = backend.open(task)
             told, asked = ({numbers[fact] for fact in each.facts} for each in (session._told, session._asked))
             assert told and asked and told.isdisjoint(asked)
+            twin = backend.twin(task)
+            assert twin == task or asked.isdisjoint({numbers[fact] for fact in backend.open(twin)._asked.facts})
 
 
 @pytest.mark.parametrize("kind", ["another beginning", "a sentence less", "other names and numbers"])

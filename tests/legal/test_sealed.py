@@ -123,7 +123,7 @@ def test_a_claim_whose_labels_could_not_be_read_goes_on_with_the_same_answers_al
     good = Path("labels.csv").read_text(encoding="utf-8")
     Path("labels.csv").write_text("id,label\ncase-1,罪1\n", encoding="utf-8")
     code, _, err = shell(*OPEN, "it is good")
-    assert code == 2 and "has 1 labels of 60 cases" in err
+    assert code == 2 and "has 1 label of 60 cases" in err
     Path("labels.csv").write_text(good, encoding="utf-8")
     Path("pipeline.txt").write_text("weigh head = 1\n")
     assert shell(*OPEN, "it is good")[0] == 2, "other answers would be another look"

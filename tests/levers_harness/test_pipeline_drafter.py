@@ -99,6 +99,7 @@ def test_little_tells_nothing_and_failures_and_the_network_s_line_are_no_evidenc
     failed = replace(step(1, text("plain", 1, "mean"), 0.0), candidate=None)
     assert worths([failed]) == {}
     assert lines_of(START + "network = 0011223344556677\n# said\n") == lines_of(START)
+    assert lines_of("weigh  plain=1\nwidth =3  # narrow\nkind= mean\nnetwork=0011223344556677") == lines_of(START)
 
 
 class TestPipelineDrafter(LeverContract):

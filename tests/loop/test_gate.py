@@ -57,10 +57,16 @@ def test_what_is_worse_equal_or_unclear_is_not_accepted() -> None:
 
 def test_missing_data_take_their_pair_away_and_few_pairs_tell_nothing() -> None:
     before: list[float | None] = [1.0] * (LEAST_PAIRS + 1)
-    after: list[float | None] = [2.0] * (LEAST_PAIRS + 1)
+    after: list[float | None] = [2.0 + 0.001 * number for number in range(LEAST_PAIRS + 1)]
     assert compare(before, after, RULE, 0).result is GateResult.ACCEPT
     verdict = compare([None, *before[1:]], [*after[:-1], None], RULE, 0)
     assert verdict.result is GateResult.UNDECIDED and (verdict.pairs, verdict.missing) == (LEAST_PAIRS - 1, 2)
+
+
+def test_differences_without_any_spread_count_by_their_signs() -> None:
+    for pairs, result in ((6, GateResult.UNDECIDED), (9, GateResult.ACCEPT)):
+        assert compare([1.0] * pairs, [1.25] * pairs, RULE, 0).result is result
+    assert compare([1.0] * 6, [1.25] * 6, GateRule(looks=1), 0).result is GateResult.ACCEPT, "1/64 is below 5 %"
 
 
 def test_a_value_below_the_start_s_is_no_datum() -> None:

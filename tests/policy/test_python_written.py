@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from programs.texts import BROKEN, FLAT, reply
+from python_programs.texts import BROKEN, FLAT, reply
 
 from kernelevo.backends.pipelines import NoPipeline, Space
 from kernelevo.backends.programs import ProgramForm

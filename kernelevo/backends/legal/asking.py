@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from kernelevo.backends.legal.network import Reader, encoded, make_base, train_a
 from kernelevo.backends.legal.pipeline import classify, windowed
 from kernelevo.backends.networks import read_delta
 from kernelevo.backends.pipelines import Pipeline
+from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 
 Array = np.ndarray
@@ -57,21 +59,21 @@ def pipeline_tells(pipeline: Pipeline, trained: bool = False) -> Tell:
     """
 
     def tell(cases: Cases, facts: Sequence[str]) -> Array:
-        told, asked = ([windowed(fact, pipeline) for fact in each] for each in (cases.facts, facts))
-        reader = Reader(told)
+        reader = Reader(cases.facts)
+        told, asked = (reader.rows([windowed(fact, pipeline) for fact in each]) for each in (cases.facts, facts))
         network = make_base(reader, SEED)
         if trained:
-            network = _adapted(network, reader, cases)
-        known, wanted = encoded(network, reader.known), encoded(network, reader.rows(asked))
+            network = _adapted(network, told, cases)
+        known, wanted = encoded(network, told), encoded(network, asked)
         return classify(known, cases.labels, wanted, len(cases.charges), pipeline, network)
 
     return tell
 
 
-def _adapted(base: Mapping[str, Array], reader: Reader, cases: Cases) -> Mapping[str, Array]:
+def _adapted(base: Mapping[str, Array], told: Any, cases: Cases) -> Mapping[str, Array]:
     with TemporaryDirectory() as place:
         labels = cases.labels.astype(np.int64)
-        train_adapter(base, None, reader.known, labels, len(cases.charges), Path(place), SEED, 1.0)
+        train_adapter(base, None, told, labels, len(cases.charges), Path(place), SEED, 1.0)
         return merged(base, read_delta(Path(place)))
 
 
@@ -131,7 +133,8 @@ def read_labels(path: Path, asked: Asked) -> list[str]:
         raise BadInput(f"--labels {path} is no file; give a .csv with the columns id and label")
     rows = _table(path, open_source(path).content, ("label",))
     if len(rows) != len(asked.ids):
-        raise BadInput(f"--labels {path} has {len(rows):,} labels of {len(asked.ids):,} cases; give one of each")
+        told = f"{counted(len(rows), 'label')} of {counted(len(asked.ids), 'case')}"
+        raise BadInput(f"--labels {path} has {told}; give one of each")
     by_id = dict(zip(_ids(rows, path) if "id" in rows[0] else asked.ids, rows, strict=True))
     for name in asked.ids:
         if name not in by_id or not by_id[name]["label"].strip():

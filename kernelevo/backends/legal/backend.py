@@ -40,7 +40,7 @@ TWIN = "-anew"
 TWINNED = (Split.DEVELOPMENT, Split.SEALED)
 LEAST_CASES = 8
 """Of a task."""
-EVALUATOR = "4"
+EVALUATOR = "5"
 """Changes whenever the same classifier may score otherwise."""
 NETWORK_VERSION = 1
 """Changes whenever the base of the same data may be another."""
@@ -111,12 +111,14 @@ class ChargeBackend(PipelineBackend):
         return Told(tuple(self._cases.facts[place] for place in places), self._cases.labels[places].astype(np.int64))
 
     def _asked(self, task: str) -> list[int]:
-        """Every case of a split is in one task, or in one twin of one."""
+        """Every case of a split is in one task, or in one twin of one; those that are alike in the same."""
         split, group = self._tasks[task.removesuffix(TWIN)]
         parts = 2 if split in TWINNED else 1
         first = parts * GROUPS.index(group) + task.endswith(TWIN)
-        order = np.random.default_rng(int(self._cases.key[:16], 16)).permutation(len(self._split[split]))
-        return sorted(self._split[split][place] for place in order[first :: parts * len(GROUPS)])
+        alike = np.unique(self._alike[self._split[split]])
+        order = np.random.default_rng(int(self._cases.key[:16], 16)).permutation(alike)
+        taken = set(order[first :: parts * len(GROUPS)].tolist())
+        return [place for place in self._split[split] if int(self._alike[place]) in taken]
 
     def _require_enough(self, task: str) -> None:
         """Raises BadInput where a task would have too few cases to tell anything."""

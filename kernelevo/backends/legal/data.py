@@ -81,7 +81,7 @@ def cases_of(name: str, pairs: Sequence[tuple[str, str]], key: str, where: str) 
         notes.append(f"{counted(rest, 'case')} of charges with fewer than {PER_CHARGE} {are(rest)} left out")
     taken = _at_most(kept, MOST_CASES)
     if len(taken) < len(kept):
-        notes.append(f"{len(taken):,} of {len(kept):,} cases are taken, of frequent charges alike many")
+        notes.append(f"{len(taken):,} of {counted(len(kept), 'case')} are taken, of frequent charges alike many")
     return _cases(name, taken, charges, key, tuple(notes))
 
 

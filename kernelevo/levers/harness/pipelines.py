@@ -103,8 +103,9 @@ class PipelineDrafter:
 
 def lines_of(text: str) -> Lines:
     """The lines that say something, without the network's."""
-    plain = (line.partition("#")[0].strip() for line in text.splitlines())
-    return tuple(line for line in plain if line and line.partition(" = ")[0] != OF_A_NETWORK)
+    plain = (line.partition("#")[0].partition("=") for line in text.splitlines())
+    pairs = [(" ".join(name.split()), value.strip()) for name, _, value in plain if name.strip()]
+    return tuple(f"{name} = {value}" for name, value in pairs if name != OF_A_NETWORK)
 
 
 def key_of(lines: Lines) -> Lines:

@@ -16,8 +16,8 @@ import pytest
 
 pytest.importorskip("sklearn", reason="the extra `legal` is not installed")
 
-from programs.hunting import WORD, hunter
-from programs.texts import BY_PLACE
+from python_programs.hunting import WORD, hunter
+from python_programs.texts import BY_PLACE
 from scipy import sparse
 
 from kernelevo.backends.legal.alike import alike

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("sklearn", reason="the extra `scrna` is not installed")
 
-from programs.texts import CENTROIDS, FLAT, THIN_SVD
+from python_programs.texts import CENTROIDS, FLAT, THIN_SVD
 
 from kernelevo.backends.legal.backend import ChargeBackend
 from kernelevo.backends.legal.data import sample
