@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import kernelevo
 from kernelevo.errors import BadInput, NotInstalled
-from kernelevo.harness import pipeline_file, read_harness, write_files
+from kernelevo.harness import read_harness, write_files
 from kernelevo.initialise import samples_folder
 from kernelevo.joining_backends import WITH_AGENT, open_asked
 from kernelevo.joining_levers import DEFAULT_MODEL, OWN_AGENT, open_levers
@@ -209,7 +209,9 @@ def open_loop(
     begun = read_harness(start[0])
     begun.decisions.settings(backend.grammar)  # a rule that is none is said now
     if request.model == OWN_AGENT:
-        trainable.check(begun.files.get(pipeline_file(backend.name), ""))  # and so is a pipeline that is none
+        from kernelevo.joining_texts import text_of
+
+        trainable.check(text_of(begun, backend.name))  # and so is a pipeline that is none
     least = getattr(backend, "least_gain", GateRule.least_gain)
     cost = getattr(backend, "pair_cost", PAIR_COST)
     asked = dataclasses.replace(request.settings, rule=GateRule(least_gain=least), pair_cost=cost)
@@ -374,7 +376,9 @@ class _Shared:
 
 
 def _asked_aside(request: LoopRequest) -> dict[str, str]:
-    """The models that are asked beside the one that acts, by what for."""
+    """The models that are asked beside the one that acts, by what for. Raises BadInput for one that nobody asks."""
+    if request.model == OWN_AGENT and request.evolver is not None:
+        raise BadInput("--evolver drafts for other models; the pipeline of --model own is drafted from the record")
     evolver = request.evolver if "harness" in request.levers else None
     return {role: name for role, name in ((EVOLVER, evolver), (JUDGE, request.judge)) if name is not None}
 

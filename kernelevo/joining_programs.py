@@ -53,13 +53,18 @@ class ProgramWay:
         found = read_program(reply, CUDA)
         if found.outcome is not Outcome.PROGRAM:
             return Reading(found.outcome.value, blamed=found.outcome not in _NOT_ITS_DOING)
-        origin = parent.candidate
-        move = f"{self._model}: {found.summary}"
-        try:
-            candidate = Candidate(found.text, {}, "policy", origin.id, (*origin.moves, move))
-        except ValueError:
-            return Reading(UNREADABLE, blamed=True)
-        return Reading(MADE, candidate, move)
+        return made_of(found.text, found.summary, self._model, parent)
+
+
+def made_of(text: str, summary: str, model: str, parent: Attempt) -> Reading:
+    """The candidate that a reply holds whole, with what the model says it changed as its move."""
+    origin = parent.candidate
+    move = f"{model}: {summary}"
+    try:
+        candidate = Candidate(text, {}, "policy", origin.id, (*origin.moves, move))
+    except ValueError:
+        return Reading(UNREADABLE, blamed=True)
+    return Reading(MADE, candidate, move)
 
 
 class AgentWay:

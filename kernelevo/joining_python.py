@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from kernelevo.backends.pipelines import NoPipeline
 from kernelevo.backends.programs import ProgramSession
-from kernelevo.loop.policy import MADE, UNREADABLE, Reading, Said
+from kernelevo.joining_programs import made_of
+from kernelevo.loop.policy import Reading, Said
 from kernelevo.proposers.policy import policy_harness
 from kernelevo.proposers.policy.python_prompt import PythonTask, python_prompt
 from kernelevo.proposers.policy.python_reply import Forms, Outcome, read_written
 from kernelevo.sandbox_programs import MEMORY_BYTES, PACKAGES, SECONDS
-from kernelevo.types import Attempt, Candidate
+from kernelevo.types import Attempt
 
 if TYPE_CHECKING:
     from kernelevo.harness import Harness
@@ -52,13 +53,7 @@ class PythonWay:
         found = read_written(reply, _forms(_of_programs(session)))
         if not found.outcome.is_candidate:
             return Reading(found.outcome.value, blamed=found.outcome not in _NOT_ITS_DOING)
-        origin = parent.candidate
-        move = f"{self._model}: {found.summary}"
-        try:
-            candidate = Candidate(found.text, {}, "policy", origin.id, (*origin.moves, move))
-        except ValueError:
-            return Reading(UNREADABLE, blamed=True)
-        return Reading(MADE, candidate, move)
+        return made_of(found.text, found.summary, self._model, parent)
 
 
 def _of_programs(session: TaskSession) -> ProgramSession:

@@ -302,7 +302,7 @@ class PipelineBackend(ABC):
     data = ""
     """A key of all files that are read: a run goes on with the same alone."""
     facts: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    introduction: tuple[str, ...] = ()
     """Sentences on the data, said when a run begins."""
 
     def __init__(self, device: str, version: str, space: Space, groups: Sequence[str]) -> None:

@@ -44,6 +44,8 @@ def test_both_levers_are_drafted_and_judged_and_what_is_kept_can_be_gone_on_with
 def test_a_domain_without_an_agent_and_an_adapter_that_is_none_are_said(shell: Shell, tmp_path: Path) -> None:
     code, _, err = shell("run", "scripted", "--model", "own")
     assert code == 2 and "brings no agent of its own" in err
+    code, _, err = shell("run", "scrna", "--evolver", "prior")
+    assert code == 2 and "--evolver" in err
     code, _, err = shell("run", "scrna", "--adapter", str(tmp_path))
     assert code == 2 and "peft's format" in err
 

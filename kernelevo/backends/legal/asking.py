@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from kernelevo.backends.agents import merged
 from kernelevo.backends.legal.data import LONGEST, Cases
@@ -59,6 +60,7 @@ def pipeline_tells(pipeline: Pipeline, trained: bool = False) -> Tell:
     """
 
     def tell(cases: Cases, facts: Sequence[str]) -> Array:
+        threadpool_limits(limits=1)  # as in a run (backend.py)
         reader = Reader(cases.facts)
         told, asked = (reader.rows([windowed(fact, pipeline) for fact in each]) for each in (cases.facts, facts))
         network = make_base(reader, SEED)

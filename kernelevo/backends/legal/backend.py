@@ -59,7 +59,7 @@ class ChargeBackend(PipelineBackend):
         # Sums hang on the number of threads; limits that each worker sets and takes back for itself are all workers'.
         threadpool_limits(limits=1)
         ran_by = "" if programs is None else programs.version
-        version = hashlib.sha256(f"{EVALUATOR} {cases.key} {ran_by}".encode()).hexdigest()[:16]
+        version = hashlib.sha256(f"{EVALUATOR}.{NETWORK_VERSION} {cases.key} {ran_by}".encode()).hexdigest()[:16]
         super().__init__(f"legal:{cases.name}", version, SPACE, GROUPS)
         self.data = cases.key
         self._cases, self._programs = cases, programs

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.utils.extmath import randomized_svd
-from threadpoolctl import ThreadpoolController
 
 from kernelevo.backends.agents import RANK, Array, save_adapter
 from kernelevo.backends.pipelines import Unsound
@@ -27,7 +26,6 @@ LEAST_VALUE = 1e-6
 SHARPNESS = 16.0
 """Cosines are multiplied by it before they become probabilities."""
 HEAD = "head.weight"
-_THREADS = ThreadpoolController()
 EPOCHS, BATCH, RATE = 6, 64, 2e-3
 
 
@@ -45,7 +43,6 @@ class Reader:
         return self._counted.transform(texts)
 
 
-@_THREADS.wrap(limits=1, user_api="blas")
 def make_base(reader: Reader, seed: int) -> Mapping[str, Array]:
     """`project.weight` float32[dimensions, features] and `mix.weight` float32[dimensions, dimensions]."""
     count = min(DIMENSIONS, min(reader.known.shape) - 1)
@@ -54,7 +51,6 @@ def make_base(reader: Reader, seed: int) -> Mapping[str, Array]:
     return {"project.weight": whitened.astype(np.float32), "mix.weight": np.eye(count, dtype=np.float32)}
 
 
-@_THREADS.wrap(limits=1, user_api="blas")
 def encoded(network: Mapping[str, Array], rows: Any) -> Array:
     """float64[cases, dimensions], rows of length 1; raises Unsound where values are too large."""
     with np.errstate(over="ignore", invalid="ignore"):

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 
 import numpy as np
 from sklearn.linear_model import RidgeClassifier
-from threadpoolctl import ThreadpoolController
 
 from kernelevo.backends.legal.network import head_votes
 from kernelevo.backends.pipelines import Pipeline, Space
@@ -34,9 +33,6 @@ both ends, `ridge` hundredths of the penalty of least squares; the parts are rea
 """
 SHARPNESS = 12.0
 """Cosines are multiplied by it before they become probabilities."""
-_THREADS = ThreadpoolController()
-"""Matrices of a task are small: threads that wait for each other take longer than one, the more so beside other work.
-"""
 _NUMBER = re.compile(r"[0-9０-９]+(?:[.．][0-9０-９]+)?")
 
 
@@ -47,7 +43,6 @@ def windowed(fact: str, pipeline: Pipeline) -> str:
     return _NUMBER.sub("0", read) if pipeline["numbers"] == "masked" else read
 
 
-@_THREADS.wrap(limits=1, user_api="blas")
 def classify(
     support: Array, labels: Array, query: Array, charges: int, pipeline: Pipeline, network: Mapping[str, Array]
 ) -> Array:

@@ -64,7 +64,7 @@ class DenoisingBackend(PipelineBackend):
         threadpool_limits(limits=1)
         others = tuple(each.key if each else "" for each in (second, source))
         self.data = hashlib.sha256(" ".join((dataset.key, *others)).encode()).hexdigest()
-        parts = (EVALUATOR, dataset.key, metric, *others, programs.version if programs else "")
+        parts = (f"{EVALUATOR}.{NETWORK_VERSION}", dataset.key, metric, *others, programs.version if programs else "")
         version = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
         space = without_network(SPACES[metric]) if shelf is None else SPACES[metric]
         super().__init__(f"scrna:{dataset.name}", version, space, GROUPS)
