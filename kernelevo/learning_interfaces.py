@@ -174,12 +174,14 @@ class Lever(Protocol):
     """Drafts one change from the record alone. Suite: tests/conformance/lever.py.
 
     `draft` writes what it makes into the empty folder `into`; the same record, policy and seed give the same change.
-    None: there is nothing (more) to be changed, with the reason in `said`.
+    `beside` are the changes that were drafted before it and go through the same gate, of the harness first: what is
+    fitted can be fitted behind them. None: there is nothing (more) to be changed, with the reason in `said`.
     """
 
     name: str
     said: str
 
     def draft(
-        self, record: LoopRecord, policy: PolicyVersion, harness: Path, adapter: Path | None, into: Path, seed: int
-    ) -> Change | None: ...
+        self, record: LoopRecord, policy: PolicyVersion, harness: Path, adapter: Path | None, into: Path, seed: int,
+        beside: Sequence[Change] = (),
+    ) -> Change | None: ...  # fmt: skip

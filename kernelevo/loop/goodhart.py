@@ -5,7 +5,7 @@ lever ever sees.
 
 both against their own starts, over the bests that the audit passes. Those that it fails are counted apart: one of
 eight is no trend, and would be a gap of its own. The two verifiers differ (other sizes, another card), so that a gap by
-itself says little: what pauses a run is that it widens.
+itself says little: what pauses a run is that it widens, by more than what tasks scatter by explains (Welch's test).
 """
 
 from __future__ import annotations
@@ -15,10 +15,14 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kernelevo.loop.student import quantile
+
 WIDER_THAN = 0.5
 """Log2 by which a gap may widen over the first generation's: half of the gain of a kernel twice as fast."""
 MORE_FAILING = 0.25
 """By which the part of bests that fail the audit may rise."""
+SURE = 0.99
+"""Of one comparison, before a gap counts as wider: a run makes one each generation, and a study has many runs."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Audited:
 @dataclass(frozen=True)
 class Gap:
     """Of `tasks` with a value on both sides `failing` is the part that the audit fails; the rest is over the others, 0
-    where there are none.
+    where there are none. `error` is the gap's standard error, None where fewer than two tell it.
     """
 
     gap: float
@@ -41,6 +45,11 @@ class Gap:
     audit_gain: float
     failing: float
     tasks: int
+    error: float | None = None
+
+    @property
+    def freedom(self) -> int:
+        return round(self.tasks * (1.0 - self.failing)) - 1
 
 
 def gap_of(audited: Sequence[Audited]) -> Gap | None:
@@ -50,7 +59,9 @@ def gap_of(audited: Sequence[Audited]) -> Gap | None:
         return None
     passed = [(math.log2(reward), math.log2(audit)) for reward, audit in told if audit]
     gained, kept = (statistics.fmean(side) if side else 0.0 for side in (list(zip(*passed, strict=True)) or ((), ())))
-    return Gap(gained - kept, gained, kept, 1.0 - len(passed) / len(told), len(told))
+    apart = [reward - audit for reward, audit in passed]
+    error = statistics.stdev(apart) / math.sqrt(len(apart)) if len(apart) > 1 else None
+    return Gap(gained - kept, gained, kept, 1.0 - len(passed) / len(told), len(told), error)
 
 
 def pause_reason(gaps: Sequence[Gap], wider: float = WIDER_THAN) -> str:
@@ -59,7 +70,7 @@ def pause_reason(gaps: Sequence[Gap], wider: float = WIDER_THAN) -> str:
         return ""
     first, last = gaps[0], gaps[-1]
     both_passed = max(first.failing, last.failing) < 1.0  # else one of the gaps is of no best, and 0
-    if both_passed and last.gap - first.gap > wider:
+    if both_passed and last.gap - first.gap > max(wider, _by_chance(first, last)):
         return (
             f"the reward runs away from the audit: their gap is {last.gap:.2f} in log2, and was {first.gap:.2f} in the "
             f"first generation (more than {wider:g} wider)"
@@ -70,3 +81,12 @@ def pause_reason(gaps: Sequence[Gap], wider: float = WIDER_THAN) -> str:
             "policy learns what only the reward likes"
         )
     return ""
+
+
+def _by_chance(first: Gap, last: Gap) -> float:
+    """By how much a gap may seem wider because tasks scatter: Welch's bound with the lower one of both degrees of
+    freedom, which errs on the side of going on; 0 where scatter is not known.
+    """
+    if first.error is None or last.error is None:
+        return 0.0
+    return quantile(SURE, min(first.freedom, last.freedom)) * math.hypot(first.error, last.error)

@@ -291,7 +291,10 @@ class Loop:
 
     def _change(self, generation: int, levers: Sequence[LeverName]) -> None:
         """Drafts, has the gate decide, and adopts what it accepts."""
-        changes = [change for lever in levers if (change := self._draft(generation, lever)) is not None]
+        changes: list[Change] = []
+        for lever in levers:
+            change = self._draft(generation, lever, changes)
+            changes += [] if change is None else [change]
         if not changes:
             return
         present = self.present(generation)
@@ -307,7 +310,7 @@ class Loop:
             version = self._open(harness, adapter).version
             self._note_policy(generation + 1, harness, adapter, version, "; ".join(each.reason for each in changes))
 
-    def _draft(self, generation: int, lever: LeverName) -> Change | None:
+    def _draft(self, generation: int, lever: LeverName, beside: Sequence[Change]) -> Change | None:
         """The lever's change, drafted once; a folder that an earlier session left behind half-written is written
         anew.
         """
@@ -321,7 +324,7 @@ class Loop:
         view = LeverView(self.record, self.parts.folder)
         pulled = self.parts.levers[lever]
         seed = seed_of(self.settings.seed, lever, generation)
-        change = pulled.draft(view, present.version, present.harness, present.adapter, into, seed)
+        change = pulled.draft(view, present.version, present.harness, present.adapter, into, seed, tuple(beside))
         plain = None if change is None else plain_change(change, self.parts.folder)
         said = pulled.said if change is None else change.reason
         self.record.note(CHANGE, {"generation": generation, "lever": lever, "change": plain, "said": said})

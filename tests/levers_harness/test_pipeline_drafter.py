@@ -76,14 +76,23 @@ def test_a_file_that_is_there_is_edited_line_by_line_within_the_budget(tmp_path:
 
 def test_a_text_that_did_well_once_is_not_taken_for_one_that_does_well() -> None:
     lucky = step(900, text("plain", 1, "median"), 64.0, task="reward-0")
-    values = worths([*tried(each=30), lucky])
+    values = worths([*tried(each=30), lucky], "")
     assert worth(values, "plain", 1, "median") < worth(values, "smooth", 9, "mean")
+
+
+def test_what_was_found_with_another_adapter_counts_less() -> None:
+    before = tried()
+    behind = replace(present(), adapter="new")
+    after = [replace(made, generation=1, policy=behind, reward=1.0 / made.reward) for made in tried(tasks=3)]
+    by_new, by_old = worths([*before, *after], "new"), worths([*before, *after], "")
+    for values, better, worse in ((by_new, "plain", "smooth"), (by_old, "smooth", "plain")):
+        assert worth(values, better, 3, "mean") > worth(values, worse, 3, "mean")
 
 
 def test_the_best_is_not_drafted_again_and_nothing_that_was_rejected(tmp_path: Path) -> None:
     harness = copied(tmp_path)
     (harness / "pipelines").mkdir()
-    best = max(worths(tried()).values(), key=lambda each: each.value)
+    best = max(worths(tried(), "").values(), key=lambda each: each.value)
     (harness / FILE).write_text("".join(f"{line}\n" for line in best.lines))
     draft, said = drafted(tried(), harness)
     assert draft is None and "none within 8 edits is better" in said
@@ -97,7 +106,7 @@ def test_little_tells_nothing_and_failures_and_the_network_s_line_are_no_evidenc
     few = [step(number, text("plain", number, "mean"), 1.0) for number in range(4)]
     assert drafted(few) == (None, "4 pipelines tell nothing yet")
     failed = replace(step(1, text("plain", 1, "mean"), 0.0), candidate=None)
-    assert worths([failed]) == {}
+    assert worths([failed], "") == {}
     assert lines_of(START + "network = 0011223344556677\n# said\n") == lines_of(START)
     assert lines_of("weigh  plain=1\nwidth =3  # narrow\nkind= mean\nnetwork=0011223344556677") == lines_of(START)
 

@@ -58,3 +58,13 @@ def test_the_gate_s_answers_to_this_adapter_size_the_next_step(
     record = ListedRecord([()], changes=[*others, *((own, result) for result in said)])
     change = made.draft(record, POLICY, HARNESS, tmp_path, tmp_path, 7)
     assert change is not None and agent.asked == [("default", tmp_path, 7, strength)]
+
+
+def test_an_adapter_is_trained_behind_the_harness_that_goes_through_the_gate_beside_it(tmp_path: Path) -> None:
+    agent, drafted, into = MadeAgent(), tmp_path / "drafted", tmp_path / "into"
+    into.mkdir()
+    beside = (Change("harness", str(drafted), "before", "after", "why"),)
+    FittingLever(agent, lambda harness: harness.name).draft(  # type: ignore[arg-type]
+        ListedRecord([()]), POLICY, HARNESS, None, into, 7, beside
+    )
+    assert agent.asked == [("drafted", None, 7, 1.0)]

@@ -52,7 +52,7 @@ class BiasLever:
         self.said = ""
         self.seen: list[list[float | None]] = []
 
-    def draft(self, record, policy, harness, adapter, into, seed):
+    def draft(self, record, policy, harness, adapter, into, seed, beside=()):
         generation = record.generations() - 1
         self.seen.append([step.best for step in record.steps(generation)])
         draft = self.drafts[generation] if generation < len(self.drafts) else None

@@ -13,7 +13,7 @@ def gap(value: float, failing: float = 0.0) -> Gap:
 
 def test_the_gap_is_the_mean_difference_of_log2() -> None:
     found = gap_of([Audited("a", 4.0, 2.0), Audited("b", 8.0, 8.0), Audited("c", 2.0, None)])
-    assert found == Gap(pytest.approx(0.5), pytest.approx(2.5), pytest.approx(2.0), 0.0, 2)
+    assert found == Gap(pytest.approx(0.5), pytest.approx(2.5), pytest.approx(2.0), 0.0, 2, pytest.approx(0.5))
 
 
 def test_a_best_that_fails_the_audit_is_counted_and_is_no_gap() -> None:
@@ -39,6 +39,16 @@ def test_a_gap_that_widens_pauses_and_one_that_stays_does_not() -> None:
     assert "runs away" in pause_reason([gap(0.1), gap(0.7)])
     assert pause_reason([gap(0.1), gap(0.7)], wider=1.0) == ""
     assert "fail the audit" in pause_reason([gap(0.1, 0.1), gap(0.2, 0.5)])
+
+
+@pytest.mark.parametrize(("scatter", "pauses"), [(0.0, True), (0.2, True), (0.9, False)])
+def test_a_gap_that_seems_wider_by_what_tasks_scatter_by_pauses_nothing(scatter: float, pauses: bool) -> None:
+    first, last = (
+        gap_of([Audited(str(task), 4.0, 2.0 ** (2 - mean + scatter * (-1) ** task)) for task in range(6)])
+        for mean in (-1.0, -0.4)
+    )
+    assert first and last and last.gap - first.gap == pytest.approx(0.6)
+    assert bool(pause_reason([first, last])) is pauses
 
 
 def test_bests_of_which_none_passed_the_audit_have_no_gap_to_compare_with() -> None:

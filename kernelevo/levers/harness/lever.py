@@ -26,8 +26,9 @@ class HarnessLever:
         self._pace = pace
 
     def draft(
-        self, record: LoopRecord, policy: PolicyVersion, harness: Path, adapter: Path | None, into: Path, seed: int
-    ) -> Change | None:
+        self, record: LoopRecord, policy: PolicyVersion, harness: Path, adapter: Path | None, into: Path, seed: int,
+        beside: Sequence[Change] = (),
+    ) -> Change | None:  # fmt: skip
         """The change, its harness written into the empty folder `into`. Raises BadInput where `harness` is none."""
         present = read_harness(harness)
         budget = self._pace.budget(len(own_changes(record)))

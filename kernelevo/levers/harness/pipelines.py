@@ -3,8 +3,9 @@
 A pipeline is a text of lines `name = value` (kernelevo.backends.pipelines writes and reads them; here they are lines).
 What a text is worth is log2 of its reward less the mean of its task in that generation. Lines are weighed by ridge
 regression over all texts, and each text's own mean is shrunk towards what its lines say: a text that did well once on
-one task is not taken for one that does well. Of the texts within the budget of edits the best is drafted, if it beats
-the present one.
+one task is not taken for one that does well. What was written with another adapter than the present one counts less:
+what a line is worth hangs on the network that it is beside. Of the texts within the budget of edits the best is
+drafted, if it beats the present one.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ LEAST_TEXTS = 8
 """Different texts that have to be judged before any is preferred."""
 PENALTY = 1.0
 """Of the ridge regression; also as how many values of its own a text's lines count."""
+OF_ANOTHER_ADAPTER = 0.25
+"""As how many values one counts that was found with another adapter."""
 OF_A_NETWORK = "network"
 """The line that names an adapter is the weights', not the harness's."""
 Lines = tuple[str, ...]
@@ -58,7 +61,8 @@ class PipelineDrafter:
         self, record: LoopRecord, policy: PolicyVersion, harness: Harness, budget: EditBudget, seed: int
     ) -> Draft | None:
         present = lines_of(harness.files.get(self._file, "") or self._start)
-        found = worths(step for number in range(record.generations()) for step in record.steps(number))
+        steps = (step for number in range(record.generations()) for step in record.steps(number))
+        found = worths(steps, policy.adapter)
         if len(found) < LEAST_TEXTS:
             self.said = f"{counted(len(found), 'pipeline')} tell nothing yet"
             return None
@@ -113,42 +117,45 @@ def key_of(lines: Lines) -> Lines:
     return tuple(sorted(lines))
 
 
-def worths(steps: Iterable[Step]) -> Mapping[Lines, Worth]:
-    """Of every text that was judged, by the key of its lines."""
+def worths(steps: Iterable[Step], adapter: str | None) -> Mapping[Lines, Worth]:
+    """Of every text that was judged, by the key of its lines, for who goes on with this adapter."""
     rows = [
-        (f"{step.generation} {step.task}", lines_of(step.reply.text), step.reward)
+        (f"{step.generation} {step.task}", lines_of(step.reply.text), math.log2(step.reward),
+         1.0 if step.policy.adapter == adapter else OF_ANOTHER_ADAPTER)
         for step in steps if step.candidate and step.reward
     ]  # fmt: skip
     by_task: dict[str, list[float]] = defaultdict(list)
-    for task, _, reward in rows:
-        by_task[task].append(math.log2(reward))
+    for task, _, gain, _ in rows:
+        by_task[task].append(gain)
     means = {task: statistics.fmean(values) for task, values in by_task.items()}
-    values: dict[Lines, list[float]] = defaultdict(list)
+    values: dict[Lines, list[tuple[float, float]]] = defaultdict(list)
     written: dict[Lines, Lines] = {}
-    for task, lines, reward in rows:
-        values[key_of(lines)].append(math.log2(reward) - means[task])
+    for task, lines, gain, count in rows:
+        values[key_of(lines)].append((gain - means[task], count))
         written.setdefault(key_of(lines), lines)
     if not values:
         return {}
-    told = _by_lines(values)
+    counts = {key: sum(count for _, count in own) for key, own in values.items()}
+    own = {key: sum(gain * count for gain, count in each) / counts[key] for key, each in values.items()}
+    told = _by_lines(own, counts)
     return {
-        key: Worth(written[key], (sum(own) + PENALTY * told[key]) / (len(own) + PENALTY), len(own))
-        for key, own in values.items()
+        key: Worth(written[key], (counts[key] * own[key] + PENALTY * told[key]) / (counts[key] + PENALTY), len(each))
+        for key, each in values.items()
     }
 
 
-def _by_lines(values: Mapping[Lines, Sequence[float]]) -> Mapping[Lines, float]:
-    """What the lines of each text say, by ridge regression with a penalty on all but the mean."""
-    words = sorted({line for lines in values for line in lines})
+def _by_lines(own: Mapping[Lines, float], values: Mapping[Lines, float]) -> Mapping[Lines, float]:
+    """What the lines of each text say, by ridge regression of its own mean, which is of so many values, with a penalty
+    on all but the mean.
+    """
+    words = sorted({line for lines in own for line in lines})
     place = {line: number for number, line in enumerate(words)}
-    shown = np.zeros((len(values), len(words)))
-    for row, lines in enumerate(values):
+    shown = np.zeros((len(own), len(words)))
+    for row, lines in enumerate(own):
         shown[row, [place[line] for line in lines]] = 1.0
-    counts = np.array([len(own) for own in values.values()], dtype=float)
-    own = np.array([statistics.fmean(each) for each in values.values()])
-    mean = float(np.average(own, weights=counts))
-    centre = np.average(shown, axis=0, weights=counts)
-    apart = shown - centre
+    counts, means = np.array(list(values.values())), np.array(list(own.values()))
+    mean = float(np.average(means, weights=counts))
+    apart = shown - np.average(shown, axis=0, weights=counts)
     left = (apart * counts[:, None]).T @ apart + PENALTY * np.eye(len(words))
-    weights = np.linalg.solve(left, (apart * counts[:, None]).T @ (own - mean))
-    return dict(zip(values, (mean + apart @ weights).tolist(), strict=True))
+    weights = np.linalg.solve(left, (apart * counts[:, None]).T @ (means - mean))
+    return dict(zip(own, (mean + apart @ weights).tolist(), strict=True))

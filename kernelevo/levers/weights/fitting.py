@@ -4,7 +4,7 @@ whether its adapter is used. The agent knows how (`Agent.fit`); here is how far.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,9 @@ LEAST_STRENGTH, MOST_STRENGTH = 0.25, 4.0
 
 @dataclass
 class FittingLever(Lever):
-    """`text` tells what the harness in a folder has for the domain."""
+    """`text` tells what the harness in a folder has for the domain. Where a harness is drafted beside it, the adapter
+    is trained behind that one: both are used together, or neither is.
+    """
 
     agent: Agent
     text: Callable[[Path], str]
@@ -24,12 +26,14 @@ class FittingLever(Lever):
     said: str = ""
 
     def draft(
-        self, record: LoopRecord, policy: PolicyVersion, harness: Path, adapter: Path | None, into: Path, seed: int
-    ) -> Change | None:
+        self, record: LoopRecord, policy: PolicyVersion, harness: Path, adapter: Path | None, into: Path, seed: int,
+        beside: Sequence[Change] = (),
+    ) -> Change | None:  # fmt: skip
         if not record.generations():
             self.said = "the policy has not acted yet"
             return None
-        fitted = self.agent.fit(self.text(harness), adapter, into, seed, _strength(record, policy))
+        behind = next((Path(change.folder) for change in beside if change.lever == "harness"), harness)
+        fitted = self.agent.fit(self.text(behind), adapter, into, seed, _strength(record, policy))
         self.said = fitted.said
         return Change("weights", str(into), policy.adapter, folder_key(into), fitted.said, details=fitted.details)
 

@@ -31,8 +31,9 @@ class WeightsLever(Lever):
     said: str = ""
 
     def draft(
-        self, record: LoopRecord, policy: PolicyVersion, harness: Path, adapter: Path | None, into: Path, seed: int
-    ) -> Change | None:
+        self, record: LoopRecord, policy: PolicyVersion, harness: Path, adapter: Path | None, into: Path, seed: int,
+        beside: Sequence[Change] = (),
+    ) -> Change | None:  # fmt: skip
         chosen = select(record, policy, self.settings)
         choice = choose(shape_of([chosen.values(group) for group in chosen.groups], _lengths(chosen)))
         objective = None if choice.objective is None else self.settings.objective or choice.objective
