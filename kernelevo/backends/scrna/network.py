@@ -101,8 +101,7 @@ def _adapted(tuned: Any, optimiser: Any, counts: Counts, source: np.random.Gener
     losses: list[float] = []
     epochs = -(-steps * BATCH // counts.shape[0]) + 1
     for block in _batches(counts.shape[0], epochs, source):
-        whole = counts[block].toarray()
-        train = source.binomial(whole, TRAIN_SHARE)
+        train, whole = _dealt(counts[block], source)
         kept = (train.sum(axis=1) > 0) & (whole.sum(axis=1) > train.sum(axis=1))
         if kept.any():
             loss = _weighed_loss(tuned, train[kept], (whole - train)[kept])
@@ -113,22 +112,32 @@ def _adapted(tuned: Any, optimiser: Any, counts: Counts, source: np.random.Gener
     return losses
 
 
+def _dealt(counts: Counts, source: np.random.Generator) -> tuple[Array, Array]:
+    """float32[cells, genes] each: a training half, and all molecules. Only places with molecules are drawn for."""
+    train = counts.copy()
+    train.data = source.binomial(counts.data.astype(np.int64), TRAIN_SHARE).astype(np.float32)
+    return train.toarray(), counts.toarray().astype(np.float32)
+
+
 def _weighed_loss(tuned: Any, train: Array, test: Array) -> Any:
     """Both losses of scoring.py, each divided by that of no denoising over that of the test half itself."""
     import torch
 
-    told, wanted = train.astype(np.float64), test.astype(np.float64)
-    scale = wanted.sum() / told.sum()
-    shares = torch.softmax(tuned(torch.from_numpy(log_rescaled(told).astype(np.float32))), dim=1)
-    target = torch.from_numpy(log_rescaled(wanted).astype(np.float32))
-    mean = shares * torch.from_numpy((told.sum(axis=1, keepdims=True) * scale).astype(np.float32))
-    asked = torch.from_numpy(wanted.astype(np.float32))
-    squared = torch.mean((torch.log1p(TARGET * shares) - target) ** 2)
-    poisson = torch.mean(mean - asked * torch.log(mean + EPSILON))
-    nothing = float(np.mean((log_rescaled(told) - log_rescaled(wanted)) ** 2))
-    worst = float(np.mean(told * scale - wanted * np.log(told * scale + EPSILON)))
-    perfect = float(np.mean(wanted - wanted * np.log(wanted + EPSILON)))
+    scale = test.sum() / train.sum()
+    shown, target = log_rescaled(train), log_rescaled(test)
+    shares = torch.softmax(tuned(torch.from_numpy(shown)), dim=1)
+    mean = shares * torch.from_numpy(train.sum(axis=1, keepdims=True) * scale)
+    squared = torch.mean((torch.log1p(TARGET * shares) - torch.from_numpy(target)) ** 2)
+    poisson = torch.mean(mean - torch.from_numpy(test) * torch.log(mean + EPSILON))
+    nothing = float(np.mean((shown - target) ** 2))
+    worst, perfect = _poisson(train * scale, test), _poisson(test, test)
     return SQUARED * squared / nothing + POISSON * (poisson - perfect) / (worst - perfect)
+
+
+def _poisson(mean: Array, found: Array) -> float:
+    """The mean loss; its logarithms are needed where molecules were found alone."""
+    some = found > 0
+    return float((mean.sum() - (found[some] * np.log(mean[some] + EPSILON)).sum()) / found.size)
 
 
 def _network(genes: int) -> Any:
