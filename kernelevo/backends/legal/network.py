@@ -3,8 +3,9 @@
     TF-IDF of character 1- and 2-grams -> project -> mix -> length 1 -> (head: cosines with a direction for each charge)
 
 Its base knows no label: `project` is a truncated SVD, whitened, of the training split's texts, `mix` changes nothing,
-and there is no head (pipeline.py asks the charges' centroids, which is where one begins to be trained). An adapter (LoRA through peft) on both layers is trained with the head, which it holds whole, by the charges of
-the training split. It is used with numpy and scipy alone, so that workers load no torch.
+and there is no head (pipeline.py asks the charges' centroids, which is where one begins to be trained). An adapter
+(LoRA through peft) on both layers is trained with the head, which it holds whole, by the charges of the training
+split. It is used with numpy and scipy alone, so that workers load no torch.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ def encoded(network: Mapping[str, Array], rows: Any) -> Array:
 
 
 def head_votes(network: Mapping[str, Array], places: Array, charges: int) -> Array:
-    """float64[cases, charges]: probabilities of the network's own head, which it has. Raises Unsound for a head of other
-    charges.
+    """float64[cases, charges]: probabilities of the network's own head, which it has. Raises Unsound for a head of
+    other charges.
     """
     if network[HEAD].shape != (charges, places.shape[1]):
         raise Unsound(f"the network's head has the shape {network[HEAD].shape}, and there are {charges} charges")

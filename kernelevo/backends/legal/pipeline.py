@@ -1,8 +1,8 @@
 """A classifier: what of a case is read, and which read-outs of the encoder vote.
 
 The encoder is the domain's own network (network.py): its base is frozen and knows no label. Labels of told cases are
-read through it alone, by the nearest cases, by centroids or by least squares; `trained` is the network's own head, which
-begins as these centroids: so a harness that was found with the base can use a head before there is one.
+read through it alone, by the nearest cases, by centroids or by least squares; `trained` is the network's own head,
+which begins as these centroids: so a harness that was found with the base can use a head before there is one.
 """
 
 from __future__ import annotations
