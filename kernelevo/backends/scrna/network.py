@@ -12,6 +12,7 @@ torch.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,10 @@ def train_base(counts: Counts, seed: int) -> Mapping[str, Array]:
         network.spread.bias.copy_(torch.from_numpy(np.log(mean / mean.sum())))
     optimiser = torch.optim.Adam(network.parameters(), lr=BASE_RATE)
     source = np.random.default_rng(seed)
-    epochs = -(-BASE_STEPS // -(-counts.shape[0] // BATCH))
-    for block in _batches(counts.shape[0], epochs, source):
+    of_epoch = -(-counts.shape[0] // BATCH)
+    epochs = -(-BASE_STEPS // of_epoch)
+    steps = BASE_STEPS if of_epoch > BASE_STEPS else epochs * of_epoch  # whole epochs, or a part of a large one
+    for block in islice(_batches(counts.shape[0], epochs, source), steps):
         dense = counts[block].toarray().astype(np.float32)
         told = torch.from_numpy(dense)
         logits = network(torch.from_numpy(log_rescaled(dense).astype(np.float32)))
