@@ -5,8 +5,6 @@ others.
 from __future__ import annotations
 
 import math
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from kernelevo.backends.agents import Networks
+from kernelevo.backends.keeping import Keeping
 from kernelevo.backends.legal.auditing import TELLINGS, audited, every_telling
 from kernelevo.backends.legal.network import Reader, encoded
 from kernelevo.backends.legal.pipeline import SPACE, classify, windowed
@@ -62,41 +61,18 @@ class Encoder:
 
     def __init__(self, reader: Callable[[], Reader], networks: Networks) -> None:
         self._reader, self.networks = reader, networks
-        self._known: OrderedDict[tuple[object, ...], Any] = OrderedDict()
-        self._bytes, self._lock = 0, threading.Lock()
+        self._kept = Keeping(MOST_KEPT)
 
     def places(self, facts: Sequence[str], pipeline: Pipeline, name: str) -> Array:
         """float64[cases, dimensions]; `name` tells these cases from others."""
         window = (name, pipeline["begin"], pipeline["end"], pipeline["numbers"])
-        rows = self._kept(("rows", *window), lambda: self._rows(facts, pipeline))
+        rows = self._kept.of(("rows", *window), lambda: self._rows(facts, pipeline))
         network = pipeline.network
-        places: Array = self._kept((network, *window), lambda: encoded(self.networks.of(network), rows))
+        places: Array = self._kept.of((network, *window), lambda: encoded(self.networks.of(network), rows))
         return places
 
     def _rows(self, facts: Sequence[str], pipeline: Pipeline) -> Any:
         return self._reader().rows([windowed(fact, pipeline) for fact in facts])
-
-    def _kept(self, key: tuple[object, ...], make: Callable[[], Any]) -> Any:
-        """Workers are threads; two that miss the same make it twice, and one is kept."""
-        with self._lock:
-            if key in self._known:
-                self._known.move_to_end(key)
-                return self._known[key]
-        made = make()
-        with self._lock:
-            if key not in self._known:
-                self._known[key] = made
-                self._bytes += _bytes(made)
-            while self._bytes > MOST_KEPT and len(self._known) > 1:
-                self._bytes -= _bytes(self._known.popitem(last=False)[1])
-        return made
-
-
-def _bytes(kept: Any) -> int:
-    """Of an array, or of a sparse one."""
-    if isinstance(kept, np.ndarray):
-        return int(kept.nbytes)
-    return int(kept.data.nbytes + kept.indices.nbytes + kept.indptr.nbytes)
 
 
 class ChargeSession(ProgramSession):

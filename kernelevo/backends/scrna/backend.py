@@ -14,13 +14,14 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from kernelevo.backends.agents import Networks, PipelineAgent, note_base
+from kernelevo.backends.keeping import Keeping
 from kernelevo.backends.networks import Shelf
 from kernelevo.backends.pipelines import PipelineBackend, Space
 from kernelevo.backends.scrna.data import Dataset, apart_from, by_genes
 from kernelevo.backends.scrna.metrics import GUARDED, METRICS, SPACES
 from kernelevo.backends.scrna.network import shares_of, train_adapter, train_base
 from kernelevo.backends.scrna.pipeline import without_network
-from kernelevo.backends.scrna.session import FACTS, FORM, DenoisingSession
+from kernelevo.backends.scrna.session import FACTS, FORM, MOST_BYTES, DenoisingSession
 from kernelevo.backends.scrna.thinning import Counts, without_empty_cells
 from kernelevo.counting import counted
 from kernelevo.errors import BadInput
@@ -68,7 +69,7 @@ class DenoisingBackend(PipelineBackend):
         version = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
         space = without_network(SPACES[metric]) if shelf is None else SPACES[metric]
         super().__init__(f"scrna:{dataset.name}", version, space, GROUPS)
-        self._metric, self._programs = metric, programs
+        self._metric, self._programs, self._keeping = metric, programs, Keeping(MOST_BYTES)
         self._own, self._second = _Dealt(dataset), None if second is None else _Dealt(second)
         other = () if self._second is None else (f"second tissue of the audit: {self._second.said}",)
         self.introduction = (f"data: {self._own.said}", *other, f"rewarded by the metric {metric}")
@@ -86,8 +87,9 @@ class DenoisingBackend(PipelineBackend):
         network = None if self.agent is None else self.agent.networks
         asked = None if network is None else (lambda key, counts: shares_of(network.of(key), counts))
         return DenoisingSession(
-            task, group, self.device, self.grammar, self.space, own, aside, self._metric, second, asked, self._programs
-        )
+            task, group, self.device, self.grammar, self.space, own, aside, self._metric, second, asked, self._programs,
+            self._keeping,
+        )  # fmt: skip
 
     def close(self) -> None:
         if self._programs is not None:

@@ -28,6 +28,8 @@ LAYERS = ("encode", "narrow", "spread")
 BASE_STEPS, BASE_RATE = 300, 1e-3
 ADAPTER_STEPS, ADAPTER_RATE = 240, 1e-3
 BATCH = 96
+AT_A_TIME = 128
+"""Cells: whole matrices of all genes are large."""
 SQUARED, POISSON = 0.5, 1.5
 """Weights of both losses for an adapter. The squared error of logarithms asks for less than the mean, which one power
 of the blend (`gamma`) gives as well: a network that learns it pays with likelihood, at every depth, and what it gains
@@ -39,13 +41,21 @@ def shares_of(network: Mapping[str, Array], counts: Array) -> Array:
     """float64[cells, genes], rows that add up to 1, of counts float64[cells, genes]. Raises Unsound where weights are
     so large that values overflow.
     """
+    shares = np.empty(counts.shape)
+    for at in range(0, counts.shape[0], AT_A_TIME):
+        logits = _logits(network, counts[at : at + AT_A_TIME])
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        shares[at : at + AT_A_TIME] = powers / powers.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _logits(network: Mapping[str, Array], counts: Array) -> Array:
     with np.errstate(over="ignore", invalid="ignore"):
         hidden = np.maximum(_layer(network, "encode", log_rescaled(counts).astype(np.float32)), 0.0)
         logits = _layer(network, "spread", _layer(network, "narrow", hidden)).astype(np.float64)
     if not np.isfinite(logits).all():
         raise Unsound("the network says of a cell what is not finite")
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    return logits
 
 
 def _layer(network: Mapping[str, Array], name: str, values: Array) -> Array:
