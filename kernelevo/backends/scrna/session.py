@@ -76,7 +76,7 @@ class DenoisingSession(ProgramSession):
         super().__init__(task, family, device, grammar, space, programs)
         self.counts: Mapping[Level, Counts] = {"reward": counts, "audit": aside}
         self._metric, self._second, self._network = metric, second, network
-        self._keeping = keeping or Keeping(MOST_BYTES)
+        self._keeping = Keeping(MOST_BYTES) if keeping is None else keeping
         self._rewarding: OrderedDict[int, Drawn] = OrderedDict()
         self._auditing: OrderedDict[int, DrawnToAudit] = OrderedDict()
 
