@@ -79,6 +79,17 @@ def test_like_test_is_what_the_mean_thinning_looks_like() -> None:
     assert np.square(whole - test).mean() < 0.8 * np.square(raw - test).mean()
 
 
+@pytest.mark.parametrize("name", ["neighbours", "diffused", "like_test"])
+def test_what_hangs_on_no_setting_is_made_once_and_gives_the_same(name: str) -> None:
+    keeping = Keeping(10**9)
+    settings = [{"neighbours": 5, "steps": 1, "rank": 2}, {"neighbours": 10, "steps": 2, "rank": 5}]
+    for each in settings:
+        pipeline = SPACE.pipeline({name: 1}, **each)
+        kept = denoise(HALVES.train, pipeline, 0, keeping.under("these counts"))
+        assert (kept == denoise(HALVES.train, pipeline, 0)).all()
+    assert len(keeping) == 3  # two components, and what both were made of
+
+
 def test_a_network_is_blended_by_what_it_says_and_is_missed_where_there_is_none() -> None:
     genes = HALVES.train.shape[1]
     asked = []

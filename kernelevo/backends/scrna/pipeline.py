@@ -63,11 +63,13 @@ def _component(
     """On the scale of counts for 1e4 molecules a cell, so that components can be blended."""
     settings = (pipeline[setting] for setting, of in SPACE.used_by.items() if name in of)
     key = (name, *settings, pipeline.network if name == NETWORK else "")
-    made: Array = keep(key, lambda: _of_mass(_made(counts, name, pipeline, seed, shares), None))
+    made: Array = keep(key, lambda: _of_mass(_made(counts, name, pipeline, seed, keep, shares), None))
     return made
 
 
-def _made(counts: Counts, name: str, pipeline: Pipeline, seed: int, shares: Shares | None) -> Array:
+def _made(
+    counts: Counts, name: str, pipeline: Pipeline, seed: int, keep: Keep, shares: Shares | None
+) -> Array:
     if name == NETWORK:
         if shares is None:
             raise Unsound("no network is here that could be asked")
@@ -75,14 +77,14 @@ def _made(counts: Counts, name: str, pipeline: Pipeline, seed: int, shares: Shar
     if name == "raw":
         return np.asarray(counts.toarray(), dtype=np.float64)
     if name == "like_test":
-        return parts.restored(parts.like_test(counts, pipeline["rank"], seed), "log")
+        return parts.restored(parts.like_test(counts, pipeline["rank"], seed, keep), "log")
     values = parts.stabilised(counts, pipeline["transform"])
     if name == "low_rank":
         made = parts.low_rank(values, pipeline["rank"], seed)
     elif name == "neighbours":
-        made = parts.neighbour_mean(counts, values, pipeline["neighbours"], seed)
+        made = parts.neighbour_mean(counts, values, pipeline["neighbours"], seed, keep)
     else:
-        made = parts.diffused(counts, values, pipeline["steps"], seed)
+        made = parts.diffused(counts, values, pipeline["steps"], seed, keep=keep)
     return parts.restored(made, pipeline["transform"])
 
 
