@@ -44,11 +44,18 @@ def with_words(splits: Collection[Split]) -> Cases:
     return replace(CASES, facts=tuple(facts))
 
 
-def with_labels(splits: Collection[Split]) -> Cases:
+def with_facts(splits: Collection[Split]) -> Cases:
+    """The facts of these splits' cases, each read backwards: other words of the same characters."""
+    hidden = set(places_of(splits))
+    facts = (fact[::-1] if place in hidden else fact for place, fact in enumerate(CASES.facts))
+    return replace(CASES, facts=tuple(facts))
+
+
+def with_labels(splits: Collection[Split], cases: Cases = CASES) -> Cases:
     """The charges of these splits' cases, each another than it was."""
-    labels = CASES.labels.copy()
-    labels[places_of(splits)] = (labels[places_of(splits)] + 1) % len(CASES.charges)
-    return replace(CASES, labels=labels)
+    labels = cases.labels.copy()
+    labels[places_of(splits)] = (labels[places_of(splits)] + 1) % len(cases.charges)
+    return replace(cases, labels=labels)
 
 
 def of_cases(cases: Cases, shelf: Path, made: type[ChargeBackend] = ChargeBackend) -> ChargeBackend:

@@ -21,8 +21,8 @@ from own_agents.hidden import (
     of_cells,
     places_of,
     with_cells,
+    with_facts,
     with_labels,
-    with_words,
 )
 
 from kernelevo.backends.legal.data import Cases
@@ -70,7 +70,7 @@ def other_training_count() -> Dataset:
 
 
 @pytest.mark.parametrize(
-    "hidden", [with_labels(JUDGED), with_words(JUDGED), with_cells(JUDGED), with_cells(JUDGED, marker=True)],
+    "hidden", [with_labels(JUDGED), with_facts(JUDGED), with_cells(JUDGED), with_cells(JUDGED, marker=True)],
     ids=["labels", "facts", "cells", "marker"],
 )  # fmt: skip
 def test_an_adapter_hangs_on_nothing_that_is_judged_by(

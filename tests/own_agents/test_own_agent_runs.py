@@ -23,7 +23,7 @@ pytest.importorskip("sklearn", reason="the extras `legal` and `scrna` are not in
 pytest.importorskip("torch", reason="the extra `lora` is not installed")
 pytest.importorskip("peft", reason="the extra `lora` is not installed")
 
-from own_agents.hidden import BEHIND, NUMBER, WORD, of_cases, of_cells, with_cells, with_labels, with_words
+from own_agents.hidden import BEHIND, NUMBER, WORD, of_cases, of_cells, with_cells, with_facts, with_labels, with_words
 
 from kernelevo import run_of_loop
 from kernelevo.backends.legal.backend import ChargeBackend
@@ -74,9 +74,9 @@ def with_canaries(domain: str, shelf: Path) -> PipelineBackend:
 
 
 def with_other_data(domain: str, shelf: Path, splits: tuple[Split, ...] = BEHIND) -> PipelineBackend:
-    """Of these splits, and, in scrna, of the audit's second tissue."""
+    """Facts and charges or cells of these splits; in scrna the audit's second tissue is another, too."""
     if domain == "legal":
-        return of_cases(with_labels(splits), shelf)
+        return of_cases(with_labels(splits, with_facts(splits)), shelf)
     return of_cells(with_cells(splits), shelf, sample(240, 300, kinds=11))
 
 

@@ -20,6 +20,7 @@ from kernelevo.backends.scrna.session import DenoisingSession
 from kernelevo.backends.scrna.tissues import Trained, matched, second_tissue, trained_on
 from kernelevo.errors import BadInput
 from kernelevo.joining_backends import open_backend
+from kernelevo.joining_loop import LoopRequest, loop_record, require_as_begun
 from kernelevo.learning import Split
 from kernelevo.settings import Settings
 from kernelevo.types import Candidate
@@ -174,3 +175,13 @@ def test_files_beside_the_data_are_named(tmp_path: Path) -> None:
     made = DenoisingBackend(OWN, second=second, shelf=Shelf(tmp_path), source=source)
     assert made.files == {"KERNELEVO_SCRNA_SECOND": "bladder.h5ad", "KERNELEVO_SCRNA_SOURCE": "others.h5ad"}
     assert DenoisingBackend(OWN).files == {}
+
+
+def test_a_record_names_the_files_and_who_goes_on_with_others_is_told_them(tmp_path: Path) -> None:
+    begun = DenoisingBackend(OWN, second=replace(SECOND, file="bladder.h5ad"), shelf=Shelf(tmp_path))
+    record = loop_record("run", "run scrna", LoopRequest("scrna"), begun)
+    assert record.settings["files"] == {"KERNELEVO_SCRNA_SECOND": "bladder.h5ad"}
+    require_as_begun(record, begun)
+    with pytest.raises(BadInput, match=r"began with KERNELEVO_SCRNA_SECOND=bladder\.h5ad\): name the same again"):
+        require_as_begun(record, DenoisingBackend(OWN, shelf=Shelf(tmp_path)))
+    assert "files" not in loop_record("run", "run scrna", LoopRequest("scrna"), DenoisingBackend(OWN)).settings
