@@ -28,8 +28,23 @@ from kernelevo.errors import BadInput
 
 Array = np.ndarray
 SEED = 0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a pipeline makes of facts that are asked for: `votes` float[facts, charges] are probabilities; `known`
+    float[told cases, dimensions] and `asked` float[facts, dimensions], rows of length 1, are how it encodes both.
+    """
+
+    votes: Array
+    known: Array
+    asked: Array
+
+
+Read = Callable[[Cases, Sequence[str]], Reading]
+"""Of cases whose charges are told, and facts that are asked for."""
 Tell = Callable[[Cases, Sequence[str]], Array]
-"""Of cases whose charges are told, and facts that are asked for: probabilities float[facts, charges]."""
+"""Its votes alone."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +69,15 @@ class Answers:
         """Empty where none is told."""
         return self.charges[self.told[place]] if self.told[place] >= 0 else ""
 
+    def every(self) -> list[str]:
+        """The charge of each case."""
+        return [self.charge(place) for place in range(len(self.told))]
 
-def pipeline_tells(pipeline: Pipeline, trained: bool = False) -> Tell:
-    """The encoder's base is made of the told cases' texts; with `trained`, its adapter and head of their charges, too.
-    """
 
-    def tell(cases: Cases, facts: Sequence[str]) -> Array:
+def pipeline_reads(pipeline: Pipeline, trained: bool = False) -> Read:
+    """The encoder's base is made of the told cases' texts; with `trained`, its adapter and head of their charges, too."""
+
+    def read(cases: Cases, facts: Sequence[str]) -> Reading:
         threadpool_limits(limits=1)  # as in a run (backend.py)
         reader = Reader(cases.facts)
         told, asked = (reader.rows([windowed(fact, pipeline) for fact in each]) for each in (cases.facts, facts))
@@ -67,9 +85,16 @@ def pipeline_tells(pipeline: Pipeline, trained: bool = False) -> Tell:
         if trained:
             network = _adapted(network, told, cases)
         known, wanted = encoded(network, told), encoded(network, asked)
-        return classify(known, cases.labels, wanted, len(cases.charges), pipeline, network)
+        votes = classify(known, cases.labels, wanted, len(cases.charges), pipeline, network)
+        return Reading(votes, known, wanted)
 
-    return tell
+    return read
+
+
+def pipeline_tells(pipeline: Pipeline, trained: bool = False) -> Tell:
+    """The votes of `pipeline_reads`."""
+    read = pipeline_reads(pipeline, trained)
+    return lambda cases, facts: read(cases, facts).votes
 
 
 def _adapted(base: Mapping[str, Array], told: Any, cases: Cases) -> Mapping[str, Array]:
@@ -108,12 +133,11 @@ def _ids(rows: Sequence[dict[str, str]], path: Path) -> tuple[str, ...]:
     return ids
 
 
-def answers(tell: Tell, cases: Cases, facts: Sequence[str]) -> Answers:
-    """What is told of each; of a case without facts nothing is."""
+def answers(votes: Array, facts: Sequence[str], charges: tuple[str, ...]) -> Answers:
+    """The likeliest charge of each; of a case without facts none is told. `votes` are float[facts, charges]."""
     silent = np.array([not fact.strip() for fact in facts])
-    probabilities = tell(cases, facts)
-    told = np.where(silent, -1, probabilities.argmax(axis=1))
-    return Answers(told, np.where(silent, 0.0, probabilities.max(axis=1)), cases.charges)
+    told = np.where(silent, -1, votes.argmax(axis=1))
+    return Answers(told, np.where(silent, 0.0, votes.max(axis=1)), charges)
 
 
 def write_answers(path: Path, asked: Asked, found: Answers) -> None:
