@@ -1,4 +1,4 @@
-"""A language model that chooses among charges, opened and asked, with its replies on disk (backends/legal/choosing.py)."""
+"""A language model that chooses among charges, opened and asked, its replies on disk (backends/legal/choosing.py)."""
 
 from __future__ import annotations
 
@@ -186,7 +186,8 @@ def request_of(
     try:
         model = ModelRequest(name, **words)
     except BadInput as error:
-        raise BadInput(str(error).replace("--model", "--choose").removesuffix(" or tiny")) from error
+        said = str(error).replace("--model", "--choose").replace(", scripted:FILE or tiny", " or scripted:FILE")
+        raise BadInput(said) from error
     if model.kind == "tiny":
         raise BadInput("--choose tiny: it makes decisions and writes no text; name another model")
     return replace(ChoiceRequest(model), **{key: value for key, value in own.items() if value is not None})

@@ -75,7 +75,8 @@ class Answers:
 
 
 def pipeline_reads(pipeline: Pipeline, trained: bool = False) -> Read:
-    """The encoder's base is made of the told cases' texts; with `trained`, its adapter and head of their charges, too."""
+    """The encoder's base is made of the told cases' texts; with `trained`, its adapter and head of their charges.
+    """
 
     def read(cases: Cases, facts: Sequence[str]) -> Reading:
         threadpool_limits(limits=1)  # as in a run (backend.py)
