@@ -130,7 +130,7 @@ def open_scrna(settings: Settings) -> Backend:
 
     _require_metric("scrna", settings, METRICS)
     shelf = Shelf(settings.cache / "networks") if brings_agent("scrna") else None
-    second = None if shelf is not None else second_dataset(settings.data, settings.second)
+    second = second_dataset(settings.data, settings.second)
     source = None if shelf is None else source_dataset(settings.data, settings.source)
     own = open_dataset(settings.data)
     return DenoisingBackend(own, settings.metric or GUARDED, second, shelf, _programs(), source)

@@ -450,10 +450,11 @@ def loop_record(run_id: str, command: str, request: LoopRequest, backend: Backen
     """The head of a run's record."""
     plain = request.plain()
     data = {"data": str(key)} if (key := getattr(backend, "data", "")) else {}
+    files = {"files": dict(named)} if (named := getattr(backend, "files", {})) else {}
     return RunRecord(
         id=run_id, command=command, started=datetime.now(UTC).isoformat(timespec="seconds"),
         device=str(getattr(backend, "device", backend.name)), how=getattr(backend, "how", "modelled"),
-        task=f"{request.task} (loop)", settings={"loop": plain, "band": 0.0, "gain": gain_words(backend)},
+        task=f"{request.task} (loop)", settings={"loop": plain, "band": 0.0, "gain": gain_words(backend), **files},
         versions={"kernelevo": kernelevo.__version__, "python": platform.python_version(), "backend": backend.version},
         hashes={"grammar": backend.grammar.key, "request": hashlib.sha256(repr(plain).encode()).hexdigest(), **data},
     )  # fmt: skip
@@ -469,7 +470,8 @@ def require_as_begun(record: RunRecord, backend: Backend) -> None:
             f"to kernelevo {record.versions['kernelevo']}"
         )
     if record.hashes.get("data", data := str(getattr(backend, "data", ""))) != data:
+        begun = "".join(f"; it began with {name}={file}" for name, file in record.settings.get("files", {}).items())
         raise BadInput(
             f"run {record.id} was begun on other data of {backend.name} (--data, or files that KERNELEVO_SCRNA_SOURCE "
-            "and KERNELEVO_SCRNA_SECOND name): name the same again, or start a new run"
+            f"and KERNELEVO_SCRNA_SECOND name{begun}): name the same again, or start a new run"
         )

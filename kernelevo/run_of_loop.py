@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kernelevo.counting import counted
 from kernelevo.errors import BadInput, Interrupted, KernelevoError
 from kernelevo.harness import read_harness
 from kernelevo.joining_backends import open_asked
@@ -193,7 +194,8 @@ def _plan_words(loop: Loop, request: LoopRequest, record: RunRecord) -> str:
     plan = loop.plan
     gate = f", its gate {plan.pairs} pairs of {plan.per_pair} evaluations on each side" if request.levers else ""
     return (
-        f"run {record.id}: {request.generations} generations of about {plan.learning} evaluations on {plan.tasks} tasks"
+        f"run {record.id}: {counted(request.generations, 'generation')} of about {plan.learning} evaluations on "
+        f"{counted(plan.tasks, 'task')}"
         f"{gate}; levers: {', '.join(request.levers) or 'none'}; budget: {_limits_words(request.limits)}"
     )
 

@@ -4,18 +4,16 @@ on other data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kernelevo.loop.judging import Court, Errand, Verifier
 from kernelevo.loop.record import Record, Round
 from kernelevo.loop.seeds import seed_of
+from kernelevo.studies.figures import FAILED, Figures
 
 if TYPE_CHECKING:
     from kernelevo.learning_interfaces import Backend
-
-Figures = Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -33,14 +31,16 @@ class Anew:
         return judged.reward
 
     def figures(self, task: str, name: str | None, verifier: Verifier = "reward") -> Figures:
-        """What the verdict tells beside the reward, where the domain tells anything."""
+        """What the verdict tells beside the reward, where the domain tells anything, and whether it failed by its own
+        fault: of what failed nothing else is told, and the means of the others must not hide it.
+        """
         if name is None or not self.tells(task):
             return {}
         errand = self._errand(task, name, verifier)
         (judged,) = self.court.judge([errand])
         session: Any = self.court.session(errand.task)
         found: Figures = session.figures(self.court.verdict(judged))
-        return found
+        return found if judged.reward is None else {**found, FAILED: float(judged.reward == 0.0)}
 
     def reference(self, task: str) -> Figures:
         """What a known method comes to on the same data, where the domain has one."""

@@ -30,7 +30,8 @@ def info(context: typer.Context, adapter: Folder, as_json: opt.AsJson = False) -
     if as_json:
         opt.State.of(context).print_json(told.json())
         return
-    print(visible(f"{adapter}: LoRA of rank {told.rank} (scale {told.scale:g}) for {told.base}"))
+    base = told.base or "a domain's own network"
+    print(visible(f"{adapter}: LoRA of rank {told.rank} (scale {told.scale:g}) for {base}"))
     print(f"  {told.parameters:,} parameters on {told.modules} modules; norm of the change {told.change:.4g}")
     print(f"  hash {told.key}")
 

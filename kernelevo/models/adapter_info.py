@@ -40,7 +40,7 @@ def read_info(folder: Path) -> AdapterInfo:
     except (KeyError, RuntimeError) as error:
         raise BadInput(f"{folder / WEIGHTS} lacks a half of an adapter ({error}); give a whole one") from error
     return AdapterInfo(
-        base=str(config.get("base_model_name_or_path")), rank=config["r"], scale=scale, modules=len(modules),
+        base=str(config.get("base_model_name_or_path") or ""), rank=config["r"], scale=scale, modules=len(modules),
         parameters=sum(tensor.numel() for tensor in tensors.values()), change=sum(squares) ** 0.5,
         key=folder_key(folder),
     )  # fmt: skip

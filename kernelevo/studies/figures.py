@@ -18,6 +18,8 @@ from typing import Any
 from kernelevo.studies.analysis import Scores, difference_of, mean_of
 
 KINDS = ("first", "found", "audited")
+FAILED = "failed"
+"""The figure that says how many failed when they were judged anew; told where any did."""
 Figures = Mapping[str, float]
 
 
@@ -38,7 +40,7 @@ def figures_of(told: Sequence[Told]) -> dict[str, Any]:
     """Plain values: by arm, kind and name a mean with its interval; references by name; and the differences of the arm
     `both` to each other arm.
     """
-    scores: dict[tuple[str, str, str], dict[tuple[int, str], float]] = defaultdict(dict)
+    scores: Mapping[tuple[str, str, str], dict[tuple[int, str], float]] = defaultdict(dict)
     known: dict[str, dict[tuple[int, str], float]] = defaultdict(dict)
     for each in told:
         for kind, figures in each.figures.items():
@@ -46,6 +48,8 @@ def figures_of(told: Sequence[Told]) -> dict[str, Any]:
                 scores[each.arm, kind, name][each.seed, each.task] = value
         for name, value in each.reference.items():
             known[name][each.seed, each.task] = value
+    if not any(value for (_, _, name), values in scores.items() if name == FAILED for value in values.values()):
+        scores = {key: values for key, values in scores.items() if key[2] != FAILED}
     arms = list(dict.fromkeys(each.arm for each in told))
     return {
         "arms": [_row(arm, scores) for arm in arms],

@@ -132,9 +132,12 @@ def test_read_outs_tell_what_is_plainly_apart(name: str) -> None:
     assert (said.argmax(axis=1) == np.arange(20) % 5).all()
 
 
-def test_a_network_without_a_head_tells_nothing() -> None:
-    said = classify(np.eye(2), np.arange(2), np.eye(2), 4, SPACE.pipeline({"trained": 1}), {})
-    assert said == pytest.approx(np.full((2, 4), 0.25))
+def test_a_network_without_a_head_is_asked_for_what_one_begins_as() -> None:
+    places, labels = np.random.default_rng(2).normal(size=(30, 5)), np.arange(30) % 3
+    head, centroids = (
+        classify(places, labels, places[:9], 4, SPACE.pipeline({name: 1}), {}) for name in ("trained", "centroid")
+    )
+    assert head == pytest.approx(centroids) and head.std() > 0.05 and (head[:, 3] == 0).all()
 
 
 def test_a_twin_asks_for_other_cases_of_the_same_split_and_reward_and_gate_have_none() -> None:

@@ -44,7 +44,10 @@ def test_an_adapter_tells_cases_that_it_was_not_told(tmp_path: Path) -> None:
     assert losses[-1] < losses[0] and folder_key(tmp_path / "a") == folder_key(tmp_path / "b")
     delta = read_delta(tmp_path / "a")
     assert set(delta.layers) == {"project", "mix"} and set(delta.whole) == {HEAD}
-    assert accuracy(dict(merged(BASE, delta))) > 0.5 > 2 / 6 > accuracy(dict(BASE))
+    others = np.random.default_rng(3).permutation(LABELS[TOLD])  # the control: charges of other cases
+    train_adapter(BASE, None, ROWS[TOLD], others, 6, tmp_path / "c", 3, 1.0)
+    misled = dict(merged(BASE, read_delta(tmp_path / "c")))
+    assert accuracy(dict(merged(BASE, delta))) > 0.5 > 2 / 6 > accuracy(misled)
 
 
 def test_numpy_says_what_torch_says(tmp_path: Path) -> None:

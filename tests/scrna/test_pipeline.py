@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("sklearn", reason="the extra `scrna` is not installed")
 
+from kernelevo.backends.keeping import Keeping, anew
 from kernelevo.backends.pipelines import NoPipeline, Unsound
 from kernelevo.backends.scrna import components as parts
 from kernelevo.backends.scrna.data import sample
@@ -30,10 +31,10 @@ def test_components_predict_counts_of_the_same_mass(name: str, transform: str) -
 
 
 def test_a_blend_lies_between_and_the_cache_changes_nothing() -> None:
-    known: dict = {}
+    keep = Keeping(10**9).under("these counts")
     blended = SPACE.pipeline({"raw": 1, "low_rank": 1}, rank=5)
-    assert (denoise(HALVES.train, blended, 0, known) == denoise(HALVES.train, blended, 0)).all()
-    assert denoise(HALVES.train, blended, 0, known) == pytest.approx(denoise(HALVES.train, blended, 0, known))
+    assert (denoise(HALVES.train, blended, 0, keep) == denoise(HALVES.train, blended, 0)).all()
+    assert denoise(HALVES.train, blended, 0, keep) == pytest.approx(denoise(HALVES.train, blended, 0, keep))
     one, other = (denoise(HALVES.train, SPACE.pipeline({name: 1}, rank=5), 0) for name in ("raw", "low_rank"))
     assert denoise(HALVES.train, blended, 0) == pytest.approx((one + other) / 2)
 
@@ -78,6 +79,17 @@ def test_like_test_is_what_the_mean_thinning_looks_like() -> None:
     assert np.square(whole - test).mean() < 0.8 * np.square(raw - test).mean()
 
 
+@pytest.mark.parametrize("name", ["neighbours", "diffused", "like_test"])
+def test_what_hangs_on_no_setting_is_made_once_and_gives_the_same(name: str) -> None:
+    keeping = Keeping(10**9)
+    settings = [{"neighbours": 5, "steps": 1, "rank": 2}, {"neighbours": 10, "steps": 2, "rank": 5}]
+    for each in settings:
+        pipeline = SPACE.pipeline({name: 1}, **each)
+        kept = denoise(HALVES.train, pipeline, 0, keeping.under("these counts"))
+        assert (kept == denoise(HALVES.train, pipeline, 0)).all()
+    assert len(keeping) == 3  # two components, and what both were made of
+
+
 def test_a_network_is_blended_by_what_it_says_and_is_missed_where_there_is_none() -> None:
     genes = HALVES.train.shape[1]
     asked = []
@@ -86,7 +98,7 @@ def test_a_network_is_blended_by_what_it_says_and_is_missed_where_there_is_none(
         asked.append(key)
         return np.full((HALVES.train.shape[0], genes), 1 / genes)
 
-    made = denoise(HALVES.train, SPACE.pipeline({NETWORK: 1}, network="0123456789abcdef"), 0, None, shares)
+    made = denoise(HALVES.train, SPACE.pipeline({NETWORK: 1}, network="0123456789abcdef"), 0, anew, shares)
     assert asked == ["0123456789abcdef"]
     assert made == pytest.approx(np.tile(np.asarray(HALVES.train.sum(axis=1)) / genes, genes))
     with pytest.raises(Unsound, match="no network"):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kernelevo.report_study import figure_lines
-from kernelevo.studies.figures import Told, figures_of
+from kernelevo.studies.figures import FAILED, Told, figures_of
 
 
 def told(arm: str, seed: int, task: str, first: float, found: float) -> Told:
@@ -39,3 +41,11 @@ def test_the_report_says_them_and_nothing_where_there_is_nothing() -> None:
     assert any("both less base, accuracy (found): +0.2000" in line for line in lines)
     assert any(line.startswith("for reference, on the same data: LinearSVC, accuracy 0.7000") for line in lines)
     assert list(figure_lines(None)) == []
+
+
+def test_what_failed_when_it_was_judged_anew_is_told_where_anything_did() -> None:
+    lost = Told("base", 0, "a", {"found": {FAILED: 1.0}}, {})
+    others = [replace(each, figures={"found": {**each.figures["found"], FAILED: 0.0}}) for each in EVERY[1:]]
+    rows = {row["arm"]: row["found"] for row in figures_of([lost, *others])["arms"]}
+    assert rows["base"][FAILED]["mean"] == pytest.approx(1 / 9) and rows["both"][FAILED]["mean"] == 0.0
+    assert all(FAILED not in row["found"] for row in figures_of(others)["arms"])

@@ -2,9 +2,10 @@
 
     TF-IDF of character 1- and 2-grams -> project -> mix -> length 1 -> (head: cosines with a direction for each charge)
 
-Its base knows no label: `project` is a truncated SVD, whitened, of the training split's texts, and `mix` changes
-nothing. An adapter (LoRA through peft) on both layers is trained with the head, which it holds whole, by the charges of
-the training split. It is used with numpy and scipy alone, so that workers load no torch.
+Its base knows no label: `project` is a truncated SVD, whitened, of the training split's texts, `mix` changes nothing,
+and there is no head (pipeline.py asks the charges' centroids, which is where one begins to be trained). An adapter
+(LoRA through peft) on both layers is trained with the head, which it holds whole, by the charges of the training
+split. It is used with numpy and scipy alone, so that workers load no torch.
 """
 
 from __future__ import annotations
@@ -26,7 +27,11 @@ LEAST_VALUE = 1e-6
 SHARPNESS = 16.0
 """Cosines are multiplied by it before they become probabilities."""
 HEAD = "head.weight"
-EPOCHS, BATCH, RATE = 6, 64, 2e-3
+EPOCHS, BATCH, RATE = 10, 64, 2e-3
+DROPPED = 0.5
+"""Of a case's n-grams in each epoch, drawn anew: 2,300 cases tell 191 charges by a few words each, and without it the
+network knows them all after four epochs.
+"""
 
 
 class Reader:
@@ -61,11 +66,9 @@ def encoded(network: Mapping[str, Array], rows: Any) -> Array:
 
 
 def head_votes(network: Mapping[str, Array], places: Array, charges: int) -> Array:
-    """float64[cases, charges]: probabilities of the network's own head; all alike where it has none (the base).
-    Raises Unsound for a head of other charges.
+    """float64[cases, charges]: probabilities of the network's own head, which it has. Raises Unsound for a head of
+    other charges.
     """
-    if HEAD not in network:
-        return np.full((places.shape[0], charges), 1.0 / charges)
     if network[HEAD].shape != (charges, places.shape[1]):
         raise Unsound(f"the network's head has the shape {network[HEAD].shape}, and there are {charges} charges")
     ways = network[HEAD].astype(np.float64)
@@ -111,7 +114,9 @@ def _epoch(tuned: Any, optimiser: Any, rows: Any, labels: Array, source: np.rand
     order, lost = source.permutation(len(labels)), 0.0
     for at in range(0, len(order), BATCH):
         chosen = order[at : at + BATCH]
-        loss = cross_entropy(tuned(torch.from_numpy(rows[chosen].toarray())), torch.from_numpy(labels[chosen]))
+        shown = rows[chosen]
+        shown.data = shown.data * (source.random(shown.nnz) >= DROPPED).astype(shown.data.dtype)
+        loss = cross_entropy(tuned(torch.from_numpy(shown.toarray())), torch.from_numpy(labels[chosen]))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -1,7 +1,8 @@
 """A classifier: what of a case is read, and which read-outs of the encoder vote.
 
 The encoder is the domain's own network (network.py): its base is frozen and knows no label. Labels of told cases are
-read through it alone, by the nearest cases, by centroids or by least squares; `trained` is the network's own head.
+read through it alone, by the nearest cases, by centroids or by least squares; `trained` is the network's own head,
+which begins as these centroids: so a harness that was found with the base can use a head before there is one.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 from sklearn.linear_model import RidgeClassifier
 
-from kernelevo.backends.legal.network import head_votes
+from kernelevo.backends.legal.network import HEAD, head_votes
 from kernelevo.backends.pipelines import Pipeline, Space
 
 Array = np.ndarray
@@ -51,7 +52,7 @@ def classify(
     """
     votes = [
         weight * (
-            head_votes(network, query, charges) if name == "trained"
+            head_votes(network, query, charges) if name == "trained" and HEAD in network
             else _READOUTS[name](support, labels, query, charges, pipeline)
         )
         for name, weight in pipeline.weights.items() if weight
@@ -96,4 +97,4 @@ def _softmax(logits: Array) -> Array:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-_READOUTS = {"nearest": _nearest, "centroid": _centroid, "fitted": _fitted}
+_READOUTS = {"nearest": _nearest, "centroid": _centroid, "fitted": _fitted, "trained": _centroid}

@@ -5,7 +5,6 @@ others.
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from kernelevo.backends.agents import Networks
+from kernelevo.backends.keeping import Keeping
 from kernelevo.backends.legal.auditing import TELLINGS, audited, every_telling
 from kernelevo.backends.legal.network import Reader, encoded
 from kernelevo.backends.legal.pipeline import SPACE, classify, windowed
@@ -26,8 +26,10 @@ from kernelevo.interfaces import ProgramRunner
 
 TOLD_SHARE = 0.9
 """Of the training split's cases, those whose charges are told, by the seed."""
-MOST_KEPT = 64
-"""Encoded sets of cases that are kept at hand, by all sessions of a backend."""
+MOST_KEPT = 768 * 2**20
+"""Bytes of encoded cases that are kept at hand, by all sessions of a backend: every window (40) of 2,400 told cases is
+half of it, and reading these anew is nine tenths of what a judgement takes.
+"""
 FACTS = ("log2_cases", "log2_charges", "log2_length", "accuracy", "calibration")
 Array = np.ndarray
 PARTS = 4
@@ -59,26 +61,18 @@ class Encoder:
 
     def __init__(self, reader: Callable[[], Reader], networks: Networks) -> None:
         self._reader, self.networks = reader, networks
-        self._known: OrderedDict[tuple[object, ...], Any] = OrderedDict()
+        self._kept = Keeping(MOST_KEPT)
 
     def places(self, facts: Sequence[str], pipeline: Pipeline, name: str) -> Array:
         """float64[cases, dimensions]; `name` tells these cases from others."""
         window = (name, pipeline["begin"], pipeline["end"], pipeline["numbers"])
-        rows = self._kept(("rows", *window), lambda: self._rows(facts, pipeline))
+        rows = self._kept.of(("rows", *window), lambda: self._rows(facts, pipeline))
         network = pipeline.network
-        places: Array = self._kept((network, *window), lambda: encoded(self.networks.of(network), rows))
+        places: Array = self._kept.of((network, *window), lambda: encoded(self.networks.of(network), rows))
         return places
 
     def _rows(self, facts: Sequence[str], pipeline: Pipeline) -> Any:
         return self._reader().rows([windowed(fact, pipeline) for fact in facts])
-
-    def _kept(self, key: tuple[object, ...], make: Callable[[], Any]) -> Any:
-        if key not in self._known:
-            if len(self._known) >= MOST_KEPT:
-                self._known.popitem(last=False)
-            self._known[key] = make()
-        self._known.move_to_end(key)
-        return self._known[key]
 
 
 class ChargeSession(ProgramSession):

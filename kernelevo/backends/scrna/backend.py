@@ -14,14 +14,16 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from kernelevo.backends.agents import Networks, PipelineAgent, note_base
+from kernelevo.backends.keeping import Keeping
 from kernelevo.backends.networks import Shelf
 from kernelevo.backends.pipelines import PipelineBackend, Space
-from kernelevo.backends.scrna.data import Dataset, apart_from, by_genes
+from kernelevo.backends.scrna.data import SECOND, SOURCE, Dataset
 from kernelevo.backends.scrna.metrics import GUARDED, METRICS, SPACES
 from kernelevo.backends.scrna.network import shares_of, train_adapter, train_base
 from kernelevo.backends.scrna.pipeline import without_network
-from kernelevo.backends.scrna.session import FACTS, FORM, DenoisingSession
+from kernelevo.backends.scrna.session import FACTS, FORM, MOST_BYTES, DenoisingSession
 from kernelevo.backends.scrna.thinning import Counts, without_empty_cells
+from kernelevo.backends.scrna.tissues import SAID, Trained, second_tissue, trained_on
 from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 from kernelevo.interfaces import ProgramRunner
@@ -39,7 +41,7 @@ OF_SPLIT = 2 / 3
 """Of a split's cells, those of a task."""
 LEAST_SIDE, LEAST_MOLECULES = 8, 300
 """Of a task: one test half in 10^13 of so few molecules holds none."""
-EVALUATOR = "4"
+EVALUATOR = "5"
 """Changes whenever the same pipeline may score otherwise."""
 NETWORK_VERSION = 2
 """Changes whenever the base of the same data may be another."""
@@ -48,7 +50,7 @@ BASE_SEED = 20261130
 
 class DenoisingBackend(PipelineBackend):
     """`device` is the dataset; `second`, if given, is another tissue that the audit judges by, too. Without a shelf
-    there is no network, and no agent; a network knows the genes of one dataset, so that with one there is no second.
+    there is no network, and no agent; with one the second is judged by the genes that the network knows, or left out.
     """
 
     name = "scrna"
@@ -62,21 +64,25 @@ class DenoisingBackend(PipelineBackend):
         # Tasks are small: more threads only wait for each other (twenty times as long on two busy cores), workers are
         # threads already, and sums hang on how many there are.
         threadpool_limits(limits=1)
+        beside = {SECOND: second, SOURCE: source}
+        self.files = {name: each.file for name, each in beside.items() if each is not None and each.file}
+        trained = None if shelf is None or source is None else trained_on(source, dataset)
+        second, left_out = second_tissue(second, dataset, trained, shelf is not None)
         others = tuple(each.key if each else "" for each in (second, source))
         self.data = hashlib.sha256(" ".join((dataset.key, *others)).encode()).hexdigest()
         parts = (f"{EVALUATOR}.{NETWORK_VERSION}", dataset.key, metric, *others, programs.version if programs else "")
         version = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
         space = without_network(SPACES[metric]) if shelf is None else SPACES[metric]
         super().__init__(f"scrna:{dataset.name}", version, space, GROUPS)
-        self._metric, self._programs = metric, programs
+        self._metric, self._programs, self._keeping = metric, programs, Keeping(MOST_BYTES)
         self._own, self._second = _Dealt(dataset), None if second is None else _Dealt(second)
-        other = () if self._second is None else (f"second tissue of the audit: {self._second.said}",)
+        other = left_out if self._second is None else (f"{SAID}: {self._second.said}",)
         self.introduction = (f"data: {self._own.said}", *other, f"rewarded by the metric {metric}")
         for task, (split, group) in self._tasks.items():
             for each in (self._own, self._second):
                 if each is not None:
                     self._require_enough(each.name, task, each.block(split, GROUPS.index(group)))
-        self.agent = None if shelf is None else self._agent(dataset, space, shelf, source)
+        self.agent = None if shelf is None else self._agent(dataset, space, shelf, trained)
 
     def session(self, task: str, split: Split, group: str) -> DenoisingSession:
         """The audit judges by the cells of another task of the split."""
@@ -86,23 +92,23 @@ class DenoisingBackend(PipelineBackend):
         network = None if self.agent is None else self.agent.networks
         asked = None if network is None else (lambda key, counts: shares_of(network.of(key), counts))
         return DenoisingSession(
-            task, group, self.device, self.grammar, self.space, own, aside, self._metric, second, asked, self._programs
-        )
+            task, group, self.device, self.grammar, self.space, own, aside, self._metric, second, asked, self._programs,
+            self._keeping,
+        )  # fmt: skip
 
     def close(self) -> None:
         if self._programs is not None:
             self._programs.close()
 
-    def _agent(self, dataset: Dataset, space: Space, shelf: Shelf, source: Dataset | None) -> DenoisingAgent:
+    def _agent(self, dataset: Dataset, space: Space, shelf: Shelf, trained: Trained | None) -> DenoisingAgent:
         """The network's base is trained on the source; without one on the training split, as its adapters are."""
         training = self._own.training()
-        if source is None:
+        if trained is None:
             told = "the network's base is trained on the training split"
-            self.introduction = (*self.introduction, f"{told}; KERNELEVO_SCRNA_SOURCE names other cells for it")
+            self.introduction = (*self.introduction, f"{told}; {SOURCE} names other cells for it")
             return DenoisingAgent(space, shelf, training, training, dataset.key)
-        named = by_genes(source, dataset.genes)
-        before = apart_from(named, dataset.counts, source.name)
-        same = named.shape[0] - before.shape[0]
+        source, before = trained.dataset, trained.counts
+        same = source.counts.shape[0] - before.shape[0]
         left = f"; {counted(same, 'cell')} that our data has, too, left out" if same else ""
         self.introduction = (*self.introduction, f"the network's base is trained on: {source.said}{left}")
         return DenoisingAgent(space, shelf, before, training, f"{dataset.key[:16]}-{source.key}")

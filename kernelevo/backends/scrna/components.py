@@ -1,6 +1,7 @@
 """What a denoising pipeline is made of: pure functions of a training half, each giving float64[cells, genes].
 
-Every one is label-free and deterministic by its seed. Sources of the formulas stand with them.
+Every one is label-free and deterministic by its seed. Sources of the formulas stand with them. `keep` keeps what does
+not hang on a pipeline's settings for others on the same counts.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.extmath import randomized_svd
 
+from kernelevo.backends.keeping import Keep, anew
 from kernelevo.backends.scrna.scoring import TARGET, log_rescaled
 from kernelevo.backends.scrna.thinning import Counts
 
@@ -65,17 +67,20 @@ def components(values: Array, count: int, seed: int) -> Array:
     return np.asarray(PCA(n_components=wanted, random_state=seed).fit_transform(values))
 
 
-def neighbour_mean(counts: Counts, values: Array, neighbours: int, seed: int) -> Array:
+def neighbour_mean(counts: Counts, values: Array, neighbours: int, seed: int, keep: Keep = anew) -> Array:
     """The mean of a cell's nearest cells' values, its own among them, by principal components of log counts."""
-    weights = nearest(components(stabilised(counts, "log"), COMPONENTS_OF_NEIGHBOURS, seed), neighbours)
-    return np.asarray(weights @ values)
+    places = keep(("places",), lambda: components(stabilised(counts, "log"), COMPONENTS_OF_NEIGHBOURS, seed))
+    return np.asarray(nearest(places, neighbours) @ values)
 
 
-def diffused(counts: Counts, values: Array, steps: int, seed: int, neighbours: int = 5) -> Array:
+def diffused(
+    counts: Counts, values: Array, steps: int, seed: int, neighbours: int = 5, keep: Keep = anew
+) -> Array:
     """MAGIC (van Dijk and others, Cell 174, 2018): `steps` of a random walk over cells that are near by root-normalised
     counts.
     """
-    walk = walk_over(components(stabilised(counts, "sqrt"), 2 * COMPONENTS_OF_NEIGHBOURS, seed), neighbours)
+    places = keep(("roots",), lambda: components(stabilised(counts, "sqrt"), 2 * COMPONENTS_OF_NEIGHBOURS, seed))
+    walk = walk_over(places, neighbours)
     moved = values
     for _ in range(steps):
         moved = walk @ moved
@@ -97,17 +102,21 @@ def walk_over(places: Array, neighbours: int = 5) -> Any:
     return sparse.diags(1.0 / np.asarray(weights.sum(axis=1)).ravel()) @ weights
 
 
-def like_test(counts: Counts, rank: int, seed: int) -> Array:
+def like_test(counts: Counts, rank: int, seed: int, keep: Keep = anew) -> Array:
     """What log counts of the test half's depth look like on average: the mean of log1p of rescaled counts over binomial
     thinnings of the training half to that depth, at this rank. It is trained on the training half alone.
     """
+    return low_rank(keep(("thinned",), lambda: _thinned(counts, seed)), rank, seed)
+
+
+def _thinned(counts: Counts, seed: int) -> Array:
     source = np.random.default_rng(seed)
     whole = np.zeros(counts.shape)
     for _ in range(THINNINGS):
         thinned = counts.copy()
         thinned.data = source.binomial(counts.data, LIKE_TEST)
         whole += log_rescaled(np.asarray(thinned.toarray(), dtype=np.float64))
-    return low_rank(whole / THINNINGS, rank, seed)
+    return whole / THINNINGS
 
 
 def nearest(places: Array, neighbours: int) -> Any:

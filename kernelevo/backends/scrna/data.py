@@ -22,11 +22,9 @@ from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 
 SAMPLE = "sample"
-SECOND_SAMPLE = 8
-"""Its seed."""
 SECOND, SOURCE = "KERNELEVO_SCRNA_SECOND", "KERNELEVO_SCRNA_SOURCE"
-OTHER_KINDS = 3
-"""The seed of the kinds of cells of the sample's source."""
+OTHER_KINDS, SECOND_KINDS = 3, 8
+"""Seeds of the kinds of cells of the sample's source, and of its second tissue."""
 LEAST_SHARED = 0.5
 """Of the genes, those that a source names."""
 LEAST_CELLS, LEAST_GENES = 120, 100
@@ -37,7 +35,7 @@ MOST_MOLECULES = 2**31 - 1
 @dataclass(frozen=True)
 class Dataset:
     """`counts` int64[cells, genes] (CSR), none of them empty; `key` tells this content from any other, `said` is what
-    is to be known of it before anything else, and `genes` are their names, where the file has any.
+    is to be known of it before anything else, `genes` are their names, where the file has any, and `file` is its own.
     """
 
     name: str
@@ -45,6 +43,7 @@ class Dataset:
     key: str
     said: str = ""
     genes: tuple[str, ...] | None = None
+    file: str = ""
 
 
 def open_dataset(path: Path | None, given: str = "--data") -> Dataset:
@@ -63,16 +62,16 @@ def open_dataset(path: Path | None, given: str = "--data") -> Dataset:
         name, what = known.name, f"{known.name} is registered (SHA-256 {key[:16]}): {known.source}; {known.licence}"
     rule = BY_CELLS if known is None else known.split
     genes = None if read.genes is None else _kept_names(read.genes, read.matrix)
-    return Dataset(name, counts, key, f"{what}; {_sizes(read.matrix.shape, counts.shape)}; {rule}", genes)
+    return Dataset(name, counts, key, f"{what}; {_sizes(read.matrix.shape, counts.shape)}; {rule}", genes, path.name)
 
 
 def second_dataset(first: Path | None, path: Path | None) -> Dataset | None:
-    """Counts of another tissue, which the audit judges by, too: the file's; beside our sample another sample of other
-    kinds; else none.
+    """Counts of another tissue, which the audit judges by, too: the file's; beside our sample one of other kinds of
+    cells with the same genes; else none.
     """
     if path is not None:
         return open_dataset(path, SECOND)
-    return sample(seed=SECOND_SAMPLE) if first is None else None
+    return sample(kinds=SECOND_KINDS) if first is None else None
 
 
 def source_dataset(first: Path | None, path: Path | None) -> Dataset | None:
@@ -96,25 +95,31 @@ def by_genes(source: Dataset, genes: Sequence[str] | None) -> Counts:
         raise BadInput(
             f"{SOURCE}: {source.name} names {len(shared):,} of {len(genes):,} genes; give counts of the same genes"
         )
-    taken = source.counts[:, [place[genes[number]] for number in shared]]
-    ones = np.ones(len(shared), dtype=np.int64)
-    spread = sparse.csr_matrix((ones, (np.arange(len(shared)), shared)), (len(shared), len(genes)))
-    return sparse.csr_matrix(taken @ spread)
+    return placed(source.counts, [place[genes[number]] for number in shared], shared, len(genes))
 
 
-def apart_from(before: Counts, counts: Counts, name: str) -> Counts:
-    """Those cells of a source, by our genes, that are not among our cells, too: a network would know sealed ones. Cells
-    are told by their counts of the genes that both name. Raises BadInput where too few are left.
+def placed(counts: Counts, taken: Sequence[int], places: Sequence[int], genes: int) -> Counts:
+    """int64[cells, genes]: the columns `taken` at these places, and 0 elsewhere."""
+    ones = np.ones(len(places), dtype=np.int64)
+    spread = sparse.csr_matrix((ones, (np.arange(len(places)), places)), (len(places), genes))
+    return sparse.csr_matrix(counts[:, list(taken)] @ spread)
+
+
+def apart_from(before: Counts, counts: Counts, name: str, given: str = SOURCE, others: str = "--data") -> Counts:
+    """Those cells of `before`, which is called `name` and named by `given`, that are not among `counts`, of `others`,
+    too, by the same genes: a network would know cells that it is judged by. Cells are told by their counts of the
+    genes that both have molecules of. Raises BadInput where too few are left.
     """
-    shared = np.flatnonzero(np.asarray(before.sum(axis=0)).ravel() > 0)
-    ours = set(_rows(counts[:, shared]))
-    others = [number for number, row in enumerate(_rows(before[:, shared])) if row not in ours]
-    if len(others) < min(LEAST_CELLS, before.shape[0]):
+    one, two = (np.asarray(each.sum(axis=0)).ravel() > 0 for each in (before, counts))
+    shared = np.flatnonzero(one & two)
+    known = set(_rows(counts[:, shared]))
+    left = [number for number, row in enumerate(_rows(before[:, shared])) if row not in known]
+    if len(left) < min(LEAST_CELLS, before.shape[0]):
         raise BadInput(
-            f"{SOURCE}: {before.shape[0] - len(others):,} of the {before.shape[0]:,} cells of {name} are cells of "
-            "--data, too, which are judged by; give other cells"
+            f"{given}: {before.shape[0] - len(left):,} of the {before.shape[0]:,} cells of {name} are cells of "
+            f"{others}, too: none is both learned from and judged by; give other cells"
         )
-    return before[others]
+    return before[left]
 
 
 def _rows(counts: Counts) -> Iterator[bytes]:

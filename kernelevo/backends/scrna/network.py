@@ -12,6 +12,7 @@ torch.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ LAYERS = ("encode", "narrow", "spread")
 BASE_STEPS, BASE_RATE = 300, 1e-3
 ADAPTER_STEPS, ADAPTER_RATE = 240, 1e-3
 BATCH = 96
+AT_A_TIME = 128
+"""Cells: whole matrices of all genes are large."""
 SQUARED, POISSON = 0.5, 1.5
 """Weights of both losses for an adapter. The squared error of logarithms asks for less than the mean, which one power
 of the blend (`gamma`) gives as well: a network that learns it pays with likelihood, at every depth, and what it gains
@@ -38,13 +41,21 @@ def shares_of(network: Mapping[str, Array], counts: Array) -> Array:
     """float64[cells, genes], rows that add up to 1, of counts float64[cells, genes]. Raises Unsound where weights are
     so large that values overflow.
     """
+    shares = np.empty(counts.shape)
+    for at in range(0, counts.shape[0], AT_A_TIME):
+        logits = _logits(network, counts[at : at + AT_A_TIME])
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        shares[at : at + AT_A_TIME] = powers / powers.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _logits(network: Mapping[str, Array], counts: Array) -> Array:
     with np.errstate(over="ignore", invalid="ignore"):
         hidden = np.maximum(_layer(network, "encode", log_rescaled(counts).astype(np.float32)), 0.0)
         logits = _layer(network, "spread", _layer(network, "narrow", hidden)).astype(np.float64)
     if not np.isfinite(logits).all():
         raise Unsound("the network says of a cell what is not finite")
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    return logits
 
 
 def _layer(network: Mapping[str, Array], name: str, values: Array) -> Array:
@@ -63,8 +74,10 @@ def train_base(counts: Counts, seed: int) -> Mapping[str, Array]:
         network.spread.bias.copy_(torch.from_numpy(np.log(mean / mean.sum())))
     optimiser = torch.optim.Adam(network.parameters(), lr=BASE_RATE)
     source = np.random.default_rng(seed)
-    epochs = -(-BASE_STEPS // -(-counts.shape[0] // BATCH))
-    for block in _batches(counts.shape[0], epochs, source):
+    of_epoch = -(-counts.shape[0] // BATCH)
+    epochs = -(-BASE_STEPS // of_epoch)
+    steps = BASE_STEPS if of_epoch > BASE_STEPS else epochs * of_epoch  # whole epochs, or a part of a large one
+    for block in islice(_batches(counts.shape[0], epochs, source), steps):
         dense = counts[block].toarray().astype(np.float32)
         told = torch.from_numpy(dense)
         logits = network(torch.from_numpy(log_rescaled(dense).astype(np.float32)))
@@ -101,8 +114,7 @@ def _adapted(tuned: Any, optimiser: Any, counts: Counts, source: np.random.Gener
     losses: list[float] = []
     epochs = -(-steps * BATCH // counts.shape[0]) + 1
     for block in _batches(counts.shape[0], epochs, source):
-        whole = counts[block].toarray()
-        train = source.binomial(whole, TRAIN_SHARE)
+        train, whole = _dealt(counts[block], source)
         kept = (train.sum(axis=1) > 0) & (whole.sum(axis=1) > train.sum(axis=1))
         if kept.any():
             loss = _weighed_loss(tuned, train[kept], (whole - train)[kept])
@@ -113,22 +125,32 @@ def _adapted(tuned: Any, optimiser: Any, counts: Counts, source: np.random.Gener
     return losses
 
 
+def _dealt(counts: Counts, source: np.random.Generator) -> tuple[Array, Array]:
+    """float32[cells, genes] each: a training half, and all molecules. Only places with molecules are drawn for."""
+    train = counts.copy()
+    train.data = source.binomial(counts.data.astype(np.int64), TRAIN_SHARE).astype(np.float32)
+    return train.toarray(), counts.toarray().astype(np.float32)
+
+
 def _weighed_loss(tuned: Any, train: Array, test: Array) -> Any:
     """Both losses of scoring.py, each divided by that of no denoising over that of the test half itself."""
     import torch
 
-    told, wanted = train.astype(np.float64), test.astype(np.float64)
-    scale = wanted.sum() / told.sum()
-    shares = torch.softmax(tuned(torch.from_numpy(log_rescaled(told).astype(np.float32))), dim=1)
-    target = torch.from_numpy(log_rescaled(wanted).astype(np.float32))
-    mean = shares * torch.from_numpy((told.sum(axis=1, keepdims=True) * scale).astype(np.float32))
-    asked = torch.from_numpy(wanted.astype(np.float32))
-    squared = torch.mean((torch.log1p(TARGET * shares) - target) ** 2)
-    poisson = torch.mean(mean - asked * torch.log(mean + EPSILON))
-    nothing = float(np.mean((log_rescaled(told) - log_rescaled(wanted)) ** 2))
-    worst = float(np.mean(told * scale - wanted * np.log(told * scale + EPSILON)))
-    perfect = float(np.mean(wanted - wanted * np.log(wanted + EPSILON)))
+    scale = test.sum() / train.sum()
+    shown, target = log_rescaled(train), log_rescaled(test)
+    shares = torch.softmax(tuned(torch.from_numpy(shown)), dim=1)
+    mean = shares * torch.from_numpy(train.sum(axis=1, keepdims=True) * scale)
+    squared = torch.mean((torch.log1p(TARGET * shares) - torch.from_numpy(target)) ** 2)
+    poisson = torch.mean(mean - torch.from_numpy(test) * torch.log(mean + EPSILON))
+    nothing = float(np.mean((shown - target) ** 2))
+    worst, perfect = _poisson(train * scale, test), _poisson(test, test)
     return SQUARED * squared / nothing + POISSON * (poisson - perfect) / (worst - perfect)
+
+
+def _poisson(mean: Array, found: Array) -> float:
+    """The mean loss; its logarithms are needed where molecules were found alone."""
+    some = found > 0
+    return float((mean.sum() - (found[some] * np.log(mean[some] + EPSILON)).sum()) / found.size)
 
 
 def _network(genes: int) -> Any:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
+from kernelevo.backends.keeping import Keep, anew
 from kernelevo.backends.pipelines import Pipeline, Space, Unsound
 from kernelevo.backends.scrna import components as parts
 from kernelevo.backends.scrna.thinning import Counts
@@ -29,10 +29,6 @@ SPACE = Space(
     blends=("blend",), networked=(NETWORK,),
 )  # fmt: skip
 """It starts with the network alone; `gamma` is the exponent of the blend in per cent."""
-Known = dict[tuple[Any, ...], Array]
-"""Components that were made of the same counts, by what they hang on."""
-
-
 Shares = Callable[[str], Array]
 """What the network says of the counts, by the adapter's key: float64[cells, genes], rows that add up to 1."""
 
@@ -44,18 +40,17 @@ def without_network(space: Space) -> Space:
 
 
 def denoise(
-    counts: Counts, pipeline: Pipeline, seed: int, known: Known | None = None, shares: Shares | None = None
+    counts: Counts, pipeline: Pipeline, seed: int, keep: Keep = anew, shares: Shares | None = None
 ) -> Array:
-    """float64[cells, genes], each row with the mass of its counts. `known` keeps components among pipelines on the same
+    """float64[cells, genes], each row with the mass of its counts. `keep` keeps components among pipelines on the same
     counts.
     """
-    cache = {} if known is None else known
     whole, total = np.zeros(counts.shape), 0
     in_logs = pipeline["blend"] == "log"
     for name in SPACE.parts:
         weight = pipeline.weights.get(name, 0)
         if weight:
-            part = _component(counts, name, pipeline, seed, cache, shares)
+            part = _component(counts, name, pipeline, seed, keep, shares)
             whole += weight * (np.log1p(part) if in_logs else part)
             total += weight
     blended = np.expm1(whole / total) if in_logs else whole / total
@@ -63,17 +58,18 @@ def denoise(
 
 
 def _component(
-    counts: Counts, name: str, pipeline: Pipeline, seed: int, cache: Known, shares: Shares | None
+    counts: Counts, name: str, pipeline: Pipeline, seed: int, keep: Keep, shares: Shares | None
 ) -> Array:
     """On the scale of counts for 1e4 molecules a cell, so that components can be blended."""
     settings = (pipeline[setting] for setting, of in SPACE.used_by.items() if name in of)
     key = (name, *settings, pipeline.network if name == NETWORK else "")
-    if key not in cache:
-        cache[key] = _of_mass(_made(counts, name, pipeline, seed, shares), None)
-    return cache[key]
+    made: Array = keep(key, lambda: _of_mass(_made(counts, name, pipeline, seed, keep, shares), None))
+    return made
 
 
-def _made(counts: Counts, name: str, pipeline: Pipeline, seed: int, shares: Shares | None) -> Array:
+def _made(
+    counts: Counts, name: str, pipeline: Pipeline, seed: int, keep: Keep, shares: Shares | None
+) -> Array:
     if name == NETWORK:
         if shares is None:
             raise Unsound("no network is here that could be asked")
@@ -81,14 +77,14 @@ def _made(counts: Counts, name: str, pipeline: Pipeline, seed: int, shares: Shar
     if name == "raw":
         return np.asarray(counts.toarray(), dtype=np.float64)
     if name == "like_test":
-        return parts.restored(parts.like_test(counts, pipeline["rank"], seed), "log")
+        return parts.restored(parts.like_test(counts, pipeline["rank"], seed, keep), "log")
     values = parts.stabilised(counts, pipeline["transform"])
     if name == "low_rank":
         made = parts.low_rank(values, pipeline["rank"], seed)
     elif name == "neighbours":
-        made = parts.neighbour_mean(counts, values, pipeline["neighbours"], seed)
+        made = parts.neighbour_mean(counts, values, pipeline["neighbours"], seed, keep)
     else:
-        made = parts.diffused(counts, values, pipeline["steps"], seed)
+        made = parts.diffused(counts, values, pipeline["steps"], seed, keep=keep)
     return parts.restored(made, pipeline["transform"])
 
 

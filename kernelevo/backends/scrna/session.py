@@ -5,23 +5,26 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
+from kernelevo.backends.keeping import Keep, Keeping
 from kernelevo.backends.pipelines import Level, Pipeline, Scored, Space, Unsound
 from kernelevo.backends.programs import ProgramForm, ProgramSession, Run, hidden_seed, told_seed
 from kernelevo.backends.scrna.auditing import AUDITED_SHARE, Kept, Structure, audit
 from kernelevo.backends.scrna.metrics import GUARDED, WHOLE_MASS, scored_by
-from kernelevo.backends.scrna.pipeline import Known, denoise
+from kernelevo.backends.scrna.pipeline import denoise
 from kernelevo.backends.scrna.scoring import Array, Reference, dense_rows, reference
 from kernelevo.backends.scrna.thinning import TRAIN_SHARE, Counts, split_molecules
 from kernelevo.decisions import Grammar
 from kernelevo.interfaces import ProgramRunner
 
 MOST_KEPT = 4
-"""Splits of molecules whose components are kept at hand, of each verifier."""
+"""Splits of molecules that are kept at hand, of each verifier."""
+MOST_BYTES = 2**30
+"""Of components that are kept at hand, by all sessions of a backend: one of 90 cells takes 10 MB, a task has dozens."""
 What = TypeVar("What")
 FACTS = ("log2_cells", "log2_genes", "log2_molecules", "zeros", "squared", "poisson")
 LEAST_SUM = 1e-100
@@ -39,13 +42,13 @@ Network = Callable[[str, Array], Array]
 
 @dataclass
 class Drawn:
-    """The halves of one draw with the places of their genes, what scores on them are measured by, and components that
-    were made of the training half.
+    """The halves of one draw with the places of their genes, what scores on them are measured by, and who keeps
+    components that were made of the training half.
     """
 
     reference: Reference
     genes: Array
-    known: Known = field(default_factory=dict)
+    keep: Keep
 
 
 @dataclass
@@ -68,11 +71,12 @@ class DenoisingSession(ProgramSession):
     def __init__(
         self, task: str, family: str, device: str, grammar: Grammar, space: Space, counts: Counts, aside: Counts,
         metric: str = GUARDED, second: Counts | None = None, network: Network | None = None,
-        programs: ProgramRunner | None = None,
+        programs: ProgramRunner | None = None, keeping: Keeping | None = None,
     ) -> None:  # fmt: skip
         super().__init__(task, family, device, grammar, space, programs)
         self.counts: Mapping[Level, Counts] = {"reward": counts, "audit": aside}
         self._metric, self._second, self._network = metric, second, network
+        self._keeping = Keeping(MOST_BYTES) if keeping is None else keeping
         self._rewarding: OrderedDict[int, Drawn] = OrderedDict()
         self._auditing: OrderedDict[int, DrawnToAudit] = OrderedDict()
 
@@ -110,7 +114,7 @@ class DenoisingSession(ProgramSession):
     def _rewarded(self, make: Callable[[Drawn], Array], seed: int, is_start: bool) -> Scored:
         drawn = _kept(self._rewarding, seed)
         if drawn is None:
-            drawn = self._rewarding[seed] = _drawn(self.counts["reward"], TRAIN_SHARE, seed)
+            drawn = self._rewarding[seed] = self._drawn("reward", self.counts["reward"], TRAIN_SHARE, seed)
         return scored_by(self._metric, drawn.reference, make(drawn), is_start)
 
     def _audited(self, make: Callable[[Drawn], Array], seed: int) -> Scored:
@@ -128,7 +132,7 @@ class DenoisingSession(ProgramSession):
     def _made(self, pipeline: Pipeline, drawn: Drawn, seed: int) -> Array:
         """float64[cells, genes], with the mass that the pipeline chose, where its metric leaves it the choice."""
         shares = None if self._network is None else (lambda key: self._shares(key, drawn))
-        made = denoise(drawn.reference.train, pipeline, seed, drawn.known, shares)
+        made = denoise(drawn.reference.train, pipeline, seed, drawn.keep, shares)
         return made * (pipeline.settings.get("mass", WHOLE_MASS) / WHOLE_MASS)
 
     def _shares(self, key: str, drawn: Drawn) -> Array:
@@ -140,16 +144,16 @@ class DenoisingSession(ProgramSession):
         return self._network(key, whole)[:, drawn.genes]
 
     def _drawn_to_audit(self, seed: int) -> DrawnToAudit:
-        own = _drawn(self.counts["audit"], AUDITED_SHARE, seed)
+        own = self._drawn("audit", self.counts["audit"], AUDITED_SHARE, seed)
         structure = Structure(own.reference.test, seed)
         raw = structure.kept_by(dense_rows(own.reference.train)(slice(None)))
-        second = None if self._second is None else _drawn(self._second, TRAIN_SHARE, seed)
+        second = None if self._second is None else self._drawn("second", self._second, TRAIN_SHARE, seed)
         return DrawnToAudit(own, structure, raw, second)
 
-
-def _drawn(counts: Counts, share: float, seed: int) -> Drawn:
-    halves = split_molecules(counts, share, seed)
-    return Drawn(reference(halves.train, halves.test), halves.genes)
+    def _drawn(self, of: str, counts: Counts, share: float, seed: int) -> Drawn:
+        halves = split_molecules(counts, share, seed)
+        keep = self._keeping.under(self.task, of, seed)
+        return Drawn(reference(halves.train, halves.test), halves.genes, keep)
 
 
 def _by_program(run: Run, known: Reference, level: Level, seed: int) -> Array:
