@@ -38,8 +38,8 @@ class SealedRequest:
     labels: Path | None = None
     claim: str | None = None
     out: Path | None = None
-    trained: bool = False
-    """Whether the encoder is trained by the told cases' charges first."""
+    networks: int = 0
+    """How many networks are trained by the told cases' charges first."""
     choice: ChoiceRequest | None = None
     """A language model that chooses among the pipeline's likeliest charges."""
 
@@ -107,13 +107,13 @@ def _require_place(request: SealedRequest) -> None:
             )
 
 
-def _reads(pipeline: Pipeline, trained: bool) -> Read:
+def _reads(pipeline: Pipeline, networks: int) -> Read:
     from kernelevo.backends.legal.asking import pipeline_reads
     from kernelevo.joining_backends import brings_agent
 
-    if trained and not brings_agent("legal"):
+    if networks and not brings_agent("legal"):
         raise NotInstalled("--train-network needs torch and peft: pip install 'kernelevo[lora]'")
-    return pipeline_reads(pipeline, trained)
+    return pipeline_reads(pipeline, networks)
 
 
 def _answered(request: SealedRequest, pipeline: Pipeline, cases: Cases, facts: Sequence[str], say: Say) -> Answered:
@@ -121,7 +121,7 @@ def _answered(request: SealedRequest, pipeline: Pipeline, cases: Cases, facts: S
     from kernelevo.backends.legal.asking import answers
     from kernelevo.backends.legal.choosing import offers, require_candidates
 
-    reading = _reads(pipeline, request.trained)(cases, facts)
+    reading = _reads(pipeline, request.networks)(cases, facts)
     own = answers(reading.votes, facts, cases.charges)
     if request.choice is None:
         return Answered(own, own, None)
@@ -158,7 +158,7 @@ def _sealed(
     from kernelevo.backends.legal.asking import read_asked, write_answers
 
     asked = read_asked(request.test or Path())
-    run = _run(request, f"{cases.key} {asked.key} {text} {request.trained}")
+    run = _run(request, f"{cases.key} {asked.key} {text} {request.networks}")
     say(asked.note)
     if request.claim is not None:
         require_unopened(settings.runs, request.claim, run)

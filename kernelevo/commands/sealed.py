@@ -38,6 +38,9 @@ def legal(
     train_network: Annotated[
         bool, typer.Option("--train-network", help="Train the encoder's adapter and head by the told cases first.")
     ] = False,
+    networks: Annotated[
+        int, typer.Option(metavar="N", min=1, help="With --train-network: so many, whose votes are averaged.")
+    ] = 5,
     choose: choice_options.ModelName = None,
     candidates: choice_options.Candidates = None,
     reply_tokens: choice_options.ReplyTokens = None,
@@ -65,7 +68,8 @@ def legal(
 
     state, announce = opt.State.of(context), opt.announcer(as_json)
     choice = choice_options.read_choice(context)
-    request = SealedRequest(train, pipeline, test, lawbench, labels, claim, out, train_network, choice)
+    trained = networks if train_network else 0
+    request = SealedRequest(train, pipeline, test, lawbench, labels, claim, out, trained, choice)
     told = start_sealed(request, state.settings, lambda line: announce(visible(line)))
     if as_json:
         state.print_json(told)

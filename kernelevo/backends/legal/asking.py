@@ -8,7 +8,7 @@ import csv
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -74,34 +74,41 @@ class Answers:
         return [self.charge(place) for place in range(len(self.told))]
 
 
-def pipeline_reads(pipeline: Pipeline, trained: bool = False) -> Read:
-    """The encoder's base is made of the told cases' texts; with `trained`, its adapter and head of their charges.
+def pipeline_reads(pipeline: Pipeline, networks: int = 0) -> Read:
+    """The encoder's base is made of the told cases' texts; of their charges so many adapters and heads are trained,
+    each with other draws, and their votes are averaged (0: the base votes). Encoded is by the first.
     """
 
     def read(cases: Cases, facts: Sequence[str]) -> Reading:
         threadpool_limits(limits=1)  # as in a run (backend.py)
         reader = Reader(cases.facts)
         told, asked = (reader.rows([windowed(fact, pipeline) for fact in each]) for each in (cases.facts, facts))
-        network = make_base(reader, SEED)
-        if trained:
-            network = _adapted(network, told, cases)
-        known, wanted = encoded(network, told), encoded(network, asked)
-        votes = classify(known, cases.labels, wanted, len(cases.charges), pipeline, network)
-        return Reading(votes, known, wanted)
+        base = make_base(reader, SEED)
+        every = [_read(network, told, asked, cases, pipeline) for network in _networks(base, told, cases, networks)]
+        return replace(every[0], votes=np.mean([each.votes for each in every], axis=0))
 
     return read
 
 
-def pipeline_tells(pipeline: Pipeline, trained: bool = False) -> Tell:
+def pipeline_tells(pipeline: Pipeline, networks: int = 0) -> Tell:
     """The votes of `pipeline_reads`."""
-    read = pipeline_reads(pipeline, trained)
+    read = pipeline_reads(pipeline, networks)
     return lambda cases, facts: read(cases, facts).votes
 
 
-def _adapted(base: Mapping[str, Array], told: Any, cases: Cases) -> Mapping[str, Array]:
+def _read(network: Mapping[str, Array], told: Any, asked: Any, cases: Cases, pipeline: Pipeline) -> Reading:
+    known, wanted = encoded(network, told), encoded(network, asked)
+    return Reading(classify(known, cases.labels, wanted, len(cases.charges), pipeline, network), known, wanted)
+
+
+def _networks(base: Mapping[str, Array], told: Any, cases: Cases, count: int) -> list[Mapping[str, Array]]:
+    return [_adapted(base, told, cases, SEED + number) for number in range(count)] or [base]
+
+
+def _adapted(base: Mapping[str, Array], told: Any, cases: Cases, seed: int) -> Mapping[str, Array]:
     with TemporaryDirectory() as place:
         labels = cases.labels.astype(np.int64)
-        train_adapter(base, None, told, labels, len(cases.charges), Path(place), SEED, 1.0)
+        train_adapter(base, None, told, labels, len(cases.charges), Path(place), seed, 1.0)
         return merged(base, read_delta(Path(place)))
 
 
