@@ -8,6 +8,7 @@ charge that they alone have.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -26,6 +27,7 @@ from kernelevo.joining_choices import ChoiceRequest, check_choice, chosen, reque
 from kernelevo.statistics import share_interval
 
 Array = np.ndarray
+RESULT = Path(__file__).parent / "results" / "legal_candidates.json"
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,9 @@ def add_options(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
 
 
 def request(asked: argparse.Namespace) -> ChoiceRequest | None:
+    """Raises BadInput where a choice is to be recorded: the next run may hear other replies."""
+    if asked.record and asked.choose is not None:
+        raise BadInput("--record keeps recall alone; leave out --choose, or keep what is printed")
     price = None if asked.price is None else tuple(asked.price)
     candidates = None if asked.choose is None else asked.candidates
     return request_of(
@@ -79,8 +84,9 @@ def measured(
     wanted = np.concatenate([cases.labels[part.places] for part in parts])
     own = joined([answers(part.reading.votes, part.facts, cases.charges) for part in parts])
     found = {
-        "cases": cases.name, "sha256": cases.key, "pipeline": asked.who, "asked": len(wanted),
-        "folds": f"{len(taken)} of {asked.folds}", "seed": asked.seed, "candidates": count,
+        "command": f"python benchmarks/legal_reference.py train.csv --candidates {count}", "cases": cases.name,
+        "sha256": cases.key, "pipeline": asked.who, "asked": len(wanted), "folds": f"{len(taken)} of {asked.folds}",
+        "seed": asked.seed, "candidates": count,
         "recall": {
             str(each): share(np.concatenate([part.right(cases.labels, each) for part in parts]))
             for each in sorted({1, 3, 5, count})
@@ -88,6 +94,10 @@ def measured(
         "accuracy of the pipeline alone": share(own.told == wanted),
     }  # fmt: skip
     return found if choice is None else found | after(choice, parts, count, own, wanted, asked.replies)
+
+
+def record(found: dict[str, Any]) -> None:
+    RESULT.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def limited(folds: Sequence[tuple[Array, Array]], asked: argparse.Namespace) -> list[tuple[Array, Array]]:

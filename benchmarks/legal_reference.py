@@ -75,6 +75,8 @@ def measure(asked: argparse.Namespace) -> int:
     if choice is not None or asked.candidates is not None:
         found = legal_choice.measured(cases, folds, PIPELINES[asked.who], choice, asked)
         print(json.dumps(found, ensure_ascii=False, indent=1))
+        if asked.record:
+            legal_choice.record(found)
         return 0
     ways: dict[str, Tell] = {NAME: lambda known, labels, others, charges: reference_told(known, labels, others)}
     ways |= {name: agent_tells(cases, *chosen) for name, chosen in PIPELINES.items()}
@@ -151,7 +153,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--curve", type=lambda text: [int(each) for each in text.split(",")], default=[1, 3, 5, 10, 20])
-    parser.add_argument("--record", action="store_true", help=f"write {RESULT.name}")
+    record = f"write {RESULT.name}, or {legal_choice.RESULT.name}"
+    parser.add_argument("--record", action="store_true", help=record)
     legal_choice.add_options(parser, list(PIPELINES))
     return parser.parse_args()
 

@@ -136,7 +136,8 @@ def chosen(
     if before < len(prompts):
         _ask(request, prompts, kept, before)
     by_prompt = {each.key: kept.get(key_of(request.asked, each, request.sampling)) for each in prompts}
-    choice = choose(own, votes, given, [each and by_prompt[each.prompt.key] for each in given])
+    replies = [None if each is None else by_prompt[each.prompt.key] for each in given]
+    choice = choose(own, votes, given, replies)
     return _counted(choice, request, list(by_prompt.values()), before)
 
 
@@ -176,7 +177,7 @@ def request_of(
 ) -> ChoiceRequest | None:  # fmt: skip
     """By what a command line gives, if it names a model; raises BadInput for options that need one."""
     options = {"base_url": base_url, "key_variable": key_variable, "price": price, "call_seconds": call_seconds}
-    own = {"candidates": candidates, "reply_tokens": reply_tokens}
+    own: dict[str, Any] = {"candidates": candidates, "reply_tokens": reply_tokens}
     given = [f"--{key.replace('_', '-')}" for key, value in (options | own).items() if value is not None]
     if name is None:
         if given:

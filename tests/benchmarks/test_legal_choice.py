@@ -18,10 +18,12 @@ pytest.importorskip("sklearn", reason="the extra `legal` is not installed")
 from kernelevo import joining_choices
 from kernelevo.backends.legal.alike import alike
 from kernelevo.backends.legal.data import sample
+from kernelevo.backends.legal.loaders import KNOWN
 from kernelevo.language_model import Prompt, Reply, Sampling, Stop, Usage
 from kernelevo.models.scripted import ScriptedModel
 
 ROOT = Path(__file__).parents[2]
+RECORD = json.loads((ROOT / "benchmarks" / "results" / "legal_candidates.json").read_text(encoding="utf-8"))
 CASES = sample(12, 20)
 NAME = "centroids, base"
 WHO = ("--who", NAME, "--folds", "3")
@@ -60,6 +62,18 @@ def run(
     code = command.main()
     said = capsys.readouterr()
     return code, json.loads(said.out or "{}"), said.err
+
+
+def test_the_record_is_of_the_registered_file_and_whole() -> None:
+    assert RECORD["sha256"] in KNOWN and (RECORD["asked"], RECORD["folds"], RECORD["candidates"]) == (
+        5332,
+        "5 of 5",
+        10,
+    )
+    shares = [RECORD["recall"][each]["share"] for each in ("1", "3", "5", "10")]
+    assert shares == sorted(shares) and RECORD["recall"]["1"] == RECORD["accuracy of the pipeline alone"]
+    docs = (ROOT / "docs" / "domains.md").read_text(encoding="utf-8")
+    assert all(f"| {100 * share:.1f} (" in docs for share in shares)
 
 
 def test_recall_is_that_of_lists_that_are_counted_by_hand(
@@ -122,6 +136,8 @@ def test_questions_hang_on_no_label_of_an_asked_case(command: Any, monkeypatch: 
         (["--candidates", "13"], "--candidates 13 are no choice"),
         (["--candidates", "0"], "--candidates 0 are no choice"),
         (["--candidates", "3", "--asked-folds", "0"], "give a positive number"),
+        (["--choose", "scripted:none.jsonl", "--record"], "--record keeps recall alone"),
+        (["--choose", "scripted:none.jsonl", "--replies", "nowhere/x"], "replies cannot be written to nowhere/x"),
         (["--base-url", "http://x/v1"], "--base-url says how a model chooses"),
         (["--choose", "scripted:none.jsonl"], "the script scripted:none.jsonl has no more replies"),
         (["--choose", "openai:x", "--base-url", "http://127.0.0.1:9/v1"], "no server answers at"),

@@ -116,7 +116,7 @@ def _without_names(text: str, charges: Sequence[str]) -> tuple[str, set[int]]:
 
 
 def _plain(text: str) -> str:
-    """Digits and marks of full width as those of half, without the brackets and spaces that models leave out."""
+    """Digits and marks of full width as those of half, without the brackets that models leave out."""
     return re.sub(r"[\[\]]", "", unicodedata.normalize("NFKC", text))
 
 

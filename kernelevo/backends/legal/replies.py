@@ -23,10 +23,12 @@ BEGUN = b'{"key": '
 
 
 class KeptReplies:
-    """The file at `path`, which need not be there; raises BadInput for what is no such file."""
+    """The file at `path`, which need not be there; raises BadInput for what is no such file, or cannot be written."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise BadInput(f"replies cannot be written to {path}; name a file in a folder that is there and writable")
         self._whole = 0
         """Bytes of whole lines."""
         self._by_key = self._read()
@@ -66,8 +68,8 @@ class KeptReplies:
 
 
 def _reply(told: dict[str, Any]) -> tuple[str, Reply]:
-    counts = (int(told[f"{what}_tokens"]) for what in ("prompt", "completion", "cached"))
-    usage = Usage(*counts, estimated=bool(told["estimated"]))
+    prompt, completion, cached = (int(told[f"{what}_tokens"]) for what in ("prompt", "completion", "cached"))
+    usage = Usage(prompt, completion, cached, bool(told["estimated"]))
     return str(told["key"]), Reply(str(told["text"]), Stop(told["stop"]), usage)
 
 
