@@ -1,13 +1,16 @@
 """The reference line of the domain legal (LinearSVC on character 1-2-grams) on a set of cases, cross-validated.
 
     python benchmarks/legal_reference.py train.csv [--folds 5] [--curve 1,3,5,10,20] [--record]
+    python benchmarks/legal_reference.py train.csv --candidates 10 [--asked-folds 2] [--choose MODEL --base-url URL]
 
 Folds are stratified by charge, and cases that are alike (kernelevo/backends/legal/alike.py) are in one fold. Beside
 the reference stand pipelines of the embedded agent that read whole texts: its start, single read-outs of the network's
-base, its own head when an adapter was trained, and votes of these, with their paired differences from the reference.
+base, its own head when an adapter was trained, five of them, and votes of these, with their paired differences from
+the reference.
 `--curve` tells the reference at most so many cases of each charge. The interval of an accuracy is Wilson's over all
 cases, each asked once. The cases are a file of the user's: sia-agent's train.csv has 5,332 of 191 charges. --record
-writes benchmarks/results/legal_reference.json.
+writes benchmarks/results/legal_reference.json. The second form measures how often the right charge is among so many of
+a pipeline's, and what a language model makes of them (legal_choice.py).
 """
 
 from __future__ import annotations
@@ -30,33 +33,51 @@ HERE = Path(__file__).parent
 RESULT = HERE / "results" / "legal_reference.json"
 sys.path.insert(0, str(HERE.parent))
 
-from kernelevo.backends.legal.alike import alike  # noqa: E402 the checkout comes first
+import legal_choice  # noqa: E402 it imports the package, and the checkout comes first
+
+from kernelevo.backends.legal.alike import alike  # noqa: E402
 from kernelevo.backends.legal.asking import pipeline_tells  # noqa: E402
 from kernelevo.backends.legal.data import Cases, read_cases  # noqa: E402
 from kernelevo.backends.legal.paired import paired  # noqa: E402
 from kernelevo.backends.legal.pipeline import SPACE  # noqa: E402
 from kernelevo.backends.legal.reference import NAME, reference_told  # noqa: E402
 from kernelevo.backends.pipelines import Pipeline  # noqa: E402
+from kernelevo.errors import BadInput  # noqa: E402
 from kernelevo.statistics import share_interval  # noqa: E402
 
 Array = np.ndarray
 Tell = Callable[[Sequence[str], Array, Sequence[str], int], Array]
 WHOLE = {"begin": 3000, "end": 400}
-PIPELINES: Mapping[str, tuple[Pipeline, bool]] = {
-    "start of the pipelines": (SPACE.pipeline(), False),
-    "centroids, base": (SPACE.pipeline({"centroid": 1}, **WHOLE), False),
-    "least squares, base": (SPACE.pipeline({"fitted": 1}, ridge=300, **WHOLE), False),
-    "own head, trained": (SPACE.pipeline({"trained": 1}, **WHOLE), True),
-    "votes, trained": (SPACE.pipeline({"trained": 2, "fitted": 1, "centroid": 1}, ridge=300, **WHOLE), True),
+PIPELINES: Mapping[str, tuple[Pipeline, int]] = {
+    "start of the pipelines": (SPACE.pipeline(), 0),
+    "centroids, base": (SPACE.pipeline({"centroid": 1}, **WHOLE), 0),
+    "least squares, base": (SPACE.pipeline({"fitted": 1}, ridge=300, **WHOLE), 0),
+    "own head, trained": (SPACE.pipeline({"trained": 1}, **WHOLE), 1),
+    "own head, five trained": (SPACE.pipeline({"trained": 1}, **WHOLE), 5),
+    "votes, trained": (SPACE.pipeline({"trained": 2, "fitted": 1, "centroid": 1}, ridge=300, **WHOLE), 1),
 }
-"""With whether the network is trained by the told cases first."""
+"""With how many networks are trained by the told cases first; their votes are averaged."""
 
 
-def main() -> None:
+def main() -> int:
     asked = arguments()
-    cases = read_cases(asked.cases)
+    try:
+        return measure(asked)
+    except BadInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def measure(asked: argparse.Namespace) -> int:
+    cases, choice = read_cases(asked.cases), legal_choice.request(asked)
     groups = alike(cases.facts)
     folds = list(split(cases.facts, cases.labels, groups, asked.folds, asked.seed))
+    if choice is not None or asked.candidates is not None:
+        found = legal_choice.measured(cases, folds, PIPELINES[asked.who], choice, asked)
+        print(json.dumps(found, ensure_ascii=False, indent=1))
+        if asked.record:
+            legal_choice.record(found)
+        return 0
     ways: dict[str, Tell] = {NAME: lambda known, labels, others, charges: reference_told(known, labels, others)}
     ways |= {name: agent_tells(cases, *chosen) for name, chosen in PIPELINES.items()}
     ways |= {f"{NAME}, at most {most} of each charge": curve_tells(most) for most in asked.curve}
@@ -73,6 +94,7 @@ def main() -> None:
     print(json.dumps(found, ensure_ascii=False, indent=1))
     if asked.record:
         RESULT.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return 0
 
 
 def split(facts: Sequence[str], labels: Array, groups: Array, folds: int, seed: int) -> Iterator[tuple[Array, Array]]:
@@ -83,8 +105,8 @@ def split(facts: Sequence[str], labels: Array, groups: Array, folds: int, seed: 
         yield from StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(facts, labels, groups)
 
 
-def agent_tells(cases: Cases, pipeline: Pipeline, trained: bool) -> Tell:
-    asked = pipeline_tells(pipeline, trained)
+def agent_tells(cases: Cases, pipeline: Pipeline, networks: int) -> Tell:
+    asked = pipeline_tells(pipeline, networks)
 
     def tell(known: Sequence[str], labels: Array, others: Sequence[str], charges: int) -> Array:
         told = replace(cases, facts=tuple(known), labels=labels)
@@ -131,9 +153,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--curve", type=lambda text: [int(each) for each in text.split(",")], default=[1, 3, 5, 10, 20])
-    parser.add_argument("--record", action="store_true", help=f"write {RESULT.name}")
+    record = f"write {RESULT.name}, or {legal_choice.RESULT.name}"
+    parser.add_argument("--record", action="store_true", help=record)
+    legal_choice.add_options(parser, list(PIPELINES))
     return parser.parse_args()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

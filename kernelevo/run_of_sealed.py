@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kernelevo.counting import counted
 from kernelevo.errors import BadInput, NotInstalled
+from kernelevo.joining_choices import ChoiceRequest, check_choice, chosen
 from kernelevo.loop.ledger import open_sealed, openings, require_unopened, write_outcome
 from kernelevo.settings import Settings
 
 if TYPE_CHECKING:
-    from kernelevo.backends.legal.asking import Answers, Asked, Tell
+    from kernelevo.backends.legal.asking import Answers, Asked, Read
     from kernelevo.backends.legal.data import Cases
     from kernelevo.backends.pipelines import Pipeline
+    from kernelevo.joining_choices import Chosen
 
 Say = Callable[[str], None]
 LONGEST_PIPELINE = 1 << 16
@@ -36,8 +38,10 @@ class SealedRequest:
     labels: Path | None = None
     claim: str | None = None
     out: Path | None = None
-    trained: bool = False
-    """Whether the encoder is trained by the told cases' charges first."""
+    networks: int = 0
+    """How many networks are trained by the told cases' charges first."""
+    choice: ChoiceRequest | None = None
+    """A language model that chooses among the pipeline's likeliest charges."""
 
     def __post_init__(self) -> None:
         if (self.test is None) == (self.lawbench is None):
@@ -52,6 +56,23 @@ class SealedRequest:
         """Where the answers go."""
         return self.out or Path("predictions.csv" if self.lawbench is None else "lawbench-3-3.json")
 
+    @property
+    def replies(self) -> Path:
+        """Where the replies of the model that chooses go."""
+        return self.place.with_name(f"{self.place.name}.choices.jsonl")
+
+
+@dataclass(frozen=True)
+class Answered:
+    """`found` are the answers, and `own` those of the pipeline alone, which are the same where no model `chose`."""
+
+    found: Answers
+    own: Answers
+    chose: Chosen | None
+
+    def plain(self) -> dict[str, Any]:
+        return {} if self.chose is None else {"choice": self.chose.plain()}
+
 
 def start_sealed(request: SealedRequest, settings: Settings, say: Say) -> dict[str, Any]:
     """What came of it, as plain values; raises BadInput for what cannot be read, and where labels are not there."""
@@ -65,6 +86,8 @@ def start_sealed(request: SealedRequest, settings: Settings, say: Say) -> dict[s
     cases = read_cases(request.train)
     for note in cases.notes:
         say(note)
+    if request.choice is not None:
+        check_choice(request.choice, cases)
     if request.lawbench is not None:
         return _lawbench(request, request.lawbench, cases, pipeline, say)
     return _sealed(request, cases, pipeline, text, settings, say)
@@ -72,21 +95,42 @@ def start_sealed(request: SealedRequest, settings: Settings, say: Say) -> dict[s
 
 def _require_place(request: SealedRequest) -> None:
     """Raises BadInput before anything is computed if nothing can be written there, or what is read would be lost."""
-    out, folder = request.place, request.place.parent
+    folder = request.place.parent
     given = (request.train, request.pipeline, request.test, request.lawbench, request.labels)
-    if out.resolve() in {each.resolve() for each in given if each is not None}:
-        raise BadInput(f"--out {out} would be written over what is read from it; name another file")
-    if out.is_dir() or not folder.is_dir() or not os.access(out if out.exists() else folder, os.W_OK):
-        raise BadInput(f"answers cannot be written to {out}; give --out FILE in a folder that is there and writable")
+    read = {each.resolve() for each in given if each is not None}
+    for out in (request.place, request.replies) if request.choice is not None else (request.place,):
+        if out.resolve() in read:
+            raise BadInput(f"--out {out} would be written over what is read from it; name another file")
+        if out.is_dir() or not folder.is_dir() or not os.access(out if out.exists() else folder, os.W_OK):
+            raise BadInput(
+                f"answers cannot be written to {out}; give --out FILE in a folder that is there and writable"
+            )
 
 
-def _tell(pipeline: Pipeline, trained: bool) -> Tell:
-    from kernelevo.backends.legal.asking import pipeline_tells
+def _reads(pipeline: Pipeline, networks: int) -> Read:
+    from kernelevo.backends.legal.asking import pipeline_reads
     from kernelevo.joining_backends import brings_agent
 
-    if trained and not brings_agent("legal"):
+    if networks and not brings_agent("legal"):
         raise NotInstalled("--train-network needs torch and peft: pip install 'kernelevo[lora]'")
-    return pipeline_tells(pipeline, trained)
+    return pipeline_reads(pipeline, networks)
+
+
+def _answered(request: SealedRequest, pipeline: Pipeline, cases: Cases, facts: Sequence[str], say: Say) -> Answered:
+    """By the pipeline, and then by the model that chooses, where there is one."""
+    from kernelevo.backends.legal.asking import answers
+    from kernelevo.backends.legal.choosing import offers, require_candidates
+
+    reading = _reads(pipeline, request.networks)(cases, facts)
+    own = answers(reading.votes, facts, cases.charges)
+    if request.choice is None:
+        return Answered(own, own, None)
+    require_candidates(request.choice.candidates, cases)
+    given = offers(cases, facts, reading, request.choice.candidates)
+    chose = chosen(request.choice, given, reading.votes, own, request.replies, say)
+    for line in chose.lines():
+        say(line)
+    return Answered(chose.choice.answers, own, chose)
 
 
 def _read_pipeline(path: Path) -> tuple[Pipeline, str]:
@@ -111,20 +155,27 @@ def _read_pipeline(path: Path) -> tuple[Pipeline, str]:
 def _sealed(
     request: SealedRequest, cases: Cases, pipeline: Pipeline, text: str, settings: Settings, say: Say
 ) -> dict[str, Any]:
-    from kernelevo.backends.legal.asking import answers, read_asked, write_answers
+    from kernelevo.backends.legal.asking import read_asked, write_answers
 
     asked = read_asked(request.test or Path())
-    run = "sealed-" + hashlib.sha256(f"{cases.key} {asked.key} {text} {request.trained}".encode()).hexdigest()[:12]
+    run = _run(request, f"{cases.key} {asked.key} {text} {request.networks}")
     say(asked.note)
     if request.claim is not None:
         require_unopened(settings.runs, request.claim, run)
-    found = answers(_tell(pipeline, request.trained), cases, asked.facts)
+    found = _answered(request, pipeline, cases, asked.facts, say)
     out = request.place
-    write_answers(out, asked, found)
+    write_answers(out, asked, found.found)
     say(f"answers to {counted(len(asked.ids), 'case')}, from {counted(len(cases.facts), 'told case')}: {out}")
     if request.labels is None or not request.labels.is_file():
         raise BadInput(_lacking(request, asked, out))
-    return {"run": run, "predictions": str(out), **_opened(request, run, cases, asked, found, settings, say)}
+    opened = _opened(request, run, cases, asked, found, settings, say)
+    return {"run": run, "predictions": str(out), **found.plain(), **opened}
+
+
+def _run(request: SealedRequest, words: str) -> str:
+    """The name of these answers on the ledger: others have another."""
+    choice = "" if request.choice is None else f" {request.choice.key}"
+    return "sealed-" + hashlib.sha256(f"{words}{choice}".encode()).hexdigest()[:12]
 
 
 def _lacking(request: SealedRequest, asked: Asked, out: Path) -> str:
@@ -137,26 +188,32 @@ def _lacking(request: SealedRequest, asked: Asked, out: Path) -> str:
 
 
 def _opened(
-    request: SealedRequest, run: str, cases: Cases, asked: Asked, found: Answers, settings: Settings, say: Say
+    request: SealedRequest, run: str, cases: Cases, asked: Asked, answered: Answered, settings: Settings, say: Say
 ) -> dict[str, Any]:
     """Labels are read only here, after the answers are on disk and the opening on the ledger."""
     from kernelevo.backends.legal.asking import read_labels
-    from kernelevo.backends.legal.sealed import outcome
+    from kernelevo.backends.legal.sealed import beside, outcome
 
     claim, task = request.claim or "", f"legal-test-{asked.key[:16]}"
     before = [each for each in openings(settings.runs) if task in each.tasks and each.run != run]
     open_sealed(settings.runs, claim, run, [task])
-    result = outcome(cases, asked.facts, found, read_labels(request.labels or Path(), asked))
+    labels = read_labels(request.labels or Path(), asked)
+    result = outcome(cases, asked.facts, answered.found, labels)
     write_outcome(settings.runs, claim, run, {"words": result.words(), **result.plain()})
     tries = ", so that chance has had as many tries" if before else ""
     say(f"claim {claim.strip()!r}: opening {len(before) + 1} of these labels on the ledger of {settings.runs}{tries}")
     for line in result.lines():
         say(line)
-    return {"claim": claim.strip(), "openings_before": len(before), **result.plain()}
+    told = {"claim": claim.strip(), "openings_before": len(before), **result.plain()}
+    if answered.chose is not None:
+        own, less = beside(cases, answered.found, answered.own, labels)
+        say(f"the pipeline alone: accuracy {own.words()}")
+        say(less.words("these answers", "the pipeline alone"))
+        told |= {"pipeline_alone": own.plain(), "less_the_pipeline": asdict(less)}
+    return told
 
 
 def _lawbench(request: SealedRequest, path: Path, cases: Cases, pipeline: Pipeline, say: Say) -> dict[str, Any]:
-    from kernelevo.backends.legal.asking import answers
     from kernelevo.backends.legal.lawbench import read_questions, rows_for, scores_of, without_alike, write_replies
     from kernelevo.backends.legal.reference import NAME, reference_told
     from kernelevo.backends.legal.scoring import lawbench_f1, strict_f1
@@ -165,9 +222,9 @@ def _lawbench(request: SealedRequest, path: Path, cases: Cases, pipeline: Pipeli
     known = without_alike(cases, questions.facts)
     say(questions.note)
     say(f"{counted(len(cases.facts) - len(known.facts), 'told case')} alike to a question left out")
-    found = answers(_tell(pipeline, request.trained), known, questions.facts)
+    answered = _answered(request, pipeline, known, questions.facts, say)
     out = request.place
-    write_replies(out, rows_for(questions, [found.charge(place) for place in range(len(questions.facts))]))
+    write_replies(out, rows_for(questions, answered.found.every()))
     loose, strict = scores_of(out)
     told = [known.charges[each] for each in reference_told(known.facts, known.labels, questions.facts)]
     rows = rows_for(questions, told).values()
@@ -176,7 +233,7 @@ def _lawbench(request: SealedRequest, path: Path, cases: Cases, pipeline: Pipeli
     say(f"LawBench F1 {loose.f1:.4f}, strict F1 {strict.f1:.4f}, abstentions {loose.abstentions:.4f}")
     say(f"reference ({NAME}): LawBench F1 {held[0]:.4f}, strict F1 {held[1]:.4f}")
     return {
-        "replies": str(out), "questions": len(questions.facts), "told_cases": len(known.facts),
+        **answered.plain(), "replies": str(out), "questions": len(questions.facts), "told_cases": len(known.facts),
         "told_cases_left_out": len(cases.facts) - len(known.facts), "lawbench_f1": loose.f1, "strict_f1": strict.f1,
         "abstentions": loose.abstentions, "reference": {"is": NAME, "lawbench_f1": held[0], "strict_f1": held[1]},
     }  # fmt: skip

@@ -65,7 +65,7 @@ MAY_USE = {
 JOINERS = {
     "run", "api", "api_arguments", "run_record", "run_evidence", "rerunning", "joining", "joining_cards",
     "joining_models", "joining_decisions", "joining_backends", "joining_levers", "joining_loop", "joining_programs",
-    "joining_python", "joining_texts", "run_of_loop", "run_of_study", "run_of_sealed",
+    "joining_python", "joining_texts", "joining_choices", "run_of_loop", "run_of_study", "run_of_sealed",
     "study_anew",
     "cli", "commands", "redteam", "__init__", "__main__",
 }  # fmt: skip

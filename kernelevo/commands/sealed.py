@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from kernelevo.commands import choice_options, model_options
 from kernelevo.commands import options as opt
 from kernelevo.wire.words import visible
 
@@ -37,6 +38,16 @@ def legal(
     train_network: Annotated[
         bool, typer.Option("--train-network", help="Train the encoder's adapter and head by the told cases first.")
     ] = False,
+    networks: Annotated[
+        int, typer.Option(metavar="N", min=1, help="With --train-network: so many, whose votes are averaged.")
+    ] = 5,
+    choose: choice_options.ModelName = None,
+    candidates: choice_options.Candidates = None,
+    reply_tokens: choice_options.ReplyTokens = None,
+    base_url: model_options.BaseUrl = None,
+    key_variable: model_options.KeyVariable = None,
+    price: model_options.Price = None,
+    call_seconds: model_options.CallSeconds = None,
     as_json: opt.AsJson = False,
     runs: opt.Runs = None,
 ) -> None:
@@ -49,11 +60,16 @@ def legal(
     Answers are on disk, and the opening is on the ledger (`kernelevo study openings`), before the labels are read. Told
     are accuracy with its interval, macro-F1, abstentions and calibration, beside a linear classifier that was told and
     asked the same, with McNemar's test. Without labels the answers are written, and exit code 2 says what is lacking.
+
+    With --choose a language model chooses among the charges that the pipeline finds likeliest. Its replies are kept
+    beside the answers (OUT.choices.jsonl), and the same command goes on from there.
     """
     from kernelevo.run_of_sealed import SealedRequest, start_sealed
 
     state, announce = opt.State.of(context), opt.announcer(as_json)
-    request = SealedRequest(train, pipeline, test, lawbench, labels, claim, out, train_network)
+    choice = choice_options.read_choice(context)
+    trained = networks if train_network else 0
+    request = SealedRequest(train, pipeline, test, lawbench, labels, claim, out, trained, choice)
     told = start_sealed(request, state.settings, lambda line: announce(visible(line)))
     if as_json:
         state.print_json(told)

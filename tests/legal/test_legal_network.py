@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,11 @@ import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from kernelevo.backends.agents import merged
+from kernelevo.backends.legal.asking import SEED, _networks, _read, pipeline_tells
 from kernelevo.backends.legal.backend import ChargeBackend
 from kernelevo.backends.legal.data import sample
 from kernelevo.backends.legal.network import HEAD, Reader, _network, encoded, head_votes, make_base, train_adapter
+from kernelevo.backends.legal.pipeline import SPACE, windowed
 from kernelevo.backends.networks import Shelf, read_delta
 from kernelevo.backends.pipelines import Unsound
 from kernelevo.errors import BadInput
@@ -106,3 +109,14 @@ def test_sums_hang_on_no_number_of_threads() -> None:
     with threadpool_limits(limits=2):
         ChargeBackend(CASES_OF_MANY)
         assert {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"} == {1}
+
+
+def test_the_votes_of_several_networks_are_averaged() -> None:
+    pipeline = SPACE.pipeline({"trained": 1}, begin=3000)
+    known = replace(CASES, facts=CASES.facts[::2], labels=LABELS[::2])
+    none, one, three = (pipeline_tells(pipeline, count)(known, CASES.facts[1::2]) for count in (0, 1, 3))
+    rows, base = Reader(known.facts), make_base(Reader(known.facts), SEED)
+    told, asked = (rows.rows([windowed(fact, pipeline) for fact in each]) for each in (known.facts, CASES.facts[1::2]))
+    single = [_read(each, told, asked, known, pipeline).votes for each in _networks(base, told, known, 3)]
+    assert three == pytest.approx(np.mean(single, axis=0)) and one == pytest.approx(single[0])
+    assert np.abs(single[1] - single[0]).max() > 0.01 and np.abs(none - one).max() > 0.01

@@ -8,7 +8,7 @@ import csv
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,8 +28,23 @@ from kernelevo.errors import BadInput
 
 Array = np.ndarray
 SEED = 0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a pipeline makes of facts that are asked for: `votes` float[facts, charges] are probabilities; `known`
+    float[told cases, dimensions] and `asked` float[facts, dimensions], rows of length 1, are how it encodes both.
+    """
+
+    votes: Array
+    known: Array
+    asked: Array
+
+
+Read = Callable[[Cases, Sequence[str]], Reading]
+"""Of cases whose charges are told, and facts that are asked for."""
 Tell = Callable[[Cases, Sequence[str]], Array]
-"""Of cases whose charges are told, and facts that are asked for: probabilities float[facts, charges]."""
+"""Its votes alone."""
 
 
 @dataclass(frozen=True)
@@ -54,28 +69,46 @@ class Answers:
         """Empty where none is told."""
         return self.charges[self.told[place]] if self.told[place] >= 0 else ""
 
+    def every(self) -> list[str]:
+        """The charge of each case."""
+        return [self.charge(place) for place in range(len(self.told))]
 
-def pipeline_tells(pipeline: Pipeline, trained: bool = False) -> Tell:
-    """The encoder's base is made of the told cases' texts; with `trained`, its adapter and head of their charges, too.
+
+def pipeline_reads(pipeline: Pipeline, networks: int = 0) -> Read:
+    """The encoder's base is made of the told cases' texts; of their charges so many adapters and heads are trained,
+    each with other draws, and their votes are averaged (0: the base votes). Encoded is by the first.
     """
 
-    def tell(cases: Cases, facts: Sequence[str]) -> Array:
+    def read(cases: Cases, facts: Sequence[str]) -> Reading:
         threadpool_limits(limits=1)  # as in a run (backend.py)
         reader = Reader(cases.facts)
         told, asked = (reader.rows([windowed(fact, pipeline) for fact in each]) for each in (cases.facts, facts))
-        network = make_base(reader, SEED)
-        if trained:
-            network = _adapted(network, told, cases)
-        known, wanted = encoded(network, told), encoded(network, asked)
-        return classify(known, cases.labels, wanted, len(cases.charges), pipeline, network)
+        base = make_base(reader, SEED)
+        every = [_read(network, told, asked, cases, pipeline) for network in _networks(base, told, cases, networks)]
+        return replace(every[0], votes=np.mean([each.votes for each in every], axis=0))
 
-    return tell
+    return read
 
 
-def _adapted(base: Mapping[str, Array], told: Any, cases: Cases) -> Mapping[str, Array]:
+def pipeline_tells(pipeline: Pipeline, networks: int = 0) -> Tell:
+    """The votes of `pipeline_reads`."""
+    read = pipeline_reads(pipeline, networks)
+    return lambda cases, facts: read(cases, facts).votes
+
+
+def _read(network: Mapping[str, Array], told: Any, asked: Any, cases: Cases, pipeline: Pipeline) -> Reading:
+    known, wanted = encoded(network, told), encoded(network, asked)
+    return Reading(classify(known, cases.labels, wanted, len(cases.charges), pipeline, network), known, wanted)
+
+
+def _networks(base: Mapping[str, Array], told: Any, cases: Cases, count: int) -> list[Mapping[str, Array]]:
+    return [_adapted(base, told, cases, SEED + number) for number in range(count)] or [base]
+
+
+def _adapted(base: Mapping[str, Array], told: Any, cases: Cases, seed: int) -> Mapping[str, Array]:
     with TemporaryDirectory() as place:
         labels = cases.labels.astype(np.int64)
-        train_adapter(base, None, told, labels, len(cases.charges), Path(place), SEED, 1.0)
+        train_adapter(base, None, told, labels, len(cases.charges), Path(place), seed, 1.0)
         return merged(base, read_delta(Path(place)))
 
 
@@ -108,12 +141,11 @@ def _ids(rows: Sequence[dict[str, str]], path: Path) -> tuple[str, ...]:
     return ids
 
 
-def answers(tell: Tell, cases: Cases, facts: Sequence[str]) -> Answers:
-    """What is told of each; of a case without facts nothing is."""
+def answers(votes: Array, facts: Sequence[str], charges: tuple[str, ...]) -> Answers:
+    """The likeliest charge of each; of a case without facts none is told. `votes` are float[facts, charges]."""
     silent = np.array([not fact.strip() for fact in facts])
-    probabilities = tell(cases, facts)
-    told = np.where(silent, -1, probabilities.argmax(axis=1))
-    return Answers(told, np.where(silent, 0.0, probabilities.max(axis=1)), cases.charges)
+    told = np.where(silent, -1, votes.argmax(axis=1))
+    return Answers(told, np.where(silent, 0.0, votes.max(axis=1)), charges)
 
 
 def write_answers(path: Path, asked: Asked, found: Answers) -> None:

@@ -94,6 +94,12 @@ def outcome(cases: Cases, facts: Sequence[str], found: Answers, labels: Sequence
     )  # fmt: skip
 
 
+def beside(cases: Cases, found: Answers, other: Answers, labels: Sequence[str]) -> tuple[Share, Paired]:
+    """What the other answers are worth, and how many more of the same cases `found` tells right."""
+    wanted = numbered(labels, cases.charges)
+    return _share(other.told == wanted), paired(found.told == wanted, other.told == wanted)
+
+
 def numbered(labels: Sequence[str], charges: Sequence[str]) -> Array:
     """int[labels]: places among the charges, and after them those of other labels."""
     places: Mapping[str, int] = {label: place for place, label in enumerate(dict.fromkeys([*charges, *labels]))}
