@@ -10,6 +10,7 @@ from kernelevo.counting import counted
 from kernelevo.report_page.axes import chart, line, text
 from kernelevo.report_page.markup import Html, el
 from kernelevo.report_page.page import page
+from kernelevo.report_study_figures import figure_lines, figure_tables
 
 WAYS = {
     "equal_total": "at equal cost (what learning took is spent on the test by the others)",
@@ -17,11 +18,6 @@ WAYS = {
     "soon": "on average over the first four candidates of a task (learning paid apart)",
 }
 SHORT = {"equal_total": "equal cost", "equal_test": "equal test", "soon": "first four"}
-KINDS = {
-    "first": "what the policy writes first, nothing chosen, judged anew",
-    "found": "what the search found best at equal cost, judged anew",
-    "audited": "the same, by the audit",
-}
 LEAST = 3
 """Seeds, and tasks, below which nothing is called ahead."""
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 760, 360, 56, 44, 16, 150
@@ -50,30 +46,6 @@ def study_lines(told: Mapping[str, Any]) -> Iterator[str]:
     for each in told["comparisons"]:
         yield f"  {comparison(each)}"
     yield from (f"  {each}" for each in costs(told))
-
-
-def figure_lines(told: Mapping[str, Any] | None) -> Iterator[str]:
-    """What verdicts tell beside rewards; nothing of a domain whose verdicts tell nothing."""
-    if told is None:
-        return
-    for kind, words in KINDS.items():
-        yield f"{words}:"
-        for row in told["arms"]:
-            if row[kind]:
-                yield f"  {row['arm']:<10} {', '.join(f'{name} {figure(mean)}' for name, mean in row[kind].items())}"
-    for name, mean in told["reference"].items():
-        yield f"for reference, on the same data: {name} {figure(mean)}"
-    yield from (f"  {difference(each)}" for each in told["differences"] if each["kind"] != "audited")
-
-
-def figure(mean: Mapping[str, float]) -> str:
-    return f"{mean['mean']:.4f} ({mean['low']:.4f} to {mean['high']:.4f})"
-
-
-def difference(each: Mapping[str, Any]) -> str:
-    """`both less base, accuracy (found): +0.021 (+0.010 to +0.034)`."""
-    told = f"{each['mean']:+.4f} ({each['low']:+.4f} to {each['high']:+.4f})"
-    return f"{each['arm']} less {each['against']}, {each['figure']} ({each['kind']}): {told}"
 
 
 def opening(outcome: Mapping[str, Any] | None) -> str:
@@ -148,7 +120,7 @@ def study_page(told: Mapping[str, Any]) -> str:
            el("p", _OF_CURVES, class_="note"), class_="panel"),
         [el("section", el("h3", f"{gain_of(told).capitalize()}, {words}"), intervals(told["arms"], way), class_="panel")
          for way, words in WAYS.items()],
-        el("section", el("h3", "Figures beside the reward"), [el("p", each) for each in figure_lines(told["figures"])],
+        el("section", el("h3", "Figures beside the reward"), list(figure_tables(told["figures"])),
            class_="panel") if told.get("figures") else None,
         el("section", el("h3", "Comparisons and costs"), [el("p", each) for each in lines],
            el("p", _OF_INTERVALS, class_="note"), class_="panel"),

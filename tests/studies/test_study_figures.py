@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from kernelevo.report_study import figure_lines
+from kernelevo.report_study_figures import figure_lines, figure_tables
 from kernelevo.studies.figures import FAILED, Told, figures_of
 
 
@@ -49,3 +49,13 @@ def test_what_failed_when_it_was_judged_anew_is_told_where_anything_did() -> Non
     rows = {row["arm"]: row["found"] for row in figures_of([lost, *others])["arms"]}
     assert rows["base"][FAILED]["mean"] == pytest.approx(1 / 9) and rows["both"][FAILED]["mean"] == 0.0
     assert all(FAILED not in row["found"] for row in figures_of(others)["arms"])
+
+
+def test_the_page_has_a_row_for_each_figure_and_a_column_for_each_arm_and_the_reference() -> None:
+    first, found, audited, anew, best, beside = [
+        str(each) for each in figure_tables(figures_of(EVERY)) if "<table" in str(each)
+    ]
+    assert "<th>base</th><th>both</th></tr>" in first and "<td>accuracy</td><td>0.510 " in first
+    assert "<th>both</th><th>LinearSVC</th>" in found and "<td>0.700 (0.700 to 0.700)</td>" in found
+    assert "<td>0.510 (" in audited and "+0.200" in anew and "+0.200" in best and "LinearSVC" not in best
+    assert "<th>base</th><th>both</th>" in beside and "<td>-0.090" in beside and "<td>+0.110" in beside
