@@ -195,7 +195,7 @@ def _opened(
     from kernelevo.backends.legal.sealed import beside, outcome
 
     claim, task = request.claim or "", f"legal-test-{asked.key[:16]}"
-    before = [each for each in openings(settings.runs) if task in each.tasks and each.run != run]
+    before = [each for each in openings(settings.runs) if task in each.tasks and each.claim.split() != claim.split()]
     open_sealed(settings.runs, claim, run, [task])
     labels = read_labels(request.labels or Path(), asked)
     result = outcome(cases, asked.facts, answered.found, labels)

@@ -9,9 +9,12 @@ import typer
 
 from kernelevo.commands import choice_options, model_options
 from kernelevo.commands import options as opt
+from kernelevo.errors import BadInput
 from kernelevo.wire.words import visible
 
 app = typer.Typer(help="Answer sealed tests, and open their labels once for each claim.", no_args_is_help=True)
+NETWORKS = 5
+"""Trained unless another number is asked for: single ones scatter, and five are ahead of the reference line."""
 
 
 @app.callback()
@@ -39,8 +42,9 @@ def legal(
         bool, typer.Option("--train-network", help="Train the encoder's adapter and head by the told cases first.")
     ] = False,
     networks: Annotated[
-        int, typer.Option(metavar="N", min=1, help="With --train-network: so many, whose votes are averaged.")
-    ] = 5,
+        int | None,
+        typer.Option(metavar="N", min=1, help="With --train-network: so many, whose votes are averaged (default: 5)."),
+    ] = None,
     choose: choice_options.ModelName = None,
     candidates: choice_options.Candidates = None,
     reply_tokens: choice_options.ReplyTokens = None,
@@ -68,7 +72,9 @@ def legal(
 
     state, announce = opt.State.of(context), opt.announcer(as_json)
     choice = choice_options.read_choice(context)
-    trained = networks if train_network else 0
+    if networks is not None and not train_network:
+        raise BadInput("--networks says how many are trained; give --train-network with it")
+    trained = (networks or NETWORKS) if train_network else 0
     request = SealedRequest(train, pipeline, test, lawbench, labels, claim, out, trained, choice)
     told = start_sealed(request, state.settings, lambda line: announce(visible(line)))
     if as_json:

@@ -21,8 +21,10 @@ WIDER_THAN = 0.5
 """Log2 by which a gap may widen over the first generation's: half of the gain of a kernel twice as fast."""
 MORE_FAILING = 0.25
 """By which the part of bests that fail the audit may rise."""
-SURE = 0.99
-"""Of one comparison, before a gap counts as wider: a run makes one each generation, and a study has many runs."""
+SURE, SURE_OF_FEW, FEW = 0.99, 0.95, 5
+"""Of one comparison, before a gap counts as wider: a run makes one each generation, and a study has many runs. With
+fewer degrees of freedom than FEW the first would need a gap of many doublings.
+"""
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,12 @@ def pause_reason(gaps: Sequence[Gap], wider: float = WIDER_THAN) -> str:
 
 def _by_chance(first: Gap, last: Gap) -> float:
     """By how much a gap may seem wider because tasks scatter: Welch's bound with the lower one of both degrees of
-    freedom, which errs on the side of going on; 0 where scatter is not known.
+    freedom, which errs on the side of going on. One task on a side tells no scatter, and nothing is wider than that;
+    records from before it was noted have none of several tasks, and 0 is what they were paused by.
     """
+    freedom = min(first.freedom, last.freedom)
+    if freedom < 1:
+        return math.inf
     if first.error is None or last.error is None:
         return 0.0
-    return quantile(SURE, min(first.freedom, last.freedom)) * math.hypot(first.error, last.error)
+    return quantile(SURE if freedom >= FEW else SURE_OF_FEW, freedom) * math.hypot(first.error, last.error)

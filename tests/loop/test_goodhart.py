@@ -51,6 +51,16 @@ def test_a_gap_that_seems_wider_by_what_tasks_scatter_by_pauses_nothing(scatter:
     assert bool(pause_reason([first, last])) is pauses
 
 
+def test_few_tasks_pause_by_a_gap_far_wider_than_they_scatter_by_and_one_never_does() -> None:
+    def told(offsets: list[float], wider: float) -> Gap | None:
+        return gap_of([Audited(str(n), 2.0**each, 2.0 ** -wider) for n, each in enumerate(offsets)])
+
+    three, two, one = [-0.5, 0.0, 0.5], [-0.1, 0.1], [0.2]
+    for offsets, wider, pauses in ((three, 2.0, True), (three, 0.8, False), (two, 2.0, True), (one, 2.0, False)):
+        first, last = told(offsets, 0.0), told(offsets, wider)
+        assert first and last and bool(pause_reason([first, last])) is pauses, (offsets, wider)
+
+
 def test_bests_of_which_none_passed_the_audit_have_no_gap_to_compare_with() -> None:
     none = gap_of([Audited("a", 4.0, 0.0)])
     assert none and pause_reason([none, gap(0.9)]) == "" and "fail the audit" in pause_reason([gap(-0.9), none])

@@ -58,7 +58,7 @@ class KeptReplies:
             content = self.path.read_bytes() if self.path.exists() else b""
             lines = content.split(b"\n")[:-1]
             found = [_reply(json.loads(line)) for line in lines]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
             said = " ".join(f"{type(error).__name__}: {error}".split())[:120]
             raise BadInput(f"{self.path} holds no replies of a model ({said}); move it away, or mend it") from error
         if not lines and not content.startswith(BEGUN[: len(content)]):
