@@ -179,6 +179,7 @@ def test_abstentions_by_hand() -> None:
         ((), "give the cases that are asked for: --test FILE, or --lawbench FILE"),
         ((*TEST, "--lawbench", "x.json"), "give the cases that are asked for"),
         ((*TEST, "--labels", "labels.csv"), "say with --claim WORDS"),
+        ((*TEST, "--networks", "3"), "give --train-network with it"),
         (("--lawbench", "x.json", "--claim", "abc"), "leave out --labels and --claim"),
         (("--lawbench", "x.json"), "x.json is no file"),
         (("--lawbench", "labels.csv"), "labels.csv cannot be read (JSONDecodeError"),
