@@ -153,7 +153,7 @@ class ChargeAgent(PipelineAgent):
 
 def _line_words(mean: float) -> str:
     told = f"accuracy {mean:.4f} on the first task learned from"
-    return f"reference ({NAME}), told and asked the same as a pipeline: {told}"
+    return f"reference ({NAME}), told and asked the same as a pipeline without an adapter: {told}"
 
 
 @functools.lru_cache(maxsize=2)

@@ -27,8 +27,8 @@ from kernelevo.interfaces import ProgramRunner
 TOLD_SHARE = 0.9
 """Of the training split's cases, those whose charges are told, by the seed."""
 MOST_KEPT = 768 * 2**20
-"""Bytes of encoded cases that are kept at hand, by all sessions of a backend: every window (40) of 2,400 told cases is
-half of it, and reading these anew is nine tenths of what a judgement takes.
+"""Bytes of encoded cases that are kept at hand, by all sessions of a backend. A pipeline reads one of 40 windows of all
+told cases, and a search tries most of them.
 """
 FACTS = ("log2_cases", "log2_charges", "log2_length", "accuracy", "calibration")
 Array = np.ndarray

@@ -31,9 +31,8 @@ BATCH = 96
 AT_A_TIME = 128
 """Cells: whole matrices of all genes are large."""
 SQUARED, POISSON = 0.5, 1.5
-"""Weights of both losses for an adapter. The squared error of logarithms asks for less than the mean, which one power
-of the blend (`gamma`) gives as well: a network that learns it pays with likelihood, at every depth, and what it gains
-is no longer there for the harness.
+"""Weights of both losses for an adapter. The squared error of logarithms asks for less than the mean, which a power of
+the blend (`gamma`) gives as well: that is left to the harness, so that both levers do not do the same.
 """
 
 
