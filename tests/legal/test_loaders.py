@@ -16,6 +16,7 @@ pytest.importorskip("sklearn", reason="the extra `legal` is not installed")
 
 from kernelevo.backends.legal import data, loaders
 from kernelevo.backends.legal.data import Cases, open_cases, read_cases, sample
+from kernelevo.backends.legal.reference import NAME
 from kernelevo.cli import main
 from kernelevo.errors import BadInput
 
@@ -189,7 +190,7 @@ def test_a_run_says_where_its_cases_are_from_and_bad_input_ends_it(
     assert main([*words, "--budget", "evaluations=150", "--data", "a.csv"]) == 0
     said = capsys.readouterr().out
     assert "a.csv is no file that is known here (SHA-256 " in said
-    assert "reference (LinearSVC on character 1-2-grams), told and asked the same as a pipeline without an adapter: " in said
+    assert f"reference ({NAME}), told and asked the same as a pipeline without an adapter: accuracy 0." in said
     (tmp_path / "b.csv").write_text("fact,charge\nx,y\n")
     assert main([*words, "--data", "b.csv"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
