@@ -24,14 +24,14 @@ def forging(told_us: float, before: Callable[[World, ScriptedDriver, bool], None
     which the candidate has been launched.
     """
     world = World(true_us=lambda text, n, order: TRUE_US, told_us=lambda true, session: told_us)
-    honest, taken = world.outcome, set[int]()
+    honest, taken = world.outcome, list[ScriptedDriver]()
 
     def outcome(driver: ScriptedDriver, steps: Steps) -> Outcome:
         empty = not any(isinstance(step, DriverLaunch) for step in steps)
-        if id(driver) in taken:
+        if any(driver is one for one in taken):
             before(world, driver, empty)
         elif not empty:
-            taken.add(id(driver))
+            taken.append(driver)
         return honest(driver, steps)
 
     world.outcome = outcome  # type: ignore[method-assign, assignment]

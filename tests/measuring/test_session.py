@@ -13,7 +13,7 @@ from bench import BUDGET, new_lock, rng, virtual_device
 from conformance.device import DeviceBench, DeviceContract
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from world import FakeCompiler, World, failure
+from world import FakeCompiler, World, failure, lost
 
 from kernelevo.compilers.nvrtc import NvrtcCompiler
 from kernelevo.defences import ALL
@@ -228,25 +228,37 @@ def test_whoever_has_the_card_may_have_it_again() -> None:
         pass
 
 
+class Deadly(World):
+    """Processes of a candidate die in loading it, but for the first `loads`."""
+
+    loads = 0
+
+    def open(self, budget):
+        driver = super().open(budget)
+        real = driver.load
+
+        def load(image):
+            if image.key != "probe" and self.sessions >= self.loads:
+                raise DriverLost("the process died in load")
+            real(image)
+
+        driver.load = load
+        return driver
+
+
 def test_a_program_that_kills_its_process_in_loading_is_blamed_on_a_card_that_is_well() -> None:
-    class Deadly(World):
-        def open(self, budget):
-            driver = super().open(budget)
-            real = driver.load
-
-            def load(image):
-                if image.key != "probe":
-                    raise DriverLost("the process died in load")
-                real(image)
-
-            driver.load = load
-            return driver
-
     (report,) = one_call(Deadly())
     assert report.ended == "fault" and report.fault is not None and "in loading it" in report.fault.message
     ill = Deadly(probe_works=False)
     with pytest.raises(Infrastructure, match="fallen off the bus"):
         one_call(ill)
+
+
+def test_a_program_that_is_loaded_once_and_never_again_is_blamed_for_it() -> None:
+    world = Deadly(disturb=lost(1))
+    world.loads = 1
+    (report,) = one_call(world)
+    assert report.ended == "fault" and report.fault is not None and "twice in loading it" in report.fault.message
 
 
 # Parameters.

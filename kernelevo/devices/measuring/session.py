@@ -59,7 +59,7 @@ class Session:
         self._samples: dict[Side, Samples] = {side: Samples() for side in self._images}
         self._aliases: frozenset[int] = frozenset()
         self.watch = conditions.watch.source
-        self._refused = ""
+        self._refused: dict[Side, str] = {}
         with ExitStack() as held:
             held.enter_context(conditions.supervisor.card())
             held.callback(self._close_drivers)
@@ -69,8 +69,8 @@ class Session:
         self.card: Card = conditions.card
 
     def call(self, side: Side, case: str, job: Job, constant: frozenset[str], move: bool) -> CallReport:
-        if side == "candidate" and self._refused:
-            return lost(self._refused)
+        if side in self._refused:
+            return lost(self._refused[side])
         try:
             return self._call(side, case, job, constant, move)
         except DriverLost as error:
@@ -117,7 +117,7 @@ class Session:
             try:
                 self._open(side)
             except DriverLost as again:
-                self._refused = f"its process was lost twice in loading it, and the card is well: {again}"
+                self._refused[side] = f"its process was lost twice in loading it, and the card is well: {again}"
 
     def _open(self, side: Side) -> None:
         conditions, image = self._conditions, self._images[side]
@@ -152,7 +152,9 @@ class Session:
 
     def _call_again(self, side: Side, case: str, job: Job, constant: frozenset[str]) -> CallReport:
         """In a fresh process: a program that loses its process twice, on a card that is well, does it itself."""
-        self._open(side)
+        self._begin(side)
+        if side in self._refused:
+            return lost(self._refused[side])
         try:
             return self._call(side, case, job, constant, True)
         except DriverLost as again:
