@@ -241,7 +241,7 @@ def _moments(values: Array) -> tuple[Array, Array]:
 
 
 def _thin_svd(task: Task) -> Array:
-    return task.of_mass(np.expm1(np.clip(parts.like_test(task.train, RANK, seed=0), 0.0, None)))
+    return task.of_mass(np.expm1(np.clip(parts.low_rank(parts.like_test(task.train, seed=0), RANK, 0), 0.0, None)))
 
 
 METHODS: Mapping[str, Matrix] = {

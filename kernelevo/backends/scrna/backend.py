@@ -24,6 +24,7 @@ from kernelevo.backends.scrna.pipeline import without_network
 from kernelevo.backends.scrna.session import FACTS, FORM, MOST_BYTES, DenoisingSession
 from kernelevo.backends.scrna.thinning import Counts, without_empty_cells
 from kernelevo.backends.scrna.tissues import SAID, Trained, second_tissue, trained_on
+from kernelevo.backends.scrna.training_cells import TrainingCells
 from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 from kernelevo.interfaces import ProgramRunner
@@ -41,7 +42,7 @@ OF_SPLIT = 2 / 3
 """Of a split's cells, those of a task."""
 LEAST_SIDE, LEAST_MOLECULES = 8, 300
 """Of a task: one test half in 10^13 of so few molecules holds none."""
-EVALUATOR = "5"
+EVALUATOR = "6"
 """Changes whenever the same pipeline may score otherwise."""
 NETWORK_VERSION = 3
 """Changes whenever the base of the same data may be another."""
@@ -82,6 +83,7 @@ class DenoisingBackend(PipelineBackend):
             for each in (self._own, self._second):
                 if each is not None:
                     self._require_enough(each.name, task, each.block(split, GROUPS.index(group)))
+        self._training = TrainingCells(self._own.training())
         self.agent = None if shelf is None else self._agent(dataset, space, shelf, trained)
 
     def session(self, task: str, split: Split, group: str) -> DenoisingSession:
@@ -93,7 +95,7 @@ class DenoisingBackend(PipelineBackend):
         asked = None if network is None else (lambda key, counts: shares_of(network.of(key), counts))
         return DenoisingSession(
             task, group, self.device, self.grammar, self.space, own, aside, self._metric, second, asked, self._programs,
-            self._keeping,
+            self._keeping, None if network is None else self._training,
         )  # fmt: skip
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ from kernelevo.backends.scrna.metrics import GUARDED, WHOLE_MASS, scored_by
 from kernelevo.backends.scrna.pipeline import denoise
 from kernelevo.backends.scrna.scoring import Array, Reference, dense_rows, reference
 from kernelevo.backends.scrna.thinning import TRAIN_SHARE, Counts, split_molecules
+from kernelevo.backends.scrna.training_cells import Taught, TrainingCells
 from kernelevo.decisions import Grammar
 from kernelevo.interfaces import ProgramRunner
 
@@ -63,7 +64,7 @@ class DrawnToAudit:
 
 class DenoisingSession(ProgramSession):
     """`counts` are the task's, `aside` those that the audit judges by, and `second` another tissue's, if there is one.
-    The loss is 1 without denoising.
+    `network` and `training` know the same genes in the same order. The loss is 1 without denoising.
     """
 
     form = FORM
@@ -71,11 +72,11 @@ class DenoisingSession(ProgramSession):
     def __init__(
         self, task: str, family: str, device: str, grammar: Grammar, space: Space, counts: Counts, aside: Counts,
         metric: str = GUARDED, second: Counts | None = None, network: Network | None = None,
-        programs: ProgramRunner | None = None, keeping: Keeping | None = None,
+        programs: ProgramRunner | None = None, keeping: Keeping | None = None, training: TrainingCells | None = None,
     ) -> None:  # fmt: skip
         super().__init__(task, family, device, grammar, space, programs)
         self.counts: Mapping[Level, Counts] = {"reward": counts, "audit": aside}
-        self._metric, self._second, self._network = metric, second, network
+        self._metric, self._second, self._network, self._training = metric, second, network, training
         self._keeping = Keeping(MOST_BYTES) if keeping is None else keeping
         self._rewarding: OrderedDict[int, Drawn] = OrderedDict()
         self._auditing: OrderedDict[int, DrawnToAudit] = OrderedDict()
@@ -132,7 +133,8 @@ class DenoisingSession(ProgramSession):
     def _made(self, pipeline: Pipeline, drawn: Drawn, seed: int) -> Array:
         """float64[cells, genes], with the mass that the pipeline chose, where its metric leaves it the choice."""
         shares = None if self._network is None else (lambda key: self._shares(key, drawn))
-        made = denoise(drawn.reference.train, pipeline, seed, drawn.keep, shares)
+        taught = None if self._training is None else Taught(self._training, drawn.genes)
+        made = denoise(drawn.reference.train, pipeline, seed, drawn.keep, shares, taught)
         return made * (pipeline.settings.get("mass", WHOLE_MASS) / WHOLE_MASS)
 
     def _shares(self, key: str, drawn: Drawn) -> Array:
