@@ -65,6 +65,8 @@ def test_a_pipeline_by_blocks_scores_as_the_pipeline(weights: dict, settings: di
 def test_a_part_that_is_not_made_by_blocks_is_said() -> None:
     with pytest.raises(ValueError, match="diffused is not made by blocks; raw, low_rank, neighbours, like_test are"):
         by_blocks.denoised_rows(HALVES.train, SPACE.pipeline({"diffused": 1}), 0)
+    with pytest.raises(ValueError, match="basis = training is not made by blocks; basis = own is"):
+        by_blocks.denoised_rows(HALVES.train, SPACE.pipeline({"low_rank": 1}, basis="training"), 0)
 
 
 def test_blocks_are_all_of_a_matrix_and_small() -> None:

@@ -17,6 +17,7 @@ from sklearn.decomposition import PCA
 
 from kernelevo.backends.pipelines import Pipeline
 from kernelevo.backends.scrna import components as parts
+from kernelevo.backends.scrna.pipeline import OWN, SPACE
 from kernelevo.backends.scrna.scoring import TARGET, Array, Rows, dense_rows
 from kernelevo.backends.scrna.thinning import Counts
 
@@ -37,7 +38,9 @@ class Stabilised:
 
 
 def denoised_rows(counts: Counts, pipeline: Pipeline, seed: int) -> Rows:
-    """As `pipeline.denoise`, by rows; raises ValueError for a part that is not made by blocks."""
+    """As `pipeline.denoise`, by rows; raises ValueError for a part that is not made by blocks, and for directions of
+    other cells.
+    """
     totals = np.asarray(counts.sum(axis=1), dtype=np.float64).reshape(-1, 1)
     used = [(name, weight) for name, weight in pipeline.weights.items() if weight]
     made = [(weight, part_rows(counts, name, pipeline, seed)) for name, weight in used]
@@ -54,6 +57,8 @@ def part_rows(counts: Counts, name: str, pipeline: Pipeline, seed: int) -> Rows:
     """One part, not yet on a common scale."""
     if name not in _MAKERS:
         raise ValueError(f"the part {name} is not made by blocks; {', '.join(_MAKERS)} are")
+    if name in SPACE.used_by["basis"] and pipeline["basis"] != OWN:
+        raise ValueError(f"basis = {pipeline['basis']} is not made by blocks; basis = {OWN} is")
     return _MAKERS[name](counts, pipeline, seed)
 
 
