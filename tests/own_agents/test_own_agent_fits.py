@@ -27,7 +27,9 @@ from own_agents.hidden import (
 
 from kernelevo.backends.legal.data import Cases
 from kernelevo.backends.pipelines import PipelineBackend
+from kernelevo.backends.scrna.components import TRANSFORMS
 from kernelevo.backends.scrna.data import Dataset
+from kernelevo.backends.scrna.training_cells import THINNED
 from kernelevo.learning import Split, folder_key
 
 STRENGTH = 0.25
@@ -87,6 +89,26 @@ def test_the_control_one_label_or_molecule_of_the_training_split_makes_another(
     base, adapter = of(control, tmp_path / "control")
     assert adapter != plain[type(control)][1]
     assert (base == plain[type(control)][0]) is isinstance(control, Cases), "a label is nothing to the base, a cell is"
+
+
+def taught(cells: Dataset, shelf: Path) -> list[bytes]:
+    """All that pipelines use of the training split's cells."""
+    backend = of_cells(cells, shelf)
+    session = backend.open(backend.tasks(Split.GATE)[0])
+    assert session._training is not None
+    made = [session._training.directions(kind) for kind in (*TRANSFORMS, THINNED)]
+    fitted = [session._training.regression(transform) for transform in TRANSFORMS]
+    arrays = [array for each in made for array in (each.mean, each.rows)]
+    arrays += [array for each in fitted for array in (each.directions.rows, each.variances, each.products, each.mean)]
+    return [array.tobytes() for array in arrays]
+
+
+def test_what_training_cells_teach_pipelines_hangs_on_them_alone(tmp_path: Path) -> None:
+    plain = taught(CELLS, tmp_path / "plain")
+    for number, hidden in enumerate((with_cells(JUDGED), with_cells(JUDGED, marker=True))):
+        assert differs(hidden) and taught(hidden, tmp_path / str(number)) == plain
+    control = taught(other_training_count(), tmp_path / "control")
+    assert sum(one != other for one, other in zip(control, plain, strict=True)) > len(plain) / 2
 
 
 def differs(hidden: Cases | Dataset) -> bool:
