@@ -58,8 +58,10 @@ def raw(serve: Callable[[Send], None]) -> Iterator[str]:
         server.block_on_close = False
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
-        server.shutdown()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+        finally:
+            server.shutdown()  # a thread that serves on a closed socket spins, and all tests behind it become slow
 
 
 def sample(serve: Callable[[Send], None], seconds: float = 10.0) -> list[Reply]:
