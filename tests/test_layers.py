@@ -107,18 +107,28 @@ def test_there_are_modules_to_look_at() -> None:
     assert {"types", "interfaces", "errors", "kernel", "devices", "evaluators", "run", "cli"} <= names
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_module_imports_only_what_its_layer_allows(path: Path) -> None:
+def faults(path: Path, imported: set[tuple[str, int]]) -> list[str]:
     own = part_of(path)
     if own in JOINERS:
-        return
+        return []
     allowed = MAY_USE.get(own, FOUNDATION | KNOWLEDGE) | {own}
-    broken = [f"line {line} imports {other}" for other, line in sorted(imported_parts(path)) if other not in allowed]
-    assert not broken, f"{path.relative_to(PACKAGE)} ({own}): {broken}"
+    return [f"line {line} imports {other}" for other, line in sorted(imported) if other not in allowed]
 
 
-def test_what_runs_behind_the_wall_is_not_imported_by_what_judges() -> None:
-    importers = {str(path) for path in modules() for other, _ in imported_parts(path) if other == "jailed"}
+@pytest.fixture(scope="module")
+def imports() -> dict[Path, set[tuple[str, int]]]:
+    return {path: imported_parts(path) for path in modules()}
+
+
+def test_a_module_imports_only_what_its_layer_allows(imports: dict[Path, set[tuple[str, int]]]) -> None:
+    broken = {f"{path.relative_to(PACKAGE)} ({part_of(path)})": faults(path, found) for path, found in imports.items()}
+    assert not any(broken.values()), {module: said for module, said in broken.items() if said}
+
+
+def test_what_runs_behind_the_wall_is_not_imported_by_what_judges(
+    imports: dict[Path, set[tuple[str, int]]],
+) -> None:
+    importers = {str(path) for path, found in imports.items() for other, _ in found if other == "jailed"}
     assert not importers
 
 
@@ -127,4 +137,4 @@ def test_the_rule_catches_a_part_that_imports_another(tmp_path: Path) -> None:
     source = tmp_path / "imaginary.py"
     source.write_text("from kernelevo.proposers import tune\nimport kernelevo.stores.sqlite\n")
     assert {other for other, _ in imported_parts(source)} == {"proposers", "stores"}
-    assert part_of(offender) == "devices"
+    assert part_of(offender) == "devices" and len(faults(offender, imported_parts(source))) == 2
