@@ -15,11 +15,12 @@ from kernelevo.backends.legal.data import cases_of, sample
 from kernelevo.learning import Split
 
 PLANTED = 40
+SAMPLE = sample()
 
 
 def with_twins(kind: str) -> tuple[list[str], list[int]]:
     """The sample's cases, and after them a twin of each 30th; and of which case it is one."""
-    facts = list(sample().facts)
+    facts = list(SAMPLE.facts)
     of = list(range(0, len(facts), len(facts) // PLANTED))[:PLANTED]
     return [*facts, *(twin(facts[place], kind) for place in of)], of
 
@@ -66,7 +67,7 @@ def test_agreement_but_for_names_and_numbers_is_enough_where_a_case_is_short() -
 
 def test_no_group_is_on_two_sides_of_a_wall_of_the_splits() -> None:
     facts, _ = with_twins("a sentence less")
-    labels = sample().labels
+    labels = SAMPLE.labels
     of = list(range(0, len(labels), len(labels) // PLANTED))[:PLANTED]
     # Every second twin has another charge than its own: the wall holds across charges, too.
     charges = [*labels, *(int(labels[place]) if place % 60 else (int(labels[place]) + 1) % 30 for place in of)]
@@ -81,8 +82,8 @@ def test_no_group_is_on_two_sides_of_a_wall_of_the_splits() -> None:
 
 def test_what_is_asked_for_has_no_twin_among_what_is_told() -> None:
     facts, of = with_twins("a sentence less")
-    labels = [*sample().labels, *sample().labels[of]]
-    pairs = [(fact, sample().charges[label]) for fact, label in zip(facts, labels, strict=True)]
+    labels = [*SAMPLE.labels, *SAMPLE.labels[of]]
+    pairs = [(fact, SAMPLE.charges[label]) for fact, label in zip(facts, labels, strict=True)]
     backend = ChargeBackend(cases_of("twins", pairs, "ab" * 32, "twins"))
     numbers = dict(zip(facts, alike(facts).tolist(), strict=True))
     for split in Split:
