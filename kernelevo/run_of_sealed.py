@@ -158,24 +158,33 @@ def _sealed(
     from kernelevo.backends.legal.asking import read_asked, write_answers
 
     asked = read_asked(request.test or Path())
-    run = _run(request, f"{cases.key} {asked.key} {text} {request.networks}")
+    asking = _asking(request, f"{cases.key} {asked.key} {text} {request.networks}")
     say(asked.note)
     if request.claim is not None:
-        require_unopened(settings.runs, request.claim, run)
+        require_unopened(settings.runs, request.claim, _stopped(settings.runs, request.claim, asking))
     found = _answered(request, pipeline, cases, asked.facts, say)
     out = request.place
     write_answers(out, asked, found.found)
     say(f"answers to {counted(len(asked.ids), 'case')}, from {counted(len(cases.facts), 'told case')}: {out}")
     if request.labels is None or not request.labels.is_file():
         raise BadInput(_lacking(request, asked, out))
+    run = f"{asking}-{hashlib.sha256(out.read_bytes()).hexdigest()[:8]}"
     opened = _opened(request, run, cases, asked, found, settings, say)
     return {"run": run, "predictions": str(out), **found.plain(), **opened}
 
 
-def _run(request: SealedRequest, words: str) -> str:
-    """The name of these answers on the ledger: others have another."""
+def _asking(request: SealedRequest, words: str) -> str:
+    """How the name of the answers on the ledger begins: who answers what, told what. It ends with the answers' own
+    hash: a model may say something else when it is asked again.
+    """
     choice = "" if request.choice is None else f" {request.choice.key}"
     return "sealed-" + hashlib.sha256(f"{words}{choice}".encode()).hexdigest()[:12]
+
+
+def _stopped(runs: Path, claim: str, asking: str) -> str:
+    """The run that opened the labels for this claim and was stopped before its outcome, if it asked the same."""
+    mine = [each.run for each in openings(runs) if each.run.startswith(asking) and each.claim.split() == claim.split()]
+    return mine[0] if mine else ""
 
 
 def _lacking(request: SealedRequest, asked: Asked, out: Path) -> str:
