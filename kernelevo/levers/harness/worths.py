@@ -30,9 +30,9 @@ OF_A_LINE = 0.5
 """How far apart two values of a setting are, where 1 is as far as two pipelines of different parts."""
 LENGTHS, SPREADS = (0.3, 0.5, 0.8, 1.2, 2.0), (0.5, 1.0, 2.0)
 NOISES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
-"""Tried for the kernel: lengths in these distances, and deviations in those of all values."""
+"""Tried for the kernel: lengths in these distances, deviations in those of all values."""
 SQUEEZED = 0.1
-"""Values below the lowest quarter count by so much of how far they are below: what fails, fails in many ways."""
+"""Values below the lowest quarter count by so much of how far below they are: what fails, fails in many ways."""
 Lines = tuple[str, ...]
 Array = np.ndarray
 
