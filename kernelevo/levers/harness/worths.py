@@ -39,8 +39,8 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Worth:
-    """Of a text: its lines as they were first written, its shrunk value in log2 over the medians of its tasks, and of how
-    many values.
+    """Of a text: its lines as they were first written, its shrunk value in log2 over the medians of its tasks, and of
+    how many values.
     """
 
     lines: Lines
