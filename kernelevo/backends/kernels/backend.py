@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from kernelevo.backends.kernels.generated import FAMILIES, generate
+from kernelevo.backends.kernels.generated import FAMILIES, GeneratedProblem, generate
 from kernelevo.backends.kernels.grammar import grammar_of
 from kernelevo.backends.kernels.memo import Memo, MemoryMemo
 from kernelevo.backends.kernels.session import KernelSession
@@ -26,7 +26,7 @@ from kernelevo.errors import BadInput
 from kernelevo.learning import Split
 
 TRAINING_OF_EACH = 24
-UNTRAINED = frozenset({"pipeline"})
+UNTRAINED = frozenset({"pipeline", "layers"})
 _CHOSEN: Mapping[Split, str] = {
     Split.REWARD: """
         row_map-1001 pipeline-1000 whole_sum-1001 pipeline-1001 permutation-1001 pipeline-1002 matrix_product-1000
@@ -73,7 +73,10 @@ class KernelBackend:
                 f"the backend kernels has no task {task!r}; it has {', '.join(self._shipped)}, and generated ones such "
                 f"as {', '.join(generated_tasks(Split.REWARD)[:3])}"
             )
-        made = generate(task)
+        return self.session_on(generate(task))
+
+    def session_on(self, made: GeneratedProblem) -> KernelSession:
+        """Also on a problem that no split has: lists are chosen among such (scripts/choose-problems)."""
         return self._session(KernelTask(made.name, made.family, made.text, made.problem, made.audited))
 
     def close(self) -> None:
