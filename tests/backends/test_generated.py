@@ -12,7 +12,7 @@ import pytest
 from kernelevo.backends.kernels.backend import UNTRAINED, generated_tasks
 from kernelevo.backends.kernels.generated import FAMILIES, GeneratedProblem, generate, layers, statistics
 from kernelevo.backends.kernels.generated.drafting import Pen
-from kernelevo.backends.kernels.generated.maps import FIRST, SECOND
+from kernelevo.backends.kernels.generated.maps import FIRST, SECOND, Pool
 from kernelevo.errors import BadInput
 from kernelevo.kernel.problem import Problem, load_problem
 from kernelevo.learning import Split
@@ -223,7 +223,7 @@ def test_every_kind_of_stage_product_and_statistic_is_drawn() -> None:
 
 @pytest.mark.parametrize("pool", [FIRST, SECOND])
 @pytest.mark.parametrize("along", ["r", "c", "0"])
-def test_a_map_that_reads_a_statistic_hangs_on_it_and_on_the_plane(pool, along: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_map_that_reads_a_statistic_hangs_on_it_and_on_the_plane(pool: Pool, along: str) -> None:
     draft = statistics.applied(Pen(Random(1), pool), along)
     plane, read = np.random.default_rng(1).normal(size=(4, 5)), np.full({"r": 4, "c": 5, "0": 1}[along], 3.0)
     before = draft.reference(plane, read)

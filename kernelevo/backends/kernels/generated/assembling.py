@@ -71,4 +71,3 @@ def _launch(step: Step) -> str:
     passed = ", ".join([*step.reads, step.writes, *step.sizes.values()])
     cleared = f"#pragma kernelevo zero {step.writes}\n" if _ZERO.search(text) else ""
     return f"{cleared}#pragma kernelevo launch {name}_{step.number}{geometry}({passed})\n"
-

@@ -78,7 +78,8 @@ class _Program:
         self._steps: list[Step] = []
         self._inputs = [given("x", "rows, cols")]
         self._kinds: list[str] = []
-        self._at, self._shape = "x", ("rows", "cols")
+        self._at = "x"
+        self._shape: tuple[str, ...] = ("rows", "cols")
         self._products: list[Step] = []
 
     def draft(self, dims: str, small: tuple[str, ...]) -> Draft:
