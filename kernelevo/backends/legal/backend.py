@@ -24,7 +24,7 @@ from kernelevo.backends.legal.pipeline import SPACE, windowed
 from kernelevo.backends.legal.reference import NAME
 from kernelevo.backends.legal.session import FACTS, FORM, ChargeSession, Encoder, Told
 from kernelevo.backends.networks import Shelf
-from kernelevo.backends.pipelines import DRAWN_WITHOUT_SEED, PipelineBackend
+from kernelevo.backends.pipelines import PipelineBackend
 from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 from kernelevo.interfaces import ProgramRunner
@@ -40,7 +40,7 @@ TWIN = "-anew"
 TWINNED = (Split.DEVELOPMENT, Split.SEALED)
 LEAST_CASES = 8
 """Of a task."""
-EVALUATOR = "6"
+EVALUATOR = "7"
 """Changes whenever the same classifier may score otherwise."""
 NETWORK_VERSION = 1
 """Changes whenever the base of the same data may be another."""
@@ -77,7 +77,7 @@ class ChargeBackend(PipelineBackend):
     @property
     def introduction(self) -> tuple[str, ...]:
         """What is known of the cases, and the reference line on the first of the tasks that are learned from."""
-        found = self.open(self.tasks(Split.REWARD)[0]).reference(DRAWN_WITHOUT_SEED)
+        found = self.open(self.tasks(Split.REWARD)[0]).reference()
         return (*self._cases.notes, _line_words(found.accuracy))
 
     def twin(self, task: str) -> str:
