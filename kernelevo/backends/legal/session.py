@@ -55,10 +55,12 @@ class Told:
 
 
 class Encoder:
-    """Encodes cases as a pipeline reads them, by the network that it names; what was encoded is kept."""
+    """Encodes cases as a pipeline reads them, and the charges' descriptions, by the network that it names; what was
+    encoded is kept.
+    """
 
-    def __init__(self, reader: Callable[[], Reader], networks: Networks) -> None:
-        self._reader, self.networks = reader, networks
+    def __init__(self, reader: Callable[[], Reader], networks: Networks, descriptions: Sequence[str]) -> None:
+        self._reader, self.networks, self._descriptions = reader, networks, descriptions
         self._kept = Keeping(MOST_KEPT)
 
     def places(self, facts: Sequence[str], pipeline: Pipeline, name: str) -> Array:
@@ -67,6 +69,13 @@ class Encoder:
         rows = self._kept.of(("rows", *window), lambda: self._rows(facts, pipeline))
         network = pipeline.network
         places: Array = self._kept.of((network, *window), lambda: encoded(self.networks.of(network), rows))
+        return places
+
+    def described(self, pipeline: Pipeline) -> Array:
+        """float64[charges, dimensions], of whole descriptions."""
+        network = pipeline.network
+        rows = self._kept.of(("described",), lambda: self._reader().rows(self._descriptions))
+        places: Array = self._kept.of((network, "described"), lambda: encoded(self.networks.of(network), rows))
         return places
 
     def _rows(self, facts: Sequence[str], pipeline: Pipeline) -> Any:
@@ -94,8 +103,10 @@ class ChargeSession(ProgramSession):
     def scored(self, pipeline: Pipeline, level: Level, seed: int) -> Scored:
         support = self._encoder.places(self._told.facts, pipeline, self._told.name)
         query = self._encoder.places(self._questions(level, seed), pipeline, self._name(level, seed))
-        network = self._encoder.networks.of(pipeline.network)
-        return self._score(classify(support, self._told.labels, query, self._charges, pipeline, network), level)
+        network, described = self._encoder.networks.of(pipeline.network), self._encoder.described(pipeline)
+        tellings = TELLINGS if level == "audit" else 1
+        voted = classify(support, self._told.labels, query, described, pipeline, network, tellings)
+        return self._score(voted, level)
 
     def scored_program(self, run: Run, level: Level, seed: int) -> Scored:
         """Cases that are asked for lie in the order of their file, which may tell their charges, and their number how
