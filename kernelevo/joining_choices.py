@@ -57,7 +57,7 @@ class ChoiceRequest:
         """
         named = self.model
         if named.kind == "hf":
-            return f"{Path(named.model).resolve()} {_content(Path(named.model))}"
+            return f"{Path(named.model).resolve()} {_content(Path(named.model).resolve())}"
         if named.kind == "scripted":
             return str(Path(named.model).resolve())
         return " ".join(filter(None, (named.name, named.base_url)))
