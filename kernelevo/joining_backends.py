@@ -142,12 +142,14 @@ def open_legal(settings: Settings) -> Backend:
     try:
         from kernelevo.backends.legal.backend import ChargeBackend
         from kernelevo.backends.legal.data import open_cases
+        from kernelevo.backends.legal.evidence import open_evidence
         from kernelevo.backends.networks import Shelf
     except ImportError as error:
         raise NotInstalled(f"the backend legal needs {error.name}: pip install 'kernelevo[legal]'") from error
 
     shelf = Shelf(settings.cache / "networks")
-    return ChargeBackend(open_cases(settings.data), shelf, brings_agent("legal"), _programs())
+    evidence = open_evidence(settings.statutes, settings.texts)
+    return ChargeBackend(open_cases(settings.data), shelf, brings_agent("legal"), _programs(), evidence)
 
 
 def _programs() -> ProgramRunner:

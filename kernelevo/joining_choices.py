@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,8 +52,15 @@ class ChoiceRequest:
 
     @property
     def asked(self) -> str:
-        """What the model is known by where its replies are kept: folders of one name are told apart."""
-        return str(Path(self.model.model).resolve()) if self.model.kind == "hf" else self.model.name
+        """What the model is known by where its replies are kept: servers, scripts and folders of one name are told
+        apart, and what a folder held before from what it holds now. A script goes on where it is made longer.
+        """
+        named = self.model
+        if named.kind == "hf":
+            return f"{Path(named.model).resolve()} {_content(Path(named.model).resolve())}"
+        if named.kind == "scripted":
+            return str(Path(named.model).resolve())
+        return " ".join(filter(None, (named.name, named.base_url)))
 
     @property
     def key(self) -> str:
@@ -95,6 +103,13 @@ class Chosen:
         ]
 
 
+def _content(folder: Path) -> str:
+    """Of what its files are called, how large they are and when they were written: weights are large."""
+    files = sorted(each for each in folder.rglob("*") if each.is_file())
+    told = [(str(each.relative_to(folder)), each.stat().st_size, each.stat().st_mtime_ns) for each in files]
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+
 def check_choice(request: ChoiceRequest, cases: Cases) -> None:
     """Raises BadInput for a model that cannot be asked and for too many candidates, before anything is computed."""
     from kernelevo.backends.legal.choosing import require_candidates
@@ -127,14 +142,15 @@ def chosen(
     call goes on from there.
     """
     from kernelevo.backends.legal.choosing import choose
-    from kernelevo.backends.legal.replies import KeptReplies, key_of
+    from kernelevo.backends.legal.replies import KeptReplies, alone_with, key_of
 
     prompts = list({offer.prompt.key: offer.prompt for offer in given if offer is not None}.values())
-    kept = KeptReplies(path)
-    before = _answered(request, prompts, kept)
-    say(f"{counted(len(prompts) - before, 'question')} to {request.model.shown}; replies: {path}")
-    if before < len(prompts):
-        _ask(request, prompts, kept, before)
+    with alone_with(path):
+        kept = KeptReplies(path)
+        before = _answered(request, prompts, kept)
+        say(f"{counted(len(prompts) - before, 'question')} to {request.model.shown}; replies: {path}")
+        if before < len(prompts):
+            _ask(request, prompts, kept, before)
     by_prompt = {each.key: kept.get(key_of(request.asked, each, request.sampling)) for each in prompts}
     replies = [None if each is None else by_prompt[each.prompt.key] for each in given]
     choice = choose(own, votes, given, replies)

@@ -472,6 +472,6 @@ def require_as_begun(record: RunRecord, backend: Backend) -> None:
     if record.hashes.get("data", data := str(getattr(backend, "data", ""))) != data:
         begun = "".join(f"; it began with {name}={file}" for name, file in record.settings.get("files", {}).items())
         raise BadInput(
-            f"run {record.id} was begun on other data of {backend.name} (--data, or files that KERNELEVO_SCRNA_SOURCE "
-            f"and KERNELEVO_SCRNA_SECOND name{begun}): name the same again, or start a new run"
+            f"run {record.id} was begun on other data of {backend.name} (--data, or files that its variables "
+            f"KERNELEVO_... name{begun}): name the same again, or start a new run"
         )

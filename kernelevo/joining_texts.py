@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kernelevo.harness import Harness, pipeline_file, read_harness
 from kernelevo.language_model import Message, Prompt, Sampling, Stop
+from kernelevo.learning import apart
 from kernelevo.loop.policy import MADE, NO_REPLY, Reading, Said
 from kernelevo.types import Attempt, Candidate
 
@@ -46,9 +47,10 @@ class TextWay:
 
 
 def harness_text(harness: Path, backend: str) -> str:
-    """What the harness in this folder has for the agent of this domain; nothing: it goes by the start."""
-    return text_of(read_harness(harness), backend)
+    """The first pipeline that the harness in this folder has for this domain; nothing: its agent goes by the start."""
+    return next(iter(apart(text_of(read_harness(harness), backend))), "")
 
 
 def text_of(harness: Harness, backend: str) -> str:
+    """All that it has for the agent of this domain."""
     return harness.files.get(pipeline_file(backend), "")

@@ -8,6 +8,7 @@ is missing data (None), which is masked and never learned from (kernelevo/reward
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -50,6 +51,12 @@ def folder_key(folder: Path) -> str:
         name, content = file.relative_to(folder).as_posix(), file.read_bytes()
         whole.update(f"{len(name)} {name} {len(content)} ".encode() + content)
     return whole.hexdigest()
+
+
+def apart(text: str) -> list[str]:
+    """The texts that stand apart by empty lines, without those that hold nothing but comments (from # on)."""
+    blocks = re.split(r"\n[ \t\r]*(?:\n[ \t\r]*)+", text.strip())
+    return [block for block in blocks if any(line.partition("#")[0].strip() for line in block.splitlines())]
 
 
 CALLED = "call_"

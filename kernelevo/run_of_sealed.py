@@ -18,6 +18,7 @@ from kernelevo.settings import Settings
 if TYPE_CHECKING:
     from kernelevo.backends.legal.asking import Answers, Asked, Read
     from kernelevo.backends.legal.data import Cases
+    from kernelevo.backends.legal.evidence import Evidence
     from kernelevo.backends.pipelines import Pipeline
     from kernelevo.joining_choices import Chosen
 
@@ -78,19 +79,21 @@ def start_sealed(request: SealedRequest, settings: Settings, say: Say) -> dict[s
     """What came of it, as plain values; raises BadInput for what cannot be read, and where labels are not there."""
     try:
         from kernelevo.backends.legal.data import read_cases
+        from kernelevo.backends.legal.evidence import open_evidence
     except ImportError as error:
         raise NotInstalled(f"the backend legal needs {error.name}: pip install 'kernelevo[legal]'") from error
 
     _require_place(request)
     pipeline, text = _read_pipeline(request.pipeline)
-    cases = read_cases(request.train)
-    for note in cases.notes:
+    cases, evidence = read_cases(request.train), open_evidence(settings.statutes, settings.texts)
+    for note in (*cases.notes, *evidence.of_charges(cases.charges)):
         say(note)
+    read = _reads(pipeline, request.networks, evidence)
     if request.choice is not None:
         check_choice(request.choice, cases)
     if request.lawbench is not None:
-        return _lawbench(request, request.lawbench, cases, pipeline, say)
-    return _sealed(request, cases, pipeline, text, settings, say)
+        return _lawbench(request, request.lawbench, cases, read, say)
+    return _sealed(request, cases, read, text + evidence.key, settings, say)
 
 
 def _require_place(request: SealedRequest) -> None:
@@ -107,21 +110,21 @@ def _require_place(request: SealedRequest) -> None:
             )
 
 
-def _reads(pipeline: Pipeline, networks: int) -> Read:
+def _reads(pipeline: Pipeline, networks: int, evidence: Evidence) -> Read:
     from kernelevo.backends.legal.asking import pipeline_reads
     from kernelevo.joining_backends import brings_agent
 
     if networks and not brings_agent("legal"):
         raise NotInstalled("--train-network needs torch and peft: pip install 'kernelevo[lora]'")
-    return pipeline_reads(pipeline, networks)
+    return pipeline_reads(pipeline, networks, evidence)
 
 
-def _answered(request: SealedRequest, pipeline: Pipeline, cases: Cases, facts: Sequence[str], say: Say) -> Answered:
+def _answered(request: SealedRequest, read: Read, cases: Cases, facts: Sequence[str], say: Say) -> Answered:
     """By the pipeline, and then by the model that chooses, where there is one."""
     from kernelevo.backends.legal.asking import answers
     from kernelevo.backends.legal.choosing import offers, require_candidates
 
-    reading = _reads(pipeline, request.networks)(cases, facts)
+    reading = read(cases, facts)
     own = answers(reading.votes, facts, cases.charges)
     if request.choice is None:
         return Answered(own, own, None)
@@ -153,29 +156,39 @@ def _read_pipeline(path: Path) -> tuple[Pipeline, str]:
 
 
 def _sealed(
-    request: SealedRequest, cases: Cases, pipeline: Pipeline, text: str, settings: Settings, say: Say
+    request: SealedRequest, cases: Cases, read: Read, text: str, settings: Settings, say: Say
 ) -> dict[str, Any]:
+    """`text` tells this reading from others."""
     from kernelevo.backends.legal.asking import read_asked, write_answers
 
     asked = read_asked(request.test or Path())
-    run = _run(request, f"{cases.key} {asked.key} {text} {request.networks}")
+    asking = _asking(request, f"{cases.key} {asked.key} {text} {request.networks}")
     say(asked.note)
     if request.claim is not None:
-        require_unopened(settings.runs, request.claim, run)
-    found = _answered(request, pipeline, cases, asked.facts, say)
+        require_unopened(settings.runs, request.claim, _stopped(settings.runs, request.claim, asking))
+    found = _answered(request, read, cases, asked.facts, say)
     out = request.place
     write_answers(out, asked, found.found)
     say(f"answers to {counted(len(asked.ids), 'case')}, from {counted(len(cases.facts), 'told case')}: {out}")
     if request.labels is None or not request.labels.is_file():
         raise BadInput(_lacking(request, asked, out))
+    run = f"{asking}-{hashlib.sha256(out.read_bytes()).hexdigest()[:8]}"
     opened = _opened(request, run, cases, asked, found, settings, say)
     return {"run": run, "predictions": str(out), **found.plain(), **opened}
 
 
-def _run(request: SealedRequest, words: str) -> str:
-    """The name of these answers on the ledger: others have another."""
+def _asking(request: SealedRequest, words: str) -> str:
+    """How the name of the answers on the ledger begins: who answers what, told what. It ends with the answers' own
+    hash: a model may say something else when it is asked again.
+    """
     choice = "" if request.choice is None else f" {request.choice.key}"
     return "sealed-" + hashlib.sha256(f"{words}{choice}".encode()).hexdigest()[:12]
+
+
+def _stopped(runs: Path, claim: str, asking: str) -> str:
+    """The run that opened the labels for this claim and was stopped before its outcome, if it asked the same."""
+    mine = [each.run for each in openings(runs) if each.run.startswith(asking) and each.claim.split() == claim.split()]
+    return mine[0] if mine else ""
 
 
 def _lacking(request: SealedRequest, asked: Asked, out: Path) -> str:
@@ -213,7 +226,7 @@ def _opened(
     return told
 
 
-def _lawbench(request: SealedRequest, path: Path, cases: Cases, pipeline: Pipeline, say: Say) -> dict[str, Any]:
+def _lawbench(request: SealedRequest, path: Path, cases: Cases, read: Read, say: Say) -> dict[str, Any]:
     from kernelevo.backends.legal.lawbench import read_questions, rows_for, scores_of, without_alike, write_replies
     from kernelevo.backends.legal.reference import NAME, reference_told
     from kernelevo.backends.legal.scoring import lawbench_f1, strict_f1
@@ -222,7 +235,7 @@ def _lawbench(request: SealedRequest, path: Path, cases: Cases, pipeline: Pipeli
     known = without_alike(cases, questions.facts)
     say(questions.note)
     say(f"{counted(len(cases.facts) - len(known.facts), 'told case')} alike to a question left out")
-    answered = _answered(request, pipeline, known, questions.facts, say)
+    answered = _answered(request, read, known, questions.facts, say)
     out = request.place
     write_replies(out, rows_for(questions, answered.found.every()))
     loose, strict = scores_of(out)

@@ -108,8 +108,12 @@ class StudyOutcome:
     def plain(self) -> dict[str, Any]:
         asked = self.record.settings["study"]
         head = {name: asked[name] for name in ("task", "model", "on", "claim", "seeds")}
-        gain = self.record.settings.get("gain", GAIN)
-        named = {"run": self.run, "device": self.record.device, "how": self.record.how, "gain": gain}
+        record = self.record
+        named = {
+            "run": self.run, "started": record.started, "versions": dict(record.versions),
+            "data": record.hashes.get("data"), "device": record.device, "how": record.how,
+            "gain": record.settings.get("gain", GAIN),
+        }  # fmt: skip
         return {**named, **head, **self.results}
 
 

@@ -10,6 +10,8 @@ kernel. All are frozen. Environment variables (all optional):
     KERNELEVO_DATA     the user's own data for a backend of the loop that has a sample of its own (as --data)
     KERNELEVO_SCRNA_SECOND    counts of another tissue, which the audit of the backend scrna judges by, too
     KERNELEVO_SCRNA_SOURCE    counts of other cells that the base of its network is trained on
+    KERNELEVO_LEGAL_STATUTES  texts of statutes by charge, by which the backend legal knows its charges
+    KERNELEVO_LEGAL_TEXTS     texts without labels, of which the base of its network is made, too
     KERNELEVO_TRUST    1: problem files that are new to this machine are run unasked; or folders (a:b) whose own are
     OPENAI_API_KEY     the key for --model openai:NAME (or the variable that --key-variable names)
     CI                 when set, progress is printed as plain lines even on a terminal
@@ -61,6 +63,10 @@ class Settings:
     """Counts of another tissue, which the audit of the backend scrna asks for."""
     source: Path | None = None
     """Counts of other cells, by the same genes, on which the base of the network of the backend scrna is trained."""
+    statutes: Path | None = None
+    """Texts of statutes by charge, which describe the charges of the backend legal."""
+    texts: Path | None = None
+    """Texts without labels, of which the base of the network of the backend legal is made, too."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -77,6 +83,8 @@ class Settings:
             data=Path(given["KERNELEVO_DATA"]) if "KERNELEVO_DATA" in given else None,
             second=Path(given["KERNELEVO_SCRNA_SECOND"]) if "KERNELEVO_SCRNA_SECOND" in given else None,
             source=Path(given["KERNELEVO_SCRNA_SOURCE"]) if "KERNELEVO_SCRNA_SOURCE" in given else None,
+            statutes=Path(given["KERNELEVO_LEGAL_STATUTES"]) if "KERNELEVO_LEGAL_STATUTES" in given else None,
+            texts=Path(given["KERNELEVO_LEGAL_TEXTS"]) if "KERNELEVO_LEGAL_TEXTS" in given else None,
         )
 
     def with_data(self, asked: str | None) -> Settings:

@@ -16,6 +16,7 @@ from kernelevo.backends.networks import OF_BASE, Delta, Shelf
 from kernelevo.backends.pipeline_model import PipelineModel
 from kernelevo.backends.pipelines import NoPipeline, Space, Unsound
 from kernelevo.errors import BadInput
+from kernelevo.learning import apart
 from kernelevo.learning_interfaces import Fitted
 
 Array = np.ndarray
@@ -34,9 +35,12 @@ class PipelineAgent(ABC):
         return PipelineModel(self.space, self.shelf, seed, asked, self.networks.of)
 
     def check(self, text: str) -> None:
-        """Raises BadInput for a harness's text that is no pipeline of this domain; an empty one is the start's."""
+        """Raises BadInput for a harness's text that holds anything but pipelines of this domain; an empty one is the
+        start's.
+        """
         try:
-            self.space.read(text if text.strip() else self.space.text(self.space.pipeline()))
+            for each in apart(text):
+                self.space.read(each)
         except NoPipeline as fault:
             raise BadInput(f"the harness's pipeline is none: {fault}") from fault
 

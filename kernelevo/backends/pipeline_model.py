@@ -1,7 +1,7 @@
 """The agent that a domain of pipelines brings along: it writes pipelines by its harness, with its own network in them.
 
-What it is asked holds the harness's pipeline and the parent's text. From the start of a task it writes the harness's
-pipeline first, then that one with a few settings drawn anew; from anything else that, with a few settings drawn anew.
+What it is asked holds the harness's pipelines and the parent's text. From the start of a task it writes these in their
+order, then the first with a few settings drawn anew; from anything else that, with a few settings drawn anew.
 Draws hang on the stream's seed and on the parent, not on the task, the harness or the adapter: tasks of one phase try
 the same at first, so that what a setting is worth can be compared among them, and so do two policies at a gate.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from kernelevo.backends.pipelines import NoPipeline, Pipeline, Space, Unsound
 from kernelevo.errors import BadInput
 from kernelevo.interfaces import Model
 from kernelevo.language_model import Adapter, Capabilities, Prompt, Reply, Sampling, Stop, Usage
+from kernelevo.learning import apart
 
 NAME = "own"
 MORE = 0.4
@@ -44,11 +45,12 @@ class PipelineModel(Model):
 
     def sample(self, prompt: Prompt, n: int, settings: Sampling, seconds: float) -> list[Reply]:
         harness, parent = self._read(prompt)
-        own = replace(parent or harness, network=self._network)
+        listed = [replace(each, network=self._network) for each in (harness if parent is None else [])]
+        own = listed[0] if parent is None else replace(parent, network=self._network)
         before = self._asked[prompt.key]
         self._asked[prompt.key] += 1
         said = self._space.text(parent or self._space.pipeline())
-        texts = [self._written(own, said, parent is None, before, number) for number in range(n)]
+        texts = [self._written(own, listed, said, before, n, number) for number in range(n)]
         return [
             Reply(text, Stop.COMPLETE, Usage(0 if number else self.count_tokens(prompt), len(text.split())), 0.0)
             for number, text in enumerate(texts)
@@ -72,24 +74,26 @@ class PipelineModel(Model):
     def close(self) -> None:
         """Nothing to release."""
 
-    def _read(self, prompt: Prompt) -> tuple[Pipeline, Pipeline | None]:
-        """The harness's pipeline, and the parent's unless that is the start."""
+    def _read(self, prompt: Prompt) -> tuple[list[Pipeline], Pipeline | None]:
+        """The harness's pipelines, of which there is one at least, and the parent's unless that is the start."""
         harness, parent = (message.text for message in prompt.messages)
         start = self._space.pipeline()
         try:
-            own = self._space.read(harness) if harness.strip() else start
+            own = [self._space.read(each) for each in apart(harness)] or [start]
             given = self._space.read(parent)
         except NoPipeline as fault:
             raise BadInput(f"the pipeline of the harness, or of a parent, is none: {fault}") from fault
         return own, None if self._space.text(given) == self._space.text(start) else given
 
-    def _written(self, own: Pipeline, parent: str, begins: bool, before: int, number: int) -> str:
-        """The harness's own at first, also where that is the start, so that it is known what this policy writes; else
-        what differs from the parent by a few settings.
+    def _written(
+        self, own: Pipeline, listed: Sequence[Pipeline], parent: str, before: int, n: int, number: int
+    ) -> str:
+        """What the harness lists at first, also where that is the start, so that it is known what this policy writes;
+        else what differs from the parent by a few settings.
         """
+        if before * n + number < len(listed):
+            return self._space.text(listed[before * n + number])
         text = self._space.text(own)
-        if begins and before == number == 0:
-            return text
         about = self._space.text(replace(self._space.read(parent), network=""))
         for attempt in range(TRIES):
             source = random.Random(f"{self._seed} {about} {before} {number} {attempt}")

@@ -7,7 +7,7 @@ change. Every part may read one. The evaluator is outside: nothing here says wha
     dialogue.toml        how a language model is asked: sampling, skills, tools, what of the past is told
     decisions.toml       how a policy over decisions is asked: rules and their biases, temperature, depth, shares
     memory/lessons.jsonl what was learned that holds beyond one task
-    pipelines/NAME.txt   the pipeline that the agent of the domain NAME goes by; not there: the start's
+    pipelines/NAME.txt   the pipelines that the agent of the domain NAME goes by; not there: the start's
 """
 
 from __future__ import annotations

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
 
 from kernelevo.backends.kernels.backend import UNTRAINED, generated_tasks
-from kernelevo.backends.kernels.generated import FAMILIES, GeneratedProblem, generate
+from kernelevo.backends.kernels.generated import FAMILIES, GeneratedProblem, generate, layers, statistics
+from kernelevo.backends.kernels.generated.drafting import Pen
+from kernelevo.backends.kernels.generated.maps import FIRST, SECOND, Pool
 from kernelevo.errors import BadInput
 from kernelevo.kernel.problem import Problem, load_problem
 from kernelevo.learning import Split
@@ -98,6 +101,50 @@ def test_no_start_is_a_shipped_one_by_other_names() -> None:
     assert not {made.name for made in every(*MADE) if normalised(made.text) in known}
 
 
+def kernels_of(text: str) -> set[str]:
+    """Every kernel of a file by itself, normalised."""
+    code = "\n".join(line for line in text.replace("\\\n", "").splitlines() if not line.startswith("#"))
+    return {normalised(part.partition("__device__")[0]) for part in code.split('extern "C"')[1:]}
+
+
+def some_layers() -> list[GeneratedProblem]:
+    """More of them than are listed: of both pools."""
+    return [generate(f"layers-{first + number}") for first in (1000, 2000, 3000) for number in range(100)]
+
+
+def test_no_kernel_of_layers_is_one_of_a_shipped_program() -> None:
+    known = {each for file in KERNELS.glob("*.cu") for each in kernels_of(file.read_text(encoding="utf-8"))}
+    linear = (KERNELS / "mlp.cu").read_text(encoding="utf-8")
+    assert len(known) > len(shipped()) and len(kernels_of(linear)) == 2 and kernels_of(linear) <= known
+    made = some_layers()
+    assert sum(len(kernels_of(each.text)) for each in made) > 900
+    assert not {each.name for each in made if kernels_of(each.text) & known}
+
+
+def test_layers_compute_what_no_shipped_program_does() -> None:
+    known = {(shapes(problem), name): problem for name, problem in shipped().items()}
+    like_mlp = 0
+    for made in some_layers():
+        like_mlp += shapes(made.problem) == shapes(shipped_mlp())
+        for (shape, name), problem in known.items():
+            if shape == shapes(made.problem):
+                assert not np.allclose(output(made.problem, 5), output(problem, 5), rtol=1e-3), (made.name, name)
+    assert like_mlp, "none was compared with the mlp: its layers are what these are nearest to"
+
+
+def shipped_mlp() -> Problem:
+    return shipped()["mlp"]
+
+
+def test_between_two_products_stands_more_than_a_function_of_elements() -> None:
+    """Else they would be layers of a network with an activation, as the shipped mlp is."""
+    products = re.compile(r"(?:bias|plain|second|first)_(?:plane|swapped|by_rows|tiled)|again")
+    between = [re.split(products, each.style)[1] for each in some_layers() if len(products.findall(each.style)) == 2]
+    assert len(between) > 60 and {each.strip("_") for each in between} == {
+        "row_map", "permutation", "stencil", "broadcast", "foldr_applied", "foldc_applied", "fold0_applied",
+    }  # fmt: skip
+
+
 def test_normalising_sees_through_names_numbers_and_comments() -> None:
     text = (KERNELS / "reduce_sum.cu").read_text(encoding="utf-8")
     other = "// another\n" + re.sub(r"\bx\b(?!\))", "samples", text).replace("BLOCK", "SIZE").replace("256", "64")
@@ -151,3 +198,45 @@ def test_a_pipeline_is_its_stages_after_each_other() -> None:
     moved = made.problem.expected({"x": np.where(np.arange(9) == 4, x + 1, x)}, {"rows": 6, "cols": 9})["y"]
     changed = np.flatnonzero(np.abs(moved - written).max(axis=1) > 1e-9)
     assert 4 in changed and len(changed) < 9, "a column of the input is a row of the output and of its neighbours"
+
+
+def test_layers_are_their_launches_after_each_other() -> None:
+    """A fold is read by the map behind it, beside the plane that was folded; two products may be one kernel's."""
+    made = next(each for each in some_layers() if "row_map_again" in each.style)
+    first, second = re.findall(r"launch (\w+)<<<.*>>>\(t\d, w\d, (?:b\d, )?\w+, (.*)\)", made.text)[:2]
+    assert first[0] == second[0] and first[1] != second[1] and made.text.count(f"void {first[0]}(") == 1
+    folding = next(each for each in some_layers() if each.style.startswith("stencil_foldc_applied"))
+    assert re.search(r"launch \w+_2<<<.*>>>\(t1, t2, rows, cols\)", folding.text)
+    assert re.search(r"launch \w+_3<<<.*>>>\(t1, t2, \w+, rows, cols\)", folding.text)
+    assert "#pragma kernelevo temp float t2[cols]" in folding.text
+
+
+def test_every_kind_of_stage_product_and_statistic_is_drawn() -> None:
+    styles = "_".join(each.style for each in some_layers())
+    for kinds in layers._FORMS.values():
+        for kind in {each for place in kinds for each in place} - {"", "product", "statistic"}:
+            assert kind in styles, kind
+    for kind in ("bias", "plain", "second", "first"):
+        assert {style for style in ("plane", "swapped", "by_rows", "tiled") if f"{kind}_{style}" in styles}
+    assert all(f"fold{along}_applied" in styles for along in "rc0")
+
+
+@pytest.mark.parametrize("pool", [FIRST, SECOND])
+@pytest.mark.parametrize("along", ["r", "c", "0"])
+def test_a_map_that_reads_a_statistic_hangs_on_it_and_on_the_plane(pool: Pool, along: str) -> None:
+    draft = statistics.applied(Pen(Random(1), pool), along)
+    plane, read = np.random.default_rng(1).normal(size=(4, 5)), np.full({"r": 4, "c": 5, "0": 1}[along], 3.0)
+    before = draft.reference(plane, read)
+    assert before.shape == (4, 5)
+    assert np.mean(draft.reference(plane, read + 1.0) != before) == 1.0
+    assert np.mean(draft.reference(np.random.default_rng(2).normal(size=(4, 5)), read) != before) > 0.5
+
+
+def test_a_column_fold_is_that_of_columns() -> None:
+    found = [statistics.column_fold(Pen(Random(seed), FIRST)) for seed in range(12)]
+    assert {draft.style for draft in found} == {"per_thread", "atomic"}
+    plane = np.random.default_rng(1).normal(size=(4, 5))
+    moved = plane + np.where(np.arange(5) == 2, 1.0, 0.0)
+    for draft in found:
+        changed = np.flatnonzero(draft.reference(moved) != draft.reference(plane))
+        assert set(changed) <= {2} and draft.reference(plane).shape == (5,)

@@ -178,6 +178,18 @@ def test_the_harness_s_pipeline_comes_first_with_the_network_and_then_others(tmp
     assert first == START and START not in others, "what it writes is the start, and then other things"
 
 
+def test_all_that_a_harness_lists_is_written_in_its_order_and_then_others_of_the_first(tmp_path: Path) -> None:
+    model = PipelineModel(SPACE, Shelf(tmp_path / "shelf"), seed=3)
+    settings = ((9, "mean"), (9, "median"), (1, "mean"))
+    listed = [f"weigh smooth = 2\nwidth = {width}\nkind = {kind}\n" for width, kind in settings]
+    question = asked("\n# the best first\n\n" + "\n\n".join(listed))
+    assert written(model, question, 2) == listed[:2]
+    third, other = written(model, question, 2)
+    assert third == listed[2] and other not in (*listed, START)
+    child = written(model, asked(question.messages[0].text, listed[1]), 4)
+    assert listed[2] not in child[:1] and len(set(child)) > 1, "of another parent nothing is listed"
+
+
 def test_draws_hang_on_seed_and_parent_not_on_harness_or_adapter(tmp_path: Path) -> None:
     """So that two policies at a gate vary alike."""
     model = PipelineModel(SPACE, Shelf(tmp_path / "shelf"), seed=3)

@@ -25,9 +25,9 @@ def case(*times: tuple[str, float]) -> CaseResult:
     return CaseResult("n=8", {"n": 8}, us(sum(time for _, time in times)), {}, "", 0.0, (cleared, *steps))
 
 
-def test_shares_are_those_of_all_launches_of_a_kernel() -> None:
+def test_each_launch_has_its_own_share_by_the_kernel_that_rules_give_it() -> None:
     assert time_shares(case(("first", 6.0), ("second", 3.0), ("first", 1.0))) == pytest.approx(
-        {"first": 0.7, "second": 0.3}
+        {"first": 0.6, "second": 0.3, "first_2": 0.1}
     )
 
 
@@ -43,14 +43,15 @@ def test_a_program_of_one_launch_has_no_places() -> None:
         (Decision("vector_loads", "second width=4", 2), "place_quarter"),
         (Decision("unroll", "third"), "place_little"),
         (Decision("tune", "BLOCK_1", 64), "place_half"),
-        (Decision("tune", "BLOCK_2", 64), "place_half"),
+        (Decision("tune", "BLOCK_2", 64), "place_quarter"),
+        (Decision("unroll", "first_2"), "place_tenth"),
         (Decision("tune", "BLOCK", 64), ""),
         (Decision("unroll", "elsewhere"), ""),
         (STOP, ""),
     ],
 )
 def test_an_option_has_the_word_of_the_launches_that_it_changes(decision: Decision, word: str) -> None:
-    assert place_word(decision, {"first": 0.65, "second": 0.3, "third": 0.05}, TEXT) == word
+    assert place_word(decision, {"first": 0.5, "second": 0.3, "first_2": 0.15, "third": 0.05}, TEXT) == word
     assert not word or word in words()
 
 

@@ -16,7 +16,12 @@ pytest.importorskip("peft", reason="the extra `lora` is not installed")
 import pandas
 
 from kernelevo import joining_backends
+from kernelevo.backends.legal.backend import ChargeAgent
 from kernelevo.backends.scrna.data import OTHER_KINDS, sample
+from kernelevo.learning import folder_key
+from kernelevo.learning_interfaces import Fitted
+from kernelevo.levers.harness.pipelines import PipelineDrafter
+from kernelevo.stores.folders import run_folders
 
 SMALL = ("--generations", "1", "--budget", "evaluations=260", "--workers", "1")
 
@@ -39,6 +44,34 @@ def test_both_levers_are_drafted_and_judged_and_what_is_kept_can_be_gone_on_with
     assert code == 0, err
     again = json.loads(out)
     assert "network = " in (shell.folder / "runs" / again["run"] / "gen_0" / "trajectory.jsonl").read_text()
+
+
+def test_a_run_that_dies_between_two_drafts_of_one_gate_comes_to_the_same(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The harness is drafted once; what the adapter is trained behind is read from the record."""
+    code, out, err = shell("run", "legal", *SMALL, "--seed", "3", "--json")
+    assert code == 0, err
+    whole = shell.folder / "runs" / json.loads(out)["run"] / "changes"
+    behind = []
+
+    def dies(agent: ChargeAgent, text: str, adapter: Path | None, into: Path, *rest: object) -> Fitted:
+        behind.append(text)
+        (into / "half-written").write_text("")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ChargeAgent, "fit", dies)
+        assert shell("run", "legal", *SMALL, "--seed", "3")[0] == 130
+    (folder,) = (each for each in run_folders(shell.folder / "runs") if each != whole.parent)
+    drafted = (folder / "changes" / "g0-harness" / "pipelines" / "legal.txt").read_bytes()
+    assert behind == [drafted.decode()] and (folder / "changes" / "g0-weights" / "half-written").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(PipelineDrafter, "draft", lambda *rest: pytest.fail("drafted twice"))
+        code, out, err = shell("resume", folder.name, "--json")
+    assert code == 0, err
+    for lever in ("harness", "weights"):
+        assert folder_key(folder / "changes" / f"g0-{lever}") == folder_key(whole / f"g0-{lever}")
 
 
 def test_a_domain_without_an_agent_and_an_adapter_that_is_none_are_said(shell: Shell, tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ def test_a_study_tells_every_arm_and_writes_a_page(shell: Shell) -> None:
     assert not re.search(r"<script|src=|href=|url\(", page)
     code, out, _ = shell("study", "show", "last")
     assert code == 0 and "10 of 10 arms are done" in out and "harness against" in out
+    assert set(told["versions"]) == {"kernelevo", "python", "backend"} and all(told["versions"].values())
+    assert told["started"].startswith("20") and told["data"] is None, "kernels read no file"
     assert json.loads(shell("study", "show", "last", "--json")[1])["arms"] == told["arms"]
     assert json.loads(shell("runs", "show", "last", "--json")[1])["arms"] == told["arms"]
     (row,) = json.loads(shell("runs", "list", "--json")[1])

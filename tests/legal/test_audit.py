@@ -121,8 +121,8 @@ def session_of(facts: list[str], labels: np.ndarray) -> ChargeSession:
         for places in (np.flatnonzero(np.arange(len(facts)) % 3), np.arange(0, len(facts), 3))
     )
     reader = functools.cache(lambda: Reader(told.facts))
-    encoder = Encoder(reader, Networks(None, "planted", lambda: make_base(reader(), 0)))
     names = [str(number) for number in range(6)]
+    encoder = Encoder(reader, Networks(None, "planted", lambda: make_base(reader(), 0)), names)
     return ChargeSession("t", "t", "device", BACKEND.grammar, told, asked, names, "key", encoder)
 
 

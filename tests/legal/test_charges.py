@@ -127,7 +127,8 @@ def test_read_outs_tell_what_is_plainly_apart(name: str) -> None:
     centres = np.eye(5)
     told, asked = (centres[np.arange(n) % 5] + 0.1 * source.normal(size=(n, 5)) for n in (40, 20))
     network = {HEAD: np.eye(6, 5, dtype=np.float32)}
-    said = classify(told, np.arange(40) % 5, asked, 6, SPACE.pipeline({name: 1}, neighbours=3), network)
+    described = np.eye(6, 5)
+    said = classify(told, np.arange(40) % 5, asked, described, SPACE.pipeline({name: 1}, neighbours=3), network)
     assert said.shape == (20, 6) and said.sum(axis=1) == pytest.approx(np.ones(20))
     assert (said.argmax(axis=1) == np.arange(20) % 5).all()
 
@@ -135,7 +136,8 @@ def test_read_outs_tell_what_is_plainly_apart(name: str) -> None:
 def test_a_network_without_a_head_is_asked_for_what_one_begins_as() -> None:
     places, labels = np.random.default_rng(2).normal(size=(30, 5)), np.arange(30) % 3
     head, centroids = (
-        classify(places, labels, places[:9], 4, SPACE.pipeline({name: 1}), {}) for name in ("trained", "centroid")
+        classify(places, labels, places[:9], np.eye(4, 5), SPACE.pipeline({name: 1}), {})
+        for name in ("trained", "centroid")
     )
     assert head == pytest.approx(centroids) and head.std() > 0.05 and (head[:, 3] == 0).all()
 

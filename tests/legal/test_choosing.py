@@ -14,10 +14,12 @@ from kernelevo.backends.legal.asking import Reading, answers, pipeline_reads
 from kernelevo.backends.legal.choosing import READ, choose, offers, question, read_choice, shortlists
 from kernelevo.backends.legal.data import Cases, sample
 from kernelevo.backends.legal.pipeline import SPACE
-from kernelevo.backends.legal.replies import KeptReplies, ask_all, key_of
+from kernelevo.backends.legal.replies import KeptReplies, alone_with, ask_all, key_of
 from kernelevo.errors import BadInput
+from kernelevo.joining_choices import ChoiceRequest
 from kernelevo.language_model import Reply, Sampling, Stop, Usage
 from kernelevo.models.scripted import ScriptedModel
+from kernelevo.settings import ModelRequest
 
 CHARGES = ("盗窃", "诈骗", "信用卡诈骗", "[走私、贩卖、运输、制造]毒品", "抢劫", "故意伤害")
 OFFERED = (1, 0, 3)
@@ -153,3 +155,29 @@ def test_a_line_that_was_cut_off_is_asked_for_again_and_other_files_are_refused(
         with pytest.raises(BadInput, match="holds no replies of a model"):
             KeptReplies(path)
         assert path.read_bytes() == other
+
+
+def test_one_command_at_a_time_writes_replies_to_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "kept.jsonl"
+    with alone_with(path):
+        with pytest.raises(BadInput, match="another command writes replies to"), alone_with(path):
+            pass
+        ask_all(ScriptedModel([said("1")]), "m", [question("一", [("盗窃", ["案"])])], SAMPLING, KeptReplies(path), 5.0)
+    with alone_with(path):
+        assert len(path.read_bytes().splitlines()) == 1
+    with pytest.raises(BadInput, match="cannot be written"), alone_with(tmp_path):
+        pass
+
+
+def test_servers_and_folders_of_one_name_have_replies_of_their_own(tmp_path: Path) -> None:
+    def asked(name: str, **words: str) -> str:
+        return ChoiceRequest(ModelRequest(name, **words)).asked
+
+    one, two = (asked("vllm:m", base_url=f"http://localhost:{port}/v1") for port in (8000, 8001))
+    assert len({one, two, asked("openai:m")}) == 3 and one == asked("vllm:m", base_url="http://localhost:8000/v1")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    before = asked(f"hf:{tmp_path}/model")
+    assert asked(f"hf:{tmp_path}/x/../model") == before
+    (tmp_path / "model" / "config.json").write_text('{"layers": 2}')
+    assert asked(f"hf:{tmp_path}/model") != before

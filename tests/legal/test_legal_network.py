@@ -117,6 +117,7 @@ def test_the_votes_of_several_networks_are_averaged() -> None:
     none, one, three = (pipeline_tells(pipeline, count)(known, CASES.facts[1::2]) for count in (0, 1, 3))
     rows, base = Reader(known.facts), make_base(Reader(known.facts), SEED)
     told, asked = (rows.rows([windowed(fact, pipeline) for fact in each]) for each in (known.facts, CASES.facts[1::2]))
-    single = [_read(each, told, asked, known, pipeline).votes for each in _networks(base, told, known, 3)]
+    described = rows.rows(CASES.charges)
+    single = [_read(each, told, asked, described, known, pipeline).votes for each in _networks(base, told, known, 3)]
     assert three == pytest.approx(np.mean(single, axis=0)) and one == pytest.approx(single[0])
     assert np.abs(single[1] - single[0]).max() > 0.01 and np.abs(none - one).max() > 0.01

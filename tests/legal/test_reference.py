@@ -16,8 +16,11 @@ from kernelevo.backends.legal.data import sample
 from kernelevo.backends.legal.paired import paired
 from kernelevo.backends.legal.reference import reference_report, reference_told
 from kernelevo.backends.legal.scoring import report
+from kernelevo.interfaces import ProgramCall
 from kernelevo.learning import Split
+from kernelevo.sandbox_scripted import ScriptedPrograms
 from kernelevo.statistics import share_interval
+from kernelevo.types import Candidate
 
 CASES = sample(12, 25)
 KNOWN = np.arange(len(CASES.facts)) % 5 > 0
@@ -60,12 +63,30 @@ def test_labels_reach_it_from_the_told_cases_alone() -> None:
 def test_a_session_holds_the_reference_to_the_cases_that_the_candidate_has() -> None:
     session = ChargeBackend(sample()).open("reward-cases-0")
     assert session.task in ChargeBackend(sample()).tasks(Split.REWARD)
-    kept = session._kept(4)
-    known = [session._told.facts[place] for place in kept]
-    told = reference_told(known, session._told.labels[kept], session._asked.facts)
-    assert session.reference(4).accuracy == (told == session._asked.labels).mean()
-    assert session.references(4)["LinearSVC on character 1-2-grams, accuracy"] == session.reference(4).accuracy
-    assert session.reference(4) is session.reference(4), "it is fitted once for each draw"
+    told = reference_told(session._told.facts, session._told.labels, session._asked.facts)
+    assert session.reference().accuracy == (told == session._asked.labels).mean()
+    assert session.references(4)["LinearSVC on character 1-2-grams, accuracy"] == session.reference().accuracy
+    assert session.reference() is session.reference(), "it is fitted once"
+
+
+def test_everything_is_told_the_cases_that_adapters_are_trained_on() -> None:
+    """All of the training split's, whatever the seed: what is told fewer is behind by what it is not told."""
+    asked = list[tuple[list[str], list[int]]]()
+
+    def answer(call: ProgramCall) -> np.ndarray:
+        asked.append((list(call.arguments[0]), call.arguments[1].tolist()))
+        return np.full(call.shape, 0.5)
+
+    backend = ChargeBackend(sample(), programs=ScriptedPrograms(answer))
+    trained = backend._told()
+    everything = (list(trained.facts), trained.labels.tolist())
+    for split in (Split.REWARD, Split.DEVELOPMENT):
+        session = backend.open(backend.tasks(split)[0])
+        for seed in (0, 7):
+            session.judge(Candidate("def classify(facts, labels, questions, charges, seed): pass"), seed)
+        assert (list(session._told.facts), session._told.labels.tolist()) == everything
+        assert session.judge(session.start, 0).score == session.judge(session.start, 7).score
+    assert len(asked) == 16 and all(each == everything for each in asked)
 
 
 def test_mcnemar_by_hand() -> None:

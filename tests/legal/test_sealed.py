@@ -131,6 +131,20 @@ def test_a_claim_whose_labels_could_not_be_read_goes_on_with_the_same_answers_al
     assert shell(*OPEN, "it is good")[0] == 0
 
 
+def test_other_answers_of_the_same_asking_are_another_look(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model may say something else when it is asked again."""
+    good = Path("labels.csv").read_text(encoding="utf-8")
+    Path("labels.csv").write_text("id,label\ncase-1,罪1\n", encoding="utf-8")
+    assert shell(*OPEN, "it is good")[0] == 2
+    Path("labels.csv").write_text(good, encoding="utf-8")
+    real = asking.answers
+    with monkeypatch.context() as patch:
+        patch.setattr(asking, "answers", lambda votes, *rest: real(votes[:, ::-1], *rest))
+        code, out, err = shell(*OPEN, "it is good")
+    assert code == 2 and "opened the sealed tasks before" in err and "accuracy" not in out
+    assert shell(*OPEN, "it is good")[0] == 0
+
+
 def test_labels_are_not_read_before_answers_and_the_opening_are_on_disk(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conformance.lever import Given, LeverContract, ListedRecord
 
 from kernelevo.harness import pipeline_file, read_harness
-from kernelevo.learning import Change, Step
+from kernelevo.learning import Change, Step, apart
 from kernelevo.levers.harness.edits import Applied, EditBudget, apply_edits
 from kernelevo.levers.harness.lever import HarnessLever
 from kernelevo.levers.harness.pace import Pace
-from kernelevo.levers.harness.pipelines import PipelineDrafter, key_of, lines_of, worths
+from kernelevo.levers.harness.pipelines import MOST_DRAFTED, PipelineDrafter
+from kernelevo.levers.harness.worths import _places, _regressed, key_of, lines_of, worths
 from levers_harness.made import SHIPPED, copied, present, step
 
 START = "weigh plain = 1\nwidth = 3\nkind = mean\n"
@@ -58,20 +61,54 @@ def test_what_gains_on_average_is_drafted_as_a_file_of_its_own(seed: int) -> Non
     assert [edit.file for edit in draft.edits] == [FILE] and "in log2 over the present one" in draft.reason
 
 
-def test_a_file_that_is_there_is_edited_line_by_line_within_the_budget(tmp_path: Path) -> None:
+def test_a_file_that_is_there_is_replaced_by_as_many_of_the_best_as_the_budget_leaves(tmp_path: Path) -> None:
     harness = copied(tmp_path)
     (harness / "pipelines").mkdir()
+    for before in (START, "weigh plain=1\nwidth =  3\nkind = mean", f"{START}\n# then\n{START}"):
+        (harness / FILE).write_text(before)
+        draft, _ = drafted(tried(), harness)
+        (edit,) = draft.edits
+        applied = apply_edits(read_harness(harness), draft.edits, BUDGET)
+        assert edit.kind == "replace" and isinstance(applied, Applied)
+        listed = apart(applied.files[FILE])
+        assert len(listed) == MOST_DRAFTED == len(set(listed))
+        ranked = sorted(worths(tried(), "").values(), key=lambda each: -each.value)
+        assert [lines_of(text) for text in listed] == [each.lines for each in ranked[:MOST_DRAFTED]]
     (harness / FILE).write_text(START)
-    draft, _ = drafted(tried(), harness)
-    kinds = sorted(edit.kind for edit in draft.edits)
-    assert kinds[:2] == ["delete", "insert"] and "replace" in kinds
-    applied = apply_edits(read_harness(harness), draft.edits, BUDGET)
-    assert isinstance(applied, Applied) and {"weigh smooth = 1", "width = 9"} <= set(applied.files[FILE].splitlines())
-    one, said = drafted(tried(), harness, EditBudget(1, 2000))
-    assert one is None or len(one.edits) == 1, said
-    (harness / FILE).write_text("weigh plain=1\nwidth =  3\nkind = mean")  # as a person may space it
-    spaced, _ = drafted(tried(), harness)
-    assert isinstance(apply_edits(read_harness(harness), spaced.edits, BUDGET), Applied)
+    few, _ = drafted(tried(), harness, EditBudget(8, 130))
+    assert 0 < len(apart(few.edits[0].text)) < MOST_DRAFTED and few.edits[0].characters <= 130
+    none, said = drafted(tried(), harness, EditBudget(8, 60))
+    assert none is None and "none within 60 characters is better" in said
+
+
+def test_texts_apart_are_those_that_say_something() -> None:
+    assert apart("") == apart("\n# nothing\n\n  # more\n") == []
+    assert apart("a = 1\nb = 2\n") == ["a = 1\nb = 2"]
+    assert apart("\na = 1\n \n\t\n# only said\n\nb = 2\r\n\r\nc = 3") == ["a = 1", "b = 2\r", "c = 3"]
+
+
+def test_the_regression_is_what_another_implementation_makes_of_it() -> None:
+    process = pytest.importorskip("sklearn.gaussian_process", reason="scikit-learn is not installed")
+    source = np.random.default_rng(0)
+    places, values, noise = source.normal(size=(40, 3)), source.normal(size=40), source.uniform(0.1, 0.5, 40)
+    apart = np.square(places[:, None] - places[None]).sum(axis=-1)
+    kernel = 0.49 * np.exp(-apart / (2 * 0.8**2))
+    likelihood, mean = _regressed(kernel, noise, values)
+    both = np.linalg.inv(kernel + np.diag(noise))
+    level = (both @ values).sum() / both.sum()
+    theirs = process.GaussianProcessRegressor(
+        process.kernels.ConstantKernel(0.49) * process.kernels.RBF(0.8), alpha=noise, optimizer=None
+    ).fit(places, values - level)
+    assert mean == pytest.approx(level + theirs.predict(places))
+    assert likelihood == pytest.approx(theirs.log_marginal_likelihood_value_ + 20 * math.log(2 * math.pi))
+
+
+def test_parts_are_alike_by_their_shares_and_settings_by_what_they_are() -> None:
+    texts = ["weigh a = 1\nkind = x\n", "weigh a = 4\nkind = x\n", "weigh a = 4\nweigh b = 1\nkind = x\n"]
+    one, same, near = _places([*map(lines_of, texts)])
+    far, odd = _places([lines_of("weigh b = 1\nkind = x\n"), lines_of("weigh b = many\nkind = y\n")])
+    assert (one == same).all() and 0 < np.square(one - near).sum() < 0.5
+    assert np.isfinite(odd).all() and np.square(far - odd).sum() > 0.25
 
 
 def test_a_text_that_did_well_once_is_not_taken_for_one_that_does_well() -> None:
@@ -95,7 +132,7 @@ def test_the_best_is_not_drafted_again_and_nothing_that_was_rejected(tmp_path: P
     best = max(worths(tried(), "").values(), key=lambda each: each.value)
     (harness / FILE).write_text("".join(f"{line}\n" for line in best.lines))
     draft, said = drafted(tried(), harness)
-    assert draft is None and "none within 8 edits is better" in said
+    assert draft is None and "none within 2,000 characters is better" in said
     first, _ = drafted(tried())
     change = Change("harness", "x", "a", "b", "why", details={"edits": [edit.plain() for edit in first.edits]})
     second, _ = drafted(tried(), changes=[(change, "reject")])

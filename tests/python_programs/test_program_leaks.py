@@ -105,13 +105,13 @@ def test_what_it_is_given_is_the_told_cases_and_no_gold_label(shelf: Shelf) -> N
         runner.asked.clear()
         session = backend.open(task)
         session.judge(Candidate(NOTHING_DONE), SEED)
-        asked, kept = runner.asked, session._kept(SEED)
-        call, told = asked[0], session._told
+        asked, told = runner.asked, session._told
+        call = asked[0]
         facts, labels, _, charges = call.arguments
         questions = [question for each in asked for question in each.arguments[2]]
         assert len(asked) == PARTS and all(each.arguments[0] == facts for each in asked)
         assert all(each.arguments[1].tolist() == labels.tolist() for each in asked)
-        assert facts == [told.facts[place] for place in kept] and labels.tolist() == told.labels[kept].tolist()
+        assert facts == list(told.facts) and labels.tolist() == told.labels.tolist()
         assert sorted(questions) == sorted(session._asked.facts) and len(charges) == 30
         assert len(facts) > 250 and set(facts).isdisjoint(questions)
         head = json.loads(request_of(call).head)
@@ -171,9 +171,8 @@ def test_the_order_of_questions_does_not_tell_their_charges(programs: JailedProg
             session = backend.open(task)
             assert accuracy_of(session.judge(Candidate(BY_PLACE), SEED)) < most
             # The control: in the order of the file, the same program knows most.
-            kept, told, asked = session._kept(SEED), session._told, session._asked
-            facts = [told.facts[place] for place in kept]
-            known = made["classify"](facts, told.labels[kept], list(asked.facts), list(cases.charges), 0)
+            told, asked = session._told, session._asked
+            known = made["classify"](list(told.facts), told.labels, list(asked.facts), list(cases.charges), 0)
             assert report(asked.labels, known).accuracy > least
 
 

@@ -97,8 +97,7 @@ def test_a_program_is_scored_on_the_draw_and_by_the_rule_of_pipelines(denoising:
 def test_charges_are_scored_as_the_draw_has_them(charges: ProgramSession) -> None:
     made: dict[str, object] = {}
     exec(CENTROIDS, made)
-    kept, names = charges._kept(SEED), [str(number) for number in range(30)]
-    facts, labels = [charges._told.facts[place] for place in kept], charges._told.labels[kept]
+    facts, labels, names = charges._told.facts, charges._told.labels, [str(number) for number in range(30)]
     for level, verifier in (("reward", "judge"), ("audit", "audit")):
         questions = list(charges._questions(level, SEED))
         cases = len(charges._asked.labels)  # an audit's questions are these cases by every telling

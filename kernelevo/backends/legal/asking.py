@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from kernelevo.backends.agents import merged
 from kernelevo.backends.legal.data import LONGEST, Cases
+from kernelevo.backends.legal.evidence import NOTHING, Evidence
 from kernelevo.backends.legal.loaders import TEST, open_source, rows_of, text_of
 from kernelevo.backends.legal.network import Reader, encoded, make_base, train_adapter
 from kernelevo.backends.legal.pipeline import classify, windowed
@@ -74,31 +75,35 @@ class Answers:
         return [self.charge(place) for place in range(len(self.told))]
 
 
-def pipeline_reads(pipeline: Pipeline, networks: int = 0) -> Read:
-    """The encoder's base is made of the told cases' texts; of their charges so many adapters and heads are trained,
-    each with other draws, and their votes are averaged (0: the base votes). Encoded is by the first.
+def pipeline_reads(pipeline: Pipeline, networks: int = 0, evidence: Evidence = NOTHING) -> Read:
+    """The encoder's base is made of the told cases' texts, and of those that `evidence` has beside; of told cases'
+    charges so many adapters and heads are trained, each with other draws, and their votes are averaged (0: the base
+    votes). Encoded is by the first.
     """
 
     def read(cases: Cases, facts: Sequence[str]) -> Reading:
         threadpool_limits(limits=1)  # as in a run (backend.py)
-        reader = Reader(cases.facts)
+        reader = Reader(evidence.beside(cases.facts))
         told, asked = (reader.rows([windowed(fact, pipeline) for fact in each]) for each in (cases.facts, facts))
-        base = make_base(reader, SEED)
-        every = [_read(network, told, asked, cases, pipeline) for network in _networks(base, told, cases, networks)]
+        described = reader.rows(evidence.descriptions(cases.charges))
+        made = _networks(make_base(reader, SEED), told, cases, networks)
+        every = [_read(network, told, asked, described, cases, pipeline) for network in made]
         return replace(every[0], votes=np.mean([each.votes for each in every], axis=0))
 
     return read
 
 
-def pipeline_tells(pipeline: Pipeline, networks: int = 0) -> Tell:
+def pipeline_tells(pipeline: Pipeline, networks: int = 0, evidence: Evidence = NOTHING) -> Tell:
     """The votes of `pipeline_reads`."""
-    read = pipeline_reads(pipeline, networks)
+    read = pipeline_reads(pipeline, networks, evidence)
     return lambda cases, facts: read(cases, facts).votes
 
 
-def _read(network: Mapping[str, Array], told: Any, asked: Any, cases: Cases, pipeline: Pipeline) -> Reading:
-    known, wanted = encoded(network, told), encoded(network, asked)
-    return Reading(classify(known, cases.labels, wanted, len(cases.charges), pipeline, network), known, wanted)
+def _read(
+    network: Mapping[str, Array], told: Any, asked: Any, described: Any, cases: Cases, pipeline: Pipeline
+) -> Reading:
+    known, wanted, names = (encoded(network, rows) for rows in (told, asked, described))
+    return Reading(classify(known, cases.labels, wanted, names, pipeline, network), known, wanted)
 
 
 def _networks(base: Mapping[str, Array], told: Any, cases: Cases, count: int) -> list[Mapping[str, Array]]:

@@ -19,12 +19,13 @@ from threadpoolctl import threadpool_limits
 from kernelevo.backends.agents import Networks, PipelineAgent, note_base
 from kernelevo.backends.legal.alike import alike, apart
 from kernelevo.backends.legal.data import Cases
+from kernelevo.backends.legal.evidence import NOTHING, Evidence
 from kernelevo.backends.legal.network import Reader, make_base, train_adapter
 from kernelevo.backends.legal.pipeline import SPACE, windowed
 from kernelevo.backends.legal.reference import NAME
 from kernelevo.backends.legal.session import FACTS, FORM, ChargeSession, Encoder, Told
 from kernelevo.backends.networks import Shelf
-from kernelevo.backends.pipelines import DRAWN_WITHOUT_SEED, PipelineBackend
+from kernelevo.backends.pipelines import PipelineBackend
 from kernelevo.counting import counted
 from kernelevo.errors import BadInput
 from kernelevo.interfaces import ProgramRunner
@@ -40,7 +41,7 @@ TWIN = "-anew"
 TWINNED = (Split.DEVELOPMENT, Split.SEALED)
 LEAST_CASES = 8
 """Of a task."""
-EVALUATOR = "6"
+EVALUATOR = "7"
 """Changes whenever the same classifier may score otherwise."""
 NETWORK_VERSION = 1
 """Changes whenever the base of the same data may be another."""
@@ -48,28 +49,33 @@ BASE_SEED = 20261130
 
 
 class ChargeBackend(PipelineBackend):
-    """`device` is the set of cases; `trains` says whether the network's adapter can be trained here."""
+    """`device` is the set of cases; `trains` says whether the network's adapter can be trained here, and `evidence` is
+    what is known beside the cases.
+    """
 
     name = "legal"
     facts, form = FACTS, FORM
 
     def __init__(
-        self, cases: Cases, shelf: Shelf | None = None, trains: bool = False, programs: ProgramRunner | None = None
-    ) -> None:
+        self, cases: Cases, shelf: Shelf | None = None, trains: bool = False, programs: ProgramRunner | None = None,
+        evidence: Evidence = NOTHING,
+    ) -> None:  # fmt: skip
         # Sums hang on the number of threads; limits that each worker sets and takes back for itself are all workers'.
         threadpool_limits(limits=1)
         ran_by = "" if programs is None else programs.version
-        version = hashlib.sha256(f"{EVALUATOR}.{NETWORK_VERSION} {cases.key} {ran_by}".encode()).hexdigest()[:16]
+        parts = (f"{EVALUATOR}.{NETWORK_VERSION}", cases.key, evidence.key, ran_by)
+        version = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
         super().__init__(f"legal:{cases.name}", version, SPACE, GROUPS)
-        self.data = cases.key
-        self._cases, self._programs = cases, programs
+        self.data, self.files = f"{cases.key} {evidence.key}".strip(), dict(evidence.files)
+        self._cases, self._programs, self._evidence = cases, programs, evidence
         self._alike = _alike(cases.facts)
         self._split = dealt(cases, self._alike)
         for task in self._tasks:
             self._require_enough(task)
-        reader = functools.cache(lambda: Reader(self._told().facts))
-        networks = Networks(shelf, f"legal-{NETWORK_VERSION}-{cases.key[:16]}", lambda: make_base(reader(), BASE_SEED))
-        self._encoder = Encoder(reader, networks)
+        reader = functools.cache(lambda: Reader(evidence.beside(self._told().facts)))
+        key = f"legal-{NETWORK_VERSION}-{cases.key[:16]}{evidence.base_key}"
+        networks = Networks(shelf, key, lambda: make_base(reader(), BASE_SEED))
+        self._encoder = Encoder(reader, networks, evidence.descriptions(cases.charges))
         charges = len(cases.charges)
         told = self._told()
         self.agent = ChargeAgent(shelf, told, charges, networks, reader) if trains and shelf is not None else None
@@ -77,8 +83,8 @@ class ChargeBackend(PipelineBackend):
     @property
     def introduction(self) -> tuple[str, ...]:
         """What is known of the cases, and the reference line on the first of the tasks that are learned from."""
-        found = self.open(self.tasks(Split.REWARD)[0]).reference(DRAWN_WITHOUT_SEED)
-        return (*self._cases.notes, _line_words(found.accuracy))
+        found = self.open(self.tasks(Split.REWARD)[0]).reference()
+        return (*self._cases.notes, *self._evidence.of_charges(self._cases.charges), _line_words(found.accuracy))
 
     def twin(self, task: str) -> str:
         """Other cases of the same split, which no search has seen."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from kernelevo.backends.legal.alike import twins
 from kernelevo.backends.legal.data import LONGEST, Cases
-from kernelevo.backends.legal.loaders import open_source, text_of
+from kernelevo.backends.legal.loaders import QUESTION, open_source, text_of
 from kernelevo.backends.legal.scoring import PREFIX, LawBenchScore, lawbench_f1, strict_f1
 from kernelevo.errors import BadInput
 
@@ -40,7 +40,7 @@ def read_questions(path: Path) -> Questions:
     try:
         items = json.loads(text_of(source.content))
         rows = [(f"{item['instruction']}\n{item['question']}", item["question"], item["answer"]) for item in items]
-        facts = tuple(question.removeprefix("事实:").strip()[:LONGEST] for _, question, _ in rows)
+        facts = tuple(question.removeprefix(QUESTION).strip()[:LONGEST] for _, question, _ in rows)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         said = " ".join(f"{type(error).__name__}: {error}".split())[:120]
         raise BadInput(f"--lawbench {path} cannot be read ({said}); {_FORM}") from error

@@ -34,6 +34,8 @@ LARGEST = 1 << 30
 PACKAGE = "sia-agent"
 TRAIN, TEST = "train.csv", "test.csv"
 """What its cases are called in it: with charges, and without."""
+QUESTION = "事实:"
+"""How LawBench's questions begin."""
 GIVE = (
     "give a .csv with text and label, CAIL2018's or LawBench's .json, a folder of these, or the wheel of "
     f"{PACKAGE} (docs/domains.md)"
@@ -116,14 +118,15 @@ def open_source(path: Path, member: str = TRAIN) -> Source:
         return _in_wheel(path, member)
     if path.suffix not in (".csv", ".json", ".jsonl"):
         raise BadInput(f"{path}: files end in .csv, .json, .jsonl or .whl; {GIVE}")
-    _require_small(path, path.stat().st_size)
+    require_small(path, path.stat().st_size)
     try:
         return Source(str(path), path.suffix[1:].removesuffix("l"), path.read_bytes())
     except OSError as error:
         raise BadInput(f"{path} cannot be read ({error.strerror}); make it readable, or give another") from error
 
 
-def _require_small(path: Path | str, size: int) -> None:
+def require_small(path: Path | str, size: int) -> None:
+    """Raises BadInput for more than LARGEST bytes."""
     if size > LARGEST:
         raise BadInput(f"{path} has {size:,} bytes, and may have {LARGEST:,}; give less")
 
@@ -149,7 +152,7 @@ def _in_wheel(path: Path, member: str) -> Source:
             found = [each for each in wheel.infolist() if _is_member(each.filename, member)]
             if not found:
                 raise BadInput(f"{path} holds no lawbench/.../{member}; {GIVE}")
-            _require_small(f"{path}:{found[0].filename}", found[0].file_size)
+            require_small(f"{path}:{found[0].filename}", found[0].file_size)
             return Source(f"{path}:{found[0].filename}", "csv", wheel.read(found[0]))
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise BadInput(f"{path} is no wheel that can be read ({error}); {GIVE}") from error
@@ -208,7 +211,7 @@ def _json(text: str) -> Iterator[tuple[str, list[str]]]:
 
 def _lawbench(items: Any) -> Iterator[tuple[str, list[str]]]:
     for item in items:
-        yield item["question"].removeprefix("事实:").strip(), item["answer"].removeprefix(PREFIX).split(";")
+        yield item["question"].removeprefix(QUESTION).strip(), item["answer"].removeprefix(PREFIX).split(";")
 
 
 def _cail(text: str) -> Iterator[tuple[str, list[str]]]:

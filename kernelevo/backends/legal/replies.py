@@ -7,10 +7,12 @@ reply that broke off on its way is asked for again by the next one who reads the
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +24,31 @@ BEGUN = b'{"key": '
 """How a line begins."""
 
 
+@contextmanager
+def alone_with(path: Path) -> Iterator[None]:
+    """Raises BadInput where another command writes replies to this file, or nobody can."""
+    _require_writable(path)
+    with path.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BadInput(f"another command writes replies to {path}; wait for it, or give another --out") from None
+        yield
+
+
+def _require_writable(path: Path) -> None:
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise BadInput(f"replies cannot be written to {path}; name a file in a folder that is there and writable")
+
+
 class KeptReplies:
-    """The file at `path`, which need not be there; raises BadInput for what is no such file, or cannot be written."""
+    """The file at `path`, which need not be there; raises BadInput for what is no such file, or cannot be written. One
+    writer at a time (`alone_with`).
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-            raise BadInput(f"replies cannot be written to {path}; name a file in a folder that is there and writable")
+        _require_writable(path)
         self._whole = 0
         """Bytes of whole lines."""
         self._by_key = self._read()

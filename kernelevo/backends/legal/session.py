@@ -24,8 +24,6 @@ from kernelevo.counting import counted
 from kernelevo.decisions import Grammar
 from kernelevo.interfaces import ProgramRunner
 
-TOLD_SHARE = 0.9
-"""Of the training split's cases, those whose charges are told, by the seed."""
 MOST_KEPT = 768 * 2**20
 """Bytes of encoded cases that are kept at hand, by all sessions of a backend. A pipeline reads one of 40 windows of all
 told cases, and a search tries most of them.
@@ -57,10 +55,12 @@ class Told:
 
 
 class Encoder:
-    """Encodes cases as a pipeline reads them, by the network that it names; what was encoded is kept."""
+    """Encodes cases as a pipeline reads them, and the charges' descriptions, by the network that it names; what was
+    encoded is kept.
+    """
 
-    def __init__(self, reader: Callable[[], Reader], networks: Networks) -> None:
-        self._reader, self.networks = reader, networks
+    def __init__(self, reader: Callable[[], Reader], networks: Networks, descriptions: Sequence[str]) -> None:
+        self._reader, self.networks, self._descriptions = reader, networks, descriptions
         self._kept = Keeping(MOST_KEPT)
 
     def places(self, facts: Sequence[str], pipeline: Pipeline, name: str) -> Array:
@@ -69,6 +69,13 @@ class Encoder:
         rows = self._kept.of(("rows", *window), lambda: self._rows(facts, pipeline))
         network = pipeline.network
         places: Array = self._kept.of((network, *window), lambda: encoded(self.networks.of(network), rows))
+        return places
+
+    def described(self, pipeline: Pipeline) -> Array:
+        """float64[charges, dimensions], of whole descriptions."""
+        network = pipeline.network
+        rows = self._kept.of(("described",), lambda: self._reader().rows(self._descriptions))
+        places: Array = self._kept.of((network, "described"), lambda: encoded(self.networks.of(network), rows))
         return places
 
     def _rows(self, facts: Sequence[str], pipeline: Pipeline) -> Any:
@@ -91,37 +98,37 @@ class ChargeSession(ProgramSession):
         self._told, self._asked, self._encoder = told, asked, encoder
         self._names, self._charges, self._key = tuple(charges), len(charges), key
         self._otherwise: dict[int, tuple[str, ...]] = {}
-        self._references: dict[int, Reference] = {}
+        self._reference: Reference | None = None
 
     def scored(self, pipeline: Pipeline, level: Level, seed: int) -> Scored:
-        kept = self._kept(seed)
-        support = self._encoder.places(self._told.facts, pipeline, self._told.name)[kept]
+        support = self._encoder.places(self._told.facts, pipeline, self._told.name)
         query = self._encoder.places(self._questions(level, seed), pipeline, self._name(level, seed))
-        network = self._encoder.networks.of(pipeline.network)
-        labels = self._told.labels[kept]
-        return self._score(classify(support, labels, query, self._charges, pipeline, network), level, labels)
+        network, described = self._encoder.networks.of(pipeline.network), self._encoder.described(pipeline)
+        tellings = TELLINGS if level == "audit" else 1
+        voted = classify(support, self._told.labels, query, described, pipeline, network, tellings)
+        return self._score(voted, level)
 
     def scored_program(self, run: Run, level: Level, seed: int) -> Scored:
         """Cases that are asked for lie in the order of their file, which may tell their charges, and their number how
         many are of each: the program sees them in another order, and a part of them in each call.
         """
-        kept, questions = self._kept(seed), self._questions(level, seed)
+        questions = self._questions(level, seed)
         hidden = hidden_seed("legal", self._key, self.task, level, seed, self._asked.labels)
         order = np.random.default_rng(hidden).permutation(len(questions))
-        given = [[self._told.facts[place] for place in kept], self._told.labels[kept].astype(np.int64)]
+        given = [list(self._told.facts), self._told.labels.astype(np.int64)]
         made = np.empty((len(questions), self._charges))
         for part in np.array_split(order, min(PARTS, len(order))):
             asked = [questions[place] for place in part]
             made[part] = run([*given, asked, list(self._names)], told_seed(hidden), (len(part), self._charges))
-        return self._score(_probabilities(made), level, self._told.labels[kept])
+        return self._score(_probabilities(made), level)
 
-    def _score(self, probabilities: Array, level: Level, labels: Array) -> Scored:
-        """`labels` are those of the told cases; an audit's probabilities are of every telling, one after the other."""
+    def _score(self, probabilities: Array, level: Level) -> Scored:
+        """An audit's probabilities are of every telling, one after the other."""
         wanted = self._asked.labels
         found = report(wanted, probabilities[: len(wanted)])
         figures = {"accuracy": found.accuracy, "macro-F1": found.macro_f1, "calibration": found.calibration}
         if level == "audit":
-            often = np.bincount(labels, minlength=self._charges)
+            often = np.bincount(self._told.labels, minlength=self._charges)
             figures |= audited(probabilities.argmax(axis=1).reshape(TELLINGS, -1), wanted, often).figures
         return Scored(((1.0 - figures["accuracy"]) * found.cases + 1.0) / (found.cases + 1.0), figures)
 
@@ -135,31 +142,23 @@ class ChargeSession(ProgramSession):
     def words(self) -> str:
         return (
             f"Tell which of {self._charges} charges a criminal case is of, from its facts (Chinese); the charges of "
-            f"{counted(self._told_count(), 'case')} are told. {super().words()}"
+            f"{counted(len(self._told.facts), 'case')} are told. {super().words()}"
         )
 
-    def reference(self, seed: int) -> Reference:
-        """The reference line on this draw: told and asked what a candidate is, by the reward verifier."""
-        if seed not in self._references:
-            kept = self._kept(seed)
-            told, labels = [self._told.facts[place] for place in kept], self._told.labels[kept]
-            self._references[seed] = reference_report(told, labels, self._asked.facts, self._asked.labels)
-        return self._references[seed]
+    def reference(self) -> Reference:
+        """The reference line, told and asked what a candidate is, by the reward verifier."""
+        if self._reference is None:
+            told, asked = self._told, self._asked
+            self._reference = reference_report(told.facts, told.labels, asked.facts, asked.labels)
+        return self._reference
 
     def references(self, seed: int) -> Mapping[str, float]:
         """The reference line by the names that verdicts tell."""
-        found = self.reference(seed)
+        found = self.reference()
         return {f"{NAME}, accuracy": found.accuracy, f"{NAME}, macro-F1": found.macro_f1}
 
     def close(self) -> None:
         self._otherwise.clear()
-
-    def _kept(self, seed: int) -> Array:
-        """int[cases]: which of the told cases are told on this draw."""
-        return np.sort(np.random.default_rng(seed).permutation(len(self._told.labels))[: self._told_count()])
-
-    def _told_count(self) -> int:
-        return max(1, round(TOLD_SHARE * len(self._told.labels)))
 
     def _questions(self, level: Level, seed: int) -> tuple[str, ...]:
         if level == "reward":

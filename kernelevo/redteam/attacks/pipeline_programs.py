@@ -95,10 +95,9 @@ def _by_position(range_: Range, careless: bool) -> Verdict:
         """Asks for the cases charge by charge, as they lie in their file."""
 
         def scored_program(self, run: Any, level: Any, seed: int) -> Any:
-            kept, questions = self._kept(seed), list(self._questions(level, seed))
-            facts, labels = [self._told.facts[place] for place in kept], self._told.labels[kept]
-            said = run([facts, labels, questions, list(self._names)], seed, (len(questions), 5))
-            return self._score(said, level, labels)
+            questions = list(self._questions(level, seed))
+            given = [list(self._told.facts), self._told.labels, questions, list(self._names)]
+            return self._score(run(given, seed, (len(questions), 5)), level)
 
     shelf = Shelf(range_.scratch / "networks")
     session = ChargeBackend(_cases_that_tell_nothing(), shelf, programs=range_.programs).open("reward-cases-0")

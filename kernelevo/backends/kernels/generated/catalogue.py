@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 
-from kernelevo.backends.kernels.generated import elementwise, pipelines, planes, products, rows, whole
+from kernelevo.backends.kernels.generated import elementwise, layers, pipelines, planes, products, rows, whole
 from kernelevo.backends.kernels.generated.drafting import DISTRIBUTIONS, Draft, Pen
 from kernelevo.backends.kernels.generated.maps import FIRST, SECOND
 from kernelevo.errors import BadInput
@@ -25,6 +25,7 @@ FAMILIES: Mapping[str, Callable[[Pen], Draft]] = {
     "matrix_product": products.matrix_product,
     "outer": products.outer,
     "pipeline": pipelines.pipeline,
+    "layers": layers.layers,
 }
 SECOND_POOL = 2000
 """Problems from this number on are made of the maps of the second pool."""

@@ -66,14 +66,18 @@ def broadcast(pen: Pen) -> Draft:
 
 
 def over_plane(pen: Pen, style: str, name: str, parameters: str, arguments: str, store: str) -> str:
-    """A kernel that does `store` for every r below rows and c below cols: by_rows, plane or swapped."""
-    if style == "by_rows":
+    """A kernel that does `store` for every r below rows and c below cols: by_rows, by_columns, plane or swapped."""
+    if style in ("by_rows", "by_columns"):
+        (own, extent), (other, end) = ("r", "rows"), ("c", "cols")
+        if style == "by_columns":
+            (own, extent), (other, end) = (other, end), (own, extent)
         block, size = pen.block()
         body = (
-            "    int r = blockIdx.x * blockDim.x + threadIdx.x;\n    if (r >= rows) {\n        return;\n    }\n"
-            f"    for (int c = 0; c < cols; c++) {{\n{store}    }}\n"
+            f"    int {own} = blockIdx.x * blockDim.x + threadIdx.x;\n"
+            f"    if ({own} >= {extent}) {{\n        return;\n    }}\n"
+            f"    for (int {other} = 0; {other} < {end}; {other}++) {{\n{store}    }}\n"
         )
-        return kernel(name, parameters, body, block, f"<<<ceildiv(rows, {size}), {size}>>>{arguments}")
+        return kernel(name, parameters, body, block, f"<<<ceildiv({extent}, {size}), {size}>>>{arguments}")
     (along_x, extent_x), (along_y, extent_y) = ("c", "cols"), ("r", "rows")
     if style == "swapped":
         (along_x, extent_x), (along_y, extent_y) = (along_y, extent_y), (along_x, extent_x)

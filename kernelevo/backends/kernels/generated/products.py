@@ -45,20 +45,30 @@ def matrix_product(pen: Pen) -> Draft:
     """c = f(a b) with a or b transposed, or with a vector added: a plane of threads, its axes swapped, or by rows."""
     style, kind = pen.pick("plane", "plane", "swapped", "by_rows"), pen.pick("bias", "second", "first")
     name, _, _ = pen.names()
-    m, n, k = pen.pick(*_SIZES)
+    sizes = pen.pick(*_SIZES)
+    return product(pen, style, kind, name, sizes)
+
+
+def product(pen: Pen, style: str, kind: str, name: str, sizes: tuple[int, int, int]) -> Draft:
+    """A product of this style: those of matrix_product, or tiled. `kind` says which matrix is transposed (first,
+    second), whether a vector is added (bias), or that neither is (plain).
+    """
+    m, n, k = sizes
     maps = pen.pool.chain(pen.rng, 1)
-    a = "a[p * m + i]" if kind == "first" else "a[i * k + p]"
-    b = "b[j * k + p]" if kind == "second" else "b[p * n + j]"
+    a = "a[{p} * m + i]" if kind == "first" else "a[i * k + {p}]"
+    b = "b[j * k + {p}]" if kind == "second" else "b[{p} * n + j]"
     bias, passed = ("const float* d, ", "a, b, d") if kind == "bias" else ("", "a, b")
-    inner = "        "
-    result = (
-        f"{inner}float v = {'d[j]' if kind == 'bias' else '0.0f'};\n{inner}for (int p = 0; p < k; p++) {{\n"
-        f"{inner}    v += {a} * {b};\n{inner}}}\n"
-        + "".join(f"{inner}v = {each.of('v')};\n" for each in maps)
-        + f"{inner}c[i * n + j] = v;\n"
-    )
     parameters = f"const float* a, const float* b, {bias}float* c, int m, int n, int k"
-    text = _over_results(pen, style, name, parameters, f"({passed}, c, m, n, k)", result)
+    arguments, inner = f"({passed}, c, m, n, k)", "        "
+    end = "".join(f"{inner}v = {each.of('v')};\n" for each in maps) + f"{inner}c[i * n + j] = v;\n"
+    if style == "tiled":
+        text = _tiled(pen, name, parameters, arguments, kind == "bias", a, b, end)
+    else:
+        result = (
+            f"{inner}float v = {'d[j]' if kind == 'bias' else '0.0f'};\n{inner}for (int p = 0; p < k; p++) {{\n"
+            f"{inner}    v += {a.format(p='p')} * {b.format(p='p')};\n{inner}}}\n{end}"
+        )
+        text = _over_results(pen, style, name, parameters, arguments, result)
 
     def reference(first, second, *others):  # type: ignore[no-untyped-def]
         product = (first.T if kind == "first" else first) @ (second.T if kind == "second" else second)
@@ -89,6 +99,26 @@ def _over_results(pen: Pen, style: str, name: str, parameters: str, arguments: s
     )
     grid = f"dim3(ceildiv({x[1]}, {wide}), ceildiv({y[1]}, {high}))"
     return kernel(name, parameters, body, "", f"<<<{grid}, dim3({wide}, {high})>>>{arguments}")
+
+
+def _tiled(pen: Pen, name: str, parameters: str, arguments: str, bias: bool, a: str, b: str, end: str) -> str:
+    """Square tiles of both in shared memory, one result for each thread: what is often written by hand."""
+    size = pen.pick(8, 16)
+    load = "{name}[threadIdx.y][threadIdx.x] = {inside} ? {value} : 0.0f;"
+    across = load.format(name="left", inside="i < m && q < k", value=a.format(p="q"))
+    along = load.format(name="right", inside="q < k && j < n", value=b.format(p="q"))
+    body = (
+        f"    __shared__ float left[{size}][{size}];\n    __shared__ float right[{size}][{size}];\n"
+        f"    int j = blockIdx.x * {size} + threadIdx.x;\n    int i = blockIdx.y * {size} + threadIdx.y;\n"
+        f"    float v = {'j < n ? d[j] : 0.0f' if bias else '0.0f'};\n"
+        f"    for (int first = 0; first < k; first += {size}) {{\n"
+        f"        int q = first + threadIdx.x;\n        {across}\n"
+        f"        q = first + threadIdx.y;\n        {along}\n        __syncthreads();\n"
+        f"        for (int p = 0; p < {size}; p++) {{\n            v += left[threadIdx.y][p] * right[p][threadIdx.x];\n"
+        f"        }}\n        __syncthreads();\n    }}\n    if (i < m && j < n) {{\n{end}    }}\n"
+    )
+    grid = f"dim3(ceildiv(n, {size}), ceildiv(m, {size}))"
+    return kernel(name, parameters, body, "", f"<<<{grid}, dim3({size}, {size})>>>{arguments}")
 
 
 def outer(pen: Pen) -> Draft:
