@@ -197,7 +197,8 @@ def test_the_control_other_rewards_teach_something_else(canaries: Path, domain: 
 
 def test_what_the_audit_said_is_nowhere_that_is_learned_from(canaries: Path) -> None:
     store, record = opened(canaries)
-    numbers = [repr(each["audit"]) for each in record.notes(AUDIT)[0]["audited"] if each["audit"] is not None]
+    found = [each["audit"] for each in record.notes(AUDIT)[0]["audited"]]
+    numbers = [repr(audit) for audit in found if audit not in (None, 1.0)]  # 1 is what every verifier says of the start
     prompts = [store.kept(key) for note in store.notes(ASKED) for _, key in note["messages"]]
     told = "\n".join([repr(learned(canaries)), *prompts])
     assert numbers and all(len(number) > 8 for number in numbers)
