@@ -1,4 +1,7 @@
-"""The main job on the real parts: compiler, wall, virtual GPU, rules. Small budgets; nothing here is scripted."""
+"""The main job on the real parts: compiler, wall, virtual GPU, rules. Small budgets; nothing here is scripted.
+
+That every shipped kernel passes all checks is held by sanitizer/test_shipped_races.py, in one run with their races.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import pytest
 from kernelevo.cli import main
 
 KERNELS = Path(__file__).parent.parent / "kernels"
-SMALL = ["--evaluations", "24", "--seconds", "60", "--json"]
+SMALL = ["--evaluations", "12", "--seconds", "60", "--json"]
 
 
 @pytest.fixture
@@ -30,14 +33,14 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict]:
 
 
 def test_a_naive_softmax_becomes_clearly_faster_and_is_right(kernels: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, result = run(capsys, "optimize", "kernels/softmax.cu", "--case", "rows=1024,cols=512", *SMALL)
+    code, result = run(capsys, "optimize", "kernels/softmax.cu", "--case", "rows=256,cols=512", *SMALL)
     assert code == 0 and result["passed"] and result["improved"]
     assert (result["device"], result["how"]) == ("virtual:h100", "modelled")
     assert result["speedup"] > 2
     counters = result["cases"][0]["counters"]
     assert counters["best"]["global sectors"] < counters["start"]["global sectors"]
     problem = ["--problem", "kernels/softmax.problem.py"]
-    code, verdict = run(capsys, "check", result["best_path"], *problem, "--case", "rows=1024,cols=512", "--json")
+    code, verdict = run(capsys, "check", result["best_path"], *problem, "--case", "rows=256,cols=512", "--json")
     assert code == 0 and verdict["passed"]
     assert verdict["score_us"] == pytest.approx(result["best_us"], rel=0.01)
 
@@ -60,12 +63,6 @@ def test_a_broken_kernel_fails_with_its_status(
     code, verdict = run(capsys, "check", str(file), "--json")
     assert (code, verdict["status"], verdict["score_us"]) == (1, status, None)
     assert f"{name}.cu:" in verdict["feedback"] or status == "wrong"
-
-
-@pytest.mark.parametrize("name", sorted(file.stem for file in KERNELS.glob("*.cu")))
-def test_every_shipped_start_passes_all_checks(kernels: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
-    code, verdict = run(capsys, "check", f"kernels/{name}.cu", "--json")
-    assert code == 0 and verdict["passed"] and all(check["passed"] for check in verdict["checks"])
 
 
 def test_a_profile_names_the_source_lines_where_the_traffic_is(
