@@ -8,6 +8,7 @@ and of tasks (two-way bootstrap; Owen, "The pigeonhole bootstrap", Annals of App
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 import statistics
@@ -39,7 +40,7 @@ def log2_score(reward: float | None) -> float:
 def mean_of(scores: Scores, seed: int = 0) -> Mean:
     """Raises ValueError without scores."""
     seeds, tasks = _both(scores)
-    draws = sorted(_mean(scores, *drawn) for drawn in _draws(seeds, tasks, seed))
+    draws = sorted(_mean(scores, *drawn) for drawn in _draws(tuple(seeds), tuple(tasks), seed))
     tail = (1 - CONFIDENCE) / 2
     low, high = draws[math.floor(tail * DRAWS)], draws[math.ceil((1 - tail) * DRAWS) - 1]
     return Mean(_mean(scores, seeds, tasks), low, high, len(seeds), len(tasks))
@@ -57,7 +58,9 @@ def _both(scores: Scores) -> tuple[list[int], list[str]]:
     return sorted({seed for seed, _ in scores}), sorted({task for _, task in scores})
 
 
-def _draws(seeds: Sequence[int], tasks: Sequence[str], seed: int) -> list[tuple[list[int], list[str]]]:
+@functools.lru_cache(maxsize=4)
+def _draws(seeds: tuple[int, ...], tasks: tuple[str, ...], seed: int) -> list[tuple[list[int], list[str]]]:
+    """Drawn once for all figures of the same seeds and tasks, of which a study has a hundred."""
     source = random.Random(seed)
     return [(source.choices(seeds, k=len(seeds)), source.choices(tasks, k=len(tasks))) for _ in range(DRAWS)]
 
