@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,10 +51,11 @@ class ChoiceRequest:
     def sampling(self) -> Sampling:
         return Sampling(self.reply_tokens, 0.0)
 
-    @property
+    @cached_property
     def asked(self) -> str:
         """What the model is known by where its replies are kept: servers, scripts and folders of one name are told
         apart, and what a folder held before from what it holds now. A script goes on where it is made longer.
+        It is looked at once: a file that comes into the folder meanwhile makes no other model.
         """
         named = self.model
         if named.kind == "hf":

@@ -54,8 +54,10 @@ def folder_key(folder: Path) -> str:
 
 
 def apart(text: str) -> list[str]:
-    """The texts that stand apart by empty lines, without those that hold nothing but comments (from # on)."""
-    blocks = re.split(r"\n[ \t\r]*(?:\n[ \t\r]*)+", text.strip())
+    """The texts that stand apart by lines of dashes (three or more), without those that hold nothing but comments (from
+    # on).
+    """
+    blocks = [block.strip() for block in re.split(r"(?m)^[ \t]*-{3,}[ \t\r]*$", text)]
     return [block for block in blocks if any(line.partition("#")[0].strip() for line in block.splitlines())]
 
 

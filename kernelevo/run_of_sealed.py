@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kernelevo.counting import counted
 from kernelevo.errors import BadInput, NotInstalled
 from kernelevo.joining_choices import ChoiceRequest, check_choice, chosen
-from kernelevo.loop.ledger import open_sealed, openings, require_unopened, write_outcome
+from kernelevo.loop.ledger import open_sealed, openings, require_unopened, same_claim, write_outcome
 from kernelevo.settings import Settings
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def _asking(request: SealedRequest, words: str) -> str:
 
 def _stopped(runs: Path, claim: str, asking: str) -> str:
     """The run that opened the labels for this claim and was stopped before its outcome, if it asked the same."""
-    mine = [each.run for each in openings(runs) if each.run.startswith(asking) and each.claim.split() == claim.split()]
+    mine = [each.run for each in openings(runs) if each.run.startswith(asking) and same_claim(each.claim, claim)]
     return mine[0] if mine else ""
 
 
@@ -208,7 +208,7 @@ def _opened(
     from kernelevo.backends.legal.sealed import beside, outcome
 
     claim, task = request.claim or "", f"legal-test-{asked.key[:16]}"
-    before = [each for each in openings(settings.runs) if task in each.tasks and each.claim.split() != claim.split()]
+    before = [each for each in openings(settings.runs) if task in each.tasks and not same_claim(each.claim, claim)]
     open_sealed(settings.runs, claim, run, [task])
     labels = read_labels(request.labels or Path(), asked)
     result = outcome(cases, asked.facts, answered.found, labels)

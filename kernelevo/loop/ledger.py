@@ -54,7 +54,7 @@ def _require_own(opened: Sequence[Opening], claim: str, run: str) -> bool:
     """Whether this run opened the sealed tasks for this claim, and may go on; raises BadInput where another did."""
     if not _CLAIM.fullmatch(claim.strip()):
         raise BadInput("--claim says in 3 to 200 letters what opening the sealed tasks is to show; give one line")
-    before = [each for each in opened if _same(each.claim, claim)]
+    before = [each for each in opened if same_claim(each.claim, claim)]
     if before and (before[0].run != run or before[0].outcome is not None):
         state = "has its outcome" if before[0].outcome is not None else "was not finished"
         raise BadInput(
@@ -64,7 +64,7 @@ def _require_own(opened: Sequence[Opening], claim: str, run: str) -> bool:
     return bool(before)
 
 
-def _same(one: str, other: str) -> bool:
+def same_claim(one: str, other: str) -> bool:
     """Claims that differ by spaces or case are one claim."""
     return one.casefold().split() == other.casefold().split()
 
@@ -72,11 +72,11 @@ def _same(one: str, other: str) -> bool:
 def write_outcome(runs: Path, claim: str, run: str, outcome: Mapping[str, Any]) -> None:
     """Writes down what came of an opening, once."""
     with _locked(runs) as file:
-        mine = [each for each in _read(file, runs) if (each.claim, each.run) == (claim.strip(), run)]
+        mine = [each for each in _read(file, runs) if same_claim(each.claim, claim) and each.run == run]
         if not mine:
             raise Infrastructure(f"run {run} writes the outcome of {claim!r}, which it has not opened")
         if mine[0].outcome is None:
-            _append(file, {"claim": claim.strip(), "event": "outcome", "run": run, "outcome": dict(outcome)})
+            _append(file, {"claim": mine[0].claim, "event": "outcome", "run": run, "outcome": dict(outcome)})
 
 
 def openings(runs: Path) -> list[Opening]:

@@ -182,7 +182,7 @@ def test_all_that_a_harness_lists_is_written_in_its_order_and_then_others_of_the
     model = PipelineModel(SPACE, Shelf(tmp_path / "shelf"), seed=3)
     settings = ((9, "mean"), (9, "median"), (1, "mean"))
     listed = [f"weigh smooth = 2\nwidth = {width}\nkind = {kind}\n" for width, kind in settings]
-    question = asked("\n# the best first\n\n" + "\n\n".join(listed))
+    question = asked("\n# the best first\n\n" + "\n---\n".join(listed))
     assert written(model, question, 2) == listed[:2]
     third, other = written(model, question, 2)
     assert third == listed[2] and other not in (*listed, START)

@@ -31,6 +31,12 @@ def test_each_launch_has_its_own_share_by_the_kernel_that_rules_give_it() -> Non
     )
 
 
+def test_a_copy_whose_name_is_taken_has_no_share_that_another_kernel_has() -> None:
+    shares = time_shares(case(("first", 1.0), ("first_2", 8.0), ("first", 1.0)))
+    assert shares["first_2"] == pytest.approx(0.8) and shares["first"] == pytest.approx(0.1)
+    assert sum(time_shares(case(("first", 8.0), ("first", 1.0), ("first_2", 1.0))).values()) == pytest.approx(1.0)
+
+
 def test_a_program_of_one_launch_has_no_places() -> None:
     assert time_shares(case(("first", 6.0))) == {}
     assert place_word(Decision("unroll", "first"), {}, TEXT) == ""

@@ -75,8 +75,8 @@ def test_a_run_that_dies_between_two_drafts_of_one_gate_comes_to_the_same(
         assert shell("run", "legal", *SMALL, "--seed", "3")[0] == 130
     (folder,) = (each for each in run_folders(shell.folder / "runs") if each != whole.parent)
     drafted = (folder / "changes" / "g0-harness" / "pipelines" / "legal.txt").read_bytes()
-    first = drafted.decode().partition("\n\n")[0]  # of the pipelines that it lists
-    assert [text.strip() for text in behind] == [first]
+    first = drafted.decode().partition("---\n")[0]  # of the pipelines that it lists
+    assert [text.strip() for text in behind] == [first.strip()]
     assert (folder / "changes" / "g0-weights" / "half-written").exists()
     with monkeypatch.context() as patch:
         patch.setattr(PipelineDrafter, "draft", lambda *rest: pytest.fail("drafted twice"))

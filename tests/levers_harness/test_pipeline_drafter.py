@@ -64,7 +64,7 @@ def test_what_gains_on_average_is_drafted_as_a_file_of_its_own(seed: int) -> Non
 def test_a_file_that_is_there_is_replaced_by_as_many_of_the_best_as_the_budget_leaves(tmp_path: Path) -> None:
     harness = copied(tmp_path)
     (harness / "pipelines").mkdir()
-    for before in (START, "weigh plain=1\nwidth =  3\nkind = mean", f"{START}\n# then\n{START}"):
+    for before in (START, "weigh plain=1\nwidth =  3\nkind = mean", f"{START}\n# then\n---\n{START}"):
         (harness / FILE).write_text(before)
         draft, _ = drafted(tried(), harness)
         (edit,) = draft.edits
@@ -82,9 +82,28 @@ def test_a_file_that_is_there_is_replaced_by_as_many_of_the_best_as_the_budget_l
 
 
 def test_texts_apart_are_those_that_say_something() -> None:
-    assert apart("") == apart("\n# nothing\n\n  # more\n") == []
-    assert apart("a = 1\nb = 2\n") == ["a = 1\nb = 2"]
-    assert apart("\na = 1\n \n\t\n# only said\n\nb = 2\r\n\r\nc = 3") == ["a = 1", "b = 2\r", "c = 3"]
+    assert apart("") == apart("\n# nothing\n---\n  # more\n") == []
+    assert apart("a = 1\n\n# an empty line is none\nb = 2\n") == ["a = 1\n\n# an empty line is none\nb = 2"]
+    windows = "---\na = 1\n ----\t\n# only said\n---\r\nb = 2\r\n---\r\nc = 3\n--"
+    assert apart(windows) == ["a = 1", "b = 2", "c = 3\n--"]
+
+
+def test_what_was_rejected_as_the_first_is_not_drafted_as_the_first_again_whatever_stands_behind_it() -> None:
+    changes, firsts = [], []
+    for _ in range(3):
+        draft, _ = drafted(tried(), changes=changes)
+        (edit,) = draft.edits
+        firsts.append(lines_of(apart(edit.text)[0]))
+        assert len(apart(edit.text)) == MOST_DRAFTED
+        changes = [*changes, (Change("harness", "x", "a", "b", "why", details={"edits": [edit.plain()]}), "reject")]
+    assert len(set(firsts)) == 3
+    assert [lines_of(apart(drafted(tried(), changes=changes[1:])[0].edits[0].text)[0])] == firsts[:1]
+
+
+def test_only_so_many_texts_are_compared_the_last_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = worths(tried(), "")
+    monkeypatch.setattr("kernelevo.levers.harness.worths.MOST_TEXTS", 5)
+    assert list(worths(tried(), "")) == list(whole)[-5:]
 
 
 def test_the_regression_is_what_another_implementation_makes_of_it() -> None:

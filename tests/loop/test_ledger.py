@@ -80,3 +80,11 @@ def test_of_many_at_once_one_opens(tmp_path: Path) -> None:
     assert len(opened) == 1
     (line,) = (tmp_path / LEDGER).read_text().splitlines()
     assert json.loads(line)["run"] == opened[0]
+
+
+def test_an_outcome_belongs_to_its_claim_however_it_is_spaced(tmp_path: Path) -> None:
+    open_sealed(tmp_path, "our claim  one", "run", ["a"])
+    open_sealed(tmp_path, "Our claim one", "run", ["a"])  # it goes on
+    write_outcome(tmp_path, "OUR claim one", "run", {"held": True})
+    (opening,) = openings(tmp_path)
+    assert (opening.claim, opening.outcome) == ("our claim  one", {"held": True})

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from kernelevo.backends.kernels.grammar import PLACES, TUNE
 from kernelevo.decisions import Decision
@@ -24,8 +24,10 @@ def time_shares(case: CaseResult) -> dict[str, float]:
     total = sum(time for _, time in times)
     if len(times) < 2 or not total:
         return {}
-    names = _own_names(kernel for kernel, _ in times)
-    return {name: time / total for name, (_, time) in zip(names, times, strict=True)}
+    shares: dict[str, float] = {}
+    for name, (_, time) in zip(_own_names([kernel for kernel, _ in times]), times, strict=True):
+        shares[name] = shares.get(name, 0.0) + time / total
+    return shares
 
 
 def place_word(decision: Decision, shares: Mapping[str, float], text: str) -> str:
@@ -35,7 +37,7 @@ def place_word(decision: Decision, shares: Mapping[str, float], text: str) -> st
     first = decision.site.partition(" ")[0]
     if decision.rule == TUNE:
         lines = list(_LAUNCH.finditer(text))
-        named = zip(_own_names(line[1] for line in lines), lines, strict=True)
+        named = zip(_own_names([line[1] for line in lines]), lines, strict=True)
         kernels = [name for name, line in named if re.search(rf"\b{re.escape(first)}\b", line[0])]
     else:
         kernels = [first]
@@ -45,13 +47,15 @@ def place_word(decision: Decision, shares: Mapping[str, float], text: str) -> st
     return next(word for word, least in PLACES.items() if sum(known) >= least)
 
 
-def _own_names(kernels: Iterable[str]) -> list[str]:
+def _own_names(kernels: Sequence[str]) -> list[str]:
     """Rules give each launch a kernel of its own (proposers/rules/own_kernels.py): a kernel's second launch is of a
-    copy NAME_2, and what is decided about NAME changes the first alone.
+    copy NAME_2, and what is decided about NAME changes the first alone. Where a program has a kernel of that name
+    already, the copy has another, and no share is known by it.
     """
     seen = Counter[str]()
     names = []
     for kernel in kernels:
         seen[kernel] += 1
-        names.append(kernel if seen[kernel] == 1 else f"{kernel}_{seen[kernel]}")
+        copy = f"{kernel}_{seen[kernel]}"
+        names.append(kernel if seen[kernel] == 1 else f"{copy} (a copy)" if copy in kernels else copy)
     return names
