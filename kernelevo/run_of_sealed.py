@@ -167,12 +167,19 @@ def _sealed(
     if request.claim is not None:
         require_unopened(settings.runs, request.claim, _stopped(settings.runs, request.claim, asking))
     found = _answered(request, read, cases, asked.facts, say)
-    out = request.place
-    write_answers(out, asked, found.found)
+    out, stopped = request.place, _stopped(settings.runs, request.claim or "", asking)
+    new = out.with_name(f"{out.name}.new")
+    write_answers(new, asked, found.found)
+    run = f"{asking}-{hashlib.sha256(new.read_bytes()).hexdigest()[:8]}"
+    if stopped not in ("", run):
+        raise BadInput(
+            f"the labels were opened for this claim and other answers (run {stopped}), which {out} may still hold; "
+            f"these, in {new}, would be another look: name another claim"
+        )
+    new.replace(out)
     say(f"answers to {counted(len(asked.ids), 'case')}, from {counted(len(cases.facts), 'told case')}: {out}")
     if request.labels is None or not request.labels.is_file():
         raise BadInput(_lacking(request, asked, out))
-    run = f"{asking}-{hashlib.sha256(out.read_bytes()).hexdigest()[:8]}"
     opened = _opened(request, run, cases, asked, found, settings, say)
     return {"run": run, "predictions": str(out), **found.plain(), **opened}
 

@@ -141,7 +141,8 @@ def test_other_answers_of_the_same_asking_are_another_look(shell: Shell, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(asking, "answers", lambda votes, *rest: real(votes[:, ::-1], *rest))
         code, out, err = shell(*OPEN, "it is good")
-    assert code == 2 and "opened the sealed tasks before" in err and "accuracy" not in out
+    assert code == 2 and "would be another look" in err and "accuracy" not in out
+    assert table("predictions.csv") != table("predictions.csv.new"), "those that labels were opened for are kept"
     assert shell(*OPEN, "it is good")[0] == 0
 
 
