@@ -19,6 +19,11 @@ SMALL = {
     "matmul_f16": "m=100,n=130,k=70",
     "softmax": "rows=64,cols=1000",
 }
+FEWER_ROWS = {
+    "layernorm": ["--case", "rows=256,cols=1024", "--case", "rows=128,cols=1000"],
+    "softmax": ["--case", "rows=256,cols=1024", "--case", "rows=128,cols=1000"],
+}
+"""Than they are measured at: each program has a row of its own, and the columns are the same."""
 TUNE = re.compile(r"# kernelevo: tune (\w+)([ \d]+?)(?: = \d+)?\n")
 
 
@@ -55,7 +60,7 @@ def test_four_triton_starts_are_shipped() -> None:
 def test_every_shipped_triton_start_passes_all_checks(
     kernels: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    code, verdict = run(capsys, "check", f"kernels/{name}.triton.py")
+    code, verdict = run(capsys, "check", f"kernels/{name}.triton.py", *FEWER_ROWS.get(name, []))
     assert code == 0 and verdict["passed"] and all(check["passed"] for check in verdict["checks"])
 
 
@@ -90,7 +95,7 @@ def test_a_profile_counts_what_a_triton_kernel_does(kernels: Path, capsys: pytes
 
 
 def test_tuning_makes_the_softmax_start_faster(kernels: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    case = ["--case", "rows=2048,cols=512", "--evaluations", "6", "--seconds", "60"]
+    case = ["--case", "rows=512,cols=512", "--evaluations", "6", "--seconds", "60"]
     code, result = run(capsys, "optimize", "kernels/softmax.triton.py", *case)
     assert code == 0 and result["passed"] and result["improved"]
     assert result["speedup"] > 1.3

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property, lru_cache
 
 
 @dataclass(frozen=True)
@@ -20,23 +21,23 @@ class Format:
     exponent: int
     fraction: int
 
-    @property
+    @cached_property
     def bits(self) -> int:
         return 1 + self.exponent + self.fraction
 
-    @property
+    @cached_property
     def bias(self) -> int:
         return (1 << (self.exponent - 1)) - 1
 
-    @property
+    @cached_property
     def infinity(self) -> int:
         return ((1 << self.exponent) - 1) << self.fraction
 
-    @property
+    @cached_property
     def nan(self) -> int:
         return self.infinity | 1 << (self.fraction - 1)
 
-    @property
+    @cached_property
     def sign(self) -> int:
         return 1 << (self.bits - 1)
 
@@ -52,6 +53,7 @@ class Format:
     def is_subnormal(self, bits: int) -> bool:
         return 0 < bits & ~self.sign < 1 << self.fraction
 
+    @lru_cache(maxsize=1 << 14)  # noqa: B019 there are four formats, and they live as long as the tests
     def value(self, bits: int) -> Fraction:
         """The value of a finite number."""
         exponent = bits >> self.fraction & (1 << self.exponent) - 1
@@ -59,20 +61,22 @@ class Format:
         if exponent:
             significand |= 1 << self.fraction
         power = max(exponent, 1) - self.bias - self.fraction
-        magnitude = significand * Fraction(2) ** power
+        magnitude = Fraction(significand << power) if power >= 0 else Fraction(significand, 1 << -power)
         return -magnitude if bits & self.sign else magnitude
 
     def round(self, value: Fraction, mode: str) -> int:
         """Bits of a non-zero value, rounded once."""
         sign = self.sign if value < 0 else 0
-        magnitude = abs(value)
-        scale = Fraction(2) ** (max(_floor_log2(magnitude), 1 - self.bias) - self.fraction)
-        steps, rest = divmod(magnitude, scale)
-        if _away_from_zero(rest / scale, bool(sign), steps % 2 == 1, mode):
+        above, below = abs(value.numerator), value.denominator
+        least = max(_floor_log2(above, below), 1 - self.bias)
+        unit = least - self.fraction
+        above, below = (above << -unit, below) if unit < 0 else (above, below << unit)
+        steps, rest = divmod(above, below)
+        if _away_from_zero(rest, below, bool(sign), steps % 2 == 1, mode):
             steps += 1
         # `steps` counts units in the last place; a carry runs into the exponent as it should.
-        exponent = max(_floor_log2(magnitude), 1 - self.bias) + self.bias - 1
-        bits = (exponent << self.fraction) + int(steps)
+        exponent = least + self.bias - 1
+        bits = (exponent << self.fraction) + steps
         if bits < self.infinity:
             return sign | bits
         stays_finite = mode == "rz" or (mode == "rm" and not sign) or (mode == "rp" and bool(sign))
@@ -190,12 +194,15 @@ def _zero_sum(fmt: Format, sign_a: int, sign_b: int, mode: str) -> int:
     return fmt.sign if mode == "rm" else 0
 
 
-def _floor_log2(magnitude: Fraction) -> int:
-    guess = magnitude.numerator.bit_length() - magnitude.denominator.bit_length()
-    return guess if Fraction(2) ** guess <= magnitude else guess - 1
+def _floor_log2(above: int, below: int) -> int:
+    """Of the quotient of two positive integers."""
+    guess = above.bit_length() - below.bit_length()
+    reached = above << -guess >= below if guess < 0 else above >= below << guess
+    return guess if reached else guess - 1
 
 
-def _away_from_zero(rest: Fraction, negative: bool, odd: bool, mode: str) -> bool:
+def _away_from_zero(rest: int, whole: int, negative: bool, odd: bool, mode: str) -> bool:
+    """Of `rest` of `whole` parts of a step."""
     if mode == "rn":
-        return rest > Fraction(1, 2) or (rest == Fraction(1, 2) and odd)
+        return 2 * rest > whole or (2 * rest == whole and odd)
     return rest > 0 and ((mode == "rp" and not negative) or (mode == "rm" and negative))
